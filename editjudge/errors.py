@@ -1,0 +1,48 @@
+"""Errors a user can fix. The command prints their text without a traceback and exits with `exit_code`."""
+
+from __future__ import annotations
+
+
+class EditJudgeError(Exception):
+    """What went wrong, where, the value seen, and what to do, in one message."""
+
+    exit_code = 1
+
+
+class RecipeError(EditJudgeError):
+    """One or more mistakes in a recipe; the message has one line for each, with its YAML path."""
+
+    exit_code = 2
+
+    def __init__(self, source: str, problems: list[str]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        super().__init__("\n".join(f"{source}: {problem}" for problem in problems))
+
+
+class DataError(EditJudgeError):
+    """A file does not hold what its format promises; names the file and the line."""
+
+
+class ImageError(EditJudgeError):
+    """An image cannot be read or is not safe to decode."""
+
+
+class StaleOutputError(EditJudgeError):
+    """An output folder was made with other parameters; the message names what changed."""
+
+
+class StorageError(EditJudgeError):
+    """The disk is full, read-only, or not writable by this user."""
+
+
+class EngineError(EditJudgeError):
+    """An engine cannot answer a whole batch (no server, out of memory, wrong checkpoint)."""
+
+
+class CheckpointError(EditJudgeError):
+    """A checkpoint is missing, incomplete or does not fit its base."""
+
+
+class MissingExtraError(EditJudgeError):
+    """An optional package is needed; the message says which extra installs it."""

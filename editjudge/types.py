@@ -1,0 +1,195 @@
+"""The records that flow between the applications. All are immutable and refuse unknown fields.
+
+Ids are digests of content (`io.digest`), so reruns and other machines agree on them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from editjudge.tasks import TASK_TYPES, Aspect, Dimension
+
+Score10 = Annotated[float, Field(ge=0, le=10)]
+
+
+class Record(BaseModel):
+    """Base of everything that is written to a JSONL file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageRef(Record):
+    """A stored image."""
+
+    path: str
+    """Relative to the data root, or `shard.tar/member` inside a WebDataset shard."""
+    sha256: str
+    """Of the file's bytes, hexadecimal."""
+    width: int = Field(gt=0)
+    """In pixels."""
+    height: int = Field(gt=0)
+    """In pixels."""
+
+
+class Origin(Record):
+    """Where a task comes from."""
+
+    source: str
+    """What must not be in both training and benchmark: the id of the photograph, or of the upstream row."""
+    licence: str
+    """Licence of the source image, as its publisher states it."""
+    plan: dict[str, Any] | None = None
+    """How a programmatic editor carries the edit out; None for tasks written by people or a model."""
+
+
+class EditTask(Record):
+    """What an editor is asked to do."""
+
+    id: str
+    inputs: tuple[ImageRef, ...] = Field(min_length=1)
+    """Input images, in the order in which the instruction refers to them."""
+    instruction: str
+    task_type: str
+    """One of the 13 subtasks of `tasks.TASK_TYPES`."""
+    language: str = "en"
+    """BCP 47 tag of the instruction."""
+    origin: Origin
+
+    @field_validator("task_type")
+    @classmethod
+    def _known_task(cls, value: str) -> str:
+        if value not in TASK_TYPES:
+            raise ValueError(f"unknown task type {value!r}; known: {', '.join(TASK_TYPES)}")
+        return value
+
+
+class EditTriplet(Record):
+    """A task with one candidate output. The triplets of one task are a group."""
+
+    id: str
+    task: EditTask
+    edited: ImageRef
+    editor: str
+    """Identity of the editor that made the output."""
+    seed: int
+    """Seed the editor was given."""
+
+
+class Judgment(Record):
+    """One reply of a judge about one aspect of one triplet."""
+
+    triplet_id: str
+    aspect: Aspect
+    """"semantic": sees input, output and instruction. "quality": sees the output only."""
+    scores: tuple[float, float] | None
+    """Raw, on 0..scale. Semantic: (editing success, little over-editing). Quality: (naturalness, no artefacts)."""
+    scale: float = Field(gt=0)
+    """Best possible raw score; the worst is 0."""
+    rationale: str
+    """What the judge wrote before the scores; may be empty."""
+    raw: str
+    """The reply, unchanged."""
+    parsed_by: str
+    """How the scores were read: "json", "repaired", or "none"."""
+    failure: str | None = None
+    """Why `scores` is None, in snake_case; None when the reply was readable."""
+    pass_index: int = Field(ge=0)
+    seed: int
+    engine: str
+    """Identity of the engine that wrote the reply."""
+    prompt_version: str
+
+    @model_validator(mode="after")
+    def _scores_or_reason(self) -> Judgment:
+        if (self.scores is None) == (self.failure is None):
+            raise ValueError("a judgment has either scores or a failure, not both and not neither")
+        return self
+
+
+class ScoreCard(Record):
+    """A triplet with everything a judge said of it. Values are means over the readable passes, 0 to 10."""
+
+    triplet: EditTriplet
+    judgments: tuple[Judgment, ...]
+    prompt_following: Score10 | None
+    consistency: Score10 | None
+    perceptual_quality: Score10 | None
+    overall: Score10 | None
+    """sqrt(min(semantic) * min(quality)), computed per pass, then averaged (EditScore, section 4.1)."""
+    n_ok: int = Field(ge=0)
+    """Passes in which both aspects were readable."""
+    n_failed: int = Field(ge=0)
+    """Passes in which at least one aspect stayed unreadable."""
+    spread: float | None = Field(ge=0)
+    """Population standard deviation of `overall` across passes, 0 to 10 scale; None with fewer than two."""
+
+    @property
+    def rationale(self) -> str:
+        """The first readable semantic rationale, or "" when there is none."""
+        for judgment in self.judgments:
+            if judgment.aspect == "semantic" and judgment.scores is not None:
+                return judgment.rationale
+        return ""
+
+    def value(self, dimension: Dimension) -> float | None:
+        """The score that decides a dimension of EditReward-Bench, 0 to 10, or None when unscored."""
+        if dimension == "prompt_following":
+            return self.prompt_following
+        if dimension == "consistency":
+            return self.consistency
+        return self.overall
+
+
+class TierRanking(Record):
+    """One annotator's (or judge's) ranking with ties of a group, in one dimension."""
+
+    task_id: str
+    dimension: Dimension
+    annotator: str
+    tiers: tuple[tuple[str, ...], ...]
+    """Triplet ids, best tier first; within a tier the order means nothing."""
+    seconds: float | None = None
+    """Time the annotator took for the whole task."""
+    annotation_id: str | None = None
+
+    @model_validator(mode="after")
+    def _each_once(self) -> TierRanking:
+        ids = [triplet_id for tier in self.tiers for triplet_id in tier]
+        if not ids or len(set(ids)) != len(ids) or not all(self.tiers):
+            raise ValueError("every tier holds at least one triplet and no triplet stands twice")
+        return self
+
+
+class PreferencePair(Record):
+    """Two candidates of one group, of which one is preferred in one dimension."""
+
+    id: str
+    task: EditTask
+    better: EditTriplet
+    worse: EditTriplet
+    dimension: Dimension
+    tier_gap: int = Field(ge=1)
+    """Tiers between the two."""
+    n_annotators: int = Field(ge=1)
+    agreement: float = Field(gt=0, le=1)
+    """Share of the annotators who prefer `better`."""
+
+
+class SFTExample(Record):
+    """One row of a judge's training set."""
+
+    id: str
+    triplet_id: str
+    aspect: Aspect
+    images: tuple[ImageRef, ...] = Field(min_length=1)
+    """In the order of the `<image>` marks in `prompt`."""
+    prompt: str
+    """What the user turn says, with one `<image>` mark per image."""
+    completion: str
+    """What the judge must write: {"reasoning": ..., "score": [a, b]}."""
+    scale: float = Field(gt=0)
+    score_bin: int = Field(ge=0)
+    """Which of the balancing bins the triplet's overall score fell into."""
+    prompt_version: str
