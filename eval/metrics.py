@@ -1,0 +1,187 @@
+"""Pairwise accuracy as EditReward-Bench defines it, on arrays.
+
+Everything is computed from two counts per (task, dimension): pairs judged right, and pairs. `measure` turns such
+counts into every published figure, for the sample itself and for thousands of bootstrap resamples alike, so that
+a figure and its interval can never follow different definitions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.types import PreferencePair, ScoreCard
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Outcome = Literal["right", "wrong", "tie", "unscored"]
+OUTCOMES: tuple[Outcome, ...] = ("right", "wrong", "tie", "unscored")
+
+_TIE_DECIMALS = 9
+"""Two means of the same values may differ in the last bits by the order of summation; that is still a tie."""
+_TASKS_OF_CATEGORY = tuple(
+    np.array([TASK_TYPES.index(task) for task in tasks], dtype=np.int64) for tasks in CATEGORIES.values()
+)
+
+
+@dataclass(frozen=True)
+class PairTable:
+    """The pairs of a benchmark as one judge saw them; one entry per pair in every array."""
+
+    margin: Floats
+    """Score of the preferred candidate minus score of the other, 0 to 10 scale; NaN when either is unscored."""
+    task: Ints
+    """Index into `TASK_TYPES`."""
+    dimension: Ints
+    """Index into `DIMENSIONS`."""
+    group: Ints
+    """Index into `group_ids`: pairs of one group share their images and are not independent."""
+    group_ids: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.margin)
+
+    @property
+    def right(self) -> NDArray[np.bool_]:
+        """Strict pairwise accuracy, S(preferred) > S(other): a tie and an unscored pair are wrong (EditScore, 3)."""
+        return self.margin > 0
+
+    def outcomes(self) -> NDArray[np.int64]:
+        """Index into `OUTCOMES` per pair."""
+        unscored = np.isnan(self.margin)
+        return np.select([unscored, self.margin > 0, self.margin < 0], [3, 0, 1], default=2).astype(np.int64)
+
+    def same_pairs(self, other: PairTable) -> bool:
+        """Whether two judges were asked about the same pairs in the same order."""
+        return (
+            self.group_ids == other.group_ids
+            and np.array_equal(self.task, other.task)
+            and np.array_equal(self.dimension, other.dimension)
+            and np.array_equal(self.group, other.group)
+        )
+
+
+def pair_values(pair: PreferencePair, cards: Mapping[str, ScoreCard]) -> tuple[float | None, float | None]:
+    """What the judge gave the preferred candidate and the other, 0 to 10, in the pair's own dimension.
+
+    A triplet that has no card is unscored, as one whose card is unreadable.
+    """
+    better, worse = cards.get(pair.better.id), cards.get(pair.worse.id)
+    return (
+        None if better is None else better.value(pair.dimension),
+        None if worse is None else worse.value(pair.dimension),
+    )
+
+
+def build_table(pairs: Iterable[PreferencePair], cards: Mapping[str, ScoreCard]) -> PairTable:
+    """The pairs in their order, with the margins the cards (by triplet id) give them."""
+    listed = list(pairs)
+    group_ids = tuple(sorted({pair.task.id for pair in listed}))
+    index = {group_id: position for position, group_id in enumerate(group_ids)}
+    margins = []
+    for pair in listed:
+        better, worse = pair_values(pair, cards)
+        margins.append(np.nan if better is None or worse is None else round(better - worse, _TIE_DECIMALS))
+    return PairTable(
+        margin=np.array(margins, dtype=np.float64),
+        task=np.array([TASK_TYPES.index(pair.task.task_type) for pair in listed], dtype=np.int64),
+        dimension=np.array([DIMENSIONS.index(pair.dimension) for pair in listed], dtype=np.int64),
+        group=np.array([index[pair.task.id] for pair in listed], dtype=np.int64),
+        group_ids=group_ids,
+    )
+
+
+@dataclass(frozen=True)
+class Measures:
+    """Accuracies, 0 to 1, NaN where there is no pair. Leading axes, if any, are resamples."""
+
+    task: Floats
+    """[..., 13, 3]: per task and dimension."""
+    category: Floats
+    """[..., 4, 3]: mean over the category's tasks that have pairs."""
+    task_mean: Floats
+    """[..., 3]: mean over the tasks that have pairs; the published headline of EditReward-Bench."""
+    pair_mean: Floats
+    """[..., 3]: every pair weighs the same."""
+
+    def flat(self) -> Floats:
+        """[..., 57]: task, category, task mean and pair mean side by side (`unflat` is the way back)."""
+        lead = self.task_mean.shape[:-1]
+        parts = (self.task, self.category, self.task_mean, self.pair_mean)
+        return np.concatenate([part.reshape(*lead, -1) for part in parts], axis=-1)
+
+    @classmethod
+    def unflat(cls, flat: Floats) -> Measures:
+        """From the layout of `flat`."""
+        n_tasks, n_categories, n_dims = len(TASK_TYPES), len(CATEGORIES), len(DIMENSIONS)
+        lead = flat.shape[:-1]
+        ends = np.cumsum([n_tasks * n_dims, n_categories * n_dims, n_dims])
+        task, category, task_mean, pair_mean = np.split(flat, ends, axis=-1)
+        return cls(
+            task.reshape(*lead, n_tasks, n_dims), category.reshape(*lead, n_categories, n_dims), task_mean, pair_mean
+        )
+
+
+def _mean_of_known(values: Floats, axis: int) -> Floats:
+    """Mean that leaves NaN out; NaN where everything is (numpy's own warns there)."""
+    known = ~np.isnan(values)
+    count = known.sum(axis=axis)
+    total = np.where(known, values, 0.0).sum(axis=axis)
+    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+
+
+def measure(right: Floats, pairs: Floats) -> Measures:
+    """Every figure from the number of pairs judged right and of pairs, both [..., 13, 3].
+
+    Definitions: a task's accuracy is its share of pairs judged right; a category's figure is the mean over its
+    subtasks and the headline the mean over all subtasks, not over categories, so that with all 13 present
+    headline = (3 subject + 4 appearance + 2 scene + 4 advanced) / 13 (EditScore's reference statistics, 3 and 5.2).
+    A task without pairs is left out of the means.
+    """
+    task = np.divide(right, pairs, out=np.full(right.shape, np.nan), where=pairs > 0)
+    category = np.stack([_mean_of_known(task[..., rows, :], axis=-2) for rows in _TASKS_OF_CATEGORY], axis=-2)
+    all_right, all_pairs = right.sum(axis=-2), pairs.sum(axis=-2)
+    pair_mean = np.divide(all_right, all_pairs, out=np.full(all_right.shape, np.nan), where=all_pairs > 0)
+    return Measures(task, category, _mean_of_known(task, axis=-2), pair_mean)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Pairs and pairs judged right per group, the sufficient statistics of the clustered bootstrap."""
+
+    right: Floats
+    """[groups, 13, 3]"""
+    pairs: Floats
+    """[groups, 13, 3]"""
+
+    def measures(self) -> Measures:
+        """The figures of the sample itself."""
+        return measure(self.right.sum(axis=0), self.pairs.sum(axis=0))
+
+
+def count(table: PairTable) -> Counts:
+    """Tally a table by group, task and dimension."""
+    shape = (len(table.group_ids), len(TASK_TYPES), len(DIMENSIONS))
+    where = np.ravel_multi_index((table.group, table.task, table.dimension), shape)
+    size = int(np.prod(shape))
+    right = np.bincount(where, weights=table.right.astype(np.float64), minlength=size)
+    pairs = np.bincount(where, minlength=size).astype(np.float64)
+    return Counts(right.reshape(shape), pairs.reshape(shape))
+
+
+def outcome_counts(table: PairTable) -> Ints:
+    """[13, 3, 4]: pairs per task, dimension and outcome, in the order of `OUTCOMES`."""
+    shape = (len(TASK_TYPES), len(DIMENSIONS), len(OUTCOMES))
+    where = np.ravel_multi_index((table.task, table.dimension, table.outcomes()), shape)
+    return np.bincount(where, minlength=int(np.prod(shape))).reshape(shape).astype(np.int64)
+
+
+def coverage(outcomes: Ints) -> float | None:
+    """Share of pairs that could be scored, 0 to 1, from counts in the order of `OUTCOMES`; None without pairs."""
+    total = int(outcomes.sum())
+    return None if total == 0 else float(1 - outcomes[..., OUTCOMES.index("unscored")].sum() / total)
