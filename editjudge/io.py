@@ -1,0 +1,267 @@
+"""Files: digests, seeds, atomic writes, JSON and JSONL, completion markers.
+
+A file that exists under its final name is whole: it is written beside its place and moved there.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import uuid
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
+
+from pydantic import BaseModel, TypeAdapter, ValidationError
+
+from editjudge.errors import DataError, StaleOutputError, StorageError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+T = TypeVar("T")
+
+
+class Marker(TypedDict):
+    """What a completion marker holds."""
+
+    identity: dict[str, Any]
+    """Everything that can change a byte of the work that is done."""
+    info: dict[str, Any]
+    """What is worth knowing about it: counts, seconds. Never compared."""
+
+
+def digest(*parts: object) -> str:
+    """20 hex digits of SHA-256 over the canonical JSON of `parts`.
+
+    Records, mappings, sequences and plain values are allowed. `ValueError` for NaN and infinities,
+    `TypeError` for what JSON cannot say.
+    """
+    return _sha256(parts).hexdigest()[:20]
+
+
+def derive_seed(seed: int, *keys: object) -> int:
+    """A seed of 0 to 2**31 - 1 that depends on nothing but its arguments."""
+    return int.from_bytes(_sha256(("seed", seed, *keys)).digest()[:4], "big") >> 1
+
+
+def rng(seed: int, *keys: object) -> np.random.Generator:
+    """A generator whose whole stream depends on nothing but its arguments."""
+    import numpy as np
+
+    return np.random.default_rng(int.from_bytes(_sha256(("rng", seed, *keys)).digest()[:16], "big"))
+
+
+def atomic_write(path: str | Path, data: bytes | str) -> None:
+    """Write a file wholly or not at all; its folder is made. Text is stored as UTF-8. `StorageError` if it fails."""
+    content = data.encode() if isinstance(data, str) else data
+    with _replacing(Path(path)) as handle, _storage_errors(Path(path)):
+        handle.write(content)
+
+
+def read_json(path: str | Path) -> Any:
+    """The value in a JSON file; `DataError` when it is missing or not JSON."""
+    try:
+        return json.loads(_read_bytes(Path(path)))
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); make the file again") from error
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a value, records allowed, as indented JSON. `DataError` for NaN and infinities."""
+    try:
+        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+    except ValueError as error:
+        raise DataError(f"{path}: cannot be written as JSON: {error}") from error
+    atomic_write(path, text + "\n")
+
+
+def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
+    """The rows of a JSONL file, in order. Blank lines are skipped.
+
+    `DataError` names the file and the line for what is not JSON or not a `record_type`.
+    """
+    adapter = TypeAdapter(record_type)
+    path = Path(path)
+    with _opened(path) as handle:
+        for number, line in enumerate(handle, start=1):
+            if not line.strip():
+                continue
+            try:
+                yield adapter.validate_json(line)
+            except ValidationError as error:
+                name = getattr(record_type, "__name__", str(record_type))
+                raise DataError(f"{path}:{number}: not a valid {name}: {_first_problem(error)}") from error
+
+
+def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:
+    """Write one row per line and return their number. Rows are consumed one by one.
+
+    When `rows` raises, the error passes through and no file is left. `DataError` for NaN and infinities.
+    """
+    path, count = Path(path), 0
+    with _replacing(path) as handle:
+        for row in rows:
+            count += 1
+            try:
+                line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
+            except ValueError as error:
+                raise DataError(f"{path}:{count}: row cannot be written as JSON: {error}") from error
+            with _storage_errors(path):
+                handle.write(line.encode() + b"\n")
+    return count
+
+
+def read_marker(path: str | Path) -> Marker | None:
+    """The marker in a file; None when there is none or when it is not whole."""
+    try:
+        value = json.loads(_read_bytes(Path(path)))
+    except (DataError, ValueError):
+        return None
+    if not (isinstance(value, dict) and all(isinstance(value.get(key), dict) for key in ("identity", "info"))):
+        return None
+    return Marker(identity=value["identity"], info=value["info"])
+
+
+def write_marker(path: str | Path, identity: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """Say that a piece of work is complete. Write it last."""
+    write_json(path, {"identity": identity, "info": info})
+
+
+def is_done(path: str | Path, identity: Mapping[str, Any]) -> bool:
+    """Whether the work that this marker speaks of is complete and was made with the same identity.
+
+    `StaleOutputError` naming every changed key when it was made with another one.
+    """
+    marker = read_marker(path)
+    if marker is None:
+        return False
+    changes = list(_changes("", marker["identity"], json.loads(_canonical(identity))))
+    if changes:
+        lines = "\n".join(f"  {change}" for change in changes)
+        raise StaleOutputError(
+            f"{path}: made with other parameters (old -> new):\n{lines}\n"
+            f"Remove the folder {Path(path).parent} to make it again, or choose another `out`."
+        )
+    return True
+
+
+def _sha256(parts: tuple[object, ...]) -> hashlib._Hash:
+    return hashlib.sha256(_canonical(parts).encode())
+
+
+def _canonical(value: object) -> str:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Path):
+        return value.as_posix()
+    raise TypeError(f"{type(value).__name__} cannot be written as JSON: {value!r}")
+
+
+_ABSENT = object()
+
+
+def _changes(path: str, old: object, new: object) -> Iterator[str]:
+    """The leaves in which two JSON values differ, as `params.px: 256 -> 512`."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in [*old, *(key for key in new if key not in old)]:
+            yield from _changes(f"{path}.{key}" if path else key, old.get(key, _ABSENT), new.get(key, _ABSENT))
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, pair in enumerate(zip(old, new, strict=True)):
+            yield from _changes(f"{path}.{index}", *pair)
+    elif type(old) is not type(new) or old != new:
+        yield f"{path}: {_show(old)} -> {_show(new)}"
+
+
+def _show(value: object) -> str:
+    if value is _ABSENT:
+        return "(absent)"
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    first = problems[0]
+    where = ".".join(str(part) for part in first["loc"])
+    seen = repr(first["input"])
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    return f"{where + ': ' if where else ''}{first['msg']}, got {seen if len(seen) <= 80 else seen[:77] + '...'}{more}"
+
+
+@contextmanager
+def _replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file beside `path` that takes its place when the block ends well, and is removed when it does not."""
+    temporary = path.parent / f".tmp-{uuid.uuid4().hex[:16]}"
+    with _storage_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = temporary.open("xb")
+    try:
+        try:
+            yield handle
+            with _storage_errors(path):
+                handle.flush()
+                os.fsync(handle.fileno())
+        finally:
+            _close(handle)
+        with _storage_errors(path):
+            os.replace(temporary, path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _close(handle: IO[bytes]) -> None:
+    """Close; what close itself cannot write any more was already reported by the flush before it."""
+    try:
+        handle.close()
+    except OSError:
+        return
+
+
+_ADVICE = {
+    errno.ENOSPC: "the disk is full: free some space or choose another `out`",
+    errno.EDQUOT: "your disk quota is used up: free some space or choose another `out`",
+    errno.EFBIG: "the file is larger than this system allows: raise the limit (ulimit -f) or use more shards",
+    errno.EROFS: "the file system is read-only: choose another `out`",
+    errno.EACCES: "this user may not write there: choose another `out` or change the permissions",
+    errno.EPERM: "this user may not write there: choose another `out` or change the permissions",
+    errno.ENOTDIR: "a file stands where a folder is needed: remove it or choose another `out`",
+    errno.EEXIST: "a file stands where a folder is needed: remove it or choose another `out`",
+    errno.EISDIR: "a folder stands where the file is needed: remove it or choose another `out`",
+}
+
+
+@contextmanager
+def _storage_errors(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = _ADVICE.get(error.errno or 0, "check the disk, or choose another `out`")
+        raise StorageError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from error
+
+
+def _read_bytes(path: Path) -> bytes:
+    with _opened(path) as handle:
+        return handle.read()
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[IO[bytes]]:
+    try:
+        handle = path.open("rb")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise DataError(f"{path}: no such file; check the path, or run the step that makes it") from error
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
+    with handle:
+        yield handle
