@@ -1,0 +1,429 @@
+"""Twelve edit tasks carried out with classical image operations.
+
+An `Edit` draws a plan (what is to be done, as plain data), words it as an instruction, and renders it on a photograph:
+the picture before, the picture after a perfect edit, and the target: the pixels the instruction speaks of. It also
+draws the two ways of misunderstanding it: another result at the same target, and the same result at another target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from curation.editors.drawing import (
+    COLORS,
+    HALVES,
+    PLACES,
+    SHAPES,
+    TEXTURES,
+    Array,
+    band_mask,
+    blend,
+    blur,
+    centre_mask,
+    fill,
+    half_mask,
+    luminance,
+    shape_mask,
+    text_mask,
+    texture,
+)
+
+Plan = dict[str, Any]
+Misreading = Callable[[Array, Plan, np.random.Generator], Array]
+WORDS = ("GO", "HI", "NO", "UP", "MAX", "ZIP")
+STYLES = ("pencil sketch", "pixel art", "poster", "negative")
+TONES = ("black and white", "sepia", "darker", "brighter", "colder")
+STICKER_COLORS = ("red", "green", "blue", "yellow", "purple")
+BACKGROUNDS = ("white", "blue", "green", "yellow")
+GROUNDS = ("white", "green", "blue")
+PLAIN_TONES = ("black and white", "darker", "brighter")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A plan on a photograph."""
+
+    before: Array
+    after: Array
+    """A perfect edit."""
+    targets: tuple[Array, ...]
+    """Masks of the parts that the instruction asks to change; success is the mean over them."""
+
+    @property
+    def target(self) -> Array:
+        """Everything the instruction speaks of."""
+        return np.maximum.reduce(self.targets)
+
+
+def choose(rng: np.random.Generator, options: Sequence[str], *without: str) -> str:
+    """One of the options, never one of `without`."""
+    left = [option for option in options if option not in without]
+    return left[int(rng.integers(len(left)))]
+
+
+def _sticker(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "", pattern: str = "") -> Array:
+    """The photograph with the plan's object on it."""
+    size = photo.shape[:2]
+    color = plan[f"{prefix}color"]
+    surface = texture(size, pattern, color) if pattern else fill(size, color)
+    return blend(photo, surface, _object_mask(photo, plan, place, prefix=prefix))
+
+
+def _object_mask(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "") -> Array:
+    where = plan["place"] if place is None else place
+    return shape_mask(photo.shape[:2], plan[f"{prefix}shape"], where, plan["extent"])
+
+
+def apply_tone(array: Array, tone: str) -> Array:
+    """One of `TONES`."""
+    if tone == "black and white":
+        return np.repeat(luminance(array)[..., None], 3, axis=2)
+    if tone == "sepia":
+        return np.clip(luminance(array)[..., None] * np.asarray([1.12, 0.86, 0.55], dtype=np.float32), 0, 1)
+    if tone == "darker":
+        return array * np.float32(0.4)
+    if tone == "brighter":
+        return 1 - (1 - array) * np.float32(0.45)
+    return np.clip(array * np.asarray([0.55, 0.85, 1.1], dtype=np.float32) + np.float32(0.04), 0, 1)
+
+
+def apply_style(array: Array, style: str) -> Array:
+    """One of `STYLES`."""
+    if style == "negative":
+        return 1 - array
+    if style == "poster":
+        return np.clip(np.round((array - 0.5) * 1.6 * 2 + 1) / 2, 0, 1).astype(np.float32)
+    if style == "pixel art":
+        height, width = array.shape[:2]
+        block = max(2, height // 8)
+        rows, columns = np.arange(height) // block * block, np.arange(width) // block * block
+        smooth = blur(array, block / 2)
+        rows = np.minimum(rows + block // 2, height - 1)
+        columns = np.minimum(columns + block // 2, width - 1)
+        return smooth[rows][:, columns]
+    gray = luminance(array)
+    local = luminance(blur(array, 2.5))
+    lines = np.clip(1 - np.maximum(0, local - gray) * 9, 0, 1)
+    return np.repeat(lines[..., None], 3, axis=2).astype(np.float32)
+
+
+def tint(array: Array, color: str) -> Array:
+    """The colour at the array's brightness."""
+    tone = np.asarray(COLORS[color], dtype=np.float32)
+    return np.clip((0.35 + 0.65 * luminance(array)[..., None]) * tone, 0, 1)
+
+
+def _everywhere(photo: Array) -> Array:
+    return np.ones(photo.shape[:2], dtype=np.float32)
+
+
+def _draw_object(rng: np.random.Generator) -> Plan:
+    return {
+        "shape": choose(rng, SHAPES),
+        "color": choose(rng, STICKER_COLORS),
+        "place": choose(rng, tuple(PLACES)),
+        "extent": round(float(rng.uniform(0.36, 0.46)), 3),
+    }
+
+
+def _other_object(plan: Plan, rng: np.random.Generator) -> Plan:
+    return {**plan, "shape": choose(rng, SHAPES, plan["shape"]), "color": choose(rng, STICKER_COLORS, plan["color"])}
+
+
+def _scene_add(photo: Array, plan: Plan) -> Scene:
+    return Scene(photo, _sticker(photo, plan), (_object_mask(photo, plan),))
+
+
+def _scene_remove(photo: Array, plan: Plan) -> Scene:
+    return Scene(_sticker(photo, plan), photo, (_object_mask(photo, plan),))
+
+
+def _scene_replace(photo: Array, plan: Plan) -> Scene:
+    both = np.maximum(_object_mask(photo, plan), _object_mask(photo, plan, prefix="new_"))
+    return Scene(_sticker(photo, plan), _sticker(photo, plan, prefix="new_"), (both,))
+
+
+def _scene_color(photo: Array, plan: Plan) -> Scene:
+    mask = half_mask(photo.shape[:2], plan["half"])
+    return Scene(photo, blend(photo, tint(photo, plan["color"]), mask), (mask,))
+
+
+def _scene_material(photo: Array, plan: Plan) -> Scene:
+    after = _sticker(photo, plan, pattern=plan["texture"])
+    return Scene(_sticker(photo, plan), after, (_object_mask(photo, plan),))
+
+
+def _scene_style(photo: Array, plan: Plan) -> Scene:
+    return Scene(photo, apply_style(photo, plan["style"]), (_everywhere(photo),))
+
+
+def _scene_tone(photo: Array, plan: Plan) -> Scene:
+    return Scene(photo, apply_tone(photo, plan["tone"]), (_everywhere(photo),))
+
+
+def _scene_background(photo: Array, plan: Plan) -> Scene:
+    size = photo.shape[:2]
+    around = 1 - centre_mask(size)
+    return Scene(photo, blend(photo, fill(size, plan["color"]), around), (around,))
+
+
+def _scene_extract(photo: Array, plan: Plan) -> Scene:
+    size = photo.shape[:2]
+    subject = _object_mask(photo, plan)
+    before = _sticker(photo, plan)
+    return Scene(before, blend(fill(size, plan["ground"]), before, subject), (1 - subject,))
+
+
+def _scene_motion(photo: Array, plan: Plan) -> Scene:
+    both = np.maximum(_object_mask(photo, plan), _object_mask(photo, plan, plan["to"]))
+    return Scene(_sticker(photo, plan), _sticker(photo, plan, plan["to"]), (both,))
+
+
+def _scene_text(photo: Array, plan: Plan) -> Scene:
+    size = photo.shape[:2]
+    band = band_mask(size)
+    ground = blend(photo, fill(size, "white"), band * 0.85)
+
+    def written(word: str) -> Array:
+        return blend(ground, np.zeros_like(photo), text_mask(size, word))
+
+    old, new = text_mask(size, plan["old"]), text_mask(size, plan["new"])
+    return Scene(written(plan["old"]), written(plan["new"]), (np.maximum(old, new),))
+
+
+def _scene_compose(photo: Array, plan: Plan) -> Scene:
+    toned = apply_tone(photo, plan["tone"])
+    spot = _object_mask(photo, plan)
+    return Scene(photo, _sticker(toned, plan), (spot, 1 - spot))
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One task type: how its plans are drawn, worded, rendered and misunderstood."""
+
+    draw: Callable[[np.random.Generator], Plan]
+    phrasings: tuple[str, ...]
+    """`str.format` templates over the plan's fields."""
+    scene: Callable[[Array, Plan], Scene]
+    wrong_result: Misreading
+    """The picture with another result at the same target."""
+    wrong_target: Misreading
+    """The picture after the edit was carried out at another target, the true target left as it was."""
+
+    def instruction(self, plan: Plan, rng: np.random.Generator) -> str:
+        """One of the phrasings, filled in."""
+        return choose(rng, self.phrasings).format(**plan)
+
+
+def _result_of(change: Callable[[Plan, np.random.Generator], Plan]) -> Misreading:
+    """A perfect edit after a changed plan."""
+    return lambda photo, plan, rng: EDITS[plan["task"]].scene(photo, change(plan, rng)).after
+
+
+def _object_elsewhere(prefix: str = "", pattern: str = "") -> Misreading:
+    """The object that was asked for, put where nothing was asked."""
+
+    def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+        before = EDITS[plan["task"]].scene(photo, plan).before
+        place = choose(rng, tuple(PLACES), plan["place"], plan["to"] if "to" in plan else "")
+        pattern_name = plan["texture"] if pattern else ""
+        return _sticker(before, plan, place, prefix=prefix, pattern=pattern_name)
+
+    return apply
+
+
+def _patch_elsewhere(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    """Something else is wiped away: a place without the object is smeared over."""
+    before = EDITS[plan["task"]].scene(photo, plan).before
+    place = choose(rng, tuple(PLACES), plan["place"])
+    return blend(before, np.full_like(before, 0.5), _object_mask(photo, plan, place))
+
+
+def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    """An edit of the whole picture lands in one corner only."""
+    scene = EDITS[plan["task"]].scene(photo, plan)
+    corner = shape_mask(photo.shape[:2], "square", choose(rng, tuple(PLACES)), 0.5)
+    return blend(scene.before, scene.after, corner)
+
+
+def _other_half(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    left, right, top, bottom = HALVES
+    opposite = {left: right, right: left, top: bottom, bottom: top}
+    return _scene_color(photo, {**plan, "half": opposite[plan["half"]]}).after
+
+
+def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    """The subject is painted over and the background is kept."""
+    size = photo.shape[:2]
+    return blend(photo, fill(size, plan["color"]), centre_mask(size))
+
+
+def _wipe_subject(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    """The subject is taken out of the picture instead of being kept."""
+    scene = _scene_extract(photo, plan)
+    return blend(scene.before, fill(photo.shape[:2], plan["ground"]), 1 - scene.target)
+
+
+def _word_above(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    """The new word is written over the upper half and the old one stays."""
+    before = _scene_text(photo, plan).before
+    above = np.roll(text_mask(photo.shape[:2], plan["new"]), -photo.shape[0] // 2, axis=0)
+    return blend(before, np.zeros_like(before), above)
+
+
+def _another(key: str, options: Sequence[str], *also_not: str) -> Misreading:
+    """The result of a plan in which one field has another value (and not that of the fields `also_not`)."""
+    return _result_of(
+        lambda plan, rng: {**plan, key: choose(rng, options, plan[key], *(plan[name] for name in also_not))}
+    )
+
+
+def _other_new_object(plan: Plan, rng: np.random.Generator) -> Plan:
+    return {
+        **plan,
+        "new_shape": choose(rng, SHAPES, plan["new_shape"]),
+        "new_color": choose(rng, STICKER_COLORS, plan["new_color"], plan["color"]),
+    }
+
+
+def _draw_replace(rng: np.random.Generator) -> Plan:
+    plan = _draw_object(rng)
+    return {
+        **plan,
+        "new_shape": choose(rng, SHAPES, plan["shape"]),
+        "new_color": choose(rng, STICKER_COLORS, plan["color"]),
+    }
+
+
+def _draw_motion(rng: np.random.Generator) -> Plan:
+    plan = _draw_object(rng)
+    return {**plan, "to": choose(rng, tuple(PLACES), plan["place"])}
+
+
+def _draw_words(rng: np.random.Generator) -> Plan:
+    old = choose(rng, WORDS)
+    return {"old": old, "new": choose(rng, WORDS, old)}
+
+
+def _draw_extract(rng: np.random.Generator) -> Plan:
+    plan = _draw_object(rng)
+    return {**plan, "ground": choose(rng, GROUNDS, plan["color"])}
+
+
+def _draw_compose(rng: np.random.Generator) -> Plan:
+    return {**_draw_object(rng), "tone": choose(rng, PLAIN_TONES)}
+
+
+def _other_composition(plan: Plan, rng: np.random.Generator) -> Plan:
+    return {**_other_object(plan, rng), "tone": choose(rng, PLAIN_TONES, plan["tone"])}
+
+
+def _replaced_not_removed(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    return _sticker(photo, _other_object(plan, rng))
+
+
+EDITS: dict[str, Edit] = {
+    "subject-add": Edit(
+        _draw_object,
+        (
+            "Add a {color} {shape} at the {place}.",
+            "Put a {color} {shape} in the {place} corner.",
+            "Place one {color} {shape} {place}.",
+        ),
+        _scene_add,
+        _result_of(_other_object),
+        _object_elsewhere(),
+    ),
+    "subject-remove": Edit(
+        _draw_object,
+        ("Remove the {color} {shape}.", "Take the {shape} away.", "Erase the {color} {shape} from the photo."),
+        _scene_remove,
+        _replaced_not_removed,
+        _patch_elsewhere,
+    ),
+    "subject-replace": Edit(
+        _draw_replace,
+        (
+            "Replace the {color} {shape} with a {new_color} {new_shape}.",
+            "Swap the {shape} for a {new_color} {new_shape}.",
+            "Turn the {color} {shape} into a {new_color} {new_shape}.",
+        ),
+        _scene_replace,
+        _result_of(_other_new_object),
+        _object_elsewhere("new_"),
+    ),
+    "color_alter": Edit(
+        lambda rng: {"half": choose(rng, HALVES), "color": choose(rng, STICKER_COLORS)},
+        ("Color the {half} {color}.", "Make the {half} of the photo {color}.", "Tint the {half} {color}."),
+        _scene_color,
+        _another("color", STICKER_COLORS),
+        _other_half,
+    ),
+    "material_alter": Edit(
+        lambda rng: {**_draw_object(rng), "texture": choose(rng, TEXTURES)},
+        ("Make the {shape} {texture}.", "Give the {color} {shape} a {texture} surface."),
+        _scene_material,
+        _another("texture", TEXTURES),
+        _object_elsewhere(pattern="texture"),
+    ),
+    "style_change": Edit(
+        lambda rng: {"style": choose(rng, STYLES)},
+        ("Turn the photo into a {style}.", "Redraw this as a {style}.", "Give the picture the look of a {style}."),
+        _scene_style,
+        _another("style", STYLES),
+        _corner_only,
+    ),
+    "tone_transfer": Edit(
+        lambda rng: {"tone": choose(rng, TONES)},
+        ("Make the photo {tone}.", "Change the tone to {tone}.", "The whole picture should be {tone}."),
+        _scene_tone,
+        _another("tone", TONES),
+        _corner_only,
+    ),
+    "background_change": Edit(
+        lambda rng: {"color": choose(rng, BACKGROUNDS)},
+        (
+            "Replace the background with plain {color}.",
+            "Put the subject in front of a {color} wall.",
+            "Change the background to {color}.",
+        ),
+        _scene_background,
+        _another("color", BACKGROUNDS),
+        _subject_instead,
+    ),
+    "extract": Edit(
+        _draw_extract,
+        ("Cut out the {shape} onto plain {ground}.", "Keep only the {color} {shape}, on a {ground} ground."),
+        _scene_extract,
+        _another("ground", GROUNDS, "color"),
+        _wipe_subject,
+    ),
+    "text_change": Edit(
+        _draw_words,
+        ("Change the text to {new}.", "Replace the word {old} with {new}.", "The sign should read {new}."),
+        _scene_text,
+        _another("new", WORDS, "old"),
+        _word_above,
+    ),
+    "motion_change": Edit(
+        _draw_motion,
+        ("Move the {color} {shape} to the {to}.", "The {shape} should be at the {to}."),
+        _scene_motion,
+        _another("to", tuple(PLACES), "place"),
+        _object_elsewhere(),
+    ),
+    "compose": Edit(
+        _draw_compose,
+        (
+            "Make the photo {tone} and add a {color} {shape} at the {place}.",
+            "Add a {color} {shape} {place}, then make the rest {tone}.",
+        ),
+        _scene_compose,
+        _result_of(_other_composition),
+        _object_elsewhere(),
+    ),
+}

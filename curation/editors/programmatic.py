@@ -1,0 +1,105 @@
+"""The programmatic editors: every edit of `edits.EDITS`, done right or with one known fault, with or without artefacts.
+
+They stand in for a pool of editing models where none can be run: the quickstart, the tests and dry runs use them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from curation.editors.artefacts import ARTEFACTS, Artefact
+from curation.editors.base import Editor
+from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mask, to_array, to_image
+from curation.editors.edits import EDITS, STICKER_COLORS, Plan, Scene, choose
+from editjudge.errors import DataError
+from editjudge.images import ImageStore
+from editjudge.io import rng as seeded_rng
+from editjudge.types import EditTask, ImageRef
+
+Fault = Literal["right", "wrong_result", "wrong_target", "half_done", "over_edited", "untouched"]
+FAULTS: tuple[Fault, ...] = get_args(Fault)
+_VERSION = "programmatic-v1"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an editor did, in steps."""
+
+    scene: Scene
+    intended: Array
+    """The edit as the editor understood it, before it changed anything else."""
+    clean: Array
+    """With the unasked changes, before artefacts."""
+    output: Array
+
+
+class Programmatic(Editor):
+    """Classical image operations with a known fault and a known artefact."""
+
+    fault: Fault = "right"
+    """"half_done" blends the edit in by 30 to 65 %; "over_edited" also changes what nobody mentioned."""
+    artefact: Artefact = "none"
+
+    @property
+    def identity(self) -> str:
+        """Such as `programmatic-v1:half_done+noise`."""
+        return f"{_VERSION}:{self.fault}+{self.artefact}"
+
+    @classmethod
+    def from_identity(cls, identity: str) -> Programmatic | None:
+        """The editor of that identity; None when it is not a programmatic one of this version."""
+        version, _, rest = identity.partition(":")
+        fault, _, artefact = rest.partition("+")
+        if version != _VERSION or fault not in FAULTS or artefact not in ARTEFACTS:
+            return None
+        return cls(fault=fault, artefact=artefact)
+
+    def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
+        """The faulty edit; needs a task with a plan (`DataError` otherwise)."""
+        return to_image(self.outcome(task, images, seed).output)
+
+    def outcome(self, task: EditTask, images: ImageStore, seed: int) -> Outcome:
+        """The edit and its steps; the same for the same task and seed, on any machine."""
+        plan = task.origin.plan
+        if plan is None or "photo" not in plan:
+            raise DataError(f"task {task.id} has no plan; programmatic editors need tasks from the `templates` stage")
+        photo = to_array(images.read(ImageRef.model_validate(plan["photo"])))
+        draw = seeded_rng(seed, task.id, self.identity)
+        scene = EDITS[task.task_type].scene(photo, plan)
+        intended = _understand(self.fault, photo, plan, scene, draw)
+        clean = _change_the_rest(intended, scene, draw) if self.fault == "over_edited" else intended
+        return Outcome(scene, intended, clean, ARTEFACTS[self.artefact](clean, draw))
+
+
+def _understand(fault: Fault, photo: Array, plan: Plan, scene: Scene, draw: np.random.Generator) -> Array:
+    if fault == "untouched":
+        return scene.before
+    if fault == "half_done":
+        return scene.before + (scene.after - scene.before) * np.float32(draw.uniform(0.3, 0.65))
+    if fault == "wrong_result":
+        return EDITS[plan["task"]].wrong_result(photo, plan, draw)
+    if fault == "wrong_target":
+        return EDITS[plan["task"]].wrong_target(photo, plan, draw)
+    return scene.after
+
+
+def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> Array:
+    """Change what nobody mentioned: a colour cast, a blur, or an object from nowhere."""
+    size = image.shape[:2]
+    target = scene.target
+    # An edit of the whole picture leaves nothing outside its target, so there the unasked change lies on top of it.
+    rest = 1 - target if target.mean() < 0.95 else np.ones_like(target)
+    kind = choose(draw, ("cast", "blur", "object"))
+    if kind == "cast":
+        color = fill(size, choose(draw, STICKER_COLORS))
+        return blend(image, image + (color - image) * np.float32(draw.uniform(0.25, 0.5)), rest)
+    if kind == "blur":
+        return blend(image, blur(image, draw.uniform(2.5, 5.0)), rest)
+    places = sorted(PLACES, key=lambda place: float((shape_mask(size, "disc", place, 0.4) * target).sum()))
+    place = places[int(draw.integers(2))] if target.mean() < 0.95 else choose(draw, tuple(PLACES))
+    spot = shape_mask(size, choose(draw, ("disc", "square", "triangle")), place, draw.uniform(0.3, 0.42))
+    return blend(image, fill(size, choose(draw, STICKER_COLORS)), spot)

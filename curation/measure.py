@@ -1,0 +1,163 @@
+"""Stage `measure`: the measured teacher. It scores programmatic edits from their pixels, without a model.
+
+It stands where a teacher model stands in a real recipe (stage `judge`), and it can only judge what the programmatic
+editors made, because it needs to know the target and a perfect edit. All scores are whole numbers on 0..25.
+
+Semantic scores:
+- *editing success*: for each part of the target, how much nearer the output is to the perfect edit than the input was:
+  `1 - |output - perfect| / |input - perfect|`, mean absolute differences over the part's pixels, not below 0; the mean
+  over the parts. Half of the change is half of the success; a change to something else is none.
+- *little over-editing*: from the mean absolute difference `d` between the output and what should be there, outside the
+  target (the input); for edits of the whole picture, everywhere (the edit itself, without unasked changes and
+  artefacts). `1 - sqrt(d / 0.16)`, not below 0: the square root because people see small unasked changes.
+
+Quality scores, from the output and what it would be without its artefact:
+- *no artefacts*: `1 - sqrt(a / 0.2)`, where `a` is the mean absolute difference the artefact makes, not below 0;
+- *naturalness*: artefacts that break the picture's geometry (seams, blocks) cost as much naturalness as cleanness,
+  those that lie over it (noise, watermark) cost half.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+
+from curation.editors.artefacts import Artefact
+from curation.editors.drawing import Array
+from curation.editors.programmatic import Outcome, Programmatic
+from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from editjudge.errors import DataError
+from editjudge.judge import make_card
+from editjudge.prompts import format_completion
+from editjudge.tasks import Aspect
+from editjudge.types import EditTriplet, Judgment, Record, ScoreCard
+
+SCALE = 25
+ENGINE = "measured-v1"
+_OUTSIDE_WORST = 0.16
+"""Mean absolute difference outside the target, on 0..1, at which nothing of the rest counts as kept."""
+_ARTEFACT_WORST = 0.2
+_BREAKS_GEOMETRY: tuple[Artefact, ...] = ("seams", "blocks")
+_WHOLE_PICTURE = 0.95
+"""Share of pixels in the target from which an edit counts as one of the whole picture."""
+
+
+def difference(a: Array, b: Array, mask: Array) -> float:
+    """Mean absolute difference on 0..1 over the pixels of a mask; 0 where the mask is empty."""
+    weight = float(mask.sum())
+    return float((np.abs(a - b).mean(axis=2) * mask).sum()) / weight if weight > 0 else 0.0
+
+
+def success(outcome: Outcome) -> float:
+    """Editing success, 0..1, over the parts that a perfect edit changes."""
+    scene = outcome.scene
+    shares = []
+    for part in scene.targets:
+        asked = difference(scene.before, scene.after, part)
+        if asked > 0.005:
+            shares.append(max(0.0, 1 - difference(outcome.output, scene.after, part) / asked))
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def restraint(outcome: Outcome) -> float:
+    """Little over-editing, 0..1."""
+    target = outcome.scene.target
+    if target.mean() < _WHOLE_PICTURE:
+        changed = difference(outcome.output, outcome.scene.before, 1 - target)
+    else:
+        changed = difference(outcome.output, outcome.intended, np.ones_like(target))
+    return max(0.0, 1 - (changed / _OUTSIDE_WORST) ** 0.5)
+
+
+def cleanness(outcome: Outcome) -> float:
+    """Absence of artefacts, 0..1."""
+    visible = difference(outcome.output, outcome.clean, np.ones(outcome.output.shape[:2], dtype=np.float32))
+    return max(0.0, 1 - (visible / _ARTEFACT_WORST) ** 0.5)
+
+
+def semantic_scores(outcome: Outcome) -> tuple[int, int]:
+    """(editing success, little over-editing) on 0..25."""
+    return round(success(outcome) * SCALE), round(restraint(outcome) * SCALE)
+
+
+def quality_scores(outcome: Outcome, artefact: Artefact) -> tuple[int, int]:
+    """(naturalness, no artefacts) on 0..25."""
+    clean = cleanness(outcome)
+    natural = clean if artefact in _BREAKS_GEOMETRY else (1 + clean) / 2
+    return round(natural * SCALE), round(clean * SCALE)
+
+
+def _degree(score: int, words: tuple[str, str, str, str]) -> str:
+    """A word for a score: nothing below 4, then thirds, all from 23."""
+    if score < 4:
+        return words[0]
+    if score >= 23:
+        return words[3]
+    return words[1] if score < 14 else words[2]
+
+
+def semantic_rationale(scores: tuple[int, int]) -> str:
+    """One sentence that says what the scores say."""
+    done = _degree(scores[0], ("not done", "half done", "mostly done", "done"))
+    kept = _degree(scores[1], ("lost", "changed a lot", "changed a little", "kept"))
+    return f"The edit is {done} and the rest is {kept}."
+
+
+def quality_rationale(scores: tuple[int, int], artefact: Artefact) -> str:
+    """One sentence that names the artefact and how heavy it is."""
+    if artefact == "none":
+        return "The picture is clean."
+    heavy = _degree(scores[1], ("ruined by", "full of", "touched by", "almost free of"))
+    return f"The picture is {heavy} {artefact}."
+
+
+class Measure(Stage):
+    """Score programmatic edits from their pixels; see the module's docstring for the formulas."""
+
+    takes: ClassVar[type[Record] | None] = EditTriplet
+    gives: ClassVar[type[Record]] = ScoreCard
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """One card per triplet; a triplet that was not made by a programmatic editor fails."""
+        for triplet in rows:
+            try:
+                yield self.card(triplet, ctx)
+            except FATAL:
+                raise
+            except Exception as error:
+                yield Fail(triplet.id, describe_error(error))
+
+    def card(self, triplet: EditTriplet, ctx: Context) -> ScoreCard:
+        """The teacher's card of one triplet."""
+        editor = Programmatic.from_identity(triplet.editor)
+        if editor is None:
+            raise DataError(f"{triplet.editor!r} is not a programmatic editor: use the stage `judge` for its outputs")
+        ctx.images.read(triplet.edited)  # a damaged output must fail, even though it could be drawn again
+        outcome = editor.outcome(triplet.task, ctx.images, triplet.seed)
+        semantic = semantic_scores(outcome)
+        quality = quality_scores(outcome, editor.artefact)
+        return make_card(
+            triplet,
+            (
+                _judgment(triplet, "semantic", semantic, semantic_rationale(semantic)),
+                _judgment(triplet, "quality", quality, quality_rationale(quality, editor.artefact)),
+            ),
+        )
+
+
+def _judgment(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rationale: str) -> Judgment:
+    return Judgment(
+        triplet_id=triplet.id,
+        aspect=aspect,
+        scores=scores,
+        scale=SCALE,
+        rationale=rationale,
+        raw=format_completion(rationale, scores),
+        parsed_by="json",
+        pass_index=0,
+        seed=0,
+        engine=ENGINE,
+        prompt_version=ENGINE,
+    )
