@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import EngineError, StorageError
+from editjudge.images import ImageStore
 from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine
-    from editjudge.images import ImageStore
 
 STAGES: dict[str, str] = {
     "photographs": "curation.sources:Photographs",

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.images import ImageStore
 from editjudge.types import EditTask
-
-if TYPE_CHECKING:
-    from editjudge.images import ImageStore
 
 
 class Editor(BaseModel):

@@ -8,16 +8,14 @@ import signal
 import subprocess
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 from pydantic import Field, field_validator
 
 from curation.editors.base import Editor
+from editjudge.images import ImageStore, load_image
+from editjudge.io import digest
 from editjudge.types import EditTask
-
-if TYPE_CHECKING:
-    from editjudge.images import ImageStore
 
 _FIELD = re.compile(r"\{(instruction|input|output|seed)\}")
 
@@ -43,14 +41,10 @@ class Command(Editor):
     @property
     def identity(self) -> str:
         """The label and a digest of the command line."""
-        from editjudge.io import digest
-
         return f"{self.label}#{digest(*self.argv)[:8]}"
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
         """The image the program wrote, as RGB; `RuntimeError` with its last words when it failed or wrote none."""
-        from editjudge.images import load_image
-
         with tempfile.TemporaryDirectory(prefix="editjudge-") as name:
             inputs = []
             for index, ref in enumerate(task.inputs):

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PIL import Image
 from pydantic import Field, field_validator
 
 from curation.editors.base import Editor
+from editjudge.errors import DataError
+from editjudge.images import ImageStore, load_image
 from editjudge.types import EditTask
-
-if TYPE_CHECKING:
-    from editjudge.images import ImageStore
 
 
 class Folder(Editor):
@@ -39,9 +37,6 @@ class Folder(Editor):
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
         """The stored image as RGB, at its own size; `ImageError` or `DataError` when there is none to read."""
-        from editjudge.errors import DataError
-        from editjudge.images import load_image
-
         name = self.pattern.replace("{task_id}", task.id).replace("{task_type}", task.task_type)
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):

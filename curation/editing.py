@@ -1,0 +1,72 @@
+"""Stage `edit`: each task goes to several editors drawn from the pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, model_validator
+
+from curation.editors import EDITORS
+from curation.editors.base import Editor
+from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from editjudge.io import derive_seed, digest, rng
+from editjudge.recipe import Use
+from editjudge.types import EditTask, EditTriplet, Record
+
+
+class Edit(Stage):
+    """Make the candidates of each task. An editor that raises costs its triplet, never the group.
+
+    Candidates are in the order of their ids, which are digests: neither order nor file name tells the editor.
+    """
+
+    version: ClassVar[int] = 1
+    takes: ClassVar[type[Record] | None] = EditTask
+    gives: ClassVar[type[Record]] = EditTriplet
+
+    editors: dict[str, Annotated[Editor, Use(EDITORS)]] = Field(min_length=1)
+    """The pool, by a name of the recipe's own choosing; names change nothing but messages."""
+    per_task: int = Field(5, ge=1)
+    """Editors drawn for each task, without replacement."""
+
+    @model_validator(mode="after")
+    def _fits_pool(self) -> Edit:
+        if self.per_task > len(self.editors):
+            raise ValueError(f"per_task is {self.per_task}, but the pool has {len(self.editors)} editors")
+        seen: dict[str, str] = {}
+        for name, editor in self.editors.items():
+            other = seen.setdefault(editor.identity, name)
+            if other != name:
+                raise ValueError(f"editors {other!r} and {name!r} are the same: {editor.identity}")
+        return self
+
+    def depends_on(self) -> dict[str, str]:
+        """The editors' identities, which hold their versions."""
+        return {name: editor.identity for name, editor in self.editors.items()}
+
+    def candidates(self, task: EditTask, seed: int) -> list[tuple[str, Editor, int]]:
+        """(triplet id, editor, editor seed) for each candidate of a task, in the order of the ids."""
+        # By identity, so that neither the names nor their order in the recipe change the draw.
+        pool = sorted(self.editors.values(), key=lambda editor: editor.identity)
+        drawn = rng(seed, "editors", task.id).permutation(len(pool))[: self.per_task]
+        made = []
+        for index in drawn:
+            editor = pool[int(index)]
+            editor_seed = derive_seed(seed, "edit", task.id, editor.identity)
+            made.append((digest("triplet", task.id, editor.identity, editor_seed), editor, editor_seed))
+        return sorted(made, key=lambda candidate: candidate[0])
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """The triplets of each task, their images stored as images/<task id>/<triplet id>.png."""
+        for task in rows:
+            for triplet_id, editor, seed in self.candidates(task, ctx.seed):
+                try:
+                    image = editor.edit(task, ctx.images, seed)
+                    ref = ctx.images.add(image, f"images/{task.id}/{triplet_id}.png")
+                except FATAL:
+                    raise
+                except Exception as error:
+                    yield Fail(triplet_id, f"{editor.identity}: {describe_error(error)}")
+                    continue
+                yield EditTriplet(id=triplet_id, task=task, edited=ref, editor=editor.identity, seed=seed)

@@ -1,0 +1,225 @@
+"""What leaves curation: training rows for a judge, and benchmark pairs."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import combinations, islice
+from math import floor
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from curation.balance import DEFAULT_BINS, Bins, score_bin
+from curation.filters import scored
+from curation.stage import Context, Drop, Fail, Stage, describe_error, groups, row_id
+from editjudge.errors import EditJudgeError, ImageError, MissingExtraError, StorageError
+from editjudge.images import ImageStore
+from editjudge.io import digest
+from editjudge.prompts import IMAGE_MARK, PromptSet, format_completion, get_prompts
+from editjudge.tasks import ASPECTS, DIMENSIONS, Aspect, Dimension
+from editjudge.types import EditTriplet, ImageRef, Judgment, PreferencePair, Record, ScoreCard, SFTExample
+
+
+class SFT(Stage):
+    """Two training rows per score card: the semantic question and the quality question.
+
+    Rationale and scores come from the first readable pass of each aspect, so that they belong together.
+    """
+
+    version: ClassVar[int] = 1
+    takes: ClassVar[type[Record] | None] = ScoreCard
+    gives: ClassVar[type[Record]] = SFTExample
+
+    prompts: str
+    """Name of the prompt set the judge is trained on."""
+    bins: Bins = DEFAULT_BINS
+    """As in the `balance` stage; only names the row's `score_bin`."""
+
+    @field_validator("prompts")
+    @classmethod
+    def _known_prompts(cls, value: str) -> str:
+        try:
+            get_prompts(value)
+        except EditJudgeError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """Both rows of a card, or a `Fail` for the card when one of them cannot be made."""
+        prompts = get_prompts(self.prompts)
+        for card in rows:
+            try:
+                index = score_bin(scored(card), self.bins)
+                examples = [sft_example(card, aspect, prompts, index) for aspect in ASPECTS]
+            except ValueError as error:
+                yield Fail(row_id(card), describe_error(error))
+                continue
+            yield from examples
+
+
+def sft_example(card: ScoreCard, aspect: Aspect, prompts: PromptSet, index: int) -> SFTExample:
+    """The training row of one aspect of a card; `ValueError` when no pass was readable or the images do not fit.
+
+    Scores are converted to the prompt set's scale and rounded to whole numbers, halves upwards.
+    """
+    judgment = _first_readable(card, aspect)
+    triplet = card.triplet
+    semantic = aspect == "semantic"
+    prompt = prompts.ask_semantic(triplet.task.instruction) if semantic else prompts.ask_quality()
+    images: tuple[ImageRef, ...] = (*triplet.task.inputs, triplet.edited) if semantic else (triplet.edited,)
+    if prompt.count(IMAGE_MARK) != len(images):
+        raise ValueError(f"{prompts.name} asks about {prompt.count(IMAGE_MARK)} images; the triplet has {len(images)}")
+    assert judgment.scores is not None
+    first, second = (floor(score / judgment.scale * prompts.scale + 0.5) for score in judgment.scores)
+    return SFTExample(
+        id=digest("sft", triplet.id, aspect, prompts.name),
+        triplet_id=triplet.id,
+        aspect=aspect,
+        images=images,
+        prompt=prompt,
+        completion=format_completion(judgment.rationale, (first, second)),
+        scale=prompts.scale,
+        score_bin=index,
+        prompt_version=prompts.name,
+    )
+
+
+def _first_readable(card: ScoreCard, aspect: Aspect) -> Judgment:
+    for judgment in card.judgments:
+        if judgment.aspect == aspect and judgment.scores is not None:
+            return judgment
+    raise ValueError(f"no readable {aspect} judgment of triplet {card.triplet.id}")
+
+
+class Tiers(Stage):
+    """Preference pairs from the teacher's scores, as annotators' tiered rankings would give them.
+
+    In each dimension the candidates of a group are sorted by score; a new tier starts where the step down from the
+    candidate before is at least `min_gap`. Candidates of one tier are not compared.
+    """
+
+    version: ClassVar[int] = 1
+    takes: ClassVar[type[Record] | None] = ScoreCard
+    gives: ClassVar[type[Record]] = PreferencePair
+
+    min_gap: float = Field(gt=0, le=10)
+    """On the 0 to 10 scale."""
+    dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """The pairs of each group; the cards of a group without any pair are dropped as `one_tier`."""
+        for _, cards in groups(rows):
+            usable = [card for card in cards if all(card.value(name) is not None for name in self.dimensions)]
+            yield from (Fail(row_id(card), "no score to rank by") for card in cards if card not in usable)
+            pairs = [pair for name in self.dimensions for pair in tier_pairs(usable, name, self.min_gap)]
+            yield from pairs or (Drop(row_id(card), "one_tier") for card in usable)
+
+
+def tiers_of(cards: Sequence[ScoreCard], dimension: Dimension, min_gap: float) -> list[list[ScoreCard]]:
+    """The cards of one group in tiers, best first. Every card must have a value in the dimension."""
+    ranked = sorted(
+        ((_value(card, dimension), card) for card in cards), key=lambda pair: (-pair[0], pair[1].triplet.id)
+    )
+    tiers: list[list[ScoreCard]] = []
+    previous = float("inf")
+    for value, card in ranked:
+        # Scores are computed in floating point: a step of exactly min_gap must not be lost in the last bit.
+        if previous - value >= min_gap - 1e-9:
+            tiers.append([])
+        tiers[-1].append(card)
+        previous = value
+    return tiers
+
+
+def tier_pairs(cards: Sequence[ScoreCard], dimension: Dimension, min_gap: float) -> Iterator[PreferencePair]:
+    """Every pair of cards of different tiers, better first."""
+    tiers = tiers_of(cards, dimension, min_gap)
+    for (high, upper), (low, lower) in combinations(enumerate(tiers), 2):
+        for better in upper:
+            for worse in lower:
+                yield PreferencePair(
+                    id=digest("pair", better.triplet.id, worse.triplet.id, dimension),
+                    task=better.triplet.task,
+                    better=better.triplet,
+                    worse=worse.triplet,
+                    dimension=dimension,
+                    tier_gap=low - high,
+                    n_annotators=1,
+                    agreement=1.0,
+                )
+
+
+def _value(card: ScoreCard, dimension: Dimension) -> float:
+    value = card.value(dimension)
+    if value is None:
+        raise ValueError(f"triplet {card.triplet.id} has no {dimension} score")
+    return value
+
+
+ROWS_PER_WRITE = 64
+"""Rows in one Parquet row group: few, because every row carries three images."""
+
+
+def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, folder: Path) -> Path:
+    """Write `folder/data.parquet` in the columns of the data set EditScore/EditReward-Bench.
+
+    `key` is [better, worse] triplet id and `output_images` has the preferred one first. Images are embedded as the
+    bytes of their files, so the folder loads anywhere with `datasets.load_dataset`. Same pairs, same bytes.
+    `input_image` is one image in this schema: a pair whose task has several is refused by `ValueError`.
+    """
+    try:
+        import pyarrow.parquet as parquet
+        from datasets import Features, Image, Value
+        from datasets import List as ListOf
+    except ImportError as error:
+        raise MissingExtraError(f"writing Parquet needs {error.name}: pip install 'editjudge[train]'") from error
+    import pyarrow
+
+    features = Features(
+        {
+            "key": ListOf(Value("string"), length=2),
+            "instruction": Value("string"),
+            "input_image": Image(),
+            "output_images": ListOf(Image(), length=2),
+            "task_type": Value("string"),
+            "dimension": Value("string"),
+        }
+    )
+    schema = features.arrow_schema
+    target = folder / "data.parquet"
+    partial = folder / "data.parquet.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with parquet.ParquetWriter(partial, schema) as writer:
+            source = iter(pairs)
+            while batch := list(islice(source, ROWS_PER_WRITE)):
+                rows = [_bench_row(pair, images) for pair in batch]
+                writer.write_table(pyarrow.Table.from_pylist(rows, schema=schema))
+        os.replace(partial, target)
+    except OSError as error:
+        raise StorageError(f"cannot write {target}: {error.strerror or error}") from error
+    return target
+
+
+def _bench_row(pair: PreferencePair, images: ImageStore) -> dict[str, Any]:
+    if len(pair.task.inputs) != 1:
+        raise ValueError(f"pair {pair.id} has {len(pair.task.inputs)} input images; EditReward-Bench rows have one")
+    outputs: tuple[EditTriplet, EditTriplet] = (pair.better, pair.worse)
+    return {
+        "key": [triplet.id for triplet in outputs],
+        "instruction": pair.task.instruction,
+        "input_image": _embedded(pair.task.inputs[0], images),
+        "output_images": [_embedded(triplet.edited, images) for triplet in outputs],
+        "task_type": pair.task.task_type,
+        "dimension": pair.dimension,
+    }
+
+
+def _embedded(ref: ImageRef, images: ImageStore) -> dict[str, Any]:
+    content = images.read_bytes(ref.path)
+    if hashlib.sha256(content).hexdigest() != ref.sha256:
+        raise ImageError(f"{images.root / ref.path}: the file changed since the pair was made; run curation again")
+    return {"bytes": content, "path": Path(ref.path).name}
