@@ -132,7 +132,8 @@ def _mean_of_known(values: Floats, axis: int) -> Floats:
     known = ~np.isnan(values)
     count = known.sum(axis=axis)
     total = np.where(known, values, 0.0).sum(axis=axis)
-    return np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    mean: Floats = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
+    return mean
 
 
 def measure(right: Floats, pairs: Floats) -> Measures:
@@ -169,9 +170,12 @@ def count(table: PairTable) -> Counts:
     shape = (len(table.group_ids), len(TASK_TYPES), len(DIMENSIONS))
     where = np.ravel_multi_index((table.group, table.task, table.dimension), shape)
     size = int(np.prod(shape))
-    right = np.bincount(where, weights=table.right.astype(np.float64), minlength=size)
-    pairs = np.bincount(where, minlength=size).astype(np.float64)
-    return Counts(right.reshape(shape), pairs.reshape(shape))
+
+    def tally(weights: Floats) -> Floats:
+        found: Floats = np.bincount(where, weights=weights, minlength=size).reshape(shape)
+        return found
+
+    return Counts(tally(table.right.astype(np.float64)), tally(np.ones(len(table))))
 
 
 def outcome_counts(table: PairTable) -> Ints:

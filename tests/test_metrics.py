@@ -8,7 +8,7 @@ from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from editjudge.types import PreferencePair
 from eval.metrics import Measures, build_table, count, coverage, measure, outcome_counts
 
-PF, C, O = range(3)
+OVERALL = 2
 
 
 def make_pair(task_id: str, task_type: str, dimension: str, name: str) -> PreferencePair:
@@ -65,15 +65,15 @@ def test_task_mean_and_pair_mean_by_hand():
         cards |= cards_for(pair, better, 5)
     table = build_table(pairs, cards)
     found = count(table).measures()
-    assert found.pair_mean[O] == pytest.approx(2 / 5)
-    assert found.task_mean[O] == pytest.approx((1 / 4 + 1) / 2)
-    assert found.task[TASK_TYPES.index("compose"), O] == pytest.approx(1 / 4)
-    assert np.isnan(found.pair_mean[[PF, C]]).all()
+    assert found.pair_mean[OVERALL] == pytest.approx(2 / 5)
+    assert found.task_mean[OVERALL] == pytest.approx((1 / 4 + 1) / 2)
+    assert found.task[TASK_TYPES.index("compose"), OVERALL] == pytest.approx(1 / 4)
+    assert np.isnan(found.pair_mean[[0, 1]]).all()
     names = list(CATEGORIES)
-    assert found.category[names.index("scene"), O] == 1
-    assert np.isnan(found.category[names.index("subject"), O])
+    assert found.category[names.index("scene"), OVERALL] == 1
+    assert np.isnan(found.category[names.index("subject"), OVERALL])
     counts = outcome_counts(table)
-    assert counts[TASK_TYPES.index("compose"), O].tolist() == [1, 1, 1, 1]
+    assert counts[TASK_TYPES.index("compose"), OVERALL].tolist() == [1, 1, 1, 1]
     assert coverage(counts) == pytest.approx(4 / 5)
 
 

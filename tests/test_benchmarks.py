@@ -1,0 +1,173 @@
+"""Benchmarks in their public schema: what is read, what is left out, what is noted."""
+
+import io
+from pathlib import Path
+
+import pytest
+from factories import make_image, make_task, make_triplet
+from PIL import Image
+
+from editjudge.errors import DataError
+from editjudge.images import ImageStore
+from editjudge.io import write_jsonl
+from editjudge.types import PreferencePair
+from eval.benchmarks import Pairs
+from eval.editreward_bench import EditRewardBench
+
+
+def png(seed: int) -> dict:
+    buffer = io.BytesIO()
+    make_image(seed=seed).save(buffer, "PNG")
+    return {"bytes": buffer.getvalue(), "path": f"{seed}.png"}
+
+
+def make_row(**changes) -> dict:
+    """A row of EditReward-Bench: candidates 1 (preferred) and 2 of the photograph 0."""
+    return {
+        "key": ["one", "two"],
+        "instruction": "Make the sky pink.",
+        "input_image": png(0),
+        "output_images": [png(1), png(2)],
+        "task_type": "color_alter",
+        "dimension": "overall",
+    } | changes
+
+
+@pytest.fixture
+def load(tmp_path, monkeypatch):
+    """Write rows as Parquet with `datasets` image features and load them again."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hf"))
+    import datasets
+
+    def write_and_load(rows, drop=()):
+        features = datasets.Features(
+            {
+                "key": datasets.List(datasets.Value("string")),
+                "instruction": datasets.Value("string"),
+                "input_image": datasets.Image(),
+                "output_images": datasets.List(datasets.Image()),
+                "task_type": datasets.Value("string"),
+                "dimension": datasets.Value("string"),
+            }
+        )
+        folder = tmp_path / "bench" / "data"
+        folder.mkdir(parents=True, exist_ok=True)
+        table = datasets.Dataset.from_list(rows, features=features).remove_columns(list(drop))
+        table.to_parquet(folder / "train-00000-of-00001.parquet")
+        return EditRewardBench(path=str(tmp_path / "bench")).load(tmp_path / "cache")
+
+    return write_and_load
+
+
+def test_reads_rows_and_extracts_each_image_once(load, tmp_path):
+    bench = load(
+        [
+            make_row(),
+            make_row(dimension="consistency", key=["two", "one"], output_images=[png(2), png(1)]),
+            make_row(instruction="Remove the boat.", task_type="subject-remove", key=["x", "y"]),
+        ]
+    )
+    first, second, third = bench.pairs
+    assert (first.better.editor, first.worse.editor) == ("one", "two")
+    assert (second.better.id, second.worse.id) == (first.worse.id, first.better.id)
+    assert second.task.id == first.task.id != third.task.id
+    assert third.better.id != first.better.id
+    assert len(bench.triplets) == 4
+    assert len(list((tmp_path / "cache").rglob("*.png"))) == 3
+    image = ImageStore(bench.root).read(first.better.edited)
+    assert image.tobytes() == make_image(seed=1).tobytes()
+    assert not bench.partial
+    assert bench.notes.total == 0
+
+
+def test_same_data_same_ids_from_another_cache(load, tmp_path):
+    bench = load([make_row()])
+    again = EditRewardBench(path=str(tmp_path / "bench")).load(tmp_path / "elsewhere")
+    assert again.pairs == bench.pairs
+    assert again.identity == bench.identity
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({"task_type": "teleport"}, "unknown_task"),
+        ({"dimension": "beauty"}, "unknown_dimension"),
+        ({"input_image": None}, "missing_image"),
+        ({"output_images": [png(1), {"bytes": b"not an image", "path": "x.png"}]}, "unreadable_image"),
+        ({"output_images": [png(1)]}, "not_two_candidates"),
+        ({"key": ["one", "two", "three"]}, "not_two_candidates"),
+        ({"instruction": " "}, "missing_instruction"),
+    ],
+)
+def test_an_unusable_row_is_left_out_and_named(load, changes, kind):
+    bench = load([make_row(), make_row(**changes)])
+    assert len(bench.pairs) == 1
+    assert bench.partial
+    assert bench.left_out.counts == {kind: 1}
+    assert bench.left_out.names[kind][0].startswith("row 2: ")
+
+
+@pytest.mark.parametrize(
+    ("changes", "kind"),
+    [
+        ({}, "duplicate_pair"),
+        ({"key": ["two", "one"], "output_images": [png(2), png(1)]}, "contradictory_labels"),
+        ({"output_images": [png(1), png(3)]}, "key_names_two_images"),
+        ({"key": ["three", "four"], "output_images": [png(3), png(3)]}, "identical_outputs"),
+    ],
+)
+def test_a_suspicious_row_is_kept_and_named(load, changes, kind):
+    bench = load([make_row(), make_row(**changes)])
+    assert len(bench.pairs) == 2
+    assert not bench.partial
+    assert bench.notes.counts == {kind: 1}
+
+
+def test_a_missing_column_is_named(load):
+    with pytest.raises(DataError, match=r"no column dimension, task_type|no column task_type, dimension"):
+        load([make_row()], drop=["task_type", "dimension"])
+
+
+def test_nothing_usable_is_an_error(load):
+    with pytest.raises(DataError, match=r"no usable pair.*1 x unknown_task"):
+        load([make_row(task_type="teleport")])
+
+
+def test_a_folder_without_parquet_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="no Parquet file"):
+        EditRewardBench(path=str(tmp_path)).load(tmp_path / "cache")
+
+
+def make_pair(store: ImageStore, name: str, **changes) -> PreferencePair:
+    task = make_task(id=f"task-{name}", inputs=(store.add(make_image(seed=0), "before.png"),))
+    better, worse = (
+        make_triplet(id=f"{name}-{seed}", task=task, edited=store.add(make_image(seed=seed), f"{name}{seed}.png"))
+        for seed in (1, 2)
+    )
+    values = {"id": name, "task": task, "better": better, "worse": worse, "dimension": "overall", "tier_gap": 1}
+    return PreferencePair(**(values | {"n_annotators": 1, "agreement": 1.0} | changes))
+
+
+def test_pairs_file_reads_and_leaves_out_what_has_no_image(tmp_path):
+    store = ImageStore(tmp_path / "data")
+    write_jsonl(tmp_path / "data" / "mine.jsonl", [make_pair(store, "a"), make_pair(store, "b")])
+    (tmp_path / "data" / "b2.png").unlink()
+    bench = Pairs(path=tmp_path / "data" / "mine.jsonl").load(tmp_path / "cache")
+    assert [pair.id for pair in bench.pairs] == ["a"]
+    assert bench.name == "mine"
+    assert bench.left_out.names == {"missing_image": ["b: b2.png"]}
+
+
+def test_one_id_with_two_contents_is_refused(tmp_path):
+    store = ImageStore(tmp_path)
+    pair = make_pair(store, "a")
+    other = pair.worse.model_copy(update={"edited": store.add(Image.new("RGB", (64, 48)), "black.png")})
+    write_jsonl(tmp_path / "pairs.jsonl", [pair, pair.model_copy(update={"id": "b", "worse": other})])
+    with pytest.raises(DataError, match="EditTriplet a-2 has two contents"):
+        Pairs(path=tmp_path / "pairs.jsonl").load(Path("unused"))
+
+
+def test_a_line_that_is_no_pair_is_named(tmp_path):
+    (tmp_path / "pairs.jsonl").write_text('{"id": "a"}\n')
+    with pytest.raises(DataError, match=r"pairs\.jsonl:1"):
+        Pairs(path=tmp_path / "pairs.jsonl").load(Path("unused"))
