@@ -172,8 +172,7 @@ def count(table: PairTable) -> Counts:
     size = int(np.prod(shape))
 
     def tally(weights: Floats) -> Floats:
-        found: Floats = np.bincount(where, weights=weights, minlength=size).reshape(shape)
-        return found
+        return np.asarray(np.bincount(where, weights=weights, minlength=size), dtype=np.float64).reshape(shape)
 
     return Counts(tally(table.right.astype(np.float64)), tally(np.ones(len(table))))
 
