@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from editjudge.errors import RecipeError
+from editjudge.io import digest
+from editjudge.recipe import Recipe, Use, dump_recipe, load_recipe, recipe_kind
+
+
+class Step(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class MinSide(Step):
+    px: int = Field(512, gt=0)
+    unit: Literal["px", "percent"] = "px"
+
+
+class Blur(Step):
+    radius: float
+
+    @field_validator("radius")
+    @classmethod
+    def _odd(cls, value: float) -> float:
+        if value == 13:
+            raise ValueError("13 is unlucky")
+        return value
+
+
+class Chain(Step):
+    inner: tuple[Annotated[Step, Use({"min_side": "test_recipe:MinSide"})], ...]
+
+
+STEPS = {"min_side": "test_recipe:MinSide", "blur": "test_recipe:Blur", "chain": "test_recipe:Chain"}
+
+
+class Lora(Step):
+    rank: int = 8
+    alpha: float = 16.0
+
+
+class Sample(Recipe):
+    stages: tuple[Annotated[Step, Use(STEPS)], ...]
+    parts: dict[str, Lora] = Field(default_factory=dict)
+    lora: Lora | None = None
+    engine: Annotated[Step, Use(STEPS)] | None = None
+    lr: float = 1e-4
+    note: str = ""
+
+
+def write(folder: Path, text: str, name: str = "recipe.yaml") -> Path:
+    path = folder / name
+    path.write_text(text)
+    return path
+
+
+BASE = "out: runs/x\nstages:\n  - {use: min_side, px: 64}\n  - {use: blur, radius: 2}\n"
+
+
+def problems(path: Path, *overrides: str) -> list[str]:
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(path, Sample, overrides)
+    assert str(caught.value).splitlines() == [f"{path}: {problem}" for problem in caught.value.problems]
+    return list(caught.value.problems)
+
+
+def test_use_blocks_become_objects(tmp_path):
+    recipe = load_recipe(write(tmp_path, BASE), Sample)
+    assert (recipe.out, recipe.seed) == (Path("runs/x"), 0)
+    assert recipe.stages == (MinSide(px=64), Blur(radius=2))
+    assert type(recipe.stages[0]) is MinSide
+
+
+def test_dump_is_json_with_defaults_and_names_and_loads_again(tmp_path):
+    text = BASE + "  - {use: chain, inner: [{use: min_side, px: 3}]}\nengine: {use: blur, radius: 1}\n"
+    recipe = load_recipe(write(tmp_path, text), Sample)
+    dumped = dump_recipe(recipe)
+    assert dumped["stages"][0] == {"use": "min_side", "px": 64, "unit": "px"}
+    assert dumped["stages"][2] == {"use": "chain", "inner": [{"use": "min_side", "px": 3, "unit": "px"}]}
+    assert dumped["engine"] == {"use": "blur", "radius": 1.0}
+    again = load_recipe(write(tmp_path, json.dumps(dumped), "again.yaml"), Sample)
+    assert again == recipe
+    assert digest(again) == digest(recipe)
+
+
+def test_identity_sees_parameters_of_use_blocks(tmp_path):
+    path = write(tmp_path, BASE)
+    one, other = (load_recipe(path, Sample, [f"stages.0.px={px}"]) for px in (64, 65))
+    assert digest(one) != digest(other)
+
+
+def test_objects_are_accepted_in_place_of_blocks():
+    recipe = Sample(out=Path("x"), stages=(MinSide(px=2),))
+    assert recipe.stages == (MinSide(px=2),)
+
+
+def test_all_mistakes_at_once_each_with_its_path(tmp_path):
+    text = """
+seeed: 3
+stages:
+  - {use: min_side, pixels: 64, px: small}
+  - {use: min_sid}
+  - {radius: 2}
+  - {use: chain, inner: [{use: min_side, px: 0}]}
+  - blur
+  - {use: blur, radius: 13}
+parts: {train: {rnak: 4}}
+lora: {alpha: [1]}
+engine: {use: blur, radios: 1, radius: 2}
+"""
+    assert problems(write(tmp_path, text)) == [
+        "out: required key is missing",
+        "stages.0.px: Input should be a valid integer, unable to parse string as an integer, got 'small'",
+        "stages.0.pixels: unknown key; known: px, unit",
+        "stages.1.use: unknown name; did you mean `min_side`?, got 'min_sid'",
+        "stages.2.use: is missing",
+        "stages.3.inner.0.px: Input should be greater than 0, got 0",
+        "stages.4: needs a block with a `use:` key, got 'blur'",
+        "stages.5.radius: 13 is unlucky, got 13",
+        "parts.train.rnak: unknown key; did you mean `rank`?",
+        "lora.alpha: Input should be a valid number, got [1]",
+        "engine.radios: unknown key; did you mean `radius`?",
+        "seeed: unknown key; did you mean `seed`?",
+    ]
+
+
+def test_a_dotted_path_is_not_a_name(tmp_path):
+    text = BASE + "engine: {use: 'os:system'}\n"
+    assert problems(write(tmp_path, text))[0].startswith("engine.use: unknown name; known: min_side, blur, chain")
+
+
+@pytest.mark.parametrize(
+    ("override", "check"),
+    [
+        ("seed=7", lambda recipe: recipe.seed == 7),
+        ("stages.1.radius=1e-4", lambda recipe: recipe.stages[1].radius == 1e-4),
+        ("stages=[{use: min_side, px: 9}]", lambda recipe: recipe.stages == (MinSide(px=9),)),
+        ("lora.rank=32", lambda recipe: recipe.lora == Lora(rank=32)),
+        ("note=a=b", lambda recipe: recipe.note == "a=b"),
+        ("note=no", lambda recipe: recipe.note == "no"),
+        ("note=2025-01-01", lambda recipe: recipe.note == "2025-01-01"),
+        ("lora=null", lambda recipe: recipe.lora is None),
+        ("lr=5e-5", lambda recipe: recipe.lr == 5e-5),
+    ],
+)
+def test_overrides(tmp_path, override, check):
+    assert check(load_recipe(write(tmp_path, BASE), Sample, [override]))
+
+
+def test_a_bad_override_is_told_beside_the_other_mistakes(tmp_path):
+    found = problems(
+        write(tmp_path, BASE + "sed: 1\n"), "seed", "stages.2.px=1", "stages.x.px=1", "out.x=1", "note=[", "runs.fast=1"
+    )
+    assert found == [
+        "override 'seed': write it as key.path=value",
+        "override 'stages.2.px=1': `stages` is a list of 2; use an index below that",
+        "override 'stages.x.px=1': `stages` is a list of 2; use an index below that",
+        "override 'out.x=1': `out` holds 'runs/x', which has no `x`",
+        "override 'note=[': the value is line 1, column 2: not valid YAML: "
+        "expected the node content, but found '<stream end>'",
+        "sed: unknown key; did you mean `seed`?",
+        "runs: unknown key; known: out, seed, stages, parts, lora, engine, lr, note",
+    ]
+
+
+def test_extends_merges_mappings_and_replaces_lists(tmp_path):
+    (tmp_path / "base").mkdir()
+    write(tmp_path / "base", BASE + "seed: 1\nlora: {rank: 4, alpha: 8}\nengine: {use: blur, radius: 3}\n", "root.yaml")
+    write(tmp_path / "base", "extends: root.yaml\nseed: 2\n", "middle.yaml")
+    top = "extends: base/middle.yaml\nlora: {rank: 64}\nstages: [{use: blur, radius: 5}]\nengine: {use: min_side}\n"
+    recipe = load_recipe(write(tmp_path, top), Sample)
+    assert recipe.seed == 2
+    assert recipe.lora == Lora(rank=64, alpha=8)
+    assert recipe.stages == (Blur(radius=5),)
+    assert recipe.engine == MinSide()  # another `use:` does not inherit the old one's parameters
+
+
+def test_extends_in_a_circle_is_refused(tmp_path):
+    write(tmp_path, "extends: b.yaml\n", "a.yaml")
+    write(tmp_path, "extends: a.yaml\n", "b.yaml")
+    with pytest.raises(RecipeError, match=r"circle: a\.yaml -> b\.yaml -> a\.yaml"):
+        load_recipe(tmp_path / "a.yaml", Sample)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("out: x\nstages: [\n", "line 3, column 1: not valid YAML"),
+        ("out: x\nout: y\n", "line 2, column 1: not valid YAML: key `out` stands twice"),
+        ("- a\n", "a recipe is a mapping of keys to values, this is ['a']"),
+        ("", "a recipe is a mapping of keys to values, this is None"),
+        ("extends: [a]\n", "extends: needs the name of one file, got ['a']"),
+        ("extends: none.yaml\n", "cannot be read: No such file or directory (extended by "),
+        ("out: !!python/object/apply:os.system [ls]\n", "could not determine a constructor"),
+    ],
+)
+def test_files_that_are_no_recipe(tmp_path, text, message):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(write(tmp_path, text), Sample)
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_is_told(tmp_path):
+    with pytest.raises(RecipeError, match=r"nowhere\.yaml: cannot be read: No such file"):
+        load_recipe(tmp_path / "nowhere.yaml", Sample)
+
+
+def test_an_override_reaches_one_use_of_a_yaml_anchor(tmp_path):
+    path = write(tmp_path, "out: x\nstages:\n  - &a {use: min_side, px: 64}\n  - *a\n")
+    assert load_recipe(path, Sample, ["stages.0.px=1"]).stages == (MinSide(px=1), MinSide(px=64))
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("stages: []", "curation"),
+        ("train: {}\nengine: {}", "sft"),
+        ("engine: {}\nbench: {}", "eval"),
+        ("project: {}", "annotation"),
+        ("engine: {}", "judge"),
+    ],
+)
+def test_kind_by_top_level_keys(tmp_path, text, kind):
+    assert recipe_kind(write(tmp_path, text)) == kind
+    child = write(tmp_path, "extends: recipe.yaml\n", "child.yaml")
+    assert recipe_kind(child) == kind
+
+
+def test_a_recipe_of_no_kind(tmp_path):
+    with pytest.raises(RecipeError, match="cannot tell what it is for"):
+        recipe_kind(write(tmp_path, "out: x"))
