@@ -74,7 +74,8 @@ def parse_reply(text: str, scale: float, stop: Stop = "stop") -> Parsed:
     try:
         answer, parsed_by = _find_answer(text)
         reasoning = answer.get("reasoning")
-        rationale = reasoning if isinstance(reasoning, str) else ""
+        # JSON can say half of a surrogate pair, which no file can hold.
+        rationale = reasoning.encode("utf-8", "replace").decode() if isinstance(reasoning, str) else ""
         if stop == "length":
             raise _RefusedError("truncated")
         scores, from_strings = _read_scores(answer["score"], scale)

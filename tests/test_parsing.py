@@ -119,6 +119,7 @@ def test_the_scale_is_the_callers() -> None:
 def test_the_rationale_survives_unusable_scores() -> None:
     assert parse_reply('{"reasoning": "Sehr rosa.", "score": [90, 80]}', 25).rationale == "Sehr rosa."
     assert parse_reply('{"reasoning": 7, "score": [9, 8]}', 25).rationale == ""
+    assert parse_reply('{"reasoning": "\\ud83d", "score": [9, 8]}', 25).rationale == "?"
 
 
 def test_every_cut_of_a_reply_before_its_scores_are_closed_is_refused() -> None:

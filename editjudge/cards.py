@@ -1,0 +1,65 @@
+"""Judgments become score cards: pure arithmetic, whoever wrote the judgments."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Collection, Iterable, Sequence
+
+from editjudge.tasks import ASPECTS, Aspect
+from editjudge.types import EditTriplet, Judgment, ScoreCard
+
+
+def make_card(triplet: EditTriplet, judgments: Iterable[Judgment]) -> ScoreCard:
+    """The card of a triplet from at most one judgment per aspect and pass, whoever wrote them.
+
+    Values are on 0..10 and rounded to 1e-9, so that equal evidence ties exactly, in whatever order it came.
+    A pass counts as ok when both of its aspects are readable. Raises `ValueError` for a judgment of another triplet
+    and for two judgments of the same aspect and pass.
+    """
+    ordered = tuple(sorted(judgments, key=lambda judgment: (judgment.pass_index, ASPECTS.index(judgment.aspect))))
+    pairs: dict[tuple[Aspect, int], tuple[float, float] | None] = {}
+    for judgment in ordered:
+        key = (judgment.aspect, judgment.pass_index)
+        if judgment.triplet_id != triplet.id:
+            raise ValueError(f"a judgment of triplet {judgment.triplet_id} in the card of {triplet.id}")
+        if key in pairs:
+            raise ValueError(f"two {key[0]} judgments of pass {key[1]} in the card of {triplet.id}")
+        pairs[key] = _normalised(judgment)
+    passes = sorted({index for _, index in pairs})
+    semantic = [pair for (aspect, _), pair in pairs.items() if aspect == "semantic" and pair is not None]
+    quality = [pair for (aspect, _), pair in pairs.items() if aspect == "quality" and pair is not None]
+    both = [(pairs.get(("semantic", index)), pairs.get(("quality", index))) for index in passes]
+    overalls = [(min(sc) * min(pq)) ** 0.5 for sc, pq in both if sc is not None and pq is not None]
+    return ScoreCard(
+        triplet=triplet,
+        judgments=ordered,
+        prompt_following=_mean10([pair[0] for pair in semantic]),
+        consistency=_mean10([pair[1] for pair in semantic]),
+        perceptual_quality=_mean10([min(pair) for pair in quality]),
+        overall=_mean10(overalls),
+        n_ok=len(overalls),
+        n_failed=len(passes) - len(overalls),
+        spread=round(10 * statistics.pstdev(overalls), 9) if len(overalls) > 1 else None,
+    )
+
+
+def card_from_passes(card: ScoreCard, passes: Collection[int]) -> ScoreCard:
+    """The card that only these passes would have given: `card_from_passes(card, range(1))` is K = 1.
+
+    Raises `ValueError` when the card lacks one of them.
+    """
+    missing = set(passes) - {judgment.pass_index for judgment in card.judgments}
+    if missing:
+        raise ValueError(f"the card of {card.triplet.id} has no pass {', '.join(map(str, sorted(missing)))}")
+    return make_card(card.triplet, (judgment for judgment in card.judgments if judgment.pass_index in passes))
+
+
+def _normalised(judgment: Judgment) -> tuple[float, float] | None:
+    """Scores on 0..1."""
+    if judgment.scores is None:
+        return None
+    return judgment.scores[0] / judgment.scale, judgment.scores[1] / judgment.scale
+
+
+def _mean10(values: Sequence[float]) -> float | None:
+    return round(10 * statistics.fmean(values), 9) if values else None

@@ -1,0 +1,56 @@
+"""An engine that says what it is told to say: for tests and dry runs."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from editjudge.engines.base import Completion, Reply, Request, Sampling
+from editjudge.images import pixel_digest
+from editjudge.io import derive_seed, digest
+
+Script = Callable[[Request, int], "str | Completion"]
+
+
+class ScriptedEngine(BaseModel):
+    """Answers without a model. Deterministic: a pass depends on its request and its seed, never on the order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    replies: tuple[str, ...] | Script = Field(min_length=1)
+    """What may be said, one of them drawn per pass by hash; or, from Python, a function of a request and a seed."""
+    name: str = "scripted"
+    """Part of the identity. Two functions that answer differently need two names."""
+    fail: tuple[str, ...] = ()
+    """Regular expressions: a request whose text holds a match fails instead of being answered."""
+    latency_s: float = Field(0, ge=0)
+    """How long one batch takes."""
+
+    @property
+    def identity(self) -> str:
+        """The name and what is said under it."""
+        said = digest(self.replies) if isinstance(self.replies, tuple) else "function"
+        return f"scripted:{self.name}:{said}:{digest(self.fail)}"
+
+    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
+        """As every engine. At temperature 0 the drawn reply does not depend on the seed."""
+        time.sleep(self.latency_s)
+        return [self._answer(request, sampling) for request in requests]
+
+    def _answer(self, request: Request, sampling: Sampling) -> Reply:
+        for pattern in self.fail:
+            if re.search(pattern, request.text):
+                return Reply.failed(request, f"scripted failure: the text matches {pattern!r}")
+        completions = []
+        for seed in request.seeds:
+            if isinstance(self.replies, tuple):
+                seen = [request.text, [pixel_digest(image) for image in request.images]]
+                drawn = derive_seed(seed if sampling.temperature > 0 else 0, *seen)
+                said: str | Completion = self.replies[drawn % len(self.replies)]
+            else:
+                said = self.replies(request, seed)
+            completions.append(said if isinstance(said, Completion) else Completion(said, "stop", len(said.split())))
+        return Reply(tuple(completions), len(request.text.split()))

@@ -1,0 +1,317 @@
+"""Triplets in, score cards out: K passes about both aspects, unreadable replies asked again and never guessed."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import itertools
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from editjudge.cards import card_from_passes, make_card
+from editjudge.engines import ENGINES
+from editjudge.engines.base import Completion, Engine, Request, Sampling
+from editjudge.engines.cache import CachedEngine
+from editjudge.errors import EditJudgeError, ImageError
+from editjudge.images import ImageStore, fit_pixels, load_image, match_size, pixel_digest
+from editjudge.io import derive_seed, digest
+from editjudge.parsing import parse_reply
+from editjudge.prompts import PromptSet, get_prompts
+from editjudge.recipe import Use, load_recipe
+from editjudge.tasks import ASPECTS, Aspect
+from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
+
+__all__ = ["Judge", "JudgeRecipe", "card_from_passes", "main", "make_card"]
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
+
+
+@dataclass(frozen=True)
+class _Question:
+    """What an engine is asked about one aspect of one triplet."""
+
+    triplet: EditTriplet
+    aspect: Aspect
+    text: str
+    images: tuple[Image.Image, ...]
+
+
+class Judge:
+    """An engine with everything else that decides a score: prompts, passes, sampling, seed, image size."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        prompts: str | PromptSet = "editjudge-v1",
+        passes: int = 1,
+        sampling: Sampling | None = None,
+        seed: int = 0,
+        max_pixels: int | None = None,
+        retries: int = 2,
+        chunk: int = 64,
+    ) -> None:
+        """`passes` is K of Avg@K; `max_pixels` (None: as they are) bounds the area of each image.
+
+        `retries` is how often an unreadable reply is asked again with a new seed. `chunk` triplets are put to the
+        engine at once; it changes speed and memory only.
+        """
+        for name, value, least in (("passes", passes, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
+            if value < least:
+                raise ValueError(f"{name} must be at least {least}, not {value}")
+        self.engine = engine
+        self.prompts = get_prompts(prompts) if isinstance(prompts, str) else prompts
+        self.passes = passes
+        self.sampling = Sampling() if sampling is None else sampling
+        self.seed = seed
+        self.max_pixels = max_pixels
+        self.retries = retries
+        self.chunk = chunk
+
+    @classmethod
+    def from_recipe(cls, path: Path | str, overrides: Iterable[str] = ()) -> Judge:
+        """The judge of a recipe file, with `key.path=value` overrides. `RecipeError` lists every mistake."""
+        return load_recipe(path, JudgeRecipe, overrides).build()
+
+    @property
+    def identity(self) -> str:
+        """Digest of everything that can change a card, for markers and file names."""
+        return digest(
+            self.engine.identity,
+            [self.prompts.name, self.prompts.semantic, self.prompts.quality, self.prompts.scale],
+            self.sampling,
+            [self.passes, self.seed, self.max_pixels, self.retries],
+        )
+
+    def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:
+        """Judge one edit. Raises `ImageError` when an image cannot be read."""
+        images = load_image(before), load_image(after)
+        shown, edited = _describe(before, images[0]), _describe(after, images[1])
+        task = EditTask(
+            id=digest(instruction, shown.sha256),
+            inputs=(shown,),
+            instruction=instruction,
+            task_type="compose",  # of the 13 types, the one that may hold any of the others; no score depends on it
+            origin=Origin(source=shown.sha256, licence="unknown"),
+        )
+        triplet = EditTriplet(id=digest(task.id, edited.sha256), task=task, edited=edited, editor="unknown", seed=0)
+        return self._score_chunk([(triplet, images)])[0]
+
+    def score_many(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> list[ScoreCard]:
+        """One card per triplet, in order. Image paths are relative to `root`.
+
+        An image that cannot be read gives a card whose judgments failed with "image_unreadable". Raises
+        `EngineError` when the engine cannot work at all.
+        """
+        return list(self.score_each(triplets, root))
+
+    def score_each(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> Iterator[ScoreCard]:
+        """`score_many`, card by card, with at most one chunk of images in memory."""
+        store = ImageStore(Path(root))
+        remaining = iter(triplets)
+        while chunk := list(itertools.islice(remaining, self.chunk)):
+            yield from self._score_chunk([(triplet, _read_pair(triplet, store)) for triplet in chunk])
+
+    def _score_chunk(self, rows: list[tuple[EditTriplet, tuple[Image.Image, Image.Image] | str]]) -> list[ScoreCard]:
+        """Cards of loaded triplets; a string in the place of the images is why they could not be loaded."""
+        questions = [
+            question
+            for triplet, images in rows
+            if not isinstance(images, str)
+            for question in self._questions(triplet, *images)
+        ]
+        answers = self._ask(questions)
+        cards = []
+        for triplet, images in rows:
+            if isinstance(images, str):
+                judgments = [
+                    self._judgment(triplet, aspect, index, self._seed(triplet, aspect, index, 0), images)
+                    for aspect in ASPECTS
+                    for index in range(self.passes)
+                ]
+            else:
+                judgments = [next(answers) for _ in range(len(ASPECTS) * self.passes)]
+            cards.append(make_card(triplet, judgments))
+        return cards
+
+    def _questions(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> Iterator[_Question]:
+        """Both aspects. As in the benchmark, the output is brought to the input's size first."""
+        after = match_size(after, before)
+        if self.max_pixels is not None:
+            before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)
+        yield _Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after))
+        yield _Question(triplet, "quality", self.prompts.ask_quality(), (after,))
+
+    def _ask(self, questions: list[_Question]) -> Iterator[Judgment]:
+        """Judgments of all questions and passes, in that order, after the retries."""
+        judgments: dict[tuple[int, int], Judgment] = {}
+        # At temperature 0 a new seed gives the same text again.
+        attempts = 1 + (self.retries if self.sampling.temperature > 0 else 0)
+        wanted = [(number, tuple(range(self.passes))) for number in range(len(questions))]
+        for attempt in range(attempts):
+            if not wanted:
+                break
+            requests = []
+            for number, indices in wanted:
+                question = questions[number]
+                seeds = tuple(self._seed(question.triplet, question.aspect, index, attempt) for index in indices)
+                requests.append(Request(question.text, question.images, seeds))
+            replies = self.engine.generate(requests, self.sampling)
+            again = []
+            for (number, indices), request, reply in zip(wanted, requests, replies, strict=True):
+                question = questions[number]
+                for index, seed, completion in zip(indices, request.seeds, reply.completions, strict=True):
+                    judgment = self._judgment(question.triplet, question.aspect, index, seed, completion)
+                    judgments[number, index] = judgment
+                unread = tuple(index for index in indices if _worth_asking_again(judgments[number, index]))
+                if unread:
+                    again.append((number, unread))
+            wanted = again
+        return iter([judgments[key] for key in sorted(judgments)])
+
+    def _judgment(
+        self, triplet: EditTriplet, aspect: Aspect, index: int, seed: int, outcome: Completion | str
+    ) -> Judgment:
+        """What one pass said; a string as `outcome` is the reason why nothing was asked."""
+        if isinstance(outcome, str):
+            failure: str | None = outcome
+            raw, scores, rationale, parsed_by = "", None, "", "none"
+        else:
+            if outcome.stop == "error":
+                logger.warning("triplet %s, %s, pass %d: %s", triplet.id, aspect, index, outcome.error)
+            # Half of a surrogate pair, as a cut reply of a server may end with, is not text that can be stored.
+            raw = outcome.text.encode("utf-8", "replace").decode()
+            parsed = parse_reply(raw, self.prompts.scale, outcome.stop)
+            failure, scores = parsed.failure, parsed.scores
+            rationale, parsed_by = parsed.rationale, parsed.parsed_by
+        return Judgment(
+            triplet_id=triplet.id,
+            aspect=aspect,
+            scores=scores,
+            scale=self.prompts.scale,
+            rationale=rationale,
+            raw=raw,
+            parsed_by=parsed_by,
+            failure=failure,
+            pass_index=index,
+            seed=seed,
+            engine=self.engine.identity,
+            prompt_version=self.prompts.name,
+        )
+
+    def _seed(self, triplet: EditTriplet, aspect: Aspect, index: int, attempt: int) -> int:
+        return derive_seed(self.seed, triplet.id, aspect, index, attempt)
+
+
+class JudgeRecipe(BaseModel):
+    """A judge, as a recipe of its own or as a block of another recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: Annotated[Engine, Use(ENGINES)]
+    prompts: str = "editjudge-v1"
+    """Name of a prompt set. A trained judge is asked with the set it was trained on."""
+    passes: int = Field(1, ge=1)
+    """K of Avg@K."""
+    sampling: Sampling = Sampling()
+    seed: int = 0
+    max_pixels: int | None = Field(None, gt=0)
+    """Area to which each image is reduced before it is shown; None: as it is."""
+    retries: int = Field(2, ge=0)
+    """How often an unreadable reply is asked again with a new seed."""
+    cache: Path | None = None
+    """Folder in which replies are kept, so that an interrupted or repeated run asks only for what is missing."""
+    chunk: int = Field(64, ge=1)
+    """Triplets put to the engine at once. Changes speed and memory only."""
+
+    @field_validator("prompts")
+    @classmethod
+    def _known_prompts(cls, value: str) -> str:
+        try:
+            return get_prompts(value).name
+        except EditJudgeError as error:
+            raise ValueError(str(error)) from error
+
+    def build(self) -> Judge:
+        """The judge. Its model is loaded when it is first asked."""
+        engine = self.engine if self.cache is None else CachedEngine(self.engine, self.cache)
+        return Judge(
+            engine,
+            prompts=self.prompts,
+            passes=self.passes,
+            sampling=self.sampling,
+            seed=self.seed,
+            max_pixels=self.max_pixels,
+            retries=self.retries,
+            chunk=self.chunk,
+        )
+
+
+def _worth_asking_again(judgment: Judgment) -> bool:
+    """An engine that could not take the request will not take it under another seed either."""
+    return judgment.scores is None and judgment.failure != "engine_error"
+
+
+def _read_pair(triplet: EditTriplet, store: ImageStore) -> tuple[Image.Image, Image.Image] | str:
+    """Input and output, or in snake_case why they cannot be judged."""
+    if len(triplet.task.inputs) != 1:
+        # The prompts show one image before the edit; which one that is must not be guessed.
+        return "several_inputs"
+    try:
+        return store.read(triplet.task.inputs[0]), store.read(triplet.edited)
+    except ImageError as error:
+        logger.warning("triplet %s: %s", triplet.id, error)
+        return "image_unreadable"
+
+
+def _describe(source: Image.Image | Path | str, image: Image.Image) -> ImageRef:
+    """A reference to an image that is in no store; for one in memory, the hash is that of its pixels."""
+    if isinstance(source, Image.Image):
+        pixels = pixel_digest(image)
+        return ImageRef(path=f"memory/{pixels}", sha256=pixels, width=image.width, height=image.height)
+    sha256 = hashlib.sha256(Path(source).read_bytes()).hexdigest()
+    return ImageRef(path=str(source), sha256=sha256, width=image.width, height=image.height)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`editjudge score`: judge one edit and print its card. Returns 1 when it could not be scored."""
+    parser = argparse.ArgumentParser(prog="editjudge score", description="Judge one edit.")
+    parser.add_argument("--instruction", required=True, help="what the editor was asked to do")
+    parser.add_argument("--input", required=True, help="image before the edit")
+    parser.add_argument("--output", required=True, help="image after the edit")
+    parser.add_argument("--judge", default=str(DEFAULT_RECIPE), help="recipe of the judge (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    arguments = parser.parse_args(argv)
+    judge = Judge.from_recipe(arguments.judge, arguments.overrides)
+    card = judge.score(arguments.instruction, arguments.input, arguments.output)
+    print(card.model_dump_json(indent=2) if arguments.json else _table(card))
+    return 0 if card.overall is not None else 1
+
+
+def _table(card: ScoreCard) -> str:
+    """The card for a terminal."""
+    lines = []
+    for name in ("prompt_following", "consistency", "perceptual_quality", "overall"):
+        value = getattr(card, name)
+        lines.append(f"{name.replace('_', ' '):<20}{'unscored' if value is None else f'{value:5.2f} / 10'}")
+    spread = "" if card.spread is None else f", spread {card.spread:.2f}"
+    lines.append(f"{'passes':<20}{card.n_ok} readable, {card.n_failed} not{spread}")
+    for aspect in ASPECTS:
+        said = next((row.rationale for row in card.judgments if row.aspect == aspect and row.scores is not None), None)
+        if said:
+            lines.append(f"{aspect:<20}{said}")
+    failures = Counter(f"{row.aspect}: {row.failure}" for row in card.judgments if row.failure is not None)
+    lines += [
+        f"{'unreadable':<20}{reason} ({count} of {card.n_ok + card.n_failed} passes)"
+        for reason, count in failures.items()
+    ]
+    return "\n".join(lines)
