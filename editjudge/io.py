@@ -88,13 +88,15 @@ def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
     path = Path(path)
     with _opened(path) as handle:
         for number, line in enumerate(handle, start=1):
-            if not line.strip():
+            text = line.strip()
+            if not text:
                 continue
             try:
-                yield adapter.validate_json(line)
+                row = adapter.validate_json(text)
             except ValidationError as error:
                 name = getattr(record_type, "__name__", str(record_type))
                 raise DataError(f"{path}:{number}: not a valid {name}: {_first_problem(error)}") from error
+            yield row
 
 
 def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:
