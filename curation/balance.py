@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from curation.filters import scored
-from curation.stage import Drop, Fail, Stage, describe_error, row_id
+from curation.stage import Context, Drop, Fail, Stage, describe_error, row_id
 from editjudge.io import digest
 from editjudge.types import Record, ScoreCard
 
@@ -72,7 +72,7 @@ class Balance(Stage):
             limits.append(ceil(self.max_ratio * median(sizes)))
         return min(limits)
 
-    def run(self, rows: Iterable[Any], ctx: Any) -> Iterator[Record | Drop | Fail]:
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """Kept cards in the order they came; the surplus of a cell as `surplus_<task>_bin<k>`."""
         cards: list[ScoreCard] = []
         cells: dict[tuple[str, int], list[str]] = defaultdict(list)

@@ -1,0 +1,74 @@
+"""Stage `judge`: a teacher model scores every candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from pydantic import Field, field_validator
+
+from curation.stage import Context, Drop, Fail, Stage
+from editjudge.engines.base import Sampling
+from editjudge.errors import EditJudgeError
+from editjudge.io import digest
+from editjudge.judge import Judge
+from editjudge.prompts import get_prompts
+from editjudge.types import EditTriplet, Record, ScoreCard
+
+
+class JudgeStage(Stage):
+    """Ask an engine of the recipe about each triplet. A triplet that stays unscored fails, with the reason."""
+
+    version: ClassVar[int] = 1
+    takes: ClassVar[type[Record] | None] = EditTriplet
+    gives: ClassVar[type[Record]] = ScoreCard
+
+    engine: str
+    """Role of the engine in the recipe's `engines`, such as "teacher"."""
+    prompts: str = "editjudge-v1"
+    """Name of the prompt set."""
+    passes: int = Field(1, ge=1)
+    """K of Avg@K."""
+    sampling: Sampling = Sampling()
+    max_pixels: int | None = Field(None, gt=0)
+    """Largest area of an image shown to the engine, in pixels; null shows images as they are."""
+    retries: int = Field(2, ge=0)
+    """How often an unreadable reply is asked again with a new seed."""
+
+    @field_validator("prompts")
+    @classmethod
+    def _known_prompts(cls, value: str) -> str:
+        try:
+            get_prompts(value)
+        except EditJudgeError as error:
+            raise ValueError(str(error)) from error
+        return value
+
+    def engine_roles(self) -> tuple[str, ...]:
+        """The one engine that is asked."""
+        return (self.engine,)
+
+    def depends_on(self) -> dict[str, str]:
+        """The wording of the prompts, which lies outside the recipe."""
+        prompts = get_prompts(self.prompts)
+        return {"prompts": digest(prompts.name, prompts.semantic, prompts.quality, prompts.scale)}
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """One card per triplet. Raises `EngineError` when the engine cannot work at all."""
+        judge = Judge(
+            ctx.engines[self.engine],
+            self.prompts,
+            passes=self.passes,
+            sampling=self.sampling,
+            seed=ctx.seed,
+            max_pixels=self.max_pixels,
+            retries=self.retries,
+        )
+        for card in judge.score_each(rows, ctx.root):
+            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card))
+
+
+def unscored_reason(card: ScoreCard) -> str:
+    """Why a card has no overall score: the failures of its judgments, each once, as `unscored: no_json, refused`."""
+    failures = sorted({judgment.failure for judgment in card.judgments if judgment.failure is not None})
+    return f"unscored: {', '.join(failures)}" if failures else "unscored: no judgment"

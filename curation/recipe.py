@@ -1,0 +1,140 @@
+"""What a curation recipe may say. Stages, parts and engines are checked against each other before anything runs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from curation.leakage import CARRIES_SOURCE
+from curation.stage import STAGES, Stage
+from editjudge.engines import ENGINES
+from editjudge.recipe import Recipe, Use
+from editjudge.types import Record
+
+AnyStage = Annotated[Stage, Use(STAGES)]
+PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
+
+
+class Part(BaseModel):
+    """A share of the rows, by the source of their tasks, and what becomes of it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sources: tuple[str, ...] | None = Field(None, min_length=1)
+    """Ids of photographs (or upstream rows); null for all that no other part names."""
+    stages: tuple[AnyStage, ...] = ()
+
+
+class Runtime(BaseModel):
+    """What cannot change a byte of the output."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    workers: int = Field(1, ge=1)
+    """Processes. Stages that ask an engine always run in the first one, so that a model is loaded once."""
+
+
+class CurationRecipe(Recipe):
+    """Photographs to training set and benchmark."""
+
+    shards: int = Field(8, ge=1, le=99_999)
+    """Pieces the work is cut into: an interruption costs at most one for each worker."""
+    engines: dict[str, Annotated[Any, Use(ENGINES)]] = Field(default_factory=dict)
+    """Models by role."""
+    stages: tuple[AnyStage, ...] = Field(min_length=1)
+    """In order; the first is a source."""
+    parts: dict[PartName, Part] = Field(min_length=1)
+    """By name; a row belongs to exactly one."""
+    runtime: Runtime = Runtime()
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> CurationRecipe:
+        problems = [*self._stage_problems(), *self._engine_problems(), *self._part_problems()]
+        if problems:
+            raise ValidationError.from_exception_data("recipe", problems)
+        return self
+
+    def describe(self) -> str:
+        """What a run would do, one line per stage."""
+        lines = [f"curation into {self.out}, {self.shards} shards, seed {self.seed}"]
+        lines += [f"  {_line(stage)}" for stage in self.stages]
+        for name, part in self.parts.items():
+            lines.append(f"  part {name}: {', '.join(part.sources) if part.sources else 'all other sources'}")
+            lines += [f"    {_line(stage)}" for stage in part.stages]
+        return "\n".join(lines)
+
+    def _stage_problems(self) -> list[InitErrorDetails]:
+        problems = []
+        if self.stages[0].takes is not None:
+            problems.append(_problem(("stages", 0), self.stages[0], "the first stage must be a source"))
+        problems += _misfits(self.stages[0].gives, self.stages[1:], ("stages",), first=1)
+        last = self.stages[-1]
+        if last.gives not in CARRIES_SOURCE:
+            text = f"the last stage before the parts gives {last.gives.__name__}, which does not carry its source"
+            problems.append(_problem(("stages", len(self.stages) - 1), last, text))
+            return problems
+        for name, part in self.parts.items():
+            problems += _misfits(last.gives, part.stages, ("parts", name, "stages"), first=0)
+        return problems
+
+    def _engine_problems(self) -> list[InitErrorDetails]:
+        places = [(("stages", index), stage) for index, stage in enumerate(self.stages)]
+        for name, part in self.parts.items():
+            places += [(("parts", name, "stages", index), stage) for index, stage in enumerate(part.stages)]
+        known = ", ".join(self.engines) if self.engines else "none"
+        return [
+            _problem((*loc, "engine"), stage, f"no engine {role!r} in this recipe; known: {known}")
+            for loc, stage in places
+            for role in stage.engine_roles()
+            if role not in self.engines
+        ]
+
+    def _part_problems(self) -> list[InitErrorDetails]:
+        rest = [name for name, part in self.parts.items() if part.sources is None]
+        problems = []
+        if len(rest) != 1:
+            text = f"exactly one part has no `sources` and takes all the rest; here: {', '.join(rest) or 'none'}"
+            problems.append(_problem(("parts",), None, text))
+        named = Counter(source for part in self.parts.values() for source in part.sources or ())
+        problems += [
+            _problem(("parts",), None, f"source {source!r} is named {count} times; it belongs to one part")
+            for source, count in named.items()
+            if count > 1
+        ]
+        return problems
+
+
+def use_name(stage: Stage) -> str:
+    """What a stage is called in recipes, folders and reports."""
+    target = f"{type(stage).__module__}:{type(stage).__qualname__}"
+    return next((name for name, known in STAGES.items() if known == target), type(stage).__name__.lower())
+
+
+def _line(stage: Stage) -> str:
+    values = stage.model_dump(mode="json")
+    shown = ", ".join(f"{key} {value if not isinstance(value, dict) else len(value)}" for key, value in values.items())
+    return f"{use_name(stage)} -> {stage.gives.__name__}{': ' + shown if shown else ''}"
+
+
+def _misfits(
+    given: type[Record], stages: tuple[Stage, ...], loc: tuple[str, ...], first: int
+) -> list[InitErrorDetails]:
+    """Where a stage cannot read what the one before gives. `first`: index in the recipe of the first of `stages`."""
+    problems = []
+    for index, stage in enumerate(stages, start=first):
+        if stage.takes is None:
+            problems.append(_problem((*loc, index), stage, "a source can only be the first of all stages"))
+        elif not issubclass(given, stage.takes):
+            text = f"takes {stage.takes.__name__}, but the stage before gives {given.__name__}"
+            problems.append(_problem((*loc, index), stage, text))
+        given = stage.gives
+    return problems
+
+
+def _problem(loc: tuple[str | int, ...], stage: Stage | None, text: str) -> InitErrorDetails:
+    shown = text if stage is None else f"`{use_name(stage)}`: {text}"
+    # "unknown_use" without an input is shown as the text alone, without a ", got ..." after it.
+    return InitErrorDetails(type=PydanticCustomError("unknown_use", "{text}", {"text": shown}), loc=loc, input=None)

@@ -1,0 +1,180 @@
+"""Runs a curation recipe: plans the steps, skips what is done, works on the rest, and writes what leaves curation."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from curation.executors import LocalExecutor
+from curation.export import write_editreward_bench
+from curation.funnel import Funnel, PartCount, count_stages, infos, write_funnel
+from curation.leakage import check_images, check_known, check_sources
+from curation.recipe import CurationRecipe
+from curation.report import write_report
+from curation.stage import group_id, row_id
+from curation.steps import Step, Tally, Task, Work, check_leftovers, plan_steps
+from editjudge.engines.cache import CachedEngine
+from editjudge.errors import DataError, EditJudgeError, MissingExtraError, StaleOutputError, StorageError
+from editjudge.images import ImageStore
+from editjudge.io import write_jsonl
+from editjudge.progress import track
+from editjudge.provenance import RunRecord
+from editjudge.recipe import load_recipe
+from editjudge.types import PreferencePair, Record
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CurationResult:
+    """What a run made."""
+
+    out: Path
+    funnel: Funnel
+    parts: Mapping[str, Path]
+    """The JSONL file of each part."""
+
+
+def run_curation(recipe: CurationRecipe) -> CurationResult:
+    """Run, or go on with, a curation.
+
+    Raises `StaleOutputError` when `out` was made by another recipe, `DataError` when a part ends up empty or a source
+    is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
+    command goes on from the last complete shard.
+    """
+    steps = plan_steps(recipe)
+    if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
+        raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
+    work = Work(recipe.out, recipe.seed, recipe.shards, {step.name: step for step in steps}, _cached_engines(recipe))
+    with _locked(recipe.out):
+        done = _check_done(work, steps)
+        _remove_partial_files(recipe.out)
+        record = RunRecord(recipe.out, recipe)
+        _run_steps(recipe, work, steps, done, record)
+        with record.phase("export"):
+            return _finish(recipe, work, steps)
+
+
+def _cached_engines(recipe: CurationRecipe) -> dict[str, CachedEngine]:
+    return {role: CachedEngine(engine, recipe.out / "cache" / role) for role, engine in recipe.engines.items()}
+
+
+def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
+    """The tasks that are complete, all of them looked at before any work starts."""
+    check_leftovers(work.out, steps)
+    done: set[Task] = set()
+    for step in steps:
+        try:
+            done.update(task for task in work.tasks(step.name) if work.is_done(task))
+        except StaleOutputError as error:
+            raise StaleOutputError(
+                f"{error}\nWhatever was made from it has to go too: {work.out / 'stages'}"
+            ) from error
+    return done
+
+
+def _run_steps(recipe: CurationRecipe, work: Work, steps: Sequence[Step], done: set[Task], record: RunRecord) -> None:
+    """Do what is not done, step by step. A model is loaded once, so stages with an engine stay in this process."""
+    total = sum(len(work.tasks(step.name)) for step in steps)
+    elsewhere = Work(work.out, work.seed, work.shards, work.steps, {})
+    here: LocalExecutor[Task, Tally] = LocalExecutor(work, 1)
+    with LocalExecutor[Task, Tally](elsewhere, recipe.runtime.workers) as pool:
+
+        def results() -> Iterator[None]:
+            for step in steps:
+                tasks = [task for task in work.tasks(step.name) if task not in done]
+                executor = here if step.stage.engine_roles() or len(tasks) == 1 else pool
+                with record.phase(step.name):
+                    for task, tally in executor.run(tasks):
+                        logger.info("%s: %s", task, tally.line())
+                        yield
+                if step.reads is None:
+                    _check_sources_exist(recipe, work, step)
+
+        for _ in track(results(), "curate", total - len(done)):
+            pass
+
+
+def _check_sources_exist(recipe: CurationRecipe, work: Work, source: Step) -> None:
+    wanted = [name for part in recipe.parts.values() for name in part.sources or ()]
+    check_known(wanted, {name for info in infos(work, source) for name in info["sources"]})
+
+
+def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> CurationResult:
+    """Check the parts against each other and write their files, the funnel and the report."""
+    everything = range(work.shards)
+    splits = {step.part: step for step in steps if step.part is not None and step.name == f"{step.part}-split"}
+    for check in (check_sources, check_images):
+        check({name: work.read(step.name, everything) for name, step in splits.items()})
+    parts: dict[str, PartCount] = {}
+    for name in recipe.parts:
+        last = [step for step in steps if step.part == name][-1]
+        # In the order of ids, the file does not depend on the number of shards.
+        rows = sorted(work.read(last.name, everything), key=lambda row: (group_id(row), row_id(row)))
+        write_jsonl(recipe.out / f"{name}.jsonl", rows)
+        parts[name] = PartCount(file=f"{name}.jsonl", record=last.row_type.__name__, rows=len(rows))
+        pairs = [row for row in rows if isinstance(row, PreferencePair)]
+        if pairs:
+            write_editreward_bench(pairs, ImageStore(recipe.out), recipe.out / name)
+    funnel = Funnel(stages=count_stages(work, steps), parts=parts)
+    write_funnel(recipe.out, funnel)
+    write_report(recipe.out)
+    empty = [name for name, part in parts.items() if part.rows == 0]
+    if empty:
+        raise DataError(
+            f"nothing is left in part {', '.join(empty)}: {recipe.out / 'report.html'} shows which stage dropped the "
+            "rows; use more photographs or weaker filters"
+        )
+    return CurationResult(recipe.out, funnel, {name: recipe.out / part.file for name, part in parts.items()})
+
+
+@contextmanager
+def _locked(out: Path) -> Iterator[None]:
+    """Only one run at a time may write into a folder. The system gives the lock back however the process ends."""
+    path = out / ".lock"
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = path.open("w")
+    except OSError as error:
+        raise StorageError(f"{path}: cannot be written ({error.strerror}); choose another `out`") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EditJudgeError(f"{out}: another run is writing here; wait for it or choose another `out`") from None
+        yield
+
+
+def _remove_partial_files(out: Path) -> None:
+    """What a killed run was writing; whole files have their final names."""
+    for pattern in (".tmp-*", "*.partial"):
+        for path in out.rglob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`editjudge curate RECIPE [key=value ...]`, or `editjudge curate report OUT` to write the report again."""
+    parser = argparse.ArgumentParser(
+        prog="editjudge curate",
+        description="Run a curation recipe, or go on with it. `editjudge curate report OUT` writes only the report.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="YAML file, or the word `report`")
+    parser.add_argument("rest", metavar="key=value", nargs="*", help="overrides; after `report`: the run's folder")
+    options = parser.parse_args(argv)
+    if options.recipe == "report":
+        if len(options.rest) != 1:
+            parser.error("write it as: editjudge curate report OUT")
+        print(write_report(Path(options.rest[0])))
+        return 0
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    result = run_curation(load_recipe(options.recipe, CurationRecipe, options.rest))
+    for name, part in result.funnel.parts.items():
+        print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
+    print(f"report: {result.out / 'report.html'}")
+    return 0
