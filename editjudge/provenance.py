@@ -1,0 +1,167 @@
+"""Where a result comes from: `run.json` with recipe, versions, git commit, machine and seconds per phase."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from editjudge.errors import DataError
+from editjudge.io import read_json, write_json
+
+PACKAGES = (
+    "editjudge",
+    "pydantic",
+    "numpy",
+    "scipy",
+    "Pillow",
+    "torch",
+    "torchvision",
+    "transformers",
+    "tokenizers",
+    "trl",
+    "peft",
+    "accelerate",
+    "datasets",
+    "deepspeed",
+    "flash-attn",
+    "diffusers",
+    "vllm",
+    "ray",
+    "label-studio-sdk",
+    "scikit-image",
+    "scikit-learn",
+    "editscore",
+)
+"""Packages whose version can change a result."""
+
+PROJECT = Path(__file__).resolve().parents[1]
+"""The folder that holds the packages: the checkout, when the project is installed from one."""
+
+
+class RunRecord:
+    """Keeps `out/run.json` up to date. What an earlier run left there is kept under `earlier`."""
+
+    def __init__(self, out: str | Path, recipe: Mapping[str, Any]) -> None:
+        self.path = Path(out) / "run.json"
+        self._seconds: dict[str, float] = {}
+        self._record: dict[str, Any] = {
+            "recipe": dict(recipe),
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "seconds": self._seconds,
+            "command": sys.argv,
+            "python": platform.python_version(),
+            "versions": installed_versions(),
+            "git": git_state(PROJECT),
+            "machine": machine(),
+            "earlier": _earlier(self.path),
+        }
+        write_json(self.path, self._record)
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Seconds per phase so far; a phase that ran twice has the sum."""
+        return dict(self._seconds)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time the block, also when it fails, and write the file again."""
+        start = time.monotonic()
+        try:
+            yield
+        finally:
+            self._seconds[name] = round(self._seconds.get(name, 0.0) + time.monotonic() - start, 3)
+            write_json(self.path, self._record)
+
+
+def _earlier(path: Path) -> list[dict[str, Any]]:
+    """When and how long earlier runs in the same folder worked; a damaged file has nothing to tell."""
+    try:
+        record = read_json(path)
+    except DataError:
+        return []
+    if not isinstance(record, dict) or "started" not in record:
+        return []
+    return [*record.get("earlier", []), {"started": record["started"], "seconds": record.get("seconds", {})}]
+
+
+def installed_versions() -> dict[str, str]:
+    """Version of each of `PACKAGES` that is installed, without importing any."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def git_state(folder: Path) -> dict[str, Any] | None:
+    """Commit of the checkout in `folder` and whether tracked files were changed; None when it is no checkout."""
+    if not (folder / ".git").exists():
+        return None
+    commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
+    status = _output(["git", "-C", str(folder), "status", "--porcelain", "--untracked-files=no"])
+    if commit is None or status is None:
+        return None
+    return {"commit": commit, "dirty": bool(status)}
+
+
+def machine() -> dict[str, Any]:
+    """CPU model, cores and memory this process may use (GiB), and the names of the GPUs."""
+    return {"cpu": _cpu_model(), "cores": cores(), "memory_gb": memory_gb(), "gpus": gpu_names()}
+
+
+def cores() -> int:
+    """CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
+
+
+def memory_gb() -> float:
+    """Memory of the machine, or of the container when that is less, in GiB."""
+    sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        try:
+            text = Path(limit).read_text().strip()
+        except OSError:
+            continue
+        sizes += [int(text)] if text.isdecimal() else []
+    return round(min(sizes) / 2**30, 1)
+
+
+def gpu_names() -> list[str]:
+    """The names that nvidia-smi tells; empty when there is none or it does not answer."""
+    answer = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
+    return answer.splitlines() if answer else []
+
+
+def _cpu_model() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            return value.strip()
+    return platform.processor() or platform.machine()
+
+
+def _output(command: list[str]) -> str | None:
+    """What a program prints; None when it is missing, fails or takes longer than ten seconds."""
+    if shutil.which(command[0]) is None:
+        return None
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from editjudge import __version__
+from editjudge.provenance import RunRecord, git_state, machine
+
+
+def read(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+def test_run_json_holds_what_made_the_result(tmp_path):
+    RunRecord(tmp_path / "run", {"seed": 1, "stages": [{"use": "min_side"}]})
+    record = read(tmp_path / "run")
+    assert record["recipe"] == {"seed": 1, "stages": [{"use": "min_side"}]}
+    assert record["versions"]["editjudge"] == __version__
+    assert record["python"] == ".".join(str(part) for part in sys.version_info[:3])
+    assert record["machine"]["cores"] >= 1
+    assert record["machine"]["memory_gb"] > 0.1
+    assert record["machine"]["cpu"]
+    assert record["earlier"] == []
+
+
+def test_seconds_per_phase(tmp_path):
+    record = RunRecord(tmp_path, {})
+    with record.phase("curate"):
+        time.sleep(0.02)
+        assert read(tmp_path)["seconds"] == {}
+    first = read(tmp_path)["seconds"]["curate"]
+    assert 0.02 <= first < 5
+    with record.phase("curate"):
+        time.sleep(0.02)
+    assert read(tmp_path)["seconds"]["curate"] >= first + 0.02
+    assert record.seconds == read(tmp_path)["seconds"]
+
+
+def test_a_phase_that_fails_is_timed_too(tmp_path):
+    record = RunRecord(tmp_path, {})
+    with pytest.raises(ZeroDivisionError), record.phase("train"):
+        raise ZeroDivisionError
+    assert "train" in read(tmp_path)["seconds"]
+
+
+def test_earlier_runs_in_the_same_folder_are_kept(tmp_path):
+    with RunRecord(tmp_path, {"seed": 1}).phase("curate"):
+        pass
+    started = read(tmp_path)["started"]
+    with RunRecord(tmp_path, {"seed": 1}).phase("train"):
+        pass
+    RunRecord(tmp_path, {"seed": 1})
+    earlier = read(tmp_path)["earlier"]
+    assert [list(run["seconds"]) for run in earlier] == [["curate"], ["train"]]
+    assert earlier[0]["started"] == started
+
+
+def test_a_damaged_run_json_does_not_stop_a_run(tmp_path):
+    (tmp_path / "run.json").write_text('{"started": "20')
+    RunRecord(tmp_path, {})
+    assert read(tmp_path)["earlier"] == []
+
+
+def test_git_state(tmp_path):
+    def git(*arguments):
+        author = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+        done = subprocess.run(["git", *author, *arguments], cwd=tmp_path, capture_output=True, text=True, check=True)
+        return done.stdout.strip()
+
+    assert git_state(tmp_path) is None
+    git("init", "-q")
+    assert git_state(tmp_path) is None  # no commit yet
+    (tmp_path / "a.txt").write_text("1")
+    git("add", "a.txt")
+    git("commit", "-q", "-m", "first")
+    assert git_state(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    (tmp_path / "b.txt").write_text("1")
+    assert git_state(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": False}
+    (tmp_path / "a.txt").write_text("2")
+    assert git_state(tmp_path) == {"commit": git("rev-parse", "HEAD"), "dirty": True}
+
+
+def test_versions_are_read_without_importing_the_packages(tmp_path):
+    code = f"""
+import sys
+from editjudge.provenance import RunRecord
+RunRecord({str(tmp_path)!r}, {{}})
+print(sorted({{"torch", "transformers", "scipy", "peft"}} & set(sys.modules)))"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_machine_names_no_host_or_user():
+    assert set(machine()) == {"cpu", "cores", "memory_gb", "gpus"}
