@@ -19,12 +19,13 @@ from editjudge.errors import EditJudgeError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
 
 
-class Executor(Protocol[Item, Result]):
+class Executor(Protocol[Item, Result_co]):
     """Applies one function to many items. The results may not depend on how many workers there are."""
 
-    def run(self, items: Sequence[Item]) -> Iterator[tuple[Item, Result]]:
+    def run(self, items: Sequence[Item]) -> Iterator[tuple[Item, Result_co]]:
         """(item, result) as they become ready, in any order. The first error ends the run."""
         ...
 

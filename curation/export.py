@@ -171,13 +171,12 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
     `input_image` is one image in this schema: a pair whose task has several is refused by `ValueError`.
     """
     try:
-        import pyarrow.parquet as parquet
+        import pyarrow  # type: ignore[import-untyped]
+        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
         from datasets import Features, Image, Value
         from datasets import List as ListOf
     except ImportError as error:
         raise MissingExtraError(f"writing Parquet needs {error.name}: pip install 'editjudge[train]'") from error
-    import pyarrow
-
     features = Features(
         {
             "key": ListOf(Value("string"), length=2),

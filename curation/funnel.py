@@ -74,7 +74,7 @@ def count_stages(work: Work, steps: Iterable[Step]) -> tuple[StageCount, ...]:
 
 def infos(work: Work, step: Step) -> list[Mapping[str, Any]]:
     """What the markers of a complete step say; `DataError` when one is missing."""
-    found = []
+    found: list[Mapping[str, Any]] = []
     for task in work.tasks(step.name):
         path = work.marker_path(task)
         marker = read_marker(path)

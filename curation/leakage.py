@@ -9,7 +9,6 @@ from curation.stage import Context, Drop, Fail, Photo, Stage, row_id, task_of
 from editjudge.errors import DataError
 from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
-
 CARRIES_SOURCE = (Photo, EditTask, EditTriplet, ScoreCard)
 """Records that say which photograph they come from, so that parts can be told apart."""
 

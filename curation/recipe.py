@@ -81,7 +81,9 @@ class CurationRecipe(Recipe):
         return problems
 
     def _engine_problems(self) -> list[InitErrorDetails]:
-        places = [(("stages", index), stage) for index, stage in enumerate(self.stages)]
+        places: list[tuple[tuple[str | int, ...], Stage]] = [
+            (("stages", index), stage) for index, stage in enumerate(self.stages)
+        ]
         for name, part in self.parts.items():
             places += [(("parts", name, "stages", index), stage) for index, stage in enumerate(part.stages)]
         known = ", ".join(self.engines) if self.engines else "none"

@@ -26,7 +26,7 @@ from editjudge.io import write_jsonl
 from editjudge.progress import track
 from editjudge.provenance import RunRecord
 from editjudge.recipe import load_recipe
-from editjudge.types import PreferencePair, Record
+from editjudge.types import PreferencePair
 
 logger = logging.getLogger(__name__)
 
