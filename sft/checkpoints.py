@@ -1,0 +1,174 @@
+"""Checkpoints of a run: which are complete, which is the latest, and what must be in one before it counts.
+
+A checkpoint is complete when its `done.json` exists. Rank 0 writes it last, after every rank has written its part
+and the saved weights were read back.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import json
+import math
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from editjudge.errors import CheckpointError, StorageError
+from editjudge.io import atomic_write, digest, is_done, read_marker, write_marker
+
+STARTED = "started.json"
+"""In a run's folder: identity of the run that owns it."""
+DONE = "done.json"
+"""In a checkpoint and in a run's folder: it is complete."""
+
+_NAME = re.compile(r"checkpoint-(\d+)")
+_HASHED_BYTES = 64 * 2**20
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint."""
+
+    path: Path
+    step: int
+    """Optimizer steps behind it."""
+    world_size: int
+    """Processes that wrote it."""
+
+
+def claim(out: Path, identity: Mapping[str, Any], main: bool) -> None:
+    """Make `out` this run's folder. `StaleOutputError` naming what changed when a different run owns it."""
+    if not is_done(out / STARTED, identity) and main:
+        write_marker(out / STARTED, identity, {})
+
+
+def finished(out: Path, identity: Mapping[str, Any]) -> bool:
+    """Whether the run of that identity is over."""
+    return is_done(out / DONE, identity)
+
+
+def finish(out: Path, identity: Mapping[str, Any], info: Mapping[str, Any]) -> None:
+    """Say that the run is over."""
+    write_marker(out / DONE, identity, info)
+
+
+def complete(out: Path) -> list[Checkpoint]:
+    """Complete checkpoints, by step."""
+    found = []
+    for path, step in _folders(out):
+        marker = read_marker(path / DONE)
+        if marker is not None:
+            found.append(Checkpoint(path, step, int(marker["info"]["world_size"])))
+    return sorted(found, key=lambda checkpoint: checkpoint.step)
+
+
+def discard_incomplete(out: Path) -> list[Path]:
+    """Remove checkpoints that an interrupted run left half-written, and return their paths."""
+    whole = {checkpoint.path for checkpoint in complete(out)}
+    broken = [path for path, _ in _folders(out) if path not in whole]
+    for path in broken:
+        shutil.rmtree(path)
+    return broken
+
+
+def mark_complete(path: Path, identity: Mapping[str, Any], step: int, world_size: int) -> None:
+    """Say that everything of a checkpoint is on disk."""
+    write_marker(path / DONE, identity, {"step": step, "world_size": world_size})
+
+
+def keep_latest(out: Path, limit: int) -> None:
+    """Remove complete checkpoints but the last `limit`: the marker first, so that no half of one looks whole."""
+    for checkpoint in complete(out)[:-limit]:
+        (checkpoint.path / DONE).unlink()
+        shutil.rmtree(checkpoint.path)
+
+
+def require_complete(path: Path) -> None:
+    """`CheckpointError` when a checkpoint of ours is half-written. Adapters made elsewhere have no marker and pass."""
+    if not path.is_dir():
+        raise CheckpointError(f"{path}: no such checkpoint folder")
+    ours = (path.parent / STARTED).is_file()
+    if ours and read_marker(path / DONE) is None:
+        raise CheckpointError(f"{path}: incomplete, it has no {DONE}; run the training command again to go on from it")
+
+
+def verify_weights(path: Path, expected: int) -> None:
+    """Read back what a checkpoint's safetensors hold; `CheckpointError` when it is less than `expected` weights.
+
+    ZeRO-3 leaves empty tensors in adapters that were saved without being gathered first.
+    """
+    from safetensors import safe_open
+
+    total, files = 0, sorted(path.glob("*.safetensors"))
+    for file in files:
+        with safe_open(file, framework="numpy") as weights:
+            for name in weights.keys():  # noqa: SIM118 - the handle cannot be iterated
+                shape = weights.get_slice(name).get_shape()
+                if 0 in shape:
+                    raise CheckpointError(f"{file}: tensor {name} is empty, shape {shape}; it was not gathered")
+                total += math.prod(shape)
+    if total < expected:
+        raise CheckpointError(
+            f"{path}: the saved weights are {total:,} numbers in {len(files)} files, {expected:,} were trained; "
+            "the checkpoint is not usable"
+        )
+
+
+def folder_identity(model: str) -> str:
+    """What changes when the weights of a base change: digest of its files, or the hub name itself.
+
+    Files of up to 64 MiB are hashed whole; of larger ones name and size count.
+    """
+    folder = Path(model)
+    if not folder.is_dir():
+        return model
+    parts = []
+    for file in sorted(folder.iterdir()):
+        if file.suffix in (".json", ".safetensors", ".txt", ".jinja"):
+            size = file.stat().st_size
+            content = hashlib.sha256(file.read_bytes()).hexdigest() if size <= _HASHED_BYTES else ""
+            parts.append([file.name, size, content])
+    return digest(parts)
+
+
+@contextmanager
+def only_writer(out: Path) -> Iterator[None]:
+    """Hold a run's folder for this process. `StorageError` when another live process holds it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = (out / ".lock").open("a")
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system however the process ends
+        except OSError as error:
+            raise StorageError(f"{out}: another process is training in this folder; wait for it or stop it") from error
+        yield
+
+
+def forget_after(log: Path, step: int) -> None:
+    """Remove the lines of a training log that lie after `step`, which will be run again. A torn last line goes too."""
+    if not log.is_file():
+        return
+    kept = []
+    for line in log.read_text().splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if row["step"] <= step:
+            kept.append(line + "\n")
+    atomic_write(log, "".join(kept))
+
+
+def _folders(out: Path) -> Iterator[tuple[Path, int]]:
+    for path in sorted(out.glob("checkpoint-*")):
+        match = _NAME.fullmatch(path.name)
+        if match and path.is_dir():
+            yield path, int(match.group(1))

@@ -1,0 +1,205 @@
+"""Rows of a training set, as the model sees them: the prompt of inference, the images of inference, the reply."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from pydantic import BaseModel, ConfigDict
+
+from editjudge.errors import DataError, ImageError
+from editjudge.images import ImageStore, fit_pixels, match_size
+from editjudge.io import read_jsonl
+from editjudge.progress import track
+from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat
+from editjudge.types import ImageRef, SFTExample
+
+TokenCounter = Callable[[SFTExample], int]
+
+
+class DroppedRow(BaseModel):
+    """A row that cannot be trained on."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    reason: str
+    """In snake_case."""
+    detail: str
+
+
+@dataclass(frozen=True)
+class TrainingRow:
+    """One row as the trainer takes it."""
+
+    images: tuple[Image.Image, ...]
+    """RGB, at the size at which a judge shows them."""
+    prompt: str
+    """The whole chat up to where the model begins to write."""
+    completion: str
+    """The reply and the token that ends it."""
+
+
+def show_images(
+    images: Sequence[Image.Image], size: tuple[int, int], max_pixels: int | None
+) -> tuple[Image.Image, ...]:
+    """Images as a judge shows them: the last one, the output, at the input's `size`, then all within `max_pixels`."""
+    *inputs, output = images
+    shown = (*inputs, match_size(output, Image.new("1", size)))
+    return shown if max_pixels is None else tuple(fit_pixels(image, max_pixels) for image in shown)
+
+
+class RowReader:
+    """The rows of a training set by number, images decoded only when asked for.
+
+    A quality row holds the output alone. Where the set also holds the semantic row of the same triplet, the input's
+    size is known from there and the output is brought to it, as a judge does.
+    """
+
+    def __init__(self, examples: Sequence[SFTExample], root: Path, family: str, max_pixels: int | None) -> None:
+        self._examples = examples
+        self._store = ImageStore(root)
+        self._family = family
+        self._max_pixels = max_pixels
+        self._sizes = {
+            example.triplet_id: (example.images[0].width, example.images[0].height)
+            for example in examples
+            if example.aspect == "semantic"
+        }
+
+    def __len__(self) -> int:
+        return len(self._examples)
+
+    def row(self, number: int) -> TrainingRow:
+        """One row. `ImageError` when an image is missing or changed; nothing ever takes its place."""
+        example = self._examples[number]
+        return TrainingRow(
+            images=show_images([self._store.read(ref) for ref in example.images], self.size(example), self._max_pixels),
+            prompt=render_chat(self._family, example.prompt),
+            completion=example.completion + FAMILIES[self._family].turn_end,
+        )
+
+    def size(self, example: SFTExample) -> tuple[int, int]:
+        """Width and height that the output is brought to, before `max_pixels`."""
+        own = example.images[0]
+        return self._sizes.get(example.triplet_id, (own.width, own.height))
+
+    def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
+        """{"row": numbers} -> the columns of TRL's prompt-completion rows with images: a transform for `datasets`."""
+        rows = [self.row(number) for number in batch["row"]]
+        return {
+            "images": [list(row.images) for row in rows],
+            "prompt": [row.prompt for row in rows],
+            "completion": [row.completion for row in rows],
+        }
+
+    def dataset(self) -> Any:
+        """A `datasets.Dataset` of the rows, in order, decoded lazily."""
+        from datasets import Dataset
+
+        return Dataset.from_dict({"row": list(range(len(self)))}).with_transform(self)
+
+
+def token_counter(reader: RowReader, processor: Any, family: str, max_pixels: int | None) -> TokenCounter:
+    """A function from an example to its tokens, prompt and completion together, without decoding its images."""
+    image_processor, tokenizer = processor.image_processor, processor.tokenizer
+
+    @lru_cache(maxsize=4096)
+    def image_tokens(size: tuple[int, int]) -> int:
+        (shown,) = show_images([Image.new("1", size)], size, max_pixels)
+        patches = int(image_processor.get_number_of_image_patches(shown.height, shown.width))
+        return patches // int(image_processor.merge_size) ** 2
+
+    def count(example: SFTExample) -> int:
+        sizes = [*((ref.width, ref.height) for ref in example.images[:-1]), reader.size(example)]
+        texts = [render_chat(family, example.prompt), example.completion + FAMILIES[family].turn_end]
+        words = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
+        # The text holds one pad token for each image already.
+        return words + sum(image_tokens(size) - 1 for size in sizes)
+
+    return count
+
+
+def check_examples(
+    examples: Sequence[SFTExample],
+    root: Path,
+    count_tokens: TokenCounter,
+    max_tokens: int | None,
+) -> Iterator[DroppedRow]:
+    """Decode every image once, and give the rows that cannot be trained on, in order."""
+    faults = _image_faults({ref for example in examples for ref in example.images}, ImageStore(root))
+    for example in examples:
+        problem = _text_fault(example) or next((faults[ref] for ref in example.images if ref in faults), None)
+        if problem is None and max_tokens is not None:
+            tokens = count_tokens(example)
+            if tokens > max_tokens:
+                problem = ("too_long", f"{tokens} tokens, the limit is {max_tokens}")
+        if problem is not None:
+            yield DroppedRow(id=example.id, reason=problem[0], detail=problem[1])
+
+
+def refuse_too_many(rows: int, dropped: Sequence[DroppedRow], max_share: float, source: str) -> None:
+    """`DataError` with reasons and examples when nothing is left, or more than `max_share` of the rows is dropped."""
+    if rows - len(dropped) > 0 and len(dropped) <= max_share * rows:
+        return
+    reasons = "\n".join(f"  {reason}: {count}" for reason, count in _reasons(dropped))
+    shown = "\n".join(f"  {row.id}: {row.detail}" for row in dropped[:5])
+    raise DataError(
+        f"{source}: {len(dropped)} of {rows} rows cannot be trained on, allowed is a share of {max_share:g} "
+        f"(max_dropped)\n{reasons}\nfirst of them:\n{shown}\nRepair the data, or raise max_dropped."
+    )
+
+
+def summary(rows: int, dropped: Sequence[DroppedRow]) -> str:
+    """One line: rows kept, and dropped by reason."""
+    reasons = ", ".join(f"{reason} {count}" for reason, count in _reasons(dropped))
+    return f"{rows - len(dropped):,} of {rows:,} rows" + (f"; dropped: {reasons}" if reasons else "")
+
+
+def read_examples(path: str) -> list[SFTExample]:
+    """The training set. `DataError` naming file and line, also when an id stands twice or there is no row."""
+    examples = list(read_jsonl(path, SFTExample))
+    twice = [name for name, count in Counter(example.id for example in examples).items() if count > 1]
+    if twice:
+        raise DataError(f"{path}: {len(twice)} ids stand more than once, {twice[0]!r} among them; remove the doubles")
+    if not examples:
+        raise DataError(f"{path}: holds no rows; run the curation that makes it")
+    return examples
+
+
+def _reasons(dropped: Iterable[DroppedRow]) -> list[tuple[str, int]]:
+    return Counter(row.reason for row in dropped).most_common()
+
+
+def _text_fault(example: SFTExample) -> tuple[str, str] | None:
+    marks = example.prompt.count(IMAGE_MARK)
+    if marks != len(example.images):
+        return "image_marks", f"{marks} {IMAGE_MARK} marks for {len(example.images)} images"
+    if not example.completion.strip():
+        return "empty_completion", "the completion is empty"
+    if "<|" in example.completion + example.prompt:
+        return "special_token", "prompt or completion contains a special token"
+    return None
+
+
+def _image_faults(refs: set[ImageRef], store: ImageStore) -> dict[ImageRef, tuple[str, str]]:
+    """The images that cannot be read, each tried once although many rows share it."""
+
+    def fault(ref: ImageRef) -> tuple[str, str] | None:
+        try:
+            store.read(ref)
+        except ImageError as error:
+            return "unreadable_image", str(error)
+        return None
+
+    ordered = sorted(refs, key=lambda ref: ref.path)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding does not hold the interpreter's lock
+        found = track(pool.map(fault, ordered), "checking images", len(ordered))
+        return {ref: problem for ref, problem in zip(ordered, found, strict=True) if problem is not None}

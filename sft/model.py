@@ -1,0 +1,195 @@
+"""The model in training: which modules learn, in which precision, and whether a gradient really reaches them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from functools import partial
+from typing import Any, Literal
+
+from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
+from sft.recipe import SFTRecipe
+
+Part = Literal["vision", "projector", "language"]
+
+# Qwen3-VL names its MLP and merger layers linear_fc1 and linear_fc2; it has more than one merger.
+_LAYERS: dict[Part, str] = {
+    "language": r"(?:.*\.)?language_model\.layers\.\d+\.(?:self_attn\.(?:q|k|v|o)_proj|mlp\.(?:gate|up|down)_proj)",
+    "vision": r"(?:.*\.)?visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:gate|up|down)_proj|linear_fc[12]))",
+    "projector": r"(?:.*\.)?visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.\d+|linear_fc[12])",
+}
+_MERGERS = frozenset({"merger", "deepstack_merger_list"})
+
+
+class GradientError(EditJudgeError):
+    """Weights that should learn got no gradient in the first step."""
+
+
+def part_of(name: str) -> Part:
+    """The part of a Qwen-VL model that a module or weight belongs to, by its dotted name."""
+    parts = name.split(".")
+    if "visual" not in parts:
+        return "language"
+    return "vision" if _MERGERS.isdisjoint(parts) else "projector"
+
+
+def frozen_parts(recipe: SFTRecipe) -> list[str]:
+    """Names of the parts that are not trained."""
+    return [name for name, value in recipe.freeze.model_dump().items() if value]
+
+
+def lora_target(recipe: SFTRecipe) -> str:
+    """Regular expression for the names of all modules that get an adapter."""
+    assert recipe.lora is not None
+    if recipe.lora.target is not None:
+        return recipe.lora.target
+    return "|".join(f"(?:{pattern})" for part, pattern in _LAYERS.items() if part not in frozen_parts(recipe))
+
+
+def lora_modules(recipe: SFTRecipe) -> list[str]:
+    """Names of the modules that get an adapter, from the model's configuration alone.
+
+    `RecipeError` when there is none, or when one lies in a frozen part.
+    """
+    from accelerate import init_empty_weights
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    try:
+        config = AutoConfig.from_pretrained(recipe.model)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{recipe.model}: no model can be read there: {error}") from error
+    with init_empty_weights():
+        names = [name for name, _ in AutoModelForImageTextToText.from_config(config).named_modules()]
+    target = lora_target(recipe)
+    found = [name for name in names if re.fullmatch(target, name)]
+    frozen = [name for name in found if part_of(name) in frozen_parts(recipe)]
+    if not found:
+        raise RecipeError("recipe", [f"lora.target: no module of {recipe.model} is called {target!r}"])
+    if frozen:
+        raise RecipeError(
+            "recipe",
+            [f"lora.target: {len(frozen)} modules lie in a part that `freeze` names, {frozen[0]} first; change one"],
+        )
+    return found
+
+
+def lora_config(recipe: SFTRecipe) -> Any:
+    """peft's `LoraConfig`; None for training without an adapter."""
+    from peft import LoraConfig
+
+    if recipe.lora is None:
+        return None
+    return LoraConfig(
+        r=recipe.lora.rank,
+        lora_alpha=recipe.lora.alpha,
+        lora_dropout=recipe.lora.dropout,
+        target_modules=lora_target(recipe),
+        modules_to_save=list(recipe.lora.modules_to_save) or None,
+        task_type="CAUSAL_LM",
+    )
+
+
+def make_config(recipe: SFTRecipe, world_size: int) -> Any:
+    """TRL's `SFTConfig`: the recipe's `train` block, and what must be so for a judge.
+
+    Without a GPU the run is on the CPU and in fp32, with one in bf16, unless `train` says otherwise. Weights that an
+    optimizer updates without DeepSpeed are kept in fp32; bf16 would swallow small updates.
+    """
+    import torch
+    from trl import SFTConfig
+
+    gpu = torch.cuda.is_available()
+    settings: dict[str, Any] = {"report_to": "none", "bf16": gpu and not recipe.train.get("fp16", False)}
+    if not gpu:
+        settings |= {"use_cpu": True, "dataloader_pin_memory": False}
+    settings |= recipe.train
+    half = settings["bf16"] and (recipe.lora is not None or recipe.deepspeed is not None)
+    settings["model_init_kwargs"] = {
+        "dtype": "bfloat16" if half else "float32",
+        "device_map": None,
+        **(settings.get("model_init_kwargs") or {}),
+    }
+    settings |= {
+        "output_dir": str(recipe.out),
+        "seed": recipe.seed,
+        "deepspeed": recipe.deepspeed,
+        "gradient_accumulation_steps": recipe.accumulation(world_size),
+        "max_length": None,
+        "completion_only_loss": True,
+        "remove_unused_columns": False,
+        "disable_tqdm": True,
+        "save_total_limit": None,  # checkpoints.keep_latest does it, after the new one is known to be whole
+    }
+    return SFTConfig(**settings)
+
+
+def freeze(model: Any, recipe: SFTRecipe) -> None:
+    """Fix the weights of the frozen parts. With an adapter the base is fixed already."""
+    if recipe.lora is None:
+        frozen = frozen_parts(recipe)
+        for name, weight in model.named_parameters():
+            weight.requires_grad_(part_of(name) not in frozen)
+
+
+def trainable(model: Any) -> int:
+    """Numbers that are trained."""
+    return sum(_elements(weight) for weight in model.parameters() if weight.requires_grad)
+
+
+def trainable_line(model: Any) -> str:
+    """How much of the model learns, for the log."""
+    learns, total = trainable(model), sum(_elements(weight) for weight in model.parameters())
+    return f"training {learns:,} of {total:,} weights ({learns / total:.2%})"
+
+
+def _elements(weight: Any) -> int:
+    """Of the whole weight, also where ZeRO-3 has left this process a part of it."""
+    return int(getattr(weight, "ds_numel", weight.numel()))
+
+
+class GradientWatch:
+    """Notes which weights get a gradient, from now until `stop`."""
+
+    def __init__(self, model: Any) -> None:
+        self._gradients: dict[str, bool] = {}
+        weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
+        self._names = [name for name, _ in weights]
+        self._hooks = [weight.register_hook(partial(self._note, name)) for name, weight in weights]
+
+    def _note(self, name: str, gradient: Any) -> None:
+        self._gradients[name] = self._gradients.get(name, False) or bool(gradient.any())
+
+    def stop(self) -> None:
+        """Stop watching, and raise `GradientError` naming the modules that got no gradient.
+
+        The A half of a fresh adapter gets zeros, because its B half is still zero; the B half must get more.
+        """
+        for hook in self._hooks:
+            hook.remove()
+        starved = [name for name in self._names if not self._reached(name)]
+        if starved:
+            modules = sorted({_module(name) for name in starved})
+            raise GradientError(
+                f"{len(modules)} modules got no gradient in the first step, so they would not learn:\n"
+                f"{_listed(modules)}\n"
+                "Their part is outside the loss, or checkpointing cut it off. Freeze it, or change lora.target "
+                "or train.gradient_checkpointing."
+            )
+
+    def _reached(self, name: str) -> bool:
+        if name not in self._gradients:
+            return False
+        return self._gradients[name] or "lora_B" not in name.split(".")
+
+
+def _module(name: str) -> str:
+    """`layers.0.q_proj.lora_A.default.weight` -> `layers.0.q_proj`."""
+    parts = name.split(".")
+    ends = [parts.index(mark) for mark in ("lora_A", "lora_B") if mark in parts]
+    return ".".join(parts[: ends[0]] if ends else parts[:-1])
+
+
+def _listed(modules: Iterable[str], most: int = 10) -> str:
+    names = list(modules)
+    more = [f"  and {len(names) - most} more"] if len(names) > most else []
+    return "\n".join([*(f"  {name}" for name in names[:most]), *more])

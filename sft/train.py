@@ -1,0 +1,221 @@
+"""Train a judge.
+
+    deepspeed sft/train.py RECIPE [key=value ...]      under DeepSpeed, one process per GPU
+    editjudge sft RECIPE [key=value ...]               starts the right number of processes itself
+    torchrun --nproc_per_node 8 sft/train.py RECIPE    any other launcher
+    python sft/train.py RECIPE                         the same as `editjudge sft`
+
+The same command continues an interrupted run from its last complete checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+if __name__ == "__main__":  # run as a file: the packages lie one folder up, and sft/ itself must not be searched
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+
+from editjudge.errors import (
+    CheckpointError,
+    DataError,
+    EditJudgeError,
+    MissingExtraError,
+    RecipeError,
+    StaleOutputError,
+)
+from editjudge.io import digest, is_done, read_marker, write_marker
+from editjudge.recipe import load_recipe
+from sft import checkpoints
+from sft.launch import World, end_with_launcher, launch, process_count
+from sft.recipe import SFTRecipe
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command. Errors of the user's are raised as `EditJudgeError`."""
+    parser = argparse.ArgumentParser(prog="editjudge sft", description="Train a judge.")
+    parser.add_argument("recipe", type=Path, help="YAML file, see recipes/sft/")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="recipe values to replace")
+    parser.add_argument("--local_rank", type=int, help=argparse.SUPPRESS)  # DeepSpeed's launcher passes it
+    options = parser.parse_args(argv)
+    recipe = load_recipe(options.recipe, SFTRecipe, options.overrides)
+    _require_packages(recipe)
+    world = World.from_environment()
+    if world.launched:
+        end_with_launcher()
+        return train(recipe, world)
+    processes = process_count(recipe)
+    recipe.accumulation(processes)  # a batch that does not divide is told before anything is started
+    if processes == 1 and recipe.deepspeed is None:
+        return train(recipe, world)
+    status = launch(
+        Path(__file__).resolve(), [str(options.recipe), *options.overrides], bool(recipe.deepspeed), processes
+    )
+    # DeepSpeed's launcher answers 0 when a signal ended its processes.
+    unfinished = status == 0 and read_marker(recipe.out / checkpoints.DONE) is None
+    return 1 if unfinished else status
+
+
+def train(recipe: SFTRecipe, world: World) -> int:
+    """Train in this process, one of `world.size`, from the last complete checkpoint if there is one."""
+    out = recipe.out
+    identity = run_identity(recipe)
+    checkpoints.claim(out, identity, world.main)
+    if checkpoints.finished(out, identity):
+        if world.main:
+            print(f"{out}: this run is finished; choose another `out` for a new one")
+        return 0
+    if not world.main:
+        return _train(recipe, world, identity)
+    with checkpoints.only_writer(out):
+        for path in checkpoints.discard_incomplete(out):
+            print(f"{path}: was left half-written, removed")
+        return _train(recipe, world, identity)
+
+
+def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
+    """Everything that can change a weight: recipe, bytes of the data, weights of the base."""
+    data = Path(recipe.data)
+    if not data.is_file():
+        raise DataError(f"{data}: no such training set; run the curation that makes it, or change `data`")
+    return {
+        "recipe": recipe.identity(),
+        "data": digest(data.read_text(encoding="utf-8")),
+        "model": checkpoints.folder_identity(recipe.model),
+    }
+
+
+def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> int:
+    from sft.callbacks import Observer, as_callback, wait_for_all
+    from sft.model import freeze, lora_config, lora_modules, make_config, trainable_line
+
+    latest = _resume_point(recipe, world)
+    reader, processor = _prepare_data(recipe, world, identity)
+    if world.main and recipe.lora is not None:
+        print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
+    _join_processes(recipe)
+    quiet()
+    config = make_config(recipe, world.size)
+
+    from transformers.trainer_callback import PrinterCallback
+    from trl import SFTTrainer
+
+    keep = recipe.train.get("save_total_limit")
+    observer = Observer(recipe.out, identity, world.size, world.main, keep)
+    trainer = SFTTrainer(
+        model=recipe.model,
+        args=config,
+        train_dataset=reader.dataset(),
+        processing_class=processor,
+        peft_config=lora_config(recipe),
+        callbacks=[as_callback(observer)],
+    )
+    trainer.remove_callback(PrinterCallback)
+    freeze(trainer.model, recipe)
+    if world.main:
+        print(trainable_line(trainer.model), flush=True)
+        checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)
+    try:
+        trainer.train(resume_from_checkpoint=str(latest.path) if latest else None)
+    finally:
+        observer.end()
+    wait_for_all()
+    if world.main:
+        last = checkpoints.complete(recipe.out)[-1]
+        checkpoints.finish(recipe.out, identity, {"step": last.step, "checkpoint": last.path.name, "rows": len(reader)})
+        print(f"{last.path}: trained, {last.step} steps")
+    _leave_processes()
+    return 0
+
+
+def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | None:
+    """The checkpoint to go on from. `CheckpointError` when its parts belong to another number of processes."""
+    found = checkpoints.complete(recipe.out)
+    if not found:
+        return None
+    latest = found[-1]
+    if recipe.deepspeed is not None and latest.world_size != world.size:
+        raise CheckpointError(
+            f"{latest.path}: written by {latest.world_size} processes, DeepSpeed cannot go on from it with "
+            f"{world.size}; start {latest.world_size} again"
+        )
+    if world.main:
+        print(f"going on from {latest.path}")
+    return latest
+
+
+def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> tuple[Any, Any]:
+    """Reader of the rows that can be trained on, and the processor. One process checks, the others wait for it."""
+    from editjudge.engines.processor import load_processor
+    from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
+
+    marker = recipe.out / "data.json"
+    examples = read_examples(recipe.data)
+    processor = load_processor(recipe.model, min_pixels=recipe.min_pixels)
+    if world.main and not is_done(marker, identity):
+        reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels)
+        counter = token_counter(reader, processor, recipe.family, recipe.max_pixels)
+        dropped = list(check_examples(examples, recipe.image_root, counter, recipe.max_tokens))
+        refuse_too_many(len(examples), dropped, recipe.max_dropped, recipe.data)
+        write_marker(marker, identity, {"rows": len(examples), "dropped": [row.model_dump() for row in dropped]})
+    while not is_done(marker, identity):  # longer than any collective may wait
+        time.sleep(0.2)
+    found = read_marker(marker)
+    assert found is not None
+    dropped = [DroppedRow.model_validate(row) for row in found["info"]["dropped"]]
+    if world.main:
+        print(f"{recipe.data}: {summary(len(examples), dropped)}")
+    gone = {row.id for row in dropped}
+    kept = [example for example in examples if example.id not in gone]
+    return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels), processor
+
+
+def _join_processes(recipe: SFTRecipe) -> None:
+    """Meet the other processes before the trainer does, where it would do it wrongly."""
+    import torch
+
+    if recipe.deepspeed is None or torch.cuda.is_available() or "RANK" not in os.environ:
+        return
+    import deepspeed
+    import deepspeed.ops
+
+    # Plain gloo: DeepSpeed's shared-memory communication would be compiled first, for most of a minute.
+    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
+    # ZeRO-3 on CPU reads the world size before the trainer has set it up.
+    deepspeed.init_distributed(dist_backend="gloo")
+
+
+def _leave_processes() -> None:
+    """Without it, gloo aborts now and then while the interpreter exits."""
+    import torch.distributed as dist
+
+    if dist.is_available() and dist.is_initialized():
+        dist.destroy_process_group()
+
+
+def quiet() -> None:
+    """Silence what a newcomer can do nothing about; everything else stays."""
+
+
+def _require_packages(recipe: SFTRecipe) -> None:
+    from importlib.util import find_spec
+
+    needed = ["torch", "transformers", "trl", "peft", "datasets", *(["deepspeed"] if recipe.deepspeed else [])]
+    missing = [name for name in needed if find_spec(name) is None]
+    if missing:
+        raise MissingExtraError(f"training needs {', '.join(missing)}; install with: pip install 'editjudge[train]'")
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except EditJudgeError as error:
+        # What every process finds out for itself is said once.
+        if World.from_environment().main or not isinstance(error, (DataError, RecipeError, StaleOutputError)):
+            print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
