@@ -20,7 +20,14 @@ from editjudge.recipe_yaml import resolve, show
 
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
 
-KINDS = {"stages": "curation", "train": "sft", "bench": "eval", "project": "annotation", "engine": "judge"}
+KINDS = {
+    "stages": "curation",
+    "train": "sft",
+    "run": "sweep",
+    "bench": "eval",
+    "project": "annotation",
+    "engine": "judge",
+}
 """The top-level key that makes a recipe one of a kind; the first that is there decides."""
 
 
@@ -117,10 +124,18 @@ def _explain(error: ValidationError, schema: type[BaseModel], data: Mapping[str,
         elif kind == "missing":
             text = "required key is missing"
         else:
-            message = problem["msg"].removeprefix("Value error, ")
-            text = message if kind == "unknown_use" and seen is None else f"{message}, got {show(seen)}"
+            text = problem["msg"].removeprefix("Value error, ")
+            if _worth_showing(kind, seen):
+                text += f", got {show(seen)}"
         lines.append(f"{'.'.join(path)}: {text}" if path else text)
     return lines
+
+
+def _worth_showing(kind: str, seen: object) -> bool:
+    """A validator's own words about a whole block say what matters; pydantic's about a single value do not."""
+    if kind == "value_error":
+        return not isinstance(seen, Mapping | BaseModel)
+    return seen is not None or kind in get_args(core_schema.ErrorType)
 
 
 def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> tuple[list[str], list[str]]:

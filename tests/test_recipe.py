@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from editjudge.errors import RecipeError
 from editjudge.io import digest
@@ -42,6 +42,12 @@ STEPS = {"min_side": "test_recipe:MinSide", "blur": "test_recipe:Blur", "chain":
 class Lora(Step):
     rank: int = 8
     alpha: float = 16.0
+
+    @model_validator(mode="after")
+    def _rank_fits(self) -> Lora:
+        if self.rank > 512:
+            raise ValueError(f"rank {self.rank} is above 512")
+        return self
 
 
 class Sample(Recipe):
@@ -127,6 +133,15 @@ engine: {use: blur, radios: 1, radius: 2}
         "engine.radios: unknown key; did you mean `radius`?",
         "seeed: unknown key; did you mean `seed`?",
     ]
+
+
+def test_a_mistake_about_a_whole_block_does_not_repeat_the_block(tmp_path):
+    assert problems(write(tmp_path, BASE + "lora: {rank: 600}\n")) == ["lora: rank 600 is above 512"]
+
+
+def test_null_is_shown_where_a_value_is_needed(tmp_path):
+    found = problems(write(tmp_path, BASE + "seed: null\n"))
+    assert found == ["seed: Input should be a valid integer, got None"]
 
 
 def test_a_dotted_path_is_not_a_name(tmp_path):
@@ -221,6 +236,7 @@ def test_an_override_reaches_one_use_of_a_yaml_anchor(tmp_path):
         ("stages: []", "curation"),
         ("train: {}\nengine: {}", "sft"),
         ("engine: {}\nbench: {}", "eval"),
+        ("run: runs/x\nbench: {}", "sweep"),
         ("project: {}", "annotation"),
         ("engine: {}", "judge"),
     ],
