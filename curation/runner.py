@@ -25,7 +25,7 @@ from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
 from editjudge.progress import track
 from editjudge.provenance import RunRecord
-from editjudge.recipe import load_recipe
+from editjudge.recipe import dump_recipe, load_recipe
 from editjudge.types import PreferencePair
 
 logger = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
     with _locked(recipe.out):
         done = _check_done(work, steps)
         _remove_partial_files(recipe.out)
-        record = RunRecord(recipe.out, recipe)
+        record = RunRecord(recipe.out, dump_recipe(recipe))
         _run_steps(recipe, work, steps, done, record)
         with record.phase("export"):
             return _finish(recipe, work, steps)
