@@ -1,0 +1,114 @@
+"""K passes from one prefill: a batch of prompts is read once and continued as often as there are seeds.
+
+`transformers.generate(num_return_sequences=K)` reads the prompt K times, images included; with two images and a short
+reply, reading is most of the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from editjudge.engines.base import Sampling
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Written:
+    """One continuation."""
+
+    tokens: tuple[int, ...]
+    """Without the token that ended it."""
+    ended: bool
+    """False: cut at `max_new_tokens`."""
+
+
+def write_passes(
+    model: Any,
+    inputs: dict[str, Tensor],
+    seeds: Sequence[tuple[int, ...]],
+    sampling: Sampling,
+    stop_tokens: Collection[int],
+) -> list[list[Written]]:
+    """Continue each prompt of a left-padded batch once per seed; the outer list is in the order of the batch.
+
+    A pass draws its random numbers from its own seed alone. At temperature 0 each prompt is continued once.
+    """
+    import torch
+
+    rows = [
+        (prompt, seed) for prompt, own in enumerate(seeds) for seed in (own[:1] if sampling.temperature == 0 else own)
+    ]
+    device = inputs["input_ids"].device
+    with torch.inference_mode():
+        read = model(**inputs, use_cache=True, logits_to_keep=1)
+        owners = torch.tensor([prompt for prompt, _ in rows], device=device)
+        mask = inputs["attention_mask"][owners]
+        # Images take fewer positions than tokens; the model leaves the difference in `rope_deltas`.
+        positions = mask.sum(-1) + model.model.rope_deltas.to(device)[owners].squeeze(-1)
+        cache, logits = read.past_key_values, read.logits[owners, -1]
+        cache.batch_select_indices(owners)
+        draws = _draws([seed for _, seed in rows], sampling).to(device)
+        written: list[list[int]] = [[] for _ in rows]
+        live = list(range(len(rows)))
+        for step in range(sampling.max_new_tokens):
+            chosen = choose(logits, sampling, draws[:, step])
+            slots = []
+            for slot, (row, token) in enumerate(zip(live, chosen.tolist(), strict=True)):
+                if token not in stop_tokens:
+                    written[row].append(token)
+                    slots.append(slot)
+            if len(slots) < len(live):
+                live = [live[slot] for slot in slots]
+                if not live:
+                    break
+                kept = torch.tensor(slots, device=device)
+                cache.batch_select_indices(kept)
+                chosen, mask, positions, draws = chosen[kept], mask[kept], positions[kept], draws[kept]
+            if step + 1 == sampling.max_new_tokens:
+                break
+            mask = torch.cat([mask, mask.new_ones(len(live), 1)], dim=-1)
+            read = model(
+                input_ids=chosen[:, None],
+                attention_mask=mask,
+                position_ids=positions[None, :, None].expand(3, -1, 1),
+                past_key_values=cache,
+                use_cache=True,
+            )
+            logits = read.logits[:, -1]
+            positions = positions + 1
+    cut = set(live)
+    passes: list[list[Written]] = [[] for _ in seeds]
+    for row, (prompt, _) in enumerate(rows):
+        result = Written(tuple(written[row]), row not in cut)
+        passes[prompt] += [result] * (len(seeds[prompt]) if sampling.temperature == 0 else 1)
+    return passes
+
+
+def choose(logits: Tensor, sampling: Sampling, draws: Tensor) -> Tensor:
+    """The next token of each row. `logits`: (rows, vocabulary); `draws`: (rows,), uniform in [0, 1).
+
+    Temperature, then the `top_k` best, then the fewest of these that hold `top_p` of their probability; the token is
+    where the draw falls in what is left. Temperature 0 takes the best.
+    """
+    if sampling.temperature == 0:
+        return logits.argmax(-1)
+    best = logits.shape[-1] if sampling.top_k == 0 else min(sampling.top_k, logits.shape[-1])
+    values, tokens = logits.float().topk(best)
+    chances = (values.double() / sampling.temperature).softmax(-1)
+    before = chances.cumsum(-1) - chances
+    reached = chances.masked_fill(before >= sampling.top_p, 0).cumsum(-1)
+    slots = (reached <= draws[:, None] * reached[:, -1:]).sum(-1, keepdim=True)
+    return tokens.gather(-1, slots.clamp(max=best - 1)).squeeze(-1)
+
+
+def _draws(seeds: Sequence[int], sampling: Sampling) -> Tensor:
+    """(passes, max_new_tokens) uniform numbers, each row from its own generator; on the CPU, the same everywhere."""
+    import torch
+
+    steps = sampling.max_new_tokens
+    rows = [torch.rand(steps, generator=torch.Generator().manual_seed(seed), dtype=torch.float64) for seed in seeds]
+    return torch.stack(rows)

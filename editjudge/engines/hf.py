@@ -1,0 +1,206 @@
+"""A Qwen-VL judge in this process, on transformers: any GPU, or the CPU."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+
+from editjudge.engines.base import Completion, Reply, Request, Sampling
+from editjudge.engines.decoding import write_passes
+from editjudge.engines.processor import load_processor
+from editjudge.engines.weights import adapter_digest, load_model, model_digest
+from editjudge.errors import EditJudgeError, EngineError
+from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    model: Any
+    processor: Any
+    device: str
+    stop_tokens: frozenset[int]
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    number: int
+    """Place among the requests."""
+    request: Request
+    chat: str
+    n_tokens: int
+
+
+class HFEngine(BaseModel):
+    """Loads its model when it is first asked. One caller at a time.
+
+    Only `Sampling` decides how tokens are drawn: the repetition penalty and temperature that a model's
+    `generation_config.json` may suggest are not applied.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str
+    """Folder, or name on the Hugging Face hub, of the full weights."""
+    adapter: Path | None = None
+    """Folder of a PEFT adapter trained on `model`, such as a checkpoint."""
+    family: str = "qwen2_5_vl"
+    """Chat layout, a row of `prompts.FAMILIES`; must be the model's own type."""
+    revision: str | None = None
+    """Branch, tag or commit of a hub model; None: main."""
+    dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    max_pixels: int | None = Field(None, gt=0)
+    """Area to which the processor reduces each image; None: the model's own bound."""
+    device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    """"auto": the first GPU if there is one, otherwise the CPU."""
+    batch_size: int = Field(16, ge=1)
+    """Requests read at once, each with all of its passes. Halved by itself when GPU memory runs out."""
+    attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+
+    _loaded: _Loaded | None = PrivateAttr(None)
+    _identity: str | None = PrivateAttr(None)
+    _fitting: int | None = PrivateAttr(None)
+
+    @field_validator("family")
+    @classmethod
+    def _known_family(cls, value: str) -> str:
+        if value not in FAMILIES:
+            raise ValueError(f"unknown model family; known: {', '.join(FAMILIES)}")
+        return value
+
+    @property
+    def identity(self) -> str:
+        """Model content or commit, adapter content, dtype, family and image bound; not what only changes speed."""
+        if self._identity is None:
+            adapter = "none" if self.adapter is None else adapter_digest(self.adapter)
+            model = model_digest(self.model, self.revision)
+            self._identity = f"hf:{model}:adapter@{adapter}:{self.dtype}:{self.family}:max_pixels={self.max_pixels}"
+        return self._identity
+
+    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
+        """Answer all requests, in order. What the model cannot take (marks without images, special tokens, too long,
+        too narrow, too large for the memory) is `Reply.failed`. `EngineError` or `CheckpointError` without a model.
+        """
+        loaded = self._load()
+        replies: dict[int, Reply] = {}
+        prompts = []
+        for number, request in enumerate(requests):
+            try:
+                prompts.append(self._prompt(loaded, number, request, sampling))
+            except (EditJudgeError, ValueError) as error:
+                replies[number] = Reply.failed(request, str(error))
+        # Alike lengths waste no padding; the longest first, so that memory runs out early or never.
+        prompts.sort(key=lambda prompt: -prompt.n_tokens)
+        for prompt, reply in self._answer(loaded, prompts, sampling):
+            replies[prompt.number] = reply
+        return [replies[number] for number in range(len(requests))]
+
+    def _load(self) -> _Loaded:
+        if self._loaded is None:
+            import torch
+
+            available = torch.cuda.is_available()
+            if self.device.startswith("cuda") and not available:
+                raise EngineError(f"device {self.device}: torch sees no GPU here; use `device: auto` or `cpu`")
+            device = ("cuda:0" if available else "cpu") if self.device == "auto" else self.device
+            if self.adapter is not None:
+                adapter_digest(self.adapter)  # tells apart a missing adapter and one that does not fit
+            processor = load_processor(self.model, self.max_pixels, revision=self.revision)
+            model = load_model(
+                self.model,
+                self.adapter,
+                revision=self.revision,
+                family=self.family,
+                dtype=self.dtype,
+                device=device,
+                attention=self.attention,
+            )
+            turn_end = processor.tokenizer.convert_tokens_to_ids(FAMILIES[self.family].turn_end)
+            ends = model.generation_config.eos_token_id
+            stop_tokens = {turn_end, *(ends if isinstance(ends, list) else [ends])} - {None}
+            max_tokens = model.config.text_config.max_position_embeddings
+            self._loaded = _Loaded(model, processor, device, frozenset(stop_tokens), max_tokens)
+        return self._loaded
+
+    def _prompt(self, loaded: _Loaded, number: int, request: Request, sampling: Sampling) -> _Prompt:
+        """The request as the model will read it, measured without decoding its pixels. Raises if it cannot be read."""
+        marks = request.text.count(IMAGE_MARK)
+        if marks != len(request.images) or not request.images:
+            raise EngineError(
+                f"the text has {marks} image marks for {len(request.images)} images; one each, at least 1"
+            )
+        if not request.seeds:
+            raise EngineError("the request asks for no pass: it has no seeds")
+        chat = render_chat(self.family, request.text)
+        n_tokens = len(loaded.processor.tokenizer(chat, add_special_tokens=False)["input_ids"])
+        image_processor = loaded.processor.image_processor
+        for image in request.images:
+            if 0 in image.size:
+                raise EngineError(f"an image of {image.width} x {image.height} pixels")
+            patches = image_processor.get_number_of_image_patches(image.height, image.width)
+            n_tokens += patches // image_processor.merge_size**2 - 1
+        if n_tokens + sampling.max_new_tokens > loaded.max_tokens:
+            raise EngineError(
+                f"{n_tokens} tokens to read and {sampling.max_new_tokens} to write are more than the model's "
+                f"{loaded.max_tokens}; lower max_pixels or shorten the instruction"
+            )
+        return _Prompt(number, request, chat, n_tokens)
+
+    def _answer(self, loaded: _Loaded, prompts: list[_Prompt], sampling: Sampling) -> Iterator[tuple[_Prompt, Reply]]:
+        """Batch after batch; when the memory runs out, with half as many requests from there on."""
+        import torch
+
+        size = self.batch_size if self._fitting is None else self._fitting
+        start = 0
+        while start < len(prompts):
+            batch = prompts[start : start + size]
+            replies: list[Reply] | None = None
+            # Go on outside of the block: as long as the exception lives, so do the tensors that filled the memory.
+            with suppress(torch.OutOfMemoryError):
+                replies = self._run(loaded, batch, sampling)
+            if replies is None:
+                if torch.cuda.is_available():
+                    torch.cuda.empty_cache()
+                if len(batch) > 1:
+                    size = self._fitting = len(batch) // 2
+                    logger.warning("out of GPU memory with %d requests; going on with %d at a time", len(batch), size)
+                    continue
+                reason = f"out of GPU memory with {batch[0].n_tokens} tokens and {len(batch[0].request.seeds)} passes"
+                replies = [Reply.failed(batch[0].request, reason)]
+            yield from zip(batch, replies, strict=True)
+            start += len(batch)
+
+    def _run(self, loaded: _Loaded, batch: list[_Prompt], sampling: Sampling) -> list[Reply]:
+        inputs = loaded.processor(
+            text=[prompt.chat for prompt in batch],
+            images=[image for prompt in batch for image in prompt.request.images],
+            padding=True,
+            padding_side="left",
+            return_tensors="pt",
+        ).to(loaded.device)
+        passes = write_passes(
+            loaded.model, dict(inputs), [prompt.request.seeds for prompt in batch], sampling, loaded.stop_tokens
+        )
+        decode = loaded.processor.tokenizer.decode
+        return [
+            Reply(
+                tuple(
+                    Completion(
+                        decode(written.tokens, skip_special_tokens=True),
+                        "stop" if written.ended else "length",
+                        len(written.tokens),
+                    )
+                    for written in row
+                ),
+                prompt.n_tokens,
+            )
+            for prompt, row in zip(batch, passes, strict=True)
+        ]

@@ -1,0 +1,154 @@
+"""Model folders and adapters: what is in them (digests), and getting it into memory whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from editjudge.errors import CheckpointError, EngineError
+from editjudge.io import digest
+from editjudge.prompts import FAMILIES
+
+_MODEL_FILES = (
+    "*.safetensors",
+    "pytorch_model*.bin",
+    "config.json",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+    "merges.txt",
+    "added_tokens.json",
+    "special_tokens_map.json",
+)
+"""What can change a reply. Optimizer states, logs and markers cannot."""
+
+_ADAPTER_WEIGHTS = "adapter_model.safetensors"
+_ADAPTER_CONFIG = "adapter_config.json"
+
+
+def model_digest(model: str, revision: str | None) -> str:
+    """What a model is: `folder@<digest of its files>`, or `<hub name>@<commit>`. `CheckpointError` if it is nowhere."""
+    folder = Path(model)
+    if folder.is_dir():
+        files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern)})
+        if not any(path.suffix in (".safetensors", ".bin") for path in files):
+            raise CheckpointError(f"{model}: the folder has no weights (*.safetensors); is it the right one?")
+        return f"folder@{_digest_files(files)}"
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(model, revision="main" if revision is None else revision)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(_not_found(model, error)) from error
+    return f"{model}@{config.get('_commit_hash')}"
+
+
+def adapter_digest(folder: Path) -> str:
+    """Of the adapter's weights and settings. Where its base lay when it was trained does not count."""
+    for name in (_ADAPTER_CONFIG, _ADAPTER_WEIGHTS):
+        if not (folder / name).is_file():
+            raise CheckpointError(f"{folder}: no adapter there: {name} is missing; name a folder that PEFT has saved")
+    try:
+        settings = json.loads((folder / _ADAPTER_CONFIG).read_bytes())
+    except ValueError as error:
+        raise CheckpointError(f"{folder / _ADAPTER_CONFIG}: not valid JSON ({error}); was it written whole?") from error
+    for name in ("base_model_name_or_path", "revision"):
+        settings.pop(name, None)
+    return digest(settings, _digest_files([folder / _ADAPTER_WEIGHTS]))
+
+
+def _digest_files(paths: list[Path]) -> str:
+    stats = [path.stat() for path in paths]
+    # Hashing lets other threads run; shards of large models lie on disks that serve several readers well.
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        hashes = pool.map(_digest_file, paths, [stat.st_size for stat in stats], [stat.st_mtime_ns for stat in stats])
+    return digest([[path.name, value] for path, value in zip(paths, hashes, strict=True)])
+
+
+@lru_cache(maxsize=4096)
+def _digest_file(path: Path, size: int, mtime_ns: int) -> str:
+    """SHA-256 of a file; size and time are there so that a changed file is read again."""
+    found = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 22):
+            found.update(block)
+    return found.hexdigest()
+
+
+def load_model(
+    model: str, adapter: Path | None, *, revision: str | None, family: str, dtype: str, device: str, attention: str
+) -> Any:
+    """A conditional-generation model in evaluation mode on `device`, with the adapter's layers in place.
+
+    The adapter stays beside the weights instead of being merged into them: in bf16, merging rounds the sum, so that the
+    judge would not be the one that was trained. `editjudge merge` makes a merged folder where speed matters more.
+    `CheckpointError` when something is missing, half-written or does not fit; `EngineError` when the device is too
+    small.
+    """
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoConfig, AutoModelForImageTextToText
+
+    branch = "main" if revision is None else revision
+    try:
+        config = AutoConfig.from_pretrained(model, revision=branch)
+        if config.model_type != family:
+            raise CheckpointError(
+                f"{model}: is a {config.model_type!r} model, the recipe says family {family!r}; "
+                f"known: {', '.join(FAMILIES)}"
+            )
+        loaded, info = AutoModelForImageTextToText.from_pretrained(
+            model, revision=branch, dtype=getattr(torch, dtype), attn_implementation=attention, output_loading_info=True
+        )
+        # transformers fills what the files lack with random numbers and a warning.
+        if info["missing_keys"]:
+            missing = sorted(info["missing_keys"])
+            raise CheckpointError(f"{model}: {len(missing)} weights are not in the files, {missing[0]} first")
+        if adapter is not None:
+            loaded = _add_adapter(loaded, adapter)
+        return loaded.to(device).eval()
+    except torch.OutOfMemoryError as error:
+        raise EngineError(f"{model}: its weights do not fit on {device} ({error}); use a smaller dtype") from error
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        if not Path(model).is_dir():
+            raise CheckpointError(_not_found(model, error)) from error
+        raise CheckpointError(
+            f"{model}{'' if adapter is None else f' with adapter {adapter}'}: cannot be loaded "
+            f"({type(error).__name__}: {_first_line(error)}); were all files written whole?"
+        ) from error
+
+
+def _add_adapter(model: Any, folder: Path) -> Any:
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import safe_open
+
+    adapted = PeftModel.from_pretrained(model, str(folder), is_trainable=False)
+    expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
+    with safe_open(str(folder / _ADAPTER_WEIGHTS), framework="pt") as file:
+        saved = set(file.keys())
+    # PEFT only warns about weights that have no place or are not in the file.
+    if saved != expected:
+        odd = sorted(saved ^ expected)
+        raise CheckpointError(
+            f"{folder}: the adapter does not fit its base: {len(odd)} of its weights, {odd[0]} first, are on one side "
+            "only; name the base it was trained on"
+        )
+    return adapted.get_base_model()
+
+
+def _not_found(model: str, error: Exception) -> str:
+    return (
+        f"{model}: neither a folder nor a model that can be fetched ({_first_line(error)}); check the name, the "
+        "network, and for private models the token in HF_TOKEN"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
