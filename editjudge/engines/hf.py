@@ -111,8 +111,7 @@ class HFEngine(BaseModel):
             if self.device.startswith("cuda") and not available:
                 raise EngineError(f"device {self.device}: torch sees no GPU here; use `device: auto` or `cpu`")
             device = ("cuda:0" if available else "cpu") if self.device == "auto" else self.device
-            if self.adapter is not None:
-                adapter_digest(self.adapter)  # tells apart a missing adapter and one that does not fit
+            logger.info("loading %s", self.identity)  # the digests are taken first: they find what is missing
             processor = load_processor(self.model, self.max_pixels, revision=self.revision)
             model = load_model(
                 self.model,

@@ -1,0 +1,291 @@
+"""The engine against transformers' own generate(), and against itself: batches, passes and faults change nothing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from factories import make_image
+from PIL import Image
+from tiny_model import tiny_adapter, tiny_folder
+
+from editjudge.engines.base import Reply, Request, Sampling
+from editjudge.engines.decoding import choose
+from editjudge.engines.hf import HFEngine
+from editjudge.engines.processor import load_processor
+from editjudge.errors import CheckpointError, EngineError
+from editjudge.prompts import get_prompts, render_chat
+
+GREEDY = Sampling(temperature=0, max_new_tokens=12)
+WARM = Sampling(temperature=1.5, top_p=0.95, top_k=0, max_new_tokens=12)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_folder(tmp_path_factory.mktemp("tiny") / "model")
+
+
+@pytest.fixture(scope="module")
+def adapter(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tiny_adapter(folder, tmp_path_factory.mktemp("tiny") / "adapter")
+
+
+def make_engine(folder: Path, **changes: Any) -> HFEngine:
+    return HFEngine(**({"model": str(folder), "dtype": "float32", "device": "cpu"} | changes))
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> HFEngine:
+    return make_engine(folder)
+
+
+def make_request(number: int = 0, seeds: tuple[int, ...] = (0,)) -> Request:
+    """Semantic and quality requests of different lengths and image sizes."""
+    if number % 2:
+        text = get_prompts("brief-v1").ask_quality()
+        return Request(text, (make_image(56 + 28 * (number % 3), 56, seed=number),), seeds)
+    text = get_prompts("brief-v1").ask_semantic("Make it pink. " * (1 + number))
+    return Request(text, (make_image(84, 56, seed=number), make_image(56, 56 + 14 * number, seed=number + 50)), seeds)
+
+
+def texts(replies: list[Reply]) -> list[tuple[str, ...]]:
+    return [tuple(completion.text for completion in reply.completions) for reply in replies]
+
+
+@pytest.mark.parametrize("with_adapter", [False, True])
+def test_greedy_text_is_that_of_generate(folder: Path, adapter: Path, with_adapter: bool) -> None:
+    from peft import PeftModel
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    engine = make_engine(folder, adapter=adapter if with_adapter else None)
+    model: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder).eval()
+    if with_adapter:
+        model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    processor = load_processor(folder)
+    requests = [make_request(number) for number in range(4)]
+    for request, reply in zip(requests, engine.generate(requests, GREEDY), strict=True):
+        chat = render_chat("qwen2_5_vl", request.text)
+        inputs = processor(text=[chat], images=list(request.images), return_tensors="pt")
+        tokens = model.generate(**inputs, do_sample=False, max_new_tokens=12)[0, inputs["input_ids"].shape[1] :]
+        assert reply.completions[0].text == processor.tokenizer.decode(tokens, skip_special_tokens=True)
+        assert reply.prompt_tokens == inputs["input_ids"].shape[1]
+
+
+def test_an_adapter_changes_what_is_said(folder: Path, adapter: Path, engine: HFEngine) -> None:
+    request = make_request(2)
+    adapted = make_engine(folder, adapter=adapter)
+    assert texts(adapted.generate([request], GREEDY)) != texts(engine.generate([request], GREEDY))
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WARM])
+def test_a_batch_gives_what_single_requests_give_in_order(engine: HFEngine, sampling: Sampling) -> None:
+    requests = [make_request(number, seeds=(number, 100 + number)) for number in (3, 0, 5, 2, 1, 4)]
+    together = texts(engine.generate(requests, sampling))
+    alone = [texts(engine.generate([request], sampling))[0] for request in requests]
+    assert together == alone
+    assert len(set(together)) > 3
+
+
+def test_passes_from_one_prefill_are_separate_passes(engine: HFEngine) -> None:
+    seeds = (5, 6, 7, 8)
+    (reply,) = engine.generate([make_request(2, seeds)], WARM)
+    separate = [engine.generate([make_request(2, (seed,))], WARM)[0].completions[0] for seed in seeds]
+    assert list(reply.completions) == separate
+    assert len({completion.text for completion in separate}) == 4
+
+
+def test_equal_seeds_give_equal_texts_and_requests_may_want_different_numbers(engine: HFEngine) -> None:
+    replies = engine.generate([make_request(0, (1,)), make_request(0, (2, 1, 3))], WARM)
+    assert [len(reply.completions) for reply in replies] == [1, 3]
+    assert replies[0].completions[0] == replies[1].completions[1]
+
+
+def test_greedy_passes_are_copies_of_one(engine: HFEngine) -> None:
+    (reply,) = engine.generate([make_request(0, (1, 2, 3))], GREEDY)
+    assert len(reply.completions) == 3
+    assert len(set(reply.completions)) == 1
+
+
+def test_a_pass_ends_at_the_end_of_turn_and_says_whether_it_did(folder: Path) -> None:
+    engine = make_engine(folder)
+    sampling = Sampling(temperature=3, top_p=1, top_k=0, max_new_tokens=300)
+    completions = engine.generate([make_request(0, tuple(range(12)))], sampling)[0].completions
+    stops = {completion.stop for completion in completions}
+    assert "stop" in stops
+    for completion in completions:
+        assert "<|im_end|>" not in completion.text
+        assert completion.n_tokens < 300 if completion.stop == "stop" else completion.n_tokens == 300
+
+
+def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
+    good = make_request(0, (1, 2))
+    bad = [
+        Request("<image><image>Two marks.", (make_image(),), (1,)),
+        Request("No image.", (), (1,)),
+        Request("<image><|im_end|>", (make_image(),), (1,)),
+        Request("<image>Too long." + " pink" * 5000, (make_image(),), (1, 2)),
+        Request("<image>Too narrow.", (Image.new("RGB", (5000, 1)),), (1,)),
+        Request("<image>Empty.", (Image.new("RGB", (0, 4)),), (1,)),
+        Request("<image>No passes.", (make_image(),), ()),
+    ]
+    replies = engine.generate([good, *bad, good], WARM)
+    assert texts(replies[:1]) == texts(replies[-1:]) == texts(engine.generate([good], WARM))
+    for request, reply in zip(bad, replies[1:-1], strict=True):
+        assert [completion.stop for completion in reply.completions] == ["error"] * len(request.seeds)
+        assert all(completion.error for completion in reply.completions)
+    assert "2 image marks for 1 images" in str(replies[1].completions[0].error)
+    assert engine.generate([], WARM) == []
+
+
+def test_when_memory_runs_out_the_batch_is_halved(folder: Path) -> None:
+    """The model is made to run out as a GPU would: above two prompts, and for one prompt that is long."""
+    engine = make_engine(folder)
+    requests = [make_request(number) for number in range(5)]
+    expected = texts(engine.generate(requests, GREEDY))
+    longest = max(reply.prompt_tokens for reply in engine.generate(requests, GREEDY))
+    batches = []
+
+    def small_gpu(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
+        rows, length = kwargs["input_ids"].shape
+        batches.append(rows)
+        if rows > 2 or length == longest:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    assert engine._loaded is not None
+    engine._loaded.model.register_forward_pre_hook(small_gpu, with_kwargs=True)
+    replies = engine.generate(requests, GREEDY)
+    failed = [number for number, reply in enumerate(replies) if reply.completions[0].stop == "error"]
+    assert [replies[number].prompt_tokens for number in failed] == [0]
+    assert "out of GPU memory" in str(replies[failed[0]].completions[0].error)
+    assert [text for number, text in enumerate(texts(replies)) if number not in failed] == [
+        text for number, text in enumerate(expected) if number not in failed
+    ]
+    assert batches[:3] == [5, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("sampling", "allowed"),
+    [
+        (Sampling(temperature=1, top_k=2, top_p=1), {3, 1}),
+        (Sampling(temperature=1, top_k=0, top_p=0.75), {3, 1}),
+        (Sampling(temperature=1, top_k=0, top_p=0.5), {3}),
+        (Sampling(temperature=1, top_k=0, top_p=0.51), {3, 1}),
+        (Sampling(temperature=1, top_k=3, top_p=0.9), {3, 1, 0}),
+        (Sampling(temperature=0.01, top_k=0, top_p=1), {3}),
+        (Sampling(temperature=1, top_k=0, top_p=1), {0, 1, 2, 3}),
+        (Sampling(temperature=0), {3}),
+    ],
+)
+def test_tokens_that_may_be_drawn(sampling: Sampling, allowed: set[int]) -> None:
+    chances = torch.tensor([0.15, 0.25, 0.1, 0.5])
+    draws = torch.arange(0, 1, 0.01, dtype=torch.float64)
+    drawn = choose(chances.log().expand(len(draws), -1), sampling, draws)
+    assert set(drawn.tolist()) == allowed
+
+
+def test_tokens_are_drawn_as_often_as_their_chance_says() -> None:
+    chances = torch.tensor([0.15, 0.25, 0.1, 0.5])
+    draws = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    drawn = choose(chances.log().expand(1000, -1), Sampling(temperature=1, top_k=3, top_p=1), draws)
+    assert torch.bincount(drawn, minlength=4).tolist() == pytest.approx([167, 278, 0, 556], abs=1)
+    softer = choose(chances.log().expand(1000, -1), Sampling(temperature=2, top_k=0, top_p=1), draws)
+    roots = chances.sqrt() / chances.sqrt().sum()
+    assert torch.bincount(softer, minlength=4).tolist() == pytest.approx((1000 * roots).tolist(), abs=1)
+
+
+def test_identity_follows_content_not_place_or_speed(folder: Path, adapter: Path, tmp_path: Path) -> None:
+    base = make_engine(folder).identity
+    moved = shutil.copytree(folder, tmp_path / "moved")
+    (moved / "trainer_state.json").write_text("{}")
+    assert make_engine(moved, batch_size=1, device="auto", attention="eager").identity == base
+
+    adapted = make_engine(folder, adapter=adapter).identity
+    moved_adapter = shutil.copytree(adapter, tmp_path / "adapter")
+    settings = json.loads((moved_adapter / "adapter_config.json").read_text())
+    (moved_adapter / "adapter_config.json").write_text(json.dumps(settings | {"base_model_name_or_path": "elsewhere"}))
+    assert make_engine(folder, adapter=moved_adapter).identity == adapted
+
+    (moved_adapter / "adapter_config.json").write_text(json.dumps(settings | {"lora_alpha": 9}))
+    other_weights = tiny_adapter(folder, tmp_path / "other", seed=1)
+    identities = {
+        base,
+        adapted,
+        make_engine(folder, adapter=moved_adapter).identity,
+        make_engine(folder, adapter=other_weights).identity,
+        make_engine(tiny_folder(tmp_path / "seed1", seed=1)).identity,
+        make_engine(folder, dtype="bfloat16").identity,
+        make_engine(folder, max_pixels=56 * 56).identity,
+    }
+    assert len(identities) == 7
+
+
+def test_max_pixels_takes_effect(folder: Path) -> None:
+    request = Request("<image>Score.", (make_image(112, 112),), (0,))
+    small, large = (
+        make_engine(folder, max_pixels=pixels).generate([request], GREEDY)[0].prompt_tokens
+        for pixels in (56 * 56, 112 * 112)
+    )
+    assert large - small == 12
+
+
+def test_no_half_written_model_is_taken_for_a_whole_one(folder: Path, adapter: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    weights = load_file(folder / "model.safetensors")
+    lacking = {name: weight for name, weight in weights.items() if not name.endswith("layers.1.mlp.up_proj.weight")}
+    broken = {
+        "no weights": lambda copy: (copy / "model.safetensors").unlink(),
+        "cut weights": lambda copy: (copy / "model.safetensors").write_bytes(
+            (folder / "model.safetensors").read_bytes()[:50_000]
+        ),
+        "a weight missing": lambda copy: save_file(lacking, copy / "model.safetensors", {"format": "pt"}),
+        "cut configuration": lambda copy: (copy / "config.json").write_text('{"model_type": "qwen2'),
+    }
+    for name, damage in broken.items():
+        copy = shutil.copytree(folder, tmp_path / name)
+        damage(copy)
+        with pytest.raises(CheckpointError, match=name):
+            make_engine(copy).generate([make_request()], GREEDY)
+    cut = shutil.copytree(adapter, tmp_path / "cut adapter")
+    (cut / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes()[:2000])
+    with pytest.raises(CheckpointError, match="cut adapter"):
+        make_engine(folder, adapter=cut).generate([make_request()], GREEDY)
+
+
+def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    with pytest.raises(CheckpointError, match="neither a folder"):
+        make_engine(tmp_path / "nowhere").generate([make_request()], GREEDY)
+    with pytest.raises(CheckpointError, match=r"nowhere: no adapter there: adapter_config\.json is missing"):
+        make_engine(folder, adapter=tmp_path / "nowhere").generate([make_request()], GREEDY)
+    with pytest.raises(CheckpointError, match="family 'qwen3_vl'"):
+        make_engine(folder, family="qwen3_vl").generate([make_request()], GREEDY)
+    deeper = shutil.copytree(adapter, tmp_path / "deeper")
+    weights = load_file(adapter / "adapter_model.safetensors")
+    extra = {
+        name.replace("layers.1.", "layers.7."): weight.clone()
+        for name, weight in weights.items()
+        if "layers.1." in name
+    }
+    save_file(weights | extra, deeper / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match="does not fit its base"):
+        make_engine(folder, adapter=deeper).generate([make_request()], GREEDY)
+    if not torch.cuda.is_available():
+        with pytest.raises(EngineError, match="no GPU"):
+            make_engine(folder, device="cuda").generate([make_request()], GREEDY)
+
+
+@pytest.mark.gpu
+def test_on_a_gpu_in_bf16(folder: Path, adapter: Path) -> None:
+    engine = make_engine(folder, adapter=adapter, device="cuda", dtype="bfloat16")
+    requests = [make_request(number, (1, 2)) for number in range(4)]
+    first, again = (texts(engine.generate(requests, WARM)) for _ in range(2))
+    assert first == again
+    on_cpu = make_engine(folder, adapter=adapter)
+    on_gpu = make_engine(folder, adapter=adapter, device="cuda", dtype="float32")
+    assert texts(on_gpu.generate(requests, GREEDY)) == texts(on_cpu.generate(requests, GREEDY))
