@@ -1,0 +1,66 @@
+"""What the tests of curation share: a context, scored groups, and small editors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from curation.editors.base import Editor
+from curation.stage import Context
+from editjudge.images import ImageStore
+from editjudge.types import EditTask, ImageRef, Origin, ScoreCard
+from factories import make_card, make_image, make_ref, make_task, make_triplet
+from PIL import Image
+
+
+def make_context(root: Path, *, engines: Mapping[str, Any] | None = None, seed: int = 0, shards: int = 1) -> Context:
+    """The context of the first shard."""
+    return Context(
+        root=root,
+        seed=seed,
+        shard=0,
+        shards=shards,
+        images=ImageStore(root),
+        engines={} if engines is None else engines,
+    )
+
+
+def make_group(overalls: Sequence[float | None], *, task_id: str = "task0", source: str = "photo0") -> list[ScoreCard]:
+    """The score cards of one task; only `overall` differs. Triplet ids are <task id>-<position>."""
+    task = make_task(id=task_id, origin=Origin(source=source, licence="CC0"))
+    cards = []
+    for index, overall in enumerate(overalls):
+        edited = make_ref(path=f"images/{task_id}-{index}.png")
+        cards.append(make_card(triplet=make_triplet(id=f"{task_id}-{index}", task=task, edited=edited), overall=overall))
+    return cards
+
+
+def stored_task(root: Path, **changes: Any) -> EditTask:
+    """A task whose input image exists."""
+    ref: ImageRef = ImageStore(root).add(make_image(), "images/before.png")
+    return make_task(**({"inputs": (ref,)} | changes))
+
+
+class Grey(Editor):
+    """Gives a flat grey picture."""
+
+    level: int
+
+    @property
+    def identity(self) -> str:
+        return f"grey-{self.level}"
+
+    def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
+        return Image.new("RGB", images.read(task.inputs[0]).size, (self.level, self.level, seed % 256))
+
+
+class Broken(Editor):
+    """Never gives a picture."""
+
+    @property
+    def identity(self) -> str:
+        return "broken"
+
+    def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
+        raise RuntimeError("out of\npaint")

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import sys
+import time
+from collections import Counter
+
+import pytest
+from curation.editing import Edit
+from curation.editors.command import Command
+from curation.editors.folder import Folder
+from curation.stage import Fail
+from curation_ground import Broken, Grey, make_context, stored_task
+from editjudge.errors import DataError, ImageError, StorageError
+from editjudge.images import ImageStore
+from factories import make_image
+from pydantic import ValidationError
+
+POOL = {f"g{level}": Grey(level=level) for level in range(6)}
+
+
+def test_candidates_are_stored_under_their_task(tmp_path):
+    task = stored_task(tmp_path)
+    triplets = list(Edit(editors=POOL, per_task=5).run([task], make_context(tmp_path)))
+    assert len({triplet.editor for triplet in triplets}) == 5
+    for triplet in triplets:
+        assert triplet.edited.path == f"images/{task.id}/{triplet.id}.png"
+        level = int(triplet.editor.removeprefix("grey-"))
+        expected = (level, level, triplet.seed % 256)
+        assert ImageStore(tmp_path).read(triplet.edited).getpixel((0, 0)) == expected
+
+
+def test_neither_names_nor_order_of_the_pool_matter(tmp_path):
+    task = stored_task(tmp_path)
+    renamed = {f"other{name}": editor for name, editor in reversed(POOL.items())}
+    first, second = (
+        [(triplet.id, triplet.editor, triplet.seed) for triplet in stage.run([task], make_context(tmp_path))]
+        for stage in (Edit(editors=POOL, per_task=3), Edit(editors=renamed, per_task=3))
+    )
+    assert first == second
+    assert [row[0] for row in first] == sorted(row[0] for row in first)
+
+
+def test_every_editor_gets_its_turn_and_no_place_gives_it_away(tmp_path):
+    drawn, first = Counter(), Counter()
+    for number in range(60):
+        made = Edit(editors=POOL, per_task=3).candidates(stored_task(tmp_path, id=f"task{number}"), seed=0)
+        drawn.update(editor.identity for _, editor, _ in made)
+        first.update([made[0][1].identity])
+    assert all(15 <= drawn[editor.identity] <= 45 for editor in POOL.values())
+    assert len(first) == 6
+
+
+def test_a_broken_editor_costs_its_triplet_only(tmp_path):
+    stage = Edit(editors={"good": Grey(level=1), "bad": Broken()}, per_task=2)
+    outcomes = list(stage.run([stored_task(tmp_path)], make_context(tmp_path)))
+    failed = [outcome for outcome in outcomes if isinstance(outcome, Fail)]
+    assert [failure.error for failure in failed] == ["broken: RuntimeError: out of paint"]
+    assert [outcome.editor for outcome in outcomes if not isinstance(outcome, Fail)] == ["grey-1"]
+
+
+def test_a_corrupt_input_is_a_counted_failure(tmp_path):
+    task = stored_task(tmp_path)
+    (tmp_path / "images/before.png").write_bytes(b"not a picture")
+    outcomes = list(Edit(editors={"good": Grey(level=1)}, per_task=1).run([task], make_context(tmp_path)))
+    assert [type(outcome) for outcome in outcomes] == [Fail]
+
+
+def test_a_disk_that_cannot_be_written_ends_the_run(tmp_path):
+    task = stored_task(tmp_path)
+    (tmp_path / "images" / task.id).write_text("a file where the folder should be")
+    with pytest.raises(StorageError):
+        list(Edit(editors={"good": Grey(level=1)}, per_task=1).run([task], make_context(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "values", [{"editors": POOL, "per_task": 7}, {"editors": {}}, {"editors": {"a": Broken(), "b": Broken()}}]
+)
+def test_a_pool_that_cannot_work_is_refused(values):
+    with pytest.raises(ValidationError):
+        Edit(**{"per_task": 1, **values})
+
+
+def test_folder_reads_what_was_made_elsewhere(tmp_path):
+    task = stored_task(tmp_path)
+    (tmp_path / "made").mkdir()
+    picture = make_image(seed=7)
+    picture.save(tmp_path / "made" / f"{task.id}.png")
+    editor = Folder(folder=tmp_path / "made", label="model-x-1.0")
+    assert editor.edit(task, ImageStore(tmp_path), 0).tobytes() == picture.tobytes()
+    assert editor.identity == "model-x-1.0"
+
+
+def test_folder_never_makes_an_image_up(tmp_path):
+    task = stored_task(tmp_path)
+    editor = Folder(folder=tmp_path / "made", label="x")
+    with pytest.raises(DataError, match=r"task0\.png does not exist"):
+        editor.edit(task, ImageStore(tmp_path), 0)
+    (tmp_path / "made").mkdir()
+    (tmp_path / "made" / "task0.png").write_bytes(b"\x89PNG broken")
+    with pytest.raises(ImageError):
+        editor.edit(task, ImageStore(tmp_path), 0)
+
+
+def test_folder_stays_in_its_folder(tmp_path):
+    task = stored_task(tmp_path, id="../secret")
+    make_image().save(tmp_path / "secret.png")
+    (tmp_path / "made").mkdir()
+    with pytest.raises(DataError, match="outside"):
+        Folder(folder=tmp_path / "made", label="x").edit(task, ImageStore(tmp_path), 0)
+
+
+def python(code: str) -> tuple[str, ...]:
+    """A command line that runs code with instruction, input, output and seed as arguments."""
+    return (sys.executable, "-c", code, "{instruction}", "{input}", "{output}", "{seed}")
+
+
+COPY = "import sys, shutil; assert sys.argv[1] == sys.argv[1].strip('\\0'); shutil.copy(sys.argv[2], sys.argv[3])"
+ECHO = "import sys; from PIL import Image; Image.new('RGB', (len(sys.argv[1]), int(sys.argv[4]))).save(sys.argv[3])"
+
+
+def test_command_gets_the_instruction_as_one_argument(tmp_path):
+    words = 'Say "hi" {seed}; rm -rf $HOME `ls` && true'
+    image = Command(argv=python(ECHO), label="echo").edit(
+        stored_task(tmp_path, instruction=words), ImageStore(tmp_path), 9
+    )
+    assert image.size == (len(words), 9)
+
+
+def test_command_gets_the_input(tmp_path):
+    image = Command(argv=python(COPY), label="copy").edit(stored_task(tmp_path), ImageStore(tmp_path), 0)
+    assert image.tobytes() == make_image().tobytes()
+
+
+def test_command_gets_every_input(tmp_path):
+    ref = stored_task(tmp_path).inputs[0]
+    task = stored_task(tmp_path, inputs=(ref, ref, ref))
+    count = "import sys; from PIL import Image; Image.new('RGB', (len(sys.argv) - 1, 1)).save(sys.argv[1])"
+    image = Command(argv=(sys.executable, "-c", count, "{output}", "{input}"), label="count").edit(
+        task, ImageStore(tmp_path), 0
+    )
+    assert image.size == (4, 1)
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("import sys; sys.exit('no paint left')", "status 1: no paint left"),
+        ("pass", "without writing"),
+    ],
+)
+def test_command_that_fails_says_why(code, message, tmp_path):
+    with pytest.raises(RuntimeError, match=message):
+        Command(argv=python(code), label="x").edit(stored_task(tmp_path), ImageStore(tmp_path), 0)
+
+
+def test_command_that_hangs_is_ended_with_its_children(tmp_path):
+    # The child holds standard error open: waiting for its end alone would take the full minute.
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    started = time.monotonic()
+    with pytest.raises(RuntimeError, match="longer than 0.5 s"):
+        Command(argv=python(code), label="x", timeout_s=0.5).edit(stored_task(tmp_path), ImageStore(tmp_path), 0)
+    assert time.monotonic() - started < 20
+
+
+def test_command_identity_follows_the_command_line():
+    assert Command(argv=python(ECHO), label="x").identity != Command(argv=python(COPY), label="x").identity
+    with pytest.raises(ValidationError, match="output"):
+        Command(argv=("edit", "{input}"), label="x")

@@ -1,0 +1,177 @@
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from curation.export import SFT, Tiers, tiers_of, write_editreward_bench
+from curation.stage import Drop, Fail
+from curation_ground import make_context, make_group, stored_task
+from editjudge.errors import ImageError
+from editjudge.images import ImageStore
+from editjudge.prompts import get_prompts
+from factories import make_card, make_image, make_judgment, make_ref, make_task, make_triplet
+from PIL import Image
+from pydantic import ValidationError
+
+
+def test_a_card_becomes_both_questions(tmp_path):
+    card = make_card()
+    semantic, quality = SFT(prompts="brief-v1", bins=10).run([card], make_context(tmp_path))
+    prompts = get_prompts("brief-v1")
+    assert (semantic.aspect, quality.aspect) == ("semantic", "quality")
+    assert semantic.prompt == prompts.ask_semantic("Make the sky pink.")
+    assert quality.prompt == prompts.ask_quality()
+    assert semantic.images == (*card.triplet.task.inputs, card.triplet.edited)
+    assert quality.images == (card.triplet.edited,)
+    assert json.loads(semantic.completion) == {
+        "reasoning": "The sky is pink, but the sea changed too.",
+        "score": [20, 15],
+    }
+    assert (semantic.score_bin, semantic.scale, semantic.prompt_version) == (6, 25, "brief-v1")
+    assert semantic.id != quality.id
+
+
+@pytest.mark.parametrize(
+    ("scores", "scale", "written"),
+    [
+        ((20.0, 15.0), 25.0, [20, 15]),
+        ((20.5, 15.49), 25.0, [21, 15]),
+        ((8.0, 0.0), 10.0, [20, 0]),
+        ((10.0, 1.0), 10.0, [25, 3]),  # 2.5 is a half: upwards
+    ],
+)
+def test_scores_are_whole_numbers_on_the_prompts_scale(scores, scale, written, tmp_path):
+    judgments = tuple(make_judgment(aspect=aspect, scores=scores, scale=scale) for aspect in ("semantic", "quality"))
+    rows = list(SFT(prompts="brief-v1").run([make_card(judgments=judgments)], make_context(tmp_path)))
+    assert [json.loads(row.completion)["score"] for row in rows] == [written, written]
+
+
+def test_rationale_and_scores_come_from_the_same_readable_pass(tmp_path):
+    judgments = (
+        make_judgment(scores=None),
+        make_judgment(pass_index=1, scores=(5.0, 6.0), rationale="second"),
+        make_judgment(pass_index=2, scores=(7.0, 8.0), rationale="third"),
+        make_judgment(aspect="quality", pass_index=1),
+    )
+    semantic, _ = SFT(prompts="brief-v1").run([make_card(judgments=judgments)], make_context(tmp_path))
+    assert json.loads(semantic.completion) == {"reasoning": "second", "score": [5, 6]}
+
+
+@pytest.mark.parametrize(
+    "card",
+    [
+        make_card(judgments=(make_judgment(),)),
+        make_card(overall=None),
+        make_card(triplet=make_triplet(task=make_task(inputs=(make_ref(), make_ref())))),
+    ],
+    ids=["no quality judgment", "no overall", "two inputs, one mark"],
+)
+def test_a_card_that_cannot_be_taught_fails_as_a_whole(card, tmp_path):
+    assert [type(row) for row in SFT(prompts="brief-v1").run([card], make_context(tmp_path))] == [Fail]
+
+
+def test_unknown_prompts_are_refused():
+    with pytest.raises(ValidationError, match="unknown prompt set"):
+        SFT(prompts="nope")
+
+
+@pytest.mark.parametrize(
+    ("values", "tiers"),
+    [
+        # "3|12|45": the third is best, the first two tie, the last two tie.
+        ([6, 5.5, 9, 2, 1.5], [[2], [0, 1], [3, 4]]),
+        ([5, 5, 5], [[0, 1, 2]]),
+        # A chain of small steps is one tier, however far its ends lie apart.
+        ([5, 5.9, 6.8], [[2, 1, 0]]),
+        ([0.3, 0.2 + 0.1 + 1.0], [[1], [0]]),
+    ],
+)
+def test_a_tier_starts_where_the_step_down_is_large(values, tiers):
+    found = tiers_of(make_group(values), "overall", min_gap=1)
+    assert [[int(card.triplet.id[-1]) for card in tier] for tier in found] == tiers
+
+
+def test_pairs_stand_across_tiers_only(tmp_path):
+    stage = Tiers(min_gap=1, dimensions=("overall",))
+    pairs = list(stage.run(make_group([6, 5.5, 9, 2, 1.5]), make_context(tmp_path)))
+    found = {(int(pair.better.id[-1]) + 1, int(pair.worse.id[-1]) + 1): pair.tier_gap for pair in pairs}
+    # The eight pairs of "3|12|45", as the annotation protocol counts them.
+    assert found == {(3, 1): 1, (3, 2): 1, (3, 4): 2, (3, 5): 2, (1, 4): 1, (1, 5): 1, (2, 4): 1, (2, 5): 1}
+    assert len({pair.id for pair in pairs}) == 8
+    assert {(pair.n_annotators, pair.agreement) for pair in pairs} == {(1, 1.0)}
+
+
+def test_each_dimension_has_its_own_tiers(tmp_path):
+    better, worse = make_group([9, 3])
+    better = better.model_copy(update={"prompt_following": 2.0, "consistency": 6.0})
+    pairs = list(Tiers(min_gap=1).run([better, worse], make_context(tmp_path)))
+    assert {(pair.dimension, pair.better.id) for pair in pairs} == {
+        ("prompt_following", worse.triplet.id),
+        ("overall", better.triplet.id),
+    }
+
+
+def test_groups_without_a_pair_are_dropped_and_unscored_cards_fail(tmp_path):
+    stage = Tiers(min_gap=1, dimensions=("overall",))
+    outcomes = list(stage.run(make_group([5, 5.5, None]), make_context(tmp_path)))
+    assert outcomes == [
+        Fail("task0-2", "no score to rank by"),
+        Drop("task0-0", "one_tier"),
+        Drop("task0-1", "one_tier"),
+    ]
+
+
+def stored_pairs(root, groups: int = 2) -> list:
+    """Pairs whose images exist."""
+    store = ImageStore(root)
+    pairs = []
+    for number in range(groups):
+        task = stored_task(root, id=f"g{number}")
+        cards = [
+            make_card(
+                triplet=make_triplet(
+                    id=f"g{number}-{level}",
+                    task=task,
+                    edited=store.add(make_image(seed=number * 10 + level), f"images/g{number}-{level}.png"),
+                ),
+                overall=level,
+            )
+            for level in (1, 5, 9)
+        ]
+        pairs += Tiers(min_gap=1, dimensions=("overall",)).run(cards, make_context(root))
+    return pairs
+
+
+def test_the_benchmark_loads_in_the_public_schema(tmp_path):
+    from datasets import load_dataset
+
+    pairs = stored_pairs(tmp_path)
+    path = write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
+    cache = str(tmp_path / "cache")
+    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=cache)
+    assert rows.column_names == ["key", "instruction", "input_image", "output_images", "task_type", "dimension"]
+    assert rows["key"][:] == [[pair.better.id, pair.worse.id] for pair in pairs]
+    preferred = [row["output_images"][0].convert("RGB").tobytes() for row in rows]
+    store = ImageStore(tmp_path)
+    assert preferred == [store.read(pair.better.edited).tobytes() for pair in pairs]
+    assert load_dataset(str(tmp_path / "bench"), split="train", cache_dir=cache).num_rows == len(pairs) == 6
+
+
+def test_the_same_pairs_give_the_same_bytes(tmp_path):
+    pairs = stored_pairs(tmp_path, groups=30)
+    first, second = (
+        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / name).read_bytes() for name in ("a", "b")
+    )
+    assert first == second
+    assert len(pairs) > 64  # more than one row group
+
+
+def test_a_changed_image_is_refused_and_leaves_no_file(tmp_path):
+    pairs = stored_pairs(tmp_path)
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 3)).save(buffer, "PNG")
+    (tmp_path / pairs[-1].worse.edited.path).write_bytes(buffer.getvalue())
+    with pytest.raises(ImageError, match="changed"):
+        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
+    assert not (tmp_path / "bench" / "data.parquet").exists()
