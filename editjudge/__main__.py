@@ -79,7 +79,7 @@ def run(name: str, target: str, arguments: list[str]) -> int:
         status = _load(target)(arguments)
         sys.stdout.flush()
     except EditJudgeError as error:
-        print(f"editjudge {name}: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return error.exit_code
     except ModuleNotFoundError as error:
         package = (error.name or "").partition(".")[0]

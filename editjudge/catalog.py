@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ SCHEMAS = {
 """What each kind of recipe is checked against. A schema may have `describe() -> str`."""
 
 COMMAND_OF = {"curation": "curate", "sft": "sft", "eval": "eval", "sweep": "sweep", "annotation": "annotate"}
+"""The command that runs a kind of recipe; a judge's is used by other commands."""
 
 
 def list_main(argv: list[str]) -> int:
@@ -52,10 +54,14 @@ def list_main(argv: list[str]) -> int:
 def catalog() -> dict[str, dict[str, str]]:
     """Title -> name -> what it is, in one line."""
     found = {
-        title: {name: _first_line(target) for name, target in resolve(table).items()} for title, table in TABLES.items()
+        title: {name: _first_line(target) for name, target in load_target(table).items()}
+        for title, table in TABLES.items()
     }
     found["prompt sets"] = {name: f"scores from 0 to {prompts.scale:g}" for name, prompts in PROMPT_SETS.items()}
-    found["model families"] = {name: family.chat("<image>").splitlines()[0] for name, family in FAMILIES.items()}
+    found["model families"] = {
+        name: f"system turn: {family.system}" if family.system else "no system turn"
+        for name, family in FAMILIES.items()
+    }
     found["recipes"] = dict(_recipes())
     return found
 
@@ -68,12 +74,9 @@ def check_main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     kind = recipe_kind(arguments.recipe, arguments.overrides)
     recipe = load_recipe(arguments.recipe, schema(kind), arguments.overrides)
-    command = (
-        " ".join(["editjudge", COMMAND_OF[kind], arguments.recipe, *arguments.overrides]) if kind in COMMAND_OF else ""
-    )
     print(f"{arguments.recipe}: a {kind} recipe without mistakes")
-    if command:
-        print(f"run it with: {command}")
+    if kind in COMMAND_OF:
+        print(f"run it with: {' '.join(['editjudge', COMMAND_OF[kind], arguments.recipe, *arguments.overrides])}")
     describe = getattr(recipe, "describe", None)
     if describe is not None:
         print(f"\n{describe()}")
@@ -83,11 +86,11 @@ def check_main(argv: list[str]) -> int:
 
 def schema(kind: str) -> type[BaseModel]:
     """The model that recipes of a kind are checked against."""
-    found: type[BaseModel] = resolve(SCHEMAS[kind])
+    found: type[BaseModel] = load_target(SCHEMAS[kind])
     return found
 
 
-def resolve(target: str) -> Any:
+def load_target(target: str) -> Any:
     """The object behind "module:name"."""
     module, _, name = target.partition(":")
     return getattr(import_module(module), name)
@@ -98,18 +101,21 @@ def _as_yaml(recipe: BaseModel) -> str:
 
 
 def _first_line(target: str) -> str:
-    return (resolve(target).__doc__ or "").strip().partition("\n")[0]
+    return (load_target(target).__doc__ or "").strip().partition("\n")[0]
 
 
 def _recipes() -> Iterator[tuple[str, str]]:
-    """The recipe files of the checkout, or of the folder the command runs in, with their first comment line."""
+    """The recipe files of the checkout, or of the folder the command runs in, and what each says it is.
+
+    A recipe opens with the command that runs it; the line below says what it is.
+    """
     for root in (PROJECT, Path.cwd()):
         files = sorted((root / "recipes").rglob("*.yaml"))
-        if files:
-            for path in files:
-                first = path.read_text(encoding="utf-8").partition("\n")[0]
-                yield (
-                    path.relative_to(root).as_posix(),
-                    first.removeprefix("#").strip() if first.startswith("#") else "",
-                )
-            return
+        if not files:
+            continue
+        for path in files:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            comments = [*itertools.takewhile(lambda line: line.startswith("#"), lines)]
+            text = comments[min(1, len(comments) - 1)] if comments else ""
+            yield path.relative_to(root).as_posix(), text.removeprefix("#").strip()
+        return

@@ -46,9 +46,7 @@ def main(argv: list[str]) -> int:
 
 def _python() -> Iterator[Finding]:
     version = platform.python_version()
-    if sys.version_info < (3, 10):
-        yield Finding("problem", f"Python {version}", "Python 3.10 or newer is needed")
-    elif sys.version_info >= (3, 14):
+    if sys.version_info >= (3, 14):  # older than 3.10 cannot even import this file
         yield Finding("warning", f"Python {version} is newer than any tried", "use 3.11 if packages fail to install")
     else:
         yield Finding("ok", f"Python {version}")
@@ -79,7 +77,8 @@ def _packages() -> Iterator[Finding]:
         else:
             yield finding
     for extra, names in missing.items():
-        yield Finding("ok", f"extra {extra}: not installed: {', '.join(names)}", f"pip install 'editjudge[{extra}]'")
+        advice = f"if you want it: pip install 'editjudge[{extra}]'"
+        yield Finding("ok", f"extra {extra}: not installed: {', '.join(names)}", advice)
 
 
 def _version(name: str) -> str | None:

@@ -116,8 +116,15 @@ def recipe_kind(path: str | Path, overrides: Iterable[str] = ()) -> str:
 def _explain(error: ValidationError, schema: type[BaseModel], data: Mapping[str, Any]) -> list[str]:
     """One line per mistake, with its YAML path."""
     lines = []
-    for problem in error.errors(include_url=False):
-        path, known = _locate(problem["loc"], schema, data)
+    found = error.errors(include_url=False)
+    for problem in found:
+        # pydantic leaves bad items out before it counts them, and then reports the list as too short as well.
+        loc = problem["loc"]
+        if problem["type"] == "too_short" and any(
+            other["loc"] != loc and other["loc"][: len(loc)] == loc for other in found
+        ):
+            continue
+        path, known = _locate(loc, schema, data)
         kind, seen = problem["type"], problem["input"]
         if kind == "extra_forbidden":
             text = f"unknown key{_did_you_mean(path[-1], known)}"

@@ -51,7 +51,7 @@ class Lora(Step):
 
 
 class Sample(Recipe):
-    stages: tuple[Annotated[Step, Use(STEPS)], ...]
+    stages: tuple[Annotated[Step, Use(STEPS)], ...] = Field(min_length=1)
     parts: dict[str, Lora] = Field(default_factory=dict)
     lora: Lora | None = None
     engine: Annotated[Step, Use(STEPS)] | None = None
@@ -133,6 +133,17 @@ engine: {use: blur, radios: 1, radius: 2}
         "engine.radios: unknown key; did you mean `radius`?",
         "seeed: unknown key; did you mean `seed`?",
     ]
+
+
+@pytest.mark.parametrize(
+    ("stages", "problem"),
+    [
+        ("[]", "stages: Tuple should have at least 1 item after validation, not 0, got []"),
+        ("[{use: blur}]", "stages.0.radius: required key is missing"),
+    ],
+)
+def test_a_list_of_bad_items_is_not_called_too_short(tmp_path, stages, problem):
+    assert problems(write(tmp_path, f"out: x\nstages: {stages}\n")) == [problem]
 
 
 def test_a_mistake_about_a_whole_block_does_not_repeat_the_block(tmp_path):

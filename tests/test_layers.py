@@ -1,0 +1,138 @@
+"""Who may import whom. The files are read, not run, so imports inside functions count too."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+APPLICATIONS = ("curation", "annotation", "sft", "eval")
+
+# A module of the ground floor may import from its own level and from those before it.
+LEVELS = (
+    ("errors", "tasks"),
+    ("types", "io", "images", "prompts", "recipe_yaml", "recipe", "progress", "provenance"),
+    ("engines.base", "parsing"),  # the interface of engines; parsing must know how a reply may end
+    ("engines",),
+    ("cards", "judge"),
+    ("server", "catalog", "doctor", "quickstart", "__main__"),
+)
+
+HEAVY = {
+    *("torch", "torchvision", "transformers", "trl", "peft", "deepspeed", "accelerate", "datasets", "safetensors"),
+    *("tokenizers", "diffusers", "vllm", "openai", "ray", "label_studio_sdk", "wandb", "skimage", "sklearn"),
+    *("matplotlib", "pandas", "pyarrow", "fastapi", "uvicorn", "httpx", "editscore"),
+}
+
+
+def files(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+def names(node: ast.AST) -> list[str]:
+    """The dotted names an import statement brings in."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        assert node.level == 0, "imports are absolute here"
+        return [f"{node.module}.{alias.name}" for alias in node.names]
+    return []
+
+
+def imports(path: Path) -> Iterator[tuple[str, int]]:
+    """Every import of a file, wherever it stands, with its line."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        for name in names(node):
+            yield name, node.lineno
+
+
+def imports_when_loaded(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
+    """The imports that happen when the module is imported: not those in functions, nor for type checkers."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        for name in names(node):
+            yield name, node.lineno
+        is_typing = isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING")
+        for field in ("body", "orelse", "finalbody", "handlers"):
+            if not (is_typing and field == "body"):
+                yield from imports_when_loaded(getattr(node, field, []))
+
+
+def where(path: Path, line: int, name: str) -> str:
+    return f"{path.relative_to(ROOT)}:{line} imports {name}"
+
+
+def test_the_ground_floor_imports_no_application():
+    bad = [
+        where(path, line, name)
+        for path in files("editjudge")
+        for name, line in imports(path)
+        if name.partition(".")[0] in APPLICATIONS
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize("package", APPLICATIONS)
+def test_applications_do_not_import_each_other(package):
+    others = {*APPLICATIONS} - {package}
+    bad = [
+        where(path, line, name)
+        for path in files(package)
+        for name, line in imports(path)
+        if name.partition(".")[0] in others
+    ]
+    assert bad == []
+
+
+@pytest.mark.parametrize("package", ["editjudge", *APPLICATIONS])
+def test_heavy_packages_are_imported_where_they_are_used(package):
+    bad = [
+        where(path, line, name)
+        for path in files(package)
+        for name, line in imports_when_loaded(ast.parse(path.read_text()).body)
+        if name.partition(".")[0] in HEAVY
+    ]
+    assert bad == []
+
+
+def level(module: str) -> int:
+    """Of `editjudge.x.y`: the place of `x.y` in LEVELS, or else that of `x`."""
+    parts = module.split(".")[1:]
+    for name in (".".join(parts), parts[0]):
+        for index, names_here in enumerate(LEVELS):
+            if name in names_here:
+                return index
+    raise AssertionError(f"{module} is new: give it its place in LEVELS")
+
+
+def ground_imports() -> Iterator[tuple[Path, int, str, str]]:
+    """(file, line, importing module, imported module) within the ground floor."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files("editjudge")}
+    modules = {module.removesuffix(".__init__") for module in modules}
+    for path in files("editjudge"):
+        source = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for name, line in imports(path):
+            target = name if name in modules else name.rpartition(".")[0]
+            if target in modules - {"editjudge"} and source != "editjudge":
+                yield path, line, source, target
+
+
+def test_the_ground_floor_keeps_its_order():
+    bad = [
+        where(path, line, target) for path, line, source, target in ground_imports() if level(source) < level(target)
+    ]
+    assert bad == []
+
+
+def test_the_ground_floor_has_no_circles():
+    targets: dict[str, set[str]] = {}
+    for _, _, source, target in ground_imports():
+        targets.setdefault(source, set()).add(target)
+    while targets:
+        leaves = {module for module, needs in targets.items() if not needs & set(targets)}
+        assert leaves, f"these import each other: {sorted(targets)}"
+        targets = {module: needs for module, needs in targets.items() if module not in leaves}

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from importlib import import_module, metadata
+from pathlib import Path
+
+import pytest
+
+from editjudge import __version__, catalog, doctor
+from editjudge.__main__ import COMMANDS, main, run
+from editjudge.errors import DataError, RecipeError
+
+ROOT = Path(__file__).resolve().parents[1]
+RECIPE = ROOT / "recipes" / "quickstart" / "curate.yaml"
+
+
+def fix_recipe(arguments):
+    raise RecipeError("a.yaml", ["seed: wrong", "out: missing"])
+
+
+def fix_data(arguments):
+    raise DataError("rows.jsonl:3: broken")
+
+
+def interrupt(arguments):
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+
+
+def need_package(arguments):
+    raise ModuleNotFoundError("No module named 'vllm'", name="vllm.engine")
+
+
+def own_mistake(arguments):
+    raise ModuleNotFoundError("No module named 'curation.nothing'", name="curation.nothing")
+
+
+def echo(arguments):
+    print(arguments)
+
+
+def count(arguments):
+    return len(arguments)
+
+
+@pytest.mark.parametrize(
+    ("function", "status", "message"),
+    [
+        ("fix_recipe", 2, "a.yaml: seed: wrong\na.yaml: out: missing\n"),
+        ("fix_data", 1, "rows.jsonl:3: broken\n"),
+        ("interrupt", 130, "editjudge test: interrupted\n"),
+        (
+            "need_package",
+            1,
+            "editjudge test: the package vllm is needed and not installed; "
+            "install it with: pip install 'editjudge[vllm]'\n",
+        ),
+        ("echo", 0, ""),
+        ("count", 3, ""),
+    ],
+)
+def test_how_a_command_ends(capsys, function, status, message):
+    assert run("test", f"test_main:{function}", ["a", "b", "c"]) == status
+    assert capsys.readouterr().err == message
+
+
+def test_a_mistake_of_ours_keeps_its_traceback():
+    with pytest.raises(ModuleNotFoundError):
+        run("test", "test_main:own_mistake", [])
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_exists_and_explains_itself(name, capsys):
+    module, _, function = COMMANDS[name].target.partition(":")
+    assert callable(getattr(import_module(module), function))
+    with pytest.raises(SystemExit) as ended:
+        main([name, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith("usage: editjudge " + name)
+
+
+@pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["help"]])
+def test_help_names_every_command(capsys, arguments):
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert all(f"\n  {name} " in out and command.help in out for name, command in COMMANDS.items())
+
+
+def test_version(capsys):
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"editjudge {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [("curat", "no command `curat`; did you mean `curate`?"), ("xyz", f"there are: {', '.join(COMMANDS)}")],
+)
+def test_an_unknown_command(capsys, name, message):
+    assert main([name]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_help_imports_nothing_that_takes_time():
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "editjudge", "--help"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
+    assert "editjudge" in imported
+    slow = {"pydantic", "numpy", "PIL", "yaml", "rich", "torch", "transformers", "argparse", "curation", "sft", "eval"}
+    assert imported & slow == set()
+
+
+def test_a_recipe_with_three_mistakes_gives_three_lines_and_status_2(tmp_path):
+    path = tmp_path / "bad.yaml"
+    path.write_text("out: x\nsed: 1\nstages: [{use: photograph}]\nparts: {train: {stages: 3}}\n")
+    command = [sys.executable, "-m", "editjudge", "check", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    lines = done.stderr.splitlines()
+    assert sorted(line.removeprefix(f"{path}: ").partition(":")[0] for line in lines) == [
+        "parts.train.stages",
+        "sed",
+        "stages.0.use",
+    ]
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    bash = shutil.which("bash")
+    script = f"set -o pipefail; {sys.executable} -m editjudge ls | head -n 1; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run([bash, "-c", script], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False)
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)
+
+
+def test_ls_shows_what_recipes_can_name(capsys):
+    assert main(["ls"]) == 0
+    out = capsys.readouterr().out
+    for title, rows in catalog.catalog().items():
+        assert f"{title}:\n" in out
+        assert rows, title
+        for name, text in rows.items():
+            assert text, f"{title}: {name} has no documentation"
+    assert "min_side" in out
+    assert "recipes/quickstart/curate.yaml" in out
+
+
+def test_check_prints_the_resolved_recipe(capsys):
+    assert main(["check", str(RECIPE), "seed=41"]) == 0
+    out = capsys.readouterr().out
+    assert "a curation recipe without mistakes" in out
+    assert f"run it with: editjudge curate {RECIPE} seed=41\n" in out
+    assert "\nseed: 41\n" in out
+
+
+@pytest.mark.parametrize("kind", [kind for kind in catalog.SCHEMAS if kind != "annotation"])
+def test_each_kind_of_recipe_has_its_schema(kind):
+    assert "seed" in catalog.schema(kind).model_fields
+
+
+def test_doctor_on_this_machine(capsys, tmp_path):
+    status = main(["doctor", str(tmp_path / "runs")])
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert status == (1 if any(line.startswith("problem ") for line in lines) else 0)
+    assert f"ok       pydantic {metadata.version('pydantic')}" in lines
+    assert f"ok       {tmp_path} can be written" in lines
+
+
+def test_doctor_refuses_a_file_as_out(capsys, tmp_path):
+    (tmp_path / "runs").write_text("")
+    assert main(["doctor", str(tmp_path / "runs")]) == 1
+    assert f"problem  {tmp_path}/runs is a file; choose another `out`" in capsys.readouterr().out
+
+
+def test_doctor_imports_nothing_heavy():
+    code = """
+import sys
+from editjudge.__main__ import main
+main(["doctor"])
+print({"torch", "transformers"} & {*sys.modules})"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize(
+    ("version", "bounds", "inside"),
+    [
+        ("2.13.0+cpu", ">=2.11,<2.14", True),
+        ("2.14.0", ">=2.11,<2.14", False),
+        ("2.9.1", ">=2.11", False),
+        ("1.16", ">=1.16,<1.17", True),
+        ("1.16.0", "==1.16", True),
+        ("1.16.1", "==1.16", False),
+        ("3.0rc1", "<3", False),
+        ("1.0", "", True),
+        ("5", "!=5.0", False),
+        ("0.19.8", ">0.19.7,<=0.19.8", True),
+    ],
+)
+def test_version_ranges(version, bounds, inside):
+    assert doctor.in_range(version, bounds) is inside
+
+
+@pytest.mark.parametrize(
+    ("line", "requirement"),
+    [
+        ("PyYAML>=6", ("PyYAML", ">=6", None)),
+        ('torch<2.14,>=2.11; extra == "train"', ("torch", "<2.14,>=2.11", "train")),
+        ("editjudge[train]; extra == 'quickstart'", ("editjudge", "", "quickstart")),
+        ('ninja ; extra == "train"', ("ninja", "", "train")),
+    ],
+)
+def test_requirements_are_read(line, requirement):
+    assert doctor.read_requirement(line) == requirement
+
+
+@pytest.mark.parametrize(
+    ("extra", "version", "level"),
+    [(None, "2.10", "ok"), (None, "2.9", "problem"), (None, None, "problem"), ("train", "1", "problem")],
+)
+def test_doctor_judges_a_package(extra, version, level):
+    assert doctor.check_package(doctor.Requirement("pydantic", ">=2.10,<3", extra), version).level == level
+
+
+def test_an_optional_package_may_be_missing():
+    assert doctor.check_package(doctor.Requirement("vllm", ">=0.11", "vllm"), None) is None
