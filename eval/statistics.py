@@ -14,7 +14,7 @@ import numpy as np
 
 from editjudge.errors import DataError
 from editjudge.io import rng
-from editjudge.tasks import CATEGORIES, TASK_TYPES
+from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from eval.metrics import Counts, Floats, Ints, Measures, measure
 
 ROUNDS = 10_000
@@ -131,6 +131,15 @@ class Comparison:
     high: Measures
     p: Measures
     """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
+
+    def as_json(self) -> dict[str, dict[str, float]]:
+        """Pair-mean `value`, `low`, `high` and `p` of each dimension that has pairs."""
+        parts = {"value": self.difference, "low": self.low, "high": self.high, "p": self.p}
+        return {
+            name: {key: round(float(part.pair_mean[column]), 6) for key, part in parts.items()}
+            for column, name in enumerate(DIMENSIONS)
+            if not np.isnan(self.difference.pair_mean[column])
+        }
 
 
 def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> Comparison:

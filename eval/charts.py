@@ -1,0 +1,124 @@
+"""Small charts as inline SVG. Colours come from the page's style sheet, so they follow light and dark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+WIDTH, HEIGHT = 340, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 40, 16, 14, 36
+
+
+@dataclass(frozen=True)
+class Point:
+    """A figure at a training step."""
+
+    step: int
+    value: float
+    """0 to 1."""
+    low: float | None
+    high: float | None
+
+
+def floor_of(points: Sequence[Point]) -> float:
+    """Where the vertical axis begins: a round tenth below everything drawn, and never above 0.4."""
+    lowest = min((point.value if point.low is None else point.low for point in points), default=0.4)
+    return max(0.0, min(0.4, int(lowest * 10) / 10))
+
+
+def learning_curve(points: Sequence[Point], extra: Point | None, bottom: float, title: str, kind: str) -> Markup:
+    """Accuracy over steps with its band of confidence; `extra` is drawn as a ring. Empty without points.
+
+    `bottom` is the lowest accuracy on the axis (the highest is 1), `kind` the class that carries the colour.
+    """
+    if not points:
+        return Markup("")
+    last = max(point.step for point in points)
+
+    def x(step: int) -> float:
+        share = step / last if last else 0.5
+        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+
+    def y(value: float) -> float:
+        return round(_TOP + (1 - value) / (1 - bottom) * (HEIGHT - _TOP - _BOTTOM), 1)
+
+    parts = [_grid(bottom, y), _steps([point.step for point in points], x)]
+    banded = [(point.step, point.low, point.high) for point in points]
+    above = [f"{x(step)},{y(high)}" for step, _, high in banded if high is not None]
+    below = [f"{x(step)},{y(low)}" for step, low, _ in reversed(banded) if low is not None]
+    if len(above) > 1:
+        parts.append(f'<polygon class="band" points="{" ".join([*above, *below])}"/>')
+    parts.append(f'<polyline class="line" points="{" ".join(f"{x(p.step)},{y(p.value)}" for p in points)}"/>')
+    for point in points:
+        if len(above) == 1 and point.low is not None and point.high is not None:
+            parts.append(_whisker(x(point.step), y(point.low), y(point.high)))
+        parts.append(_dot(x(point.step), y(point.value), "dot", _told(point)))
+    if extra is not None:
+        parts.append(_dot(x(extra.step), y(extra.value), "ring", _told(extra)))
+    return Markup(
+        f'<svg class="chart {kind}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_plain(title)}">'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _grid(bottom: float, y: object) -> str:
+    assert callable(y)
+    parts = []
+    for tenth in range(round(bottom * 10), 11, 2 if bottom < 0.35 else 1):
+        value = tenth / 10
+        parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
+        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{value:.0%}</text>')
+    parts.append(f'<line class="chance" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(0.5)}" y2="{y(0.5)}"/>')
+    return "".join(parts)
+
+
+def _steps(steps: Sequence[int], x: object) -> str:
+    """Labels below the axis, as many as fit side by side."""
+    assert callable(x)
+    shown: list[int] = []
+    for step in sorted(steps, reverse=True):
+        if not shown or x(shown[-1]) - x(step) >= 34:
+            shown.append(step)
+    ticks = [
+        f'<text class="tick" x="{x(step)}" y="{HEIGHT - 18}" text-anchor="middle">{step or "base"}</text>'
+        for step in shown
+    ]
+    middle = (_LEFT + WIDTH - _RIGHT) / 2
+    return (
+        "".join(ticks) + f'<text class="tick" x="{middle}" y="{HEIGHT - 3}" text-anchor="middle">training step</text>'
+    )
+
+
+def _dot(x: float, y: float, kind: str, told: str) -> str:
+    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="4"><title>{told}</title></circle>'
+
+
+def _whisker(x: float, low: float, high: float) -> str:
+    return f'<line class="whisker" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>'
+
+
+def _told(point: Point) -> str:
+    name = f"step {point.step}" if point.step else "base"
+    interval = "" if point.low is None or point.high is None else f" ({point.low:.1%} to {point.high:.1%})"
+    return f"{name}: {point.value:.1%}{interval}"
+
+
+def _plain(text: str) -> str:
+    return str(Markup.escape(text))
+
+
+def strip(value: float | None, low: float | None, high: float | None, kind: str) -> Markup:
+    """A figure with its interval on a line from 0 to 1, with a mark at one half. Empty without a value."""
+    if value is None:
+        return Markup("")
+    bar = ""
+    if low is not None and high is not None:
+        width = max(1.0, (high - low) * 100)
+        bar = f'<rect class="range" x="{low * 100:.1f}" y="3" width="{width:.1f}" height="6" rx="3"/>'
+    return Markup(
+        f'<svg class="strip {kind}" viewBox="-3 0 106 12" aria-hidden="true"><line class="grid" x1="0" x2="100" y1="6" '
+        f'y2="6"/><line class="chance" x1="50" x2="50" y1="1" y2="11"/>{bar}'
+        f'<circle class="dot" cx="{value * 100:.1f}" cy="6" r="3.2"/></svg>'
+    )

@@ -1,0 +1,166 @@
+"""From evaluations to `results.json`: every number a report prints, with its interval and what it rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from eval.benchmarks import Benchmark
+from eval.metrics import OUTCOMES, Ints, count, coverage, outcome_counts
+from eval.scoring import Evaluation
+from eval.statistics import Intervals, intervals
+
+FORMAT = 1
+"""Raised when the meaning of a key in results.json changes."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """An evaluation and what it is of."""
+
+    label: str
+    """For tables: "base", "step 120", "judge"."""
+    step: int | None
+    """Of a checkpoint, 0 for the untrained base; None outside a training run."""
+    evaluation: Evaluation
+
+
+def build_results(measured: Sequence[Measured], rounds: int, seed: int) -> dict[str, Any]:
+    """The content of results.json.
+
+    `evaluations` is in the order of `measured`; all of one benchmark share their resamples.
+    """
+    rows: dict[int, dict[str, Any]] = {}
+    benches: dict[str, dict[str, Any]] = {}
+    for name in dict.fromkeys(item.evaluation.bench.name for item in measured):
+        places = [place for place, item in enumerate(measured) if item.evaluation.bench.name == name]
+        of_bench = [measured[place] for place in places]
+        benches[name] = _describe_benchmark(of_bench[0].evaluation.bench, of_bench[0].evaluation.n_triplets)
+        found = intervals([count(item.evaluation.table) for item in of_bench], rounds, seed)
+        for place, item, interval in zip(places, of_bench, found, strict=True):
+            rows[place] = _describe(item, interval)
+    return {
+        "format": FORMAT,
+        "bootstrap": {"rounds": rounds, "seed": seed, "level": 0.95, "clusters": "groups"},
+        "benchmarks": benches,
+        "evaluations": [rows[place] for place in range(len(measured))],
+    }
+
+
+def _describe_benchmark(bench: Benchmark, n_triplets: int) -> dict[str, Any]:
+    return {
+        "source": bench.source,
+        "n_pairs": len(bench.pairs),
+        "n_groups": len({pair.task.id for pair in bench.pairs}),
+        "n_triplets": n_triplets,
+        "partial": bench.partial,
+        "left_out": bench.left_out.as_json(),
+        "notes": bench.notes.as_json(),
+    }
+
+
+def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
+    evaluation = item.evaluation
+    outcomes = outcome_counts(evaluation.table)
+    groups = count(evaluation.table).pairs > 0
+    dimensions = {}
+    for column, dimension in enumerate(DIMENSIONS):
+        if not outcomes[:, column].any():
+            continue
+        dimensions[dimension] = {
+            **_counts(outcomes[:, column], int(groups[:, :, column].any(axis=1).sum())),
+            "pair_mean": _figure(found, "pair_mean", column),
+            "task_mean": _figure(found, "task_mean", column),
+            "categories": {
+                name: _figure(found, "category", (row, column))
+                for row, name in enumerate(CATEGORIES)
+                if not np.isnan(found.value.category[row, column])
+            },
+            "tasks": {
+                name: {
+                    **_figure(found, "task", (row, column)),
+                    **_counts(outcomes[row, column], int(groups[:, row, column].sum())),
+                }
+                for row, name in enumerate(TASK_TYPES)
+                if outcomes[row, column].any()
+            },
+        }
+    seconds = evaluation.seconds
+    return {
+        "label": item.label,
+        "step": item.step,
+        "passes": evaluation.judge["passes"],
+        "benchmark": evaluation.bench.name,
+        "partial": evaluation.bench.partial,
+        "judge": evaluation.judge,
+        "n_triplets": evaluation.n_triplets,
+        "seconds": round(seconds, 3),
+        "triplets_per_second": round(evaluation.n_triplets / seconds, 3) if seconds > 0 else None,
+        "dimensions": dimensions,
+    }
+
+
+def _counts(outcomes: Ints, n_groups: int) -> dict[str, Any]:
+    """Pairs by outcome, from counts whose last axis is `OUTCOMES`."""
+    totals = outcomes.reshape(-1, len(OUTCOMES)).sum(axis=0)
+    return {
+        "n_pairs": int(totals.sum()),
+        "n_groups": n_groups,
+        **{name: int(total) for name, total in zip(OUTCOMES, totals, strict=True)},
+        "coverage": coverage(totals),
+    }
+
+
+def _figure(found: Intervals, name: str, where: int | tuple[int, int]) -> dict[str, float | None]:
+    """A figure with its 95 % interval; None for an interval that too few groups stand behind."""
+
+    def rounded(part: Any) -> float | None:
+        value = float(getattr(part, name)[where])
+        return None if np.isnan(value) else round(value, 6)
+
+    return {"value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
+
+
+def summarise(results: Mapping[str, Any], benchmark: str | None = None) -> list[dict[str, Any]]:
+    """One entry per checkpoint, the untrained base first, from what is in results.json.
+
+    `prompt_following`, `consistency` and `overall` are pair-mean accuracies, 0 to 1, or None without such pairs.
+    `coverage`, `low`, `high`, `task_mean`, `task_mean_low`, `task_mean_high` hold the same three keys.
+    Of a checkpoint measured with several numbers of passes the entry with the fewest is taken.
+    `benchmark` is the first one when it is not given.
+    """
+    name = next(iter(results["benchmarks"])) if benchmark is None else benchmark
+    by_step: dict[int, Mapping[str, Any]] = {}
+    for row in results["evaluations"]:
+        if row["benchmark"] != name or row["step"] is None:
+            continue
+        known = by_step.get(row["step"])
+        if known is None or row["passes"] < known["passes"]:
+            by_step[row["step"]] = row
+    return [summary(by_step[step]) for step in sorted(by_step)]
+
+
+def summary(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The entry of one evaluation; see `summarise`."""
+
+    def pick(figure: str, key: str) -> dict[str, float | None]:
+        return {name: found[figure][key] if (found := row["dimensions"].get(name)) else None for name in DIMENSIONS}
+
+    return {
+        "step": row["step"],
+        "label": row["label"],
+        "passes": row["passes"],
+        **pick("pair_mean", "value"),
+        "coverage": {
+            name: row["dimensions"][name]["coverage"] if name in row["dimensions"] else None for name in DIMENSIONS
+        },
+        "low": pick("pair_mean", "low"),
+        "high": pick("pair_mean", "high"),
+        "task_mean": pick("task_mean", "value"),
+        "task_mean_low": pick("task_mean", "low"),
+        "task_mean_high": pick("task_mean", "high"),
+    }

@@ -1,0 +1,69 @@
+"""`editjudge eval RECIPE`: one judge on one or more benchmarks."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from editjudge.errors import RecipeError
+from editjudge.io import write_json
+from editjudge.provenance import RunRecord
+from editjudge.recipe import dump_recipe, load_recipe
+from eval.benchmarks import Benchmark
+from eval.recipe import EvalRecipe, folder_name
+from eval.report import write_report
+from eval.results import Measured, build_results
+from eval.scoring import evaluate
+from eval.terminal import print_results
+
+
+def load_benchmarks(recipe: EvalRecipe) -> list[Benchmark]:
+    """The recipe's benchmarks, images extracted below `out/images`.
+
+    Raises `RecipeError` when two of them would be written into one folder.
+    """
+    found: list[Benchmark] = []
+    folders: dict[str, str] = {}
+    for place, source in enumerate(recipe.bench):
+        bench = source.load(recipe.out / "images")
+        other = folders.setdefault(folder_name(bench.name), bench.name)
+        if len(folders) <= place:
+            raise RecipeError("recipe", [f"bench.{place}.name: {bench.name!r} is taken by {other!r}; give another"])
+        found.append(bench)
+    return found
+
+
+def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
+    """Score what is not scored yet, write results.json and report.html, and return the results.
+
+    Raises `StaleOutputError` when `out` holds another judge's scores, `DataError` for an unusable benchmark.
+    """
+    record = RunRecord(recipe.out, dump_recipe(recipe))
+    with record.phase("load"):
+        benches = load_benchmarks(recipe)
+        judge = recipe.judge.build()
+    measured = []
+    with record.phase("judge"):
+        for bench in benches:
+            folder = recipe.out / folder_name(bench.name)
+            evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
+            measured.append(Measured("judge", None, evaluation))
+    with record.phase("report"):
+        results = build_results(measured, recipe.bootstrap_rounds, recipe.seed)
+        write_json(recipe.out / "results.json", results)
+        write_report(recipe.out / "report.html", results, measured, recipe.report)
+    return results
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="editjudge eval", description="Measure one judge on one or more benchmarks.")
+    parser.add_argument("recipe", type=Path, help="YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    arguments = parser.parse_args(argv)
+    recipe = load_recipe(arguments.recipe, EvalRecipe, arguments.overrides)
+    print_results(run_eval(recipe))
+    print(f"report: {recipe.out / 'report.html'}")
+    return 0

@@ -1,0 +1,154 @@
+"""One judge on one benchmark: each distinct triplet is scored once, in shards that survive a kill.
+
+Folder of one evaluation:
+    shards/00000.jsonl, 00000.done.json   cards of some triplets, and the marker that they are whole
+    cards.jsonl                           all cards, in the benchmark's order
+    pairs.jsonl                           every pair with both values and its outcome
+    done.json                             marker, written last; the shards are removed then
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from editjudge.io import digest, is_done, read_jsonl, read_marker, write_jsonl, write_marker
+from editjudge.judge import Judge
+from editjudge.progress import bar
+from editjudge.tasks import Dimension
+from editjudge.types import EditTriplet, ScoreCard
+from eval.benchmarks import Benchmark
+from eval.metrics import OUTCOMES, PairTable, build_table, pair_values
+
+CARDS, PAIRS, DONE = "cards.jsonl", "pairs.jsonl", "done.json"
+
+
+class ScoredPair(BaseModel):
+    """A row of `pairs.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pair: str
+    task_id: str
+    task_type: str
+    dimension: Dimension
+    better: str
+    """Triplet id of the preferred candidate."""
+    worse: str
+    better_score: float | None
+    """0 to 10, in the pair's dimension; None when unscored."""
+    worse_score: float | None
+    outcome: Literal["right", "wrong", "tie", "unscored"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known when a judge has seen a benchmark."""
+
+    folder: Path
+    bench: Benchmark
+    judge: dict[str, Any]
+    """What decides a score, for people and for results.json."""
+    table: PairTable
+    n_triplets: int
+    seconds: float
+    """Time the judge took, summed over the shards; loading a model falls into the first of them."""
+
+    def cards(self) -> dict[str, ScoreCard]:
+        """The cards by triplet id, read from the folder."""
+        return {card.triplet.id: card for card in read_jsonl(self.folder / CARDS, ScoreCard)}
+
+
+def describe_judge(judge: Judge) -> dict[str, Any]:
+    """Everything that can change a card; `identity` also covers the wording of the prompts."""
+    return {
+        "engine": judge.engine.identity,
+        "prompts": judge.prompts.name,
+        "passes": judge.passes,
+        "sampling": judge.sampling.model_dump(mode="json"),
+        "seed": judge.seed,
+        "max_pixels": judge.max_pixels,
+        "retries": judge.retries,
+        "identity": judge.identity,
+    }
+
+
+def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, label: str) -> Evaluation:
+    """Score what is not scored yet and write the folder's files. `label` names it in the progress bar.
+
+    Raises `StaleOutputError` when the folder was made with another judge or benchmark, `EngineError` when the engine
+    cannot work; what was scored before stays and is not asked for again.
+    """
+    described = describe_judge(judge)
+    identity = {"judge": described, "benchmark": bench.identity, "shard_triplets": shard_triplets}
+    triplets = bench.triplets
+    if not is_done(folder / DONE, identity):
+        shards = [triplets[start : start + shard_triplets] for start in range(0, len(triplets), shard_triplets)]
+        with bar(label, len(triplets)) as advance:
+            for number, shard in enumerate(shards):
+                _score_shard(judge, shard, bench.root, folder, number, advance)
+        _collect(bench, folder, identity, len(shards))
+    shutil.rmtree(folder / "shards", ignore_errors=True)
+    cards = {card.triplet.id: card for card in read_jsonl(folder / CARDS, ScoreCard)}
+    marker = read_marker(folder / DONE)
+    seconds = float(marker["info"]["seconds"]) if marker is not None else 0.0
+    return Evaluation(folder, bench, described, build_table(bench.pairs, cards), len(triplets), seconds)
+
+
+def _score_shard(
+    judge: Judge, shard: Sequence[EditTriplet], root: Path, folder: Path, number: int, advance: Callable[[int], None]
+) -> None:
+    """Score a shard unless its marker says that it is done."""
+    data, marker = _shard_files(folder, number)
+    content = digest([[triplet.id, triplet.edited.sha256] for triplet in shard])
+    identity = {"judge": describe_judge(judge), "triplets": content}
+    if is_done(marker, identity):
+        advance(len(shard))
+        return
+    start = time.monotonic()
+    cards = []
+    for card in judge.score_each(shard, root):
+        cards.append(card)
+        advance(1)
+    write_jsonl(data, cards)
+    write_marker(marker, identity, {"triplets": len(shard), "seconds": time.monotonic() - start})
+
+
+def _shard_files(folder: Path, number: int) -> tuple[Path, Path]:
+    stem = folder / "shards" / f"{number:05d}"
+    return stem.with_suffix(".jsonl"), stem.with_suffix(".done.json")
+
+
+def _collect(bench: Benchmark, folder: Path, identity: dict[str, Any], n_shards: int) -> None:
+    """Join the shards, decide the pairs, and mark the folder complete."""
+    files = [_shard_files(folder, number) for number in range(n_shards)]
+    write_jsonl(folder / CARDS, (card for data, _ in files for card in read_jsonl(data, ScoreCard)))
+    cards = {card.triplet.id: card for card in read_jsonl(folder / CARDS, ScoreCard)}
+    write_jsonl(folder / PAIRS, scored_pairs(bench, cards))
+    markers = [read_marker(marker) for _, marker in files]
+    seconds = sum(float(marker["info"]["seconds"]) for marker in markers if marker is not None)
+    write_marker(folder / DONE, identity, {"triplets": len(cards), "pairs": len(bench.pairs), "seconds": seconds})
+
+
+def scored_pairs(bench: Benchmark, cards: dict[str, ScoreCard]) -> Iterator[ScoredPair]:
+    """The benchmark's pairs in order, with what the judge said."""
+    outcomes = build_table(bench.pairs, cards).outcomes()
+    for pair, outcome in zip(bench.pairs, outcomes.tolist(), strict=True):
+        better, worse = pair_values(pair, cards)
+        yield ScoredPair(
+            pair=pair.id,
+            task_id=pair.task.id,
+            task_type=pair.task.task_type,
+            dimension=pair.dimension,
+            better=pair.better.id,
+            worse=pair.worse.id,
+            better_score=better,
+            worse_score=worse,
+            outcome=OUTCOMES[outcome],
+        )

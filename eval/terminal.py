@@ -1,0 +1,62 @@
+"""The table a command ends with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from editjudge.tasks import DIMENSIONS
+
+
+def figure(value: float | None, low: float | None, high: float | None) -> str:
+    """`0.724 [0.690, 0.757]`; without interval when there is none."""
+    if value is None:
+        return "–"
+    return f"{value:.3f}" if low is None or high is None else f"{value:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def results_table(results: Mapping[str, Any], benchmark: str) -> Table:
+    """Evaluations x dimensions of one benchmark: pair-mean accuracy with its interval, task mean, coverage."""
+    about = results["benchmarks"][benchmark]
+    size = f"{about['n_pairs']:,} pairs, {about['n_groups']:,} groups"
+    left_out = sum(kind["count"] for kind in about["left_out"].values())
+    table = Table(
+        title=f"{benchmark}: {size}" + (f"; PARTIAL, {left_out:,} rows could not be used" if left_out else ""),
+        caption="share of pairs judged right [95 % interval], below it the mean over tasks; ties count as wrong",
+    )
+    table.add_column("judge", no_wrap=True)
+    table.add_column("K", justify="right")
+    for dimension in DIMENSIONS:
+        table.add_column(dimension.replace("_", " "), no_wrap=True)
+    table.add_column("coverage", justify="right")
+    for row in results["evaluations"]:
+        if row["benchmark"] == benchmark:
+            table.add_row(row["label"], str(row["passes"]), *(_cell(row, name) for name in DIMENSIONS), _coverage(row))
+    return table
+
+
+def _cell(row: Mapping[str, Any], dimension: str) -> str:
+    found = row["dimensions"].get(dimension)
+    if found is None:
+        return "–"
+    pair, task = (found[name] for name in ("pair_mean", "task_mean"))
+    return f"{figure(**pair)}\n[dim]{figure(**task)}[/dim]"
+
+
+def _coverage(row: Mapping[str, Any]) -> str:
+    """The lowest of the dimensions."""
+    known = [found["coverage"] for found in row["dimensions"].values()]
+    return f"{min(known):.1%}" if known else "–"
+
+
+def print_results(results: Mapping[str, Any], console: Console | None = None) -> None:
+    """One table per benchmark, on standard output."""
+    target = Console() if console is None else console
+    if not target.is_terminal:
+        # Piped into a file there is no screen to fit, and a table cut to 80 columns would lose figures.
+        target = Console(file=target.file, width=max(target.width, 140))
+    for benchmark in results["benchmarks"]:
+        target.print(results_table(results, benchmark))
