@@ -117,15 +117,12 @@ def _explain(error: ValidationError, schema: type[BaseModel], data: Mapping[str,
     """One line per mistake, with its YAML path."""
     lines = []
     found = error.errors(include_url=False)
+    with_bad_items = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
     for problem in found:
-        # pydantic leaves bad items out before it counts them, and then reports the list as too short as well.
-        loc = problem["loc"]
-        if problem["type"] == "too_short" and any(
-            other["loc"] != loc and other["loc"][: len(loc)] == loc for other in found
-        ):
-            continue
+        loc, kind, seen = problem["loc"], problem["type"], problem["input"]
+        if kind == "too_short" and loc in with_bad_items:
+            continue  # pydantic counts a list without its bad items
         path, known = _locate(loc, schema, data)
-        kind, seen = problem["type"], problem["input"]
         if kind == "extra_forbidden":
             text = f"unknown key{_did_you_mean(path[-1], known)}"
         elif kind == "missing":
