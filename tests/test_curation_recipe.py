@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from curation.recipe import CurationRecipe
+from curation.steps import plan_steps
+from editjudge.errors import RecipeError
+from editjudge.recipe import dump_recipe, load_recipe
+
+EDITORS = {"right": {"use": "programmatic"}, "none": {"use": "programmatic", "fault": "untouched"}}
+
+
+def make_recipe(**changes: Any) -> dict[str, Any]:
+    """A small valid recipe, as YAML would give it."""
+    return {
+        "out": "runs/test",
+        "shards": 3,
+        "stages": [
+            {"use": "photographs", "crops": 1, "side_px": 56, "photographs": ["chelsea", "coffee", "rocket"]},
+            {"use": "templates", "tasks_per_photo": 2},
+            {"use": "edit", "editors": EDITORS, "per_task": 2},
+            {"use": "measure"},
+            {"use": "group_std", "min_std": 0.1},
+        ],
+        "parts": {
+            "benchmark": {"sources": ["chelsea"], "stages": [{"use": "tiers", "min_gap": 1}]},
+            "train": {"stages": [{"use": "balance", "per_cell": 50}, {"use": "sft", "prompts": "brief-v1"}]},
+        },
+        **changes,
+    }
+
+
+def load(values: dict[str, Any], tmp_path: Path) -> CurationRecipe:
+    """Through a file, as the command does it."""
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    return load_recipe(path, CurationRecipe)
+
+
+def test_a_recipe_survives_its_own_dump(tmp_path):
+    recipe = load(make_recipe(), tmp_path)
+    assert CurationRecipe.model_validate(dump_recipe(recipe)) == recipe
+
+
+def test_steps_are_named_by_place_and_stage(tmp_path):
+    steps = plan_steps(load(make_recipe(), tmp_path))
+    assert [step.name for step in steps] == [
+        "00-photographs",
+        "01-templates",
+        "02-edit",
+        "03-measure",
+        "04-group_std",
+        "benchmark-split",
+        "benchmark-00-tiers",
+        "train-split",
+        "train-00-balance",
+        "train-01-sft",
+    ]
+    assert [step.reads for step in steps[5:]] == [
+        "04-group_std",
+        "benchmark-split",
+        "04-group_std",
+        "train-split",
+        "train-00-balance",
+    ]
+
+
+def test_a_change_upstream_reaches_every_identity_below(tmp_path):
+    before = plan_steps(load(make_recipe(), tmp_path))
+    stages = make_recipe()["stages"]
+    stages[2] = {**stages[2], "editors": {**EDITORS, "none": {"use": "programmatic", "fault": "half_done"}}}
+    after = plan_steps(load(make_recipe(stages=stages), tmp_path))
+    changed = [old.identity != new.identity for old, new in zip(before, after, strict=True)]
+    assert changed == [False, False] + [True] * 8
+
+
+def test_runtime_is_in_no_identity(tmp_path):
+    before = plan_steps(load(make_recipe(), tmp_path))
+    after = plan_steps(load(make_recipe(runtime={"workers": 7}, out="elsewhere"), tmp_path))
+    assert [step.identity for step in before] == [step.identity for step in after]
+
+
+def stages(*names: str) -> list[dict[str, Any]]:
+    """Stages of the valid recipe, by name."""
+    known = {stage["use"]: stage for stage in make_recipe()["stages"]}
+    known |= {"judge": {"use": "judge", "engine": "teacher"}, "sft": {"use": "sft", "prompts": "brief-v1"}}
+    return [known[name] for name in names]
+
+
+REST = {"train": {}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "problem"),
+    [
+        ({"stages": stages("templates")}, "stages.0: `templates`: the first stage must be a source"),
+        (
+            {"stages": stages("photographs", "templates", "measure")},
+            "stages.2: `measure`: takes EditTriplet, but the stage before gives EditTask",
+        ),
+        ({"stages": stages("photographs", "photographs"), "parts": REST}, "stages.1: `photographs`: a source can only"),
+        (
+            {"stages": stages("photographs", "templates", "edit", "measure", "sft"), "parts": REST},
+            "stages.4: `sft`: the last stage before the parts gives SFTExample",
+        ),
+        (
+            {"stages": stages("photographs", "templates", "edit", "judge"), "parts": REST},
+            "stages.3.engine: `judge`: no engine 'teacher' in this recipe; known: none",
+        ),
+        (
+            {"parts": {"train": {"stages": [*stages("sft"), {"use": "balance", "per_cell": 1}]}}},
+            "parts.train.stages.1: `balance`: takes ScoreCard, but the stage before gives SFTExample",
+        ),
+        ({"parts": {"a": {}, "b": {}}}, "parts: exactly one part has no `sources` and takes all the rest; here: a, b"),
+        ({"parts": {"a": {"sources": ["cat"]}}}, "parts: exactly one part has no `sources`"),
+        (
+            {"parts": {"a": {"sources": ["cat"]}, "b": {"sources": ["cat"]}, "c": {}}},
+            "parts: source 'cat' is named 2 times",
+        ),
+        ({"parts": {"../x": {}}}, "should match pattern"),
+        ({"stages": [{"use": "photograps"}]}, "did you mean `photographs`?"),
+    ],
+)
+def test_mistakes_are_told_with_their_place(changes, problem, tmp_path):
+    with pytest.raises(RecipeError) as caught:
+        load(make_recipe(**changes), tmp_path)
+    assert problem in str(caught.value)
+
+
+def test_mistakes_of_fit_are_told_together(tmp_path):
+    values = make_recipe(stages=stages("templates", "edit", "judge"), parts={"a": {}, "b": {}})
+    with pytest.raises(RecipeError) as caught:
+        load(values, tmp_path)
+    assert len(caught.value.problems) == 3
+
+
+def test_describe_names_every_stage_and_part(tmp_path):
+    text = load(make_recipe(), tmp_path).describe()
+    for word in ("photographs", "templates", "edit", "measure", "group_std", "tiers", "sft", "chelsea", "all other"):
+        assert word in text
