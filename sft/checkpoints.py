@@ -7,7 +7,6 @@ and the saved weights were read back.
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import math
 import re
@@ -19,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import CheckpointError, StorageError
-from editjudge.io import atomic_write, digest, is_done, read_marker, write_marker
+from editjudge.io import atomic_write, is_done, read_marker, write_marker
 
 STARTED = "started.json"
 """In a run's folder: identity of the run that owns it."""
@@ -27,7 +26,6 @@ DONE = "done.json"
 """In a checkpoint and in a run's folder: it is complete."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
-_HASHED_BYTES = 64 * 2**20
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,16 @@ class Checkpoint:
     """Processes that wrote it."""
 
 
-def claim(out: Path, identity: Mapping[str, Any], main: bool) -> None:
+def claim(out: Path, identity: Mapping[str, Any]) -> None:
     """Make `out` this run's folder. `StaleOutputError` naming what changed when a different run owns it."""
-    if not is_done(out / STARTED, identity) and main:
+    if not is_done(out / STARTED, identity):
         write_marker(out / STARTED, identity, {})
+
+
+def claimed(out: Path) -> dict[str, Any] | None:
+    """Identity of the run that owns a folder, if one does."""
+    marker = read_marker(out / STARTED)
+    return None if marker is None else marker["identity"]
 
 
 def finished(out: Path, identity: Mapping[str, Any]) -> bool:
@@ -117,23 +121,6 @@ def verify_weights(path: Path, expected: int) -> None:
             f"{path}: the saved weights are {total:,} numbers in {len(files)} files, {expected:,} were trained; "
             "the checkpoint is not usable"
         )
-
-
-def folder_identity(model: str) -> str:
-    """What changes when the weights of a base change: digest of its files, or the hub name itself.
-
-    Files of up to 64 MiB are hashed whole; of larger ones name and size count.
-    """
-    folder = Path(model)
-    if not folder.is_dir():
-        return model
-    parts = []
-    for file in sorted(folder.iterdir()):
-        if file.suffix in (".json", ".safetensors", ".txt", ".jinja"):
-            size = file.stat().st_size
-            content = hashlib.sha256(file.read_bytes()).hexdigest() if size <= _HASHED_BYTES else ""
-            parts.append([file.name, size, content])
-    return digest(parts)
 
 
 @contextmanager

@@ -48,7 +48,7 @@ def process_count(recipe: SFTRecipe) -> int:
 
     if recipe.processes != "auto":
         return recipe.processes
-    gpus = torch.cuda.device_count()
+    gpus: int = torch.cuda.device_count()
     if gpus:
         return gpus
     return min(_CPU_PROCESSES, os.cpu_count() or 1) if recipe.deepspeed else 1
@@ -57,7 +57,7 @@ def process_count(recipe: SFTRecipe) -> int:
 def launch_command(script: Path, arguments: Sequence[str], deepspeed: bool, processes: int, port: int) -> list[str]:
     """The command that runs `script` in so many processes on this machine."""
     if deepspeed:
-        launcher = ["deepspeed.launcher.runner", "--num_gpus", str(processes), "--log_level", "warning"]
+        launcher = ["deepspeed.launcher.runner", "--num_gpus", str(processes), "--log_level", "error"]
         launcher += ["--master_addr", "127.0.0.1", "--master_port", str(port)]
     else:
         launcher = ["torch.distributed.run", "--nproc_per_node", str(processes)]

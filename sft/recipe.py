@@ -53,6 +53,9 @@ _NO_EFFECT_ON_WEIGHTS = frozenset(
 )
 """Fields of SFTConfig that may change between a run and its continuation."""
 
+_ELSEWHERE = frozenset({"out", "processes", "model", "data", "data_root", "max_dropped", "train", "deepspeed"})
+"""Keys that an identity does not hold: they have no effect on weights, or what they name counts by its content."""
+
 
 class LoraSettings(BaseModel):
     """The adapter. Its base stays as it is."""
@@ -108,8 +111,6 @@ class SFTRecipe(Recipe):
     """What image paths are relative to; null: the folder of `data`."""
     max_pixels: int | None = Field(262_144, gt=0)
     """Larger images are shrunk to this area, in pixels; null: as they are. The judge's recipe must say the same."""
-    min_pixels: int | None = Field(None, gt=0)
-    """Smaller images are enlarged by the image processor to this area, in pixels; null keeps the model's own value."""
     max_tokens: int | None = Field(8192, gt=0)
     """Rows with more tokens, prompt and completion together, are dropped and counted; null keeps all."""
     max_dropped: float = Field(0.01, ge=0, le=1)
@@ -184,26 +185,29 @@ class SFTRecipe(Recipe):
 
     def identity(self) -> dict[str, Any]:
         """Everything in the recipe that can change a weight, for the run's markers."""
-        values = self.model_dump(mode="json", exclude={"out", "processes", "train", "deepspeed"})
+        values = self.model_dump(mode="json", exclude=set(_ELSEWHERE))
         values["train"] = {key: value for key, value in self.train.items() if key not in _NO_EFFECT_ON_WEIGHTS}
         values["deepspeed"] = json.loads(Path(self.deepspeed).read_text()) if self.deepspeed else None
         return values
 
-    def describe(self) -> list[str]:
-        """What the run would do, one line each, for `editjudge check`."""
+    def describe(self) -> str:
+        """What the run would do, for `editjudge check`."""
         lora = self.lora
         how = f"LoRA rank {lora.rank}, alpha {lora.alpha:g}" if lora else "all weights that are not frozen"
         frozen = ", ".join(name for name, value in self.freeze.model_dump().items() if value) or "nothing"
         data = Path(self.data)
         rows = f"{sum(1 for line in data.open() if line.strip()):,} rows" if data.is_file() else "not there yet"
-        return [
-            f"model      {self.model} ({self.family})",
-            f"trains     {how}; frozen: {frozen}",
-            f"data       {self.data} ({rows}), images under {self.image_root}, at most {self.max_pixels} pixels each",
-            f"batch      {self.global_batch_size} rows per step, "
-            f"{self.train['per_device_train_batch_size']} at a time on each process",
-            f"deepspeed  {self.deepspeed or 'no'}; processes: {self.processes}",
-        ]
+        pixels = "as they are" if self.max_pixels is None else f"at most {self.max_pixels:,} pixels each"
+        return "\n".join(
+            [
+                f"model      {self.model} ({self.family})",
+                f"trains     {how}; frozen: {frozen}",
+                f"data       {self.data} ({rows}), images under {self.image_root}, {pixels}",
+                f"batch      {self.global_batch_size} rows per step, "
+                f"{self.train['per_device_train_batch_size']} at a time on each process",
+                f"deepspeed  {self.deepspeed or 'no'}; processes: {self.processes}",
+            ]
+        )
 
 
 def _training_problems(train: dict[str, Any]) -> Iterator[tuple[str, str]]:

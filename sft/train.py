@@ -15,8 +15,9 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 if __name__ == "__main__":  # run as a file: the packages lie one folder up, and sft/ itself must not be searched
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -30,10 +31,15 @@ from editjudge.errors import (
     StaleOutputError,
 )
 from editjudge.io import digest, is_done, read_marker, write_marker
-from editjudge.recipe import load_recipe
+from editjudge.provenance import RunRecord
+from editjudge.recipe import dump_recipe, load_recipe
 from sft import checkpoints
 from sft.launch import World, end_with_launcher, launch, process_count
+from sft.quiet import quiet
 from sft.recipe import SFTRecipe
+
+if TYPE_CHECKING:
+    from sft.callbacks import Observer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -46,6 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     recipe = load_recipe(options.recipe, SFTRecipe, options.overrides)
     _require_packages(recipe)
     world = World.from_environment()
+    quiet(world.main)
     if world.launched:
         end_with_launcher()
         return train(recipe, world)
@@ -63,74 +70,91 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def train(recipe: SFTRecipe, world: World) -> int:
     """Train in this process, one of `world.size`, from the last complete checkpoint if there is one."""
-    out = recipe.out
-    identity = run_identity(recipe)
-    checkpoints.claim(out, identity, world.main)
-    if checkpoints.finished(out, identity):
-        if world.main:
-            print(f"{out}: this run is finished; choose another `out` for a new one")
-        return 0
     if not world.main:
-        return _train(recipe, world, identity)
-    with checkpoints.only_writer(out):
-        for path in checkpoints.discard_incomplete(out):
+        while (identity := checkpoints.claimed(recipe.out)) is None:
+            time.sleep(0.2)
+        return 0 if checkpoints.finished(recipe.out, identity) else _train(recipe, world, identity, None)
+    with checkpoints.only_writer(recipe.out):
+        identity = run_identity(recipe)
+        checkpoints.claim(recipe.out, identity)
+        if checkpoints.finished(recipe.out, identity):
+            print(f"{recipe.out}: this run is finished; choose another `out` for a new one")
+            return 0
+        for path in checkpoints.discard_incomplete(recipe.out):
             print(f"{path}: was left half-written, removed")
-        return _train(recipe, world, identity)
+        return _train(recipe, world, identity, RunRecord(recipe.out, dump_recipe(recipe)))
 
 
 def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
     """Everything that can change a weight: recipe, bytes of the data, weights of the base."""
+    from editjudge.engines.weights import model_digest
+
     data = Path(recipe.data)
     if not data.is_file():
         raise DataError(f"{data}: no such training set; run the curation that makes it, or change `data`")
     return {
         "recipe": recipe.identity(),
         "data": digest(data.read_text(encoding="utf-8")),
-        "model": checkpoints.folder_identity(recipe.model),
+        "model": model_digest(recipe.model, None),
     }
 
 
-def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> int:
-    from sft.callbacks import Observer, as_callback, wait_for_all
-    from sft.model import freeze, lora_config, lora_modules, make_config, trainable_line
+def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record: RunRecord | None) -> int:
+    from sft.callbacks import Observer, wait_for_all
+    from sft.model import lora_modules, trainable_line
 
     latest = _resume_point(recipe, world)
-    reader, processor = _prepare_data(recipe, world, identity)
-    if world.main and recipe.lora is not None:
-        print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
-    _join_processes(recipe)
-    quiet()
-    config = make_config(recipe, world.size)
+    with _phase(record, "data"):
+        reader, processor = _prepare_data(recipe, world, identity)
+    with _phase(record, "load"):
+        if world.main and recipe.lora is not None:
+            print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
+        _join_processes(recipe)
+        observer = Observer(recipe.out, identity, world.size, world.main, recipe.train.get("save_total_limit"))
+        trainer = build_trainer(recipe, world.size, reader, processor, observer)
+    if world.main:
+        print(trainable_line(trainer.model), flush=True)
+        checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)
+    with _phase(record, "train"):
+        try:
+            trainer.train(resume_from_checkpoint=str(latest.path) if latest else None)
+        finally:
+            observer.end()
+        wait_for_all()
+    if world.main:
+        last = checkpoints.complete(recipe.out)[-1]
+        info = {"step": last.step, "checkpoint": last.path.name, "rows": len(reader)}
+        checkpoints.finish(recipe.out, identity, info)
+        print(f"{last.path}: trained, {last.step} steps", flush=True)
+    _leave_processes()
+    return 0
 
+
+def build_trainer(recipe: SFTRecipe, world_size: int, reader: Any, processor: Any, observer: Observer | None) -> Any:
+    """TRL's `SFTTrainer` for a recipe: `reader` is a `data.RowReader`; the observer may be left out."""
     from transformers.trainer_callback import PrinterCallback
     from trl import SFTTrainer
 
-    keep = recipe.train.get("save_total_limit")
-    observer = Observer(recipe.out, identity, world.size, world.main, keep)
+    from sft.callbacks import as_callback
+    from sft.model import freeze, lora_config, make_config
+
+    # Before the model: under ZeRO-3 it must be loaded in parts, and this is what tells transformers so.
+    config = make_config(recipe, world_size)
     trainer = SFTTrainer(
         model=recipe.model,
         args=config,
         train_dataset=reader.dataset(),
         processing_class=processor,
         peft_config=lora_config(recipe),
-        callbacks=[as_callback(observer)],
+        callbacks=[] if observer is None else [as_callback(observer)],
     )
     trainer.remove_callback(PrinterCallback)
     freeze(trainer.model, recipe)
-    if world.main:
-        print(trainable_line(trainer.model), flush=True)
-        checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)
-    try:
-        trainer.train(resume_from_checkpoint=str(latest.path) if latest else None)
-    finally:
-        observer.end()
-    wait_for_all()
-    if world.main:
-        last = checkpoints.complete(recipe.out)[-1]
-        checkpoints.finish(recipe.out, identity, {"step": last.step, "checkpoint": last.path.name, "rows": len(reader)})
-        print(f"{last.path}: trained, {last.step} steps")
-    _leave_processes()
-    return 0
+    return trainer
+
+
+def _phase(record: RunRecord | None, name: str) -> AbstractContextManager[None]:
+    return nullcontext() if record is None else record.phase(name)
 
 
 def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | None:
@@ -156,7 +180,7 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
 
     marker = recipe.out / "data.json"
     examples = read_examples(recipe.data)
-    processor = load_processor(recipe.model, min_pixels=recipe.min_pixels)
+    processor = load_processor(recipe.model)
     if world.main and not is_done(marker, identity):
         reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels)
         counter = token_counter(reader, processor, recipe.family, recipe.max_pixels)
@@ -196,10 +220,6 @@ def _leave_processes() -> None:
 
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
-
-
-def quiet() -> None:
-    """Silence what a newcomer can do nothing about; everything else stays."""
 
 
 def _require_packages(recipe: SFTRecipe) -> None:

@@ -1,0 +1,204 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import make_image
+from sft_ground import make_base, make_examples, make_run
+
+from editjudge.engines.base import Request, Sampling
+from editjudge.errors import DataError, ImageError
+from editjudge.images import ImageStore
+from editjudge.io import write_jsonl
+from editjudge.judge import Judge
+from editjudge.recipe import load_recipe
+from editjudge.types import EditTask, EditTriplet, Origin, SFTExample
+from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
+from sft.recipe import SFTRecipe
+
+FAMILY = "qwen2_5_vl"
+MAX_PIXELS = 56 * 56  # what make_run writes into the recipe
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+@pytest.fixture(scope="module")
+def processor(base: Path) -> Any:
+    from editjudge.engines.processor import load_processor
+
+    return load_processor(base)
+
+
+def drops(examples: list[SFTExample], root: Path, processor: Any, max_tokens: int | None = None) -> list[DroppedRow]:
+    reader = RowReader(examples, root, FAMILY, None)
+    return list(check_examples(examples, root, token_counter(reader, processor, FAMILY, None), max_tokens))
+
+
+def batch_of(base: Path, folder: Path) -> tuple[dict[str, Any], list[SFTExample], Any, RowReader]:
+    """One collated batch of a trainer, exactly as the recipe builds it."""
+    from editjudge.engines.processor import load_processor
+    from sft.train import build_trainer
+
+    recipe = load_recipe(make_run(folder, base), SFTRecipe)
+    examples = read_examples(recipe.data)[:4]
+    reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels)
+    processor = load_processor(recipe.model)
+    trainer = build_trainer(recipe, 1, reader, processor, None)
+    batch = trainer.data_collator([trainer.train_dataset[n] for n in range(len(examples))])
+    return batch, examples, processor, reader
+
+
+def test_only_the_reply_and_its_end_are_learned(base: Path, tmp_path: Path) -> None:
+    batch, examples, processor, _ = batch_of(base, tmp_path)
+    for labels, example in zip(batch["labels"], examples, strict=True):
+        learned = [token for token in labels.tolist() if token != -100]
+        assert processor.tokenizer.decode(learned) == example.completion + "<|im_end|>"
+
+
+def test_prompt_tokens_and_pixels_are_those_of_inference(base: Path, tmp_path: Path) -> None:
+    """What the judge asks and the engine prepares, against what is trained on: the same bytes."""
+    import torch
+
+    from editjudge.engines.hf import HFEngine
+
+    batch, examples, _, reader = batch_of(base, tmp_path)
+    asked: list[Request] = []
+
+    class Listening:
+        identity = "listening"
+
+        def generate(self, requests: list[Request], sampling: Sampling) -> list[Any]:
+            asked.extend(requests)
+            return HFEngine(model=str(base), dtype="float32").generate(requests, sampling)
+
+    root = tmp_path / "data"
+    before, after = examples[0].images
+    task = EditTask(
+        id="t",
+        inputs=(before,),
+        instruction="Make the sky number 0 pink.",
+        task_type="color_alter",
+        origin=Origin(source="p", licence="CC0"),
+    )
+    judge = Judge(
+        Listening(), "brief-v1", sampling=Sampling(temperature=0, max_new_tokens=1), max_pixels=MAX_PIXELS
+    )
+    judge.score_many([EditTriplet(id="x", task=task, edited=after, editor="e", seed=0)], root)
+    engine = HFEngine(model=str(base), dtype="float32")
+    loaded = engine._load()
+    assert len(asked) == 2  # semantic and quality, as in the rows
+    for number, request in enumerate(asked):
+        chat = engine._prompt(loaded, 0, request, Sampling()).chat
+        wanted = loaded.processor(text=[chat], images=list(request.images), return_tensors="pt")
+        row = batch["input_ids"][number][batch["attention_mask"][number].bool()]
+        learned = batch["labels"][number][batch["attention_mask"][number].bool()]
+        assert row[learned == -100].tolist() == wanted["input_ids"][0].tolist()
+        trained = reader.row(number).images
+        assert [image.tobytes() for image in trained] == [image.tobytes() for image in request.images]
+    pixels = [
+        loaded.processor(text=[" <|image_pad|>"], images=[i], return_tensors="pt")["pixel_values"]
+        for r in asked
+        for i in r.images
+    ]
+    assert torch.equal(batch["pixel_values"][: sum(len(p) for p in pixels)], torch.cat(pixels))
+
+
+def test_token_count_is_that_of_the_collated_row(base: Path, tmp_path: Path) -> None:
+    batch, examples, processor, reader = batch_of(base, tmp_path)
+    count = token_counter(reader, processor, FAMILY, MAX_PIXELS)
+    assert [count(example) for example in examples] == batch["attention_mask"].sum(1).tolist()
+
+
+def test_output_is_shown_at_the_size_of_the_input(tmp_path: Path) -> None:
+    examples = make_examples(tmp_path, triplets=1)
+    assert [image.size for image in RowReader(examples, tmp_path, FAMILY, None).row(0).images] == [(64, 48), (64, 48)]
+    assert [image.size for image in RowReader(examples, tmp_path, FAMILY, None).row(1).images] == [(64, 48)]
+    alone = RowReader(examples[1:], tmp_path, FAMILY, None)  # without its semantic row the input's size is not known
+    assert [image.size for image in alone.row(0).images] == [(80, 60)]
+    small = RowReader(examples, tmp_path, FAMILY, 32 * 24)
+    assert [image.size for image in small.row(0).images] == [(32, 24), (32, 24)]
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({}, None),
+        ({"prompt": "no marks"}, "image_marks"),
+        ({"completion": "  "}, "empty_completion"),
+        ({"completion": "a<|im_end|>b"}, "special_token"),
+        ({"prompt": "<image><image><|im_start|>"}, "special_token"),
+    ],
+)
+def test_rows_with_faulty_text_are_dropped(
+    tmp_path: Path, processor: Any, change: dict[str, str], reason: str | None
+) -> None:
+    examples = [make_examples(tmp_path, triplets=1)[0].model_copy(update=change)]
+    assert [row.reason for row in drops(examples, tmp_path, processor)] == ([reason] if reason else [])
+
+
+def test_rows_with_unreadable_images_are_dropped_and_named(tmp_path: Path, processor: Any) -> None:
+    examples = make_examples(tmp_path, triplets=3)
+    (tmp_path / examples[0].images[0].path).write_bytes(b"\x89PNG broken")
+    (tmp_path / examples[2].images[1].path).unlink()
+    found = drops(examples, tmp_path, processor)
+    # The first triplet's quality row shows the output only, which is whole.
+    assert [(row.id, row.reason) for row in found] == [
+        ("0s", "unreadable_image"),
+        ("1s", "unreadable_image"),
+        ("1q", "unreadable_image"),
+    ]
+    assert examples[0].images[0].path in found[0].detail
+    assert summary(6, found) == "3 of 6 rows; dropped: unreadable_image 3"
+
+
+def test_a_changed_image_is_never_trained_on(tmp_path: Path, processor: Any) -> None:
+    examples = make_examples(tmp_path, triplets=1)
+    make_image(64, 48, seed=99).save(tmp_path / examples[0].images[0].path)
+    assert [row.reason for row in drops(examples, tmp_path, processor)] == ["unreadable_image"]
+    with pytest.raises(ImageError, match="changed"):
+        RowReader(examples, tmp_path, FAMILY, None).row(0)
+
+
+def test_long_rows_are_dropped_not_cut(tmp_path: Path, processor: Any) -> None:
+    examples = make_examples(tmp_path, triplets=2)
+    reader = RowReader(examples, tmp_path, FAMILY, None)
+    lengths = [token_counter(reader, processor, FAMILY, None)(example) for example in examples]
+    found = drops(examples, tmp_path, processor, max_tokens=max(lengths) - 1)
+    assert [row.id for row in found] == [e.id for e, n in zip(examples, lengths, strict=True) if n == max(lengths)]
+    assert not drops(examples, tmp_path, processor, max_tokens=max(lengths))
+
+
+@pytest.mark.parametrize(
+    ("dropped", "share", "refused"), [(1, 0.01, False), (2, 0.01, True), (100, 1, True), (0, 0, False)]
+)
+def test_too_many_dropped_rows_are_refused(dropped: int, share: float, refused: bool) -> None:
+    rows = [DroppedRow(id=f"r{n}", reason="too_long", detail="9000 tokens") for n in range(dropped)]
+    if not refused:
+        refuse_too_many(100, rows, share, "train.jsonl")
+        return
+    with pytest.raises(DataError, match=rf"{dropped} of 100 rows.*\n  too_long: {dropped}\n"):
+        refuse_too_many(100, rows, share, "train.jsonl")
+
+
+def test_a_set_with_double_ids_or_no_rows_is_refused(tmp_path: Path) -> None:
+    row = make_examples(tmp_path, triplets=1)[0]
+    write_jsonl(tmp_path / "double.jsonl", [row, row])
+    write_jsonl(tmp_path / "empty.jsonl", [])
+    with pytest.raises(DataError, match="'0s' among them"):
+        read_examples(str(tmp_path / "double.jsonl"))
+    with pytest.raises(DataError, match="no rows"):
+        read_examples(str(tmp_path / "empty.jsonl"))
+
+
+def test_images_are_decoded_only_when_asked_for(tmp_path: Path) -> None:
+    examples = make_examples(tmp_path, triplets=2)
+    rows = RowReader(examples, tmp_path, FAMILY, None).dataset()
+    (tmp_path / examples[2].images[0].path).unlink()
+    assert [image.size for image in rows[0]["images"]] == [(64, 48), (64, 48)]
+    with pytest.raises(ImageError):
+        rows[2]
+    assert ImageStore(tmp_path).read(examples[0].images[0]).size == (64, 48)
