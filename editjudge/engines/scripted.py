@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.images import pixel_digest
@@ -20,7 +21,7 @@ class ScriptedEngine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    replies: tuple[str, ...] | Script = Field(min_length=1)
+    replies: Annotated[tuple[str, ...], Field(min_length=1)] | Script
     """What may be said, one of them drawn per pass by hash; or, from Python, a function of a request and a seed."""
     name: str = "scripted"
     """Part of the identity. Two functions that answer differently need two names."""
@@ -28,6 +29,16 @@ class ScriptedEngine(BaseModel):
     """Regular expressions: a request whose text holds a match fails instead of being answered."""
     latency_s: float = Field(0, ge=0)
     """How long one batch takes."""
+
+    @field_validator("fail")
+    @classmethod
+    def _valid_patterns(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        return value
 
     @property
     def identity(self) -> str:

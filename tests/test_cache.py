@@ -1,0 +1,208 @@
+"""The reply cache: asks once, keeps what it has through kill -9, and is keyed by all that can change a byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import make_image
+
+from editjudge.engines.base import Completion, Request, Sampling
+from editjudge.engines.cache import CachedEngine
+from editjudge.engines.scripted import ScriptedEngine
+from editjudge.errors import EngineError, StorageError
+
+SAMPLING = Sampling()
+
+
+class Recorder:
+    """A scripted engine that notes which passes it was asked for."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.asked: list[tuple[str, int]] = []
+        self.batches = 0
+        self.engine = ScriptedEngine(**({"replies": self._script} | changes))
+
+    def _script(self, request: Request, seed: int) -> str:
+        self.asked.append((request.text, seed))
+        return f"{request.text} {request.images[0].size} {seed}"
+
+    @property
+    def identity(self) -> str:
+        return self.engine.identity
+
+    def generate(self, requests: list[Request], sampling: Sampling) -> list[Any]:
+        self.batches += 1
+        return self.engine.generate(requests, sampling)
+
+
+def make_request(text: str = "a", seeds: tuple[int, ...] = (0,), **image: int) -> Request:
+    return Request(text, (make_image(**image),), seeds)
+
+
+def test_only_missing_passes_are_asked_and_replies_are_the_same(tmp_path: Path) -> None:
+    inner = Recorder()
+    cached = CachedEngine(inner, tmp_path / "deep" / "cache")
+    requests = [make_request("a", (1, 2)), make_request("b", (1,))]
+    first = cached.generate(requests, SAMPLING)
+    assert first == inner.engine.generate(requests, SAMPLING)
+    assert cached.identity == inner.identity
+    inner.asked.clear()
+    more = [make_request("b", (1,)), make_request("c", (5,)), make_request("a", (3, 2, 1))]
+    replies = CachedEngine(inner, tmp_path / "deep" / "cache").generate(more, SAMPLING)
+    assert inner.asked == [("c", 5), ("a", 3)]
+    assert replies[0] == first[1]
+    assert replies[2].completions[1:] == first[0].completions[::-1]
+    assert replies[2].prompt_tokens == first[0].prompt_tokens
+    inner.batches = 0
+    assert cached.generate(more, SAMPLING) == replies
+    assert inner.batches == 0
+
+
+def test_the_same_pass_twice_in_a_batch_is_asked_once(tmp_path: Path) -> None:
+    inner = Recorder()
+    one, two = CachedEngine(inner, tmp_path).generate([make_request("a", (1, 1)), make_request("a", (2, 1))], SAMPLING)
+    assert inner.asked == [("a", 1), ("a", 2)]
+    assert one.completions[0] == one.completions[1] == two.completions[1]
+
+
+@pytest.mark.parametrize(
+    ("engine", "request_", "sampling"),
+    [
+        ({"name": "other"}, {}, {}),
+        ({}, {"text": "b"}, {}),
+        ({}, {"seeds": (1,)}, {}),
+        ({}, {"seed": 1}, {}),  # other pixels
+        ({}, {"width": 48, "height": 64}, {}),
+        ({}, {}, {"temperature": 0.6}),
+        ({}, {}, {"top_p": 0.8}),
+        ({}, {}, {"top_k": 5}),
+        ({}, {}, {"max_new_tokens": 100}),
+    ],
+)
+def test_everything_that_can_change_a_byte_is_in_the_key(
+    tmp_path: Path, engine: dict[str, Any], request_: dict[str, Any], sampling: dict[str, Any]
+) -> None:
+    CachedEngine(Recorder(), tmp_path).generate([make_request()], SAMPLING)
+    other = Recorder(**engine)
+    CachedEngine(other, tmp_path).generate([make_request(**request_)], Sampling(**sampling))
+    assert len(other.asked) == 1
+
+
+def test_errors_are_not_stored(tmp_path: Path) -> None:
+    request = make_request("a", (1, 2))
+    failing = CachedEngine(Recorder(fail=("a",)), tmp_path)
+    assert [row.stop for row in failing.generate([request], SAMPLING)[0].completions] == ["error", "error"]
+    assert failing.generate([request], SAMPLING)[0].completions[0].error is not None
+
+    answers = iter([Completion("", "error", 0, "busy"), "fine", "fine at last"])
+    flaky = CachedEngine(ScriptedEngine(replies=lambda request, seed: next(answers)), tmp_path)
+    assert [row.stop for row in flaky.generate([request], SAMPLING)[0].completions] == ["error", "stop"]
+    assert [row.text for row in flaky.generate([request], SAMPLING)[0].completions] == ["fine at last", "fine"]
+
+
+def test_a_dead_engine_stays_an_error_and_stores_nothing(tmp_path: Path) -> None:
+    class Dead(Recorder):
+        def generate(self, requests: list[Request], sampling: Sampling) -> list[Any]:
+            raise EngineError("no server")
+
+    with pytest.raises(EngineError, match="no server"):
+        CachedEngine(Dead(), tmp_path).generate([make_request()], SAMPLING)
+    alive = Recorder()
+    CachedEngine(alive, tmp_path).generate([make_request()], SAMPLING)
+    assert len(alive.asked) == 1
+
+
+def test_unusual_text_comes_back_unchanged(tmp_path: Path) -> None:
+    text = 'a\x00b\r\n"\u2028\U0001f600 {}'
+    cached = CachedEngine(ScriptedEngine(replies=(text,)), tmp_path)
+    for _ in range(2):
+        assert cached.generate([make_request()], SAMPLING)[0].completions[0].text == text
+
+
+WRITER = """
+import sys
+from pathlib import Path
+from factories import make_image
+from editjudge.engines.base import Request, Sampling
+from editjudge.engines.cache import CachedEngine
+from editjudge.engines.scripted import ScriptedEngine
+
+engine = CachedEngine(ScriptedEngine(replies=lambda request, seed: f"reply {seed} " + "x" * 2000), Path(sys.argv[1]))
+for seed in range(int(sys.argv[2]), 1_000_000):
+    engine.generate([Request("a", (make_image(),), (seed,))], Sampling())
+    print(seed, flush=True)
+"""
+
+
+def start_writer(folder: Path, first: int) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
+    command = [sys.executable, "-c", WRITER, str(folder), str(first)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+
+
+def test_a_killed_writer_loses_nothing_that_it_had_answered(tmp_path: Path) -> None:
+    """Killed twice at arbitrary moments, beside a second writer that goes on."""
+    neighbour = start_writer(tmp_path, 500_000)
+    answered: list[int] = []
+    for round_ in range(2):
+        writer = start_writer(tmp_path, 1000 * round_)
+        assert writer.stdout is not None
+        for _ in range(20):
+            answered.append(int(writer.stdout.readline()))
+        time.sleep(0.003 * round_)
+        os.kill(writer.pid, signal.SIGKILL)
+        answered += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
+        writer.wait()
+    os.kill(neighbour.pid, signal.SIGKILL)
+    neighbour.wait()
+    inner = Recorder()
+    (reply,) = CachedEngine(inner, tmp_path).generate([make_request("a", tuple(answered))], SAMPLING)
+    assert len(answered) >= 40
+    assert inner.asked == []
+    assert [row.text.split()[1] for row in reply.completions] == [str(seed) for seed in answered]
+
+
+def test_threads_may_share_it(tmp_path: Path) -> None:
+    cached = CachedEngine(Recorder(), tmp_path)
+    problems: list[Exception] = []
+
+    def work(first: int) -> None:
+        try:
+            for seed in range(first, first + 20):
+                cached.generate([make_request("a", (seed,))], SAMPLING)
+        except Exception as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=work, args=(10 * number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert problems == []
+    after = Recorder()
+    CachedEngine(after, tmp_path).generate([make_request("a", tuple(range(50)))], SAMPLING)
+    assert after.asked == []
+
+
+@pytest.mark.parametrize("damage", ["not a database", "a folder in its place", "a file as the folder"])
+def test_an_unusable_cache_is_a_clear_error(tmp_path: Path, damage: str) -> None:
+    folder = tmp_path / "cache"
+    if damage == "not a database":
+        folder.mkdir()
+        (folder / "replies.sqlite").write_bytes(b"garbage" * 1000)
+    elif damage == "a folder in its place":
+        (folder / "replies.sqlite").mkdir(parents=True)
+    else:
+        folder.write_text("a file")
+    inner = Recorder()
+    with pytest.raises(StorageError, match=r"replies\.sqlite: the reply cache cannot be used"):
+        CachedEngine(inner, folder).generate([make_request()], SAMPLING)
+    assert inner.asked == []
