@@ -71,7 +71,6 @@ def fit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
     # A side cannot become shorter than 1, so the other one gives way in very long images.
     new_width = min(max(1, int(width * scale)), max_pixels)
     new_height = min(max(1, int(height * scale)), max_pixels // new_width)
-    new_width = min(new_width, max_pixels // new_height)
     return image.resize((new_width, new_height), Image.Resampling.LANCZOS)
 
 

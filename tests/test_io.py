@@ -208,6 +208,12 @@ def test_another_identity_names_every_change(tmp_path):
     ]
 
 
+def test_values_that_python_calls_equal_are_told_apart(tmp_path):
+    write_marker(tmp_path / "m.json", {"flag": 1, "size": 2}, {})
+    with pytest.raises(StaleOutputError, match=r"flag: 1 -> true\n  size: 2 -> 2\.0"):
+        is_done(tmp_path / "m.json", {"flag": True, "size": 2.0})
+
+
 @pytest.mark.parametrize("length", [0, 1, 20, -1, -3])
 def test_a_truncated_marker_counts_as_absent(tmp_path, length):
     path = tmp_path / "m.json"

@@ -194,6 +194,10 @@ def test_a_bad_override_is_told_beside_the_other_mistakes(tmp_path):
     ]
 
 
+def test_a_bad_override_alone_is_a_mistake(tmp_path):
+    assert problems(write(tmp_path, BASE), "seed") == ["override 'seed': write it as key.path=value"]
+
+
 def test_extends_merges_mappings_and_replaces_lists(tmp_path):
     (tmp_path / "base").mkdir()
     write(tmp_path / "base", BASE + "seed: 1\nlora: {rank: 4, alpha: 8}\nengine: {use: blur, radius: 3}\n", "root.yaml")
@@ -209,7 +213,7 @@ def test_extends_merges_mappings_and_replaces_lists(tmp_path):
 def test_extends_in_a_circle_is_refused(tmp_path):
     write(tmp_path, "extends: b.yaml\n", "a.yaml")
     write(tmp_path, "extends: a.yaml\n", "b.yaml")
-    with pytest.raises(RecipeError, match=r"circle: a\.yaml -> b\.yaml -> a\.yaml"):
+    with pytest.raises(RecipeError, match=r"circle: a\.yaml -> b\.yaml -> a\.yaml$"):
         load_recipe(tmp_path / "a.yaml", Sample)
 
 
