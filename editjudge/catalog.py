@@ -115,7 +115,7 @@ def _recipes() -> Iterator[tuple[str, str]]:
             continue
         for path in files:
             lines = path.read_text(encoding="utf-8").splitlines()
-            comments = [*itertools.takewhile(lambda line: line.startswith("#"), lines)]
-            text = comments[min(1, len(comments) - 1)] if comments else ""
-            yield path.relative_to(root).as_posix(), text.removeprefix("#").strip()
+            head = [line.removeprefix("#").strip() for line in itertools.takewhile(lambda line: line[:1] == "#", lines)]
+            comments = [line for line in head if line]
+            yield path.relative_to(root).as_posix(), comments[min(1, len(comments) - 1)] if comments else ""
         return
