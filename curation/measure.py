@@ -11,6 +11,8 @@ Semantic scores:
   target (the input); for edits of the whole picture, everywhere (the edit itself, without unasked changes and
   artefacts). `1 - sqrt(d / 0.16)`, not below 0: the square root because people see small unasked changes.
 
+Both are measured on slightly blurred pictures, because people see an edit through grain.
+
 Quality scores, from the output and what it would be without its artefact:
 - *no artefacts*: `1 - sqrt(a / 0.2)`, where `a` is the mean absolute difference the artefact makes, not below 0;
 - *naturalness*: artefacts that break the picture's geometry (seams, blocks) cost as much naturalness as cleanness,
@@ -25,7 +27,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from curation.editors.artefacts import Artefact
-from curation.editors.drawing import Array
+from curation.editors.drawing import Array, blur
 from curation.editors.programmatic import Outcome, Programmatic
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
 from editjudge.errors import DataError
@@ -39,6 +41,8 @@ ENGINE = "measured-v1"
 _OUTSIDE_WORST = 0.16
 """Mean absolute difference outside the target, on 0..1, at which nothing of the rest counts as kept."""
 _ARTEFACT_WORST = 0.2
+_BLUR_PX = 1.2
+"""Radius of the blur on a picture of 112 pixels."""
 _BREAKS_GEOMETRY: tuple[Artefact, ...] = ("seams", "blocks")
 _WHOLE_PICTURE = 0.95
 """Share of pixels in the target from which an edit counts as one of the whole picture."""
@@ -50,24 +54,34 @@ def difference(a: Array, b: Array, mask: Array) -> float:
     return float((np.abs(a - b).mean(axis=2) * mask).sum()) / weight if weight > 0 else 0.0
 
 
+def _seen(picture: Array) -> Array:
+    return blur(picture, _BLUR_PX * picture.shape[0] / 112)
+
+
+def _shrink(mask: Array) -> Array:
+    """The mask without the rim into which the blur carries the target's change."""
+    return mask * (blur(np.repeat(mask[..., None], 3, axis=2), 3 * _BLUR_PX * mask.shape[0] / 112)[..., 0] > 0.98)
+
+
 def success(outcome: Outcome) -> float:
     """Editing success, 0..1, over the parts that a perfect edit changes."""
-    scene = outcome.scene
+    before, after, output = (_seen(picture) for picture in (outcome.scene.before, outcome.scene.after, outcome.output))
     shares = []
-    for part in scene.targets:
-        asked = difference(scene.before, scene.after, part)
+    for part in outcome.scene.targets:
+        asked = difference(before, after, part)
         if asked > 0.005:
-            shares.append(max(0.0, 1 - difference(outcome.output, scene.after, part) / asked))
+            shares.append(max(0.0, 1 - difference(output, after, part) / asked))
     return float(np.mean(shares)) if shares else 1.0
 
 
 def restraint(outcome: Outcome) -> float:
     """Little over-editing, 0..1."""
     target = outcome.scene.target
-    if target.mean() < _WHOLE_PICTURE:
-        changed = difference(outcome.output, outcome.scene.before, 1 - target)
-    else:
-        changed = difference(outcome.output, outcome.intended, np.ones_like(target))
+    whole = target.mean() >= _WHOLE_PICTURE
+    expected = outcome.intended if whole else outcome.scene.before
+    # Only pixels that the (soft) target does not touch at all: its edge may change.
+    rest = np.ones_like(target) if whole else (target <= 0).astype(np.float32)
+    changed = difference(_seen(outcome.output), _seen(expected), _shrink(rest))
     return max(0.0, 1 - (changed / _OUTSIDE_WORST) ** 0.5)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
 from PIL import Image
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from curation.stage import FATAL, Context, Drop, Fail, Photo, Stage, describe_error
 from editjudge.errors import MissingExtraError
@@ -59,6 +60,11 @@ PHOTOGRAPHS: dict[str, Photograph] = {
 }
 
 
+@lru_cache(maxsize=len(PHOTOGRAPHS))
+def _decoded(path: Path) -> Image.Image:
+    return load_image(path)
+
+
 class Photographs(Stage):
     """Crops of the bundled photographs. Crops without anything to see are dropped."""
 
@@ -73,6 +79,14 @@ class Photographs(Stage):
     """Which of the bundled photographs."""
     min_contrast: float = Field(0.06, ge=0, le=0.5)
     """Least standard deviation of the brightness (0..1) of a crop."""
+
+    @field_validator("photographs")
+    @classmethod
+    def _known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        unknown = [name for name in value if name not in PHOTOGRAPHS]
+        if unknown or not value:
+            raise ValueError(f"no photograph {', '.join(unknown) or 'given'}; known: {', '.join(PHOTOGRAPHS)}")
+        return value
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """This shard's share of the crops: photographs take turns, crop by crop."""
@@ -93,7 +107,7 @@ class Photographs(Stage):
     def crop(self, name: str, index: int, ctx: Context) -> Photo | Drop:
         """One crop: a random square of at least 40 % of the shorter side, mirrored every other time."""
         photograph = PHOTOGRAPHS[name]
-        image = load_image(photograph.locate())
+        image = _decoded(photograph.locate())
         draw = rng(ctx.seed, "crop", name, index)
         side = int(min(image.size) * draw.uniform(0.4, 1.0))
         left = int(draw.integers(image.width - side + 1))
