@@ -16,7 +16,7 @@ Part = Literal["vision", "projector", "language"]
 _LAYERS: dict[Part, str] = {
     "language": r"(?:.*\.)?language_model\.layers\.\d+\.(?:self_attn\.(?:q|k|v|o)_proj|mlp\.(?:gate|up|down)_proj)",
     "vision": r"(?:.*\.)?visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:gate|up|down)_proj|linear_fc[12]))",
-    "projector": r"(?:.*\.)?visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.\d+|linear_fc[12])",
+    "projector": r"(?:.*\.)?visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])",
 }
 _MERGERS = frozenset({"merger", "deepstack_merger_list"})
 

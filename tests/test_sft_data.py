@@ -84,9 +84,7 @@ def test_prompt_tokens_and_pixels_are_those_of_inference(base: Path, tmp_path: P
         task_type="color_alter",
         origin=Origin(source="p", licence="CC0"),
     )
-    judge = Judge(
-        Listening(), "brief-v1", sampling=Sampling(temperature=0, max_new_tokens=1), max_pixels=MAX_PIXELS
-    )
+    judge = Judge(Listening(), "brief-v1", sampling=Sampling(temperature=0, max_new_tokens=1), max_pixels=MAX_PIXELS)
     judge.score_many([EditTriplet(id="x", task=task, edited=after, editor="e", seed=0)], root)
     engine = HFEngine(model=str(base), dtype="float32")
     loaded = engine._load()

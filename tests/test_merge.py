@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import make_image
+from sft_ground import PROMPTS, make_base, make_run
+
+from editjudge.engines.base import Request, Sampling
+from editjudge.engines.hf import HFEngine
+from editjudge.errors import CheckpointError, StorageError
+from editjudge.io import read_marker
+from editjudge.prompts import render_chat
+from sft.merge import merge
+from sft.train import main
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run: its base in `base/`, its checkpoints in `out/`."""
+    folder = tmp_path_factory.mktemp("run")
+    recipe = make_run(folder, make_base(folder / "base"), train={"max_steps": 4, "learning_rate": 2e-2})
+    assert main([str(recipe)]) == 0
+    return folder
+
+
+def logits(engine: HFEngine) -> Any:
+    import torch
+
+    loaded = engine._load()
+    inputs = loaded.processor(
+        text=[render_chat("qwen2_5_vl", PROMPTS.ask_quality())], images=[make_image(seed=7)], return_tensors="pt"
+    )
+    with torch.no_grad():
+        return loaded.model(**inputs).logits
+
+
+def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path) -> None:
+    import torch
+
+    base, checkpoint, out = str(run / "base"), run / "out" / "checkpoint-4", tmp_path / "merged"
+    assert merge(checkpoint, out) < 1e-5
+    untrained, adapted, merged = (
+        HFEngine(model=base, dtype="float32"),
+        HFEngine(model=base, adapter=checkpoint, dtype="float32"),
+        HFEngine(model=str(out), dtype="float32"),
+    )
+    torch.testing.assert_close(logits(merged), logits(adapted), atol=1e-4, rtol=1e-4)
+    assert (logits(adapted) - logits(untrained)).abs().max() > 0.1
+    request = Request(PROMPTS.ask_quality(), (make_image(seed=8),), seeds=(0,))
+    greedy = Sampling(temperature=0, max_new_tokens=12)
+    assert merged.generate([request], greedy) == adapted.generate([request], greedy)
+    marker = read_marker(out / "done.json")
+    assert marker is not None
+    assert marker["identity"]["dtype"] == "float32"
+    assert [path.name for path in tmp_path.iterdir()] == ["merged"]  # nothing temporary is left
+
+
+def test_an_existing_folder_is_not_touched(run: Path, tmp_path: Path) -> None:
+    (tmp_path / "kept.txt").write_text("mine")
+    with pytest.raises(StorageError, match="exists already"):
+        merge(run / "out" / "checkpoint-4", tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
+
+
+def test_a_half_written_checkpoint_is_refused(run: Path, tmp_path: Path) -> None:
+    shutil.copytree(run / "out", tmp_path / "out")
+    (tmp_path / "out" / "checkpoint-4" / "done.json").unlink()
+    with pytest.raises(CheckpointError, match=r"incomplete, it has no done\.json"):
+        merge(tmp_path / "out" / "checkpoint-4", tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_merge_with_other_logits_leaves_nothing(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a tolerance that rounding cannot meet, as a merge that lost something would not meet the real one."""
+    monkeypatch.setattr("sft.merge.TOLERANCE", {"float32": -1.0})
+    with pytest.raises(CheckpointError, match="merged weights give other logits"):
+        merge(run / "out" / "checkpoint-4", tmp_path / "merged")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_adapter_without_a_base_asks_for_one(run: Path, tmp_path: Path) -> None:
+    adapter = tmp_path / "adapter"
+    shutil.copytree(run / "out" / "checkpoint-4", adapter)
+    settings = json.loads((adapter / "adapter_config.json").read_text())
+    (adapter / "adapter_config.json").write_text(json.dumps(settings | {"base_model_name_or_path": None}))
+    with pytest.raises(CheckpointError, match="--base"):
+        merge(adapter, tmp_path / "merged")
+    merge(adapter, tmp_path / "merged", base=str(run / "base"))
