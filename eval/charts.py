@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -63,8 +63,7 @@ def learning_curve(points: Sequence[Point], extra: Point | None, bottom: float, 
     )
 
 
-def _grid(bottom: float, y: object) -> str:
-    assert callable(y)
+def _grid(bottom: float, y: Callable[[float], float]) -> str:
     parts = []
     for tenth in range(round(bottom * 10), 11, 2 if bottom < 0.35 else 1):
         value = tenth / 10
@@ -74,9 +73,8 @@ def _grid(bottom: float, y: object) -> str:
     return "".join(parts)
 
 
-def _steps(steps: Sequence[int], x: object) -> str:
+def _steps(steps: Sequence[int], x: Callable[[int], float]) -> str:
     """Labels below the axis, as many as fit side by side."""
-    assert callable(x)
     shown: list[int] = []
     for step in sorted(steps, reverse=True):
         if not shown or x(shown[-1]) - x(step) >= 34:

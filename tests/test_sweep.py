@@ -1,0 +1,153 @@
+"""`editjudge sweep`: base first, checkpoints in order, finished ones skipped, half-written ones left out."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+from eval_world import PixelEngine, write_benchmark, write_checkpoint
+from pydantic import ValidationError
+from rich.console import Console
+
+from editjudge.engines.base import Sampling
+from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
+from editjudge.judge import JudgeRecipe
+from eval.recipe import SweepRecipe
+from eval.results import summarise
+from eval.sweep import main, run_sweep
+from eval.terminal import print_results
+
+
+class CountingEngine(PixelEngine):
+    """Notes every batch it is asked, by adapter."""
+
+    log: Path
+
+    def generate(self, requests, sampling):
+        with self.log.open("a") as handle:
+            passes = sum(len(request.seeds) for request in requests)
+            print(json.dumps([None if self.adapter is None else Path(self.adapter).name, passes]), file=handle)
+        return super().generate(requests, sampling)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A benchmark, a run with checkpoints 10 and 20 and a half-written 30, and the sweep's recipe."""
+    pairs = write_benchmark(tmp_path / "bench", groups=30)
+    write_checkpoint(tmp_path / "run", 20, noise=1.0)
+    write_checkpoint(tmp_path / "run", 10, noise=6.0)
+    write_checkpoint(tmp_path / "run", 30, noise=0.0, complete=False)
+    return tmp_path, pairs
+
+
+def make_recipe(world, **changes) -> SweepRecipe:
+    folder, pairs = world
+    values = {
+        "out": folder / "sweep",
+        "run": folder / "run",
+        "bench": [{"use": "pairs", "path": pairs}],
+        "judge": JudgeRecipe(engine=CountingEngine(log=folder / "log"), prompts="brief-v1", retries=0),
+        "bootstrap_rounds": 500,
+        "report": {"examples": 2},
+    }
+    return SweepRecipe(**(values | changes))
+
+
+def asked(world) -> list:
+    log = world[0] / "log"
+    rows = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    log.unlink(missing_ok=True)
+    totals = {}
+    for name, passes in rows:
+        totals[name] = totals.get(name, 0) + passes
+    return list(totals.items())
+
+
+def test_base_and_complete_checkpoints_in_order_and_the_last_with_four_passes(world):
+    results = run_sweep(make_recipe(world))
+    table = [(row["label"], row["step"], row["passes"]) for row in results["evaluations"]]
+    assert table == [("base", 0, 1), ("step 10", 10, 1), ("step 20", 20, 1), ("step 20", 20, 4)]
+    edits = 30 * 3 * 2  # both aspects of every triplet
+    assert asked(world) == [(None, edits), ("checkpoint-10", edits), ("checkpoint-20", edits * 5)]
+    checkpoints = results["checkpoints"]
+    assert checkpoints == summarise(json.loads((world[0] / "sweep" / "results.json").read_text()))
+    assert [entry["step"] for entry in checkpoints] == [0, 10, 20]
+    for dimension in ("prompt_following", "consistency", "overall"):
+        base, middle, last = (entry[dimension] for entry in checkpoints)
+        assert base < middle < last
+        assert checkpoints[-1]["low"][dimension] < last <= checkpoints[-1]["high"][dimension]
+        assert checkpoints[-1]["coverage"][dimension] == 1
+        assert results["gain"]["pairs"][dimension]["value"] == pytest.approx(last - base, abs=1e-5)
+        assert results["gain"]["pairs"][dimension]["p"] < 0.05
+    assert results["ensemble"]["passes"] == 4
+
+
+def test_finished_checkpoints_are_not_asked_again_and_new_ones_are(world):
+    run_sweep(make_recipe(world))
+    asked(world)
+    run_sweep(make_recipe(world))
+    assert asked(world) == []
+    write_checkpoint(world[0] / "run", 40, noise=0.5)
+    results = run_sweep(make_recipe(world))
+    assert [name for name, _ in asked(world)] == ["checkpoint-40"]
+    assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 40, 40]
+
+
+def test_a_checkpoint_that_became_another_one_is_refused(world):
+    run_sweep(make_recipe(world))
+    (world[0] / "run" / "checkpoint-10" / "noise.json").write_text("3.0")
+    with pytest.raises(StaleOutputError, match=r"judge\.engine: .*6\.0.*3\.0"):
+        run_sweep(make_recipe(world))
+
+
+def test_the_last_may_be_left_out_and_may_be_sampled_differently(world):
+    greedy = JudgeRecipe(
+        engine=CountingEngine(log=world[0] / "log"), prompts="brief-v1", sampling=Sampling(temperature=0)
+    )
+    results = run_sweep(make_recipe(world, judge=greedy, last={"passes": 2, "sampling": {"temperature": 0.7}}))
+    assert [row["judge"]["sampling"]["temperature"] for row in results["evaluations"]] == [0, 0, 0, 0.7]
+    with pytest.raises(ValidationError, match="all alike"):
+        make_recipe(world, judge=greedy)
+    results = run_sweep(make_recipe(world, judge=greedy, last=None, base=False))
+    assert [row["step"] for row in results["evaluations"]] == [10, 20]
+    assert results["ensemble"] is None
+    assert results["gain"] == {}
+
+
+def test_no_complete_checkpoint_is_an_error(world):
+    with pytest.raises(CheckpointError, match="no complete checkpoint"):
+        run_sweep(make_recipe(world, run=world[0] / "bench"))
+
+
+def test_a_checkpoint_without_weights_is_an_error(world):
+    (world[0] / "run" / "checkpoint-10" / "adapter_config.json").unlink()
+    with pytest.raises(CheckpointError, match=r"checkpoint-10.*neither"):
+        run_sweep(make_recipe(world))
+    assert asked(world) == []
+
+
+def test_an_engine_that_cannot_load_adapters_is_named(world, tmp_path):
+    recipe = {
+        "out": str(tmp_path / "sweep"),
+        "run": str(world[0] / "run"),
+        "bench": [{"use": "pairs", "path": str(world[1])}],
+        "judge": {"engine": {"use": "scripted", "replies": ["{}"]}},
+    }
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.raises(EditJudgeError, match=r"ScriptedEngine cannot load .*`adapter`"):
+        main([str(tmp_path / "sweep.yaml")])
+
+
+def test_the_terminal_table_has_every_judge_and_figure(world, capsys):
+    results = run_sweep(make_recipe(world))
+    print_results(results, Console(width=160))
+    lines = capsys.readouterr().out.splitlines()
+    rows = [line for line in lines if line.startswith("│")]
+    assert [row.split("│")[1].strip() for row in rows if row.split("│")[1].strip()] == [
+        "base",
+        "step 10",
+        "step 20",
+        "step 20",
+    ]
+    figure = results["evaluations"][0]["dimensions"]["consistency"]["pair_mean"]
+    assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in rows[0]
