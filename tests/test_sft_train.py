@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sft_ground import make_base, make_run
+
+from editjudge.errors import CheckpointError, DataError, StaleOutputError, StorageError
+from sft import checkpoints
+from sft.launch import World, process_count
+from sft.train import main
+
+ROOT = Path(__file__).resolve().parent.parent
+STEPS = 40
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_base(tmp_path_factory.mktemp("base"))
+
+
+def weights(checkpoint: Path) -> dict[str, Any]:
+    from safetensors.numpy import load_file
+
+    return load_file(checkpoint / "adapter_model.safetensors")
+
+
+def assert_same_adapter(one: Path, other: Path, exact: bool) -> None:
+    import numpy as np
+
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    for name, value in first.items():
+        np.testing.assert_allclose(value, second[name], rtol=0 if exact else 1e-4, atol=0 if exact else 1e-6)
+
+
+def log(out: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+
+
+def start(recipe: Path, *overrides: str) -> subprocess.Popen[str]:
+    """The command, in a process group of its own."""
+    command = [sys.executable, str(ROOT / "sft" / "train.py"), str(recipe), *overrides]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        command,
+        cwd=recipe.parent,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def wait_for(path: Path, process: subprocess.Popen[str], timeout_s: float = 120) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not path.exists():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, f"{path} did not appear"
+        time.sleep(0.002)
+
+
+def relatives(pid: int) -> Iterator[int]:
+    """A process and everything it started, found through /proc."""
+    yield pid
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            yield from relatives(int(stat.parent.name))
+
+
+@pytest.fixture(scope="module")
+def whole(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a run that nobody interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    assert main([str(make_run(folder, base, train={"max_steps": STEPS, "save_steps": 4}))]) == 0
+    return folder
+
+
+def test_a_run_leaves_log_record_and_complete_checkpoints(whole: Path) -> None:
+    out = whole / "out"
+    assert [row["step"] for row in log(out)] == list(range(1, STEPS + 1))
+    assert log(out)[-1]["loss"] < log(out)[0]["loss"]
+    found = checkpoints.complete(out)
+    assert [checkpoint.step for checkpoint in found] == list(range(4, STEPS + 1, 4))
+    assert all(checkpoint.world_size == 1 for checkpoint in found)
+    record = json.loads((out / "run.json").read_text())
+    assert record["recipe"]["seed"] == 3
+    assert set(record["seconds"]) == {"data", "load", "train"}
+    assert json.loads((out / "done.json").read_text())["info"] == {
+        "step": STEPS,
+        "checkpoint": f"checkpoint-{STEPS}",
+        "rows": 16,
+    }
+
+
+def test_a_finished_run_says_so(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (whole / "out" / "log.jsonl").read_bytes()
+    assert main([str(whole / "recipe.yaml")]) == 0
+    assert "this run is finished" in capsys.readouterr().out
+    assert (whole / "out" / "log.jsonl").read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("override", "change"),
+    [
+        ("train.learning_rate=1e-3", "recipe.train.learning_rate: 0.005 -> 0.001"),
+        ("lora.rank=8", "recipe.lora.rank: 4 -> 8"),
+        ("seed=4", "recipe.seed: 3 -> 4"),
+    ],
+)
+def test_a_changed_recipe_is_refused(whole: Path, override: str, change: str) -> None:
+    with pytest.raises(StaleOutputError, match=change):
+        main([str(whole / "recipe.yaml"), override])
+
+
+def test_changed_data_are_refused(base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": 1})
+    assert main([str(recipe)]) == 0
+    data = tmp_path / "data" / "train.jsonl"
+    data.write_text("".join(data.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(StaleOutputError, match="data: "):
+        main([str(recipe)])
+
+
+def test_a_killed_run_goes_on_and_ends_with_the_same_adapter(whole: Path, base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": STEPS, "save_steps": 4})
+    out = tmp_path / "out"
+    process = start(recipe)
+    wait_for(out / "checkpoint-8" / "done.json", process)
+    process.kill()
+    process.communicate()
+    reached = [checkpoint.step for checkpoint in checkpoints.complete(out)]
+    assert reached
+    assert reached[-1] < STEPS
+    torn = out / f"checkpoint-{reached[-1] + 4}"
+    torn.mkdir(exist_ok=True)
+    (torn / "adapter_model.safetensors").write_bytes(b"half")
+    with (out / "log.jsonl").open("a") as handle:
+        handle.write('{"step": 99')
+    assert main([str(recipe)]) == 0
+    assert [row["step"] for row in log(out)] == list(range(1, STEPS + 1))
+    assert [row["loss"] for row in log(out)] == [row["loss"] for row in log(whole / "out")]
+    assert_same_adapter(out / f"checkpoint-{STEPS}", whole / "out" / f"checkpoint-{STEPS}", exact=True)
+    assert len(json.loads((out / "run.json").read_text())["earlier"]) == 1
+
+
+def test_two_runs_cannot_write_to_one_folder(base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base)
+    with (
+        checkpoints.only_writer(tmp_path / "out"),
+        pytest.raises(StorageError, match="another process is training in this folder"),
+    ):
+        main([str(recipe)])
+
+
+def test_dropped_rows_are_listed_and_too_many_refused(base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": 1})
+    (tmp_path / "data" / "images" / "0-before.png").write_bytes(b"broken")
+    with pytest.raises(DataError, match="1 of 16 rows cannot be trained on"):
+        main([str(recipe), f"out={tmp_path / 'strict'}"])
+    assert main([str(recipe), "max_dropped=0.1"]) == 0
+    info = json.loads((tmp_path / "out" / "data.json").read_text())["info"]
+    assert [(row["id"], row["reason"]) for row in info["dropped"]] == [("0s", "unreadable_image")]
+    assert json.loads((tmp_path / "out" / "done.json").read_text())["info"]["rows"] == 15
+
+
+def test_old_checkpoints_go_when_a_limit_is_set(base: Path, tmp_path: Path) -> None:
+    assert main([str(make_run(tmp_path, base, train={"save_total_limit": 2}))]) == 0
+    assert [checkpoint.step for checkpoint in checkpoints.complete(tmp_path / "out")] == [4, 6]
+
+
+def test_full_fine_tuning_saves_whole_weights(base: Path, tmp_path: Path) -> None:
+    assert main([str(make_run(tmp_path, base, lora=None, train={"max_steps": 2}))]) == 0
+    assert (tmp_path / "out" / "checkpoint-2" / "model.safetensors").is_file()
+
+
+def test_an_empty_or_partial_adapter_is_no_checkpoint(tmp_path: Path) -> None:
+    import numpy as np
+    from safetensors.numpy import save_file
+
+    save_file({"a": np.zeros((4, 2), np.float32)}, tmp_path / "adapter_model.safetensors")
+    checkpoints.verify_weights(tmp_path, 8)
+    with pytest.raises(CheckpointError, match="8 numbers in 1 files, 9 were trained"):
+        checkpoints.verify_weights(tmp_path, 9)
+    save_file({"a": np.zeros((0,), np.float32)}, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match="tensor a is empty"):
+        checkpoints.verify_weights(tmp_path, 0)
+
+
+def test_processes_started_here(base: Path, tmp_path: Path) -> None:
+    import torch
+
+    from editjudge.recipe import load_recipe
+    from sft.recipe import SFTRecipe
+
+    def count(**changes: Any) -> int:
+        return process_count(load_recipe(make_run(tmp_path, base, **changes), SFTRecipe))
+
+    assert count(processes=3) == 3
+    if not torch.cuda.is_available():
+        zero2 = str(ROOT / "recipes" / "deepspeed" / "zero2.json")
+        assert count(processes="auto") == 1
+        assert count(processes="auto", deepspeed=zero2) == min(2, os.cpu_count() or 1)
+    assert World.from_environment() == World(0, 1, False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", ["zero2", "zero3"])
+def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, stage: str) -> None:
+    """One rank is killed, then the command itself; each time the same command goes on."""
+    changes = {
+        "deepspeed": str(ROOT / "recipes" / "deepspeed" / f"{stage}.json"),
+        "processes": 2,
+        "train": {"max_steps": 12, "save_steps": 2, "per_device_train_batch_size": 1},
+    }
+    recipe, out = make_run(tmp_path, base, **changes), tmp_path / "out"
+    straight = start(recipe, f"out={tmp_path / 'straight'}")
+    text = straight.communicate(timeout=200)[0]
+    assert straight.returncode == 0, text
+
+    process = start(recipe)
+    wait_for(out / "checkpoint-2" / "done.json", process)
+    ranks = [pid for pid in relatives(process.pid) if b"--local_rank=1" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    os.kill(ranks[-1], signal.SIGKILL)
+    process.communicate(timeout=100)
+    assert process.returncode != 0
+
+    process = start(recipe)
+    first = checkpoints.complete(out)[-1].step
+    wait_for(out / f"checkpoint-{first + 2}" / "done.json", process)
+    family = list(relatives(process.pid))
+    assert len(family) >= 4  # this command, DeepSpeed's launcher, two ranks
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(Path(f"/proc/{pid}").exists() for pid in family[1:]) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
+
+    process = start(recipe)
+    text = process.communicate(timeout=200)[0]
+    assert process.returncode == 0, text
+    assert "going on from" in text
+    assert [row["step"] for row in log(out)] == list(range(1, 13))
+    assert_same_adapter(out / "checkpoint-12", tmp_path / "straight" / "checkpoint-12", exact=False)
