@@ -18,7 +18,7 @@ from curation.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.report import write_report
 from curation.stage import group_id, row_id
-from curation.steps import Step, Tally, Task, Work, check_leftovers, plan_steps
+from curation.steps import Step, Tally, Task, Work, plan_steps
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, EditJudgeError, MissingExtraError, StaleOutputError, StorageError
 from editjudge.images import ImageStore
@@ -67,15 +67,19 @@ def _cached_engines(recipe: CurationRecipe) -> dict[str, CachedEngine]:
 
 def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
     """The tasks that are complete, all of them looked at before any work starts."""
-    check_leftovers(work.out, steps)
+    stages = work.out / "stages"
+    known = {step.name for step in steps}
+    unknown = sorted(path.name for path in stages.iterdir() if path.name not in known) if stages.is_dir() else []
+    left = f"{stages}: holds {', '.join(unknown)}, which the recipe does not have (any more)"
     done: set[Task] = set()
-    for step in steps:
-        try:
+    try:
+        for step in steps:
             done.update(task for task in work.tasks(step.name) if work.is_done(task))
-        except StaleOutputError as error:
-            raise StaleOutputError(
-                f"{error}\nWhatever was made from it has to go too: {work.out / 'stages'}"
-            ) from error
+    except StaleOutputError as error:
+        lines = [str(error), *([left] if unknown else []), f"Whatever was made from it has to go too, in {stages}."]
+        raise StaleOutputError("\n".join(lines)) from error
+    if unknown:
+        raise StaleOutputError(f"{left}; remove {stages} to make it again, or choose another `out`")
     return done
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from curation.leakage import CARRIES_SOURCE, Split, source_of
 from curation.recipe import CurationRecipe, use_name
 from curation.stage import Context, Drop, Fail, Stage, group_id
-from editjudge.errors import DataError, StaleOutputError
+from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.types import Record
@@ -211,16 +211,3 @@ def _kept(step: Step, outcomes: Iterator[Record | Drop | Fail], tally: Tally) ->
             yield outcome
         else:
             raise DataError(f"{step.name} gave a {type(outcome).__name__}; it should give {step.row_type.__name__}")
-
-
-def check_leftovers(out: Path, steps: Iterable[Step]) -> None:
-    """`StaleOutputError` when the folder holds steps that the recipe does not have."""
-    known = {step.name for step in steps}
-    folder = out / "stages"
-    found = sorted(path.name for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
-    unknown = [name for name in found if name not in known]
-    if unknown:
-        raise StaleOutputError(
-            f"{folder}: holds {', '.join(unknown)}, which the recipe does not have (any more); remove {out} to make it "
-            "again, or choose another `out`"
-        )

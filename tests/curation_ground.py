@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from factories import make_card, make_image, make_ref, make_task, make_triplet
+from PIL import Image
+
 from curation.editors.base import Editor
 from curation.stage import Context
 from editjudge.images import ImageStore
 from editjudge.types import EditTask, ImageRef, Origin, ScoreCard
-from factories import make_card, make_image, make_ref, make_task, make_triplet
-from PIL import Image
 
 
 def make_context(root: Path, *, engines: Mapping[str, Any] | None = None, seed: int = 0, shards: int = 1) -> Context:
@@ -32,7 +33,9 @@ def make_group(overalls: Sequence[float | None], *, task_id: str = "task0", sour
     cards = []
     for index, overall in enumerate(overalls):
         edited = make_ref(path=f"images/{task_id}-{index}.png")
-        cards.append(make_card(triplet=make_triplet(id=f"{task_id}-{index}", task=task, edited=edited), overall=overall))
+        cards.append(
+            make_card(triplet=make_triplet(id=f"{task_id}-{index}", task=task, edited=edited), overall=overall)
+        )
     return cards
 
 
@@ -64,3 +67,26 @@ class Broken(Editor):
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
         raise RuntimeError("out of\npaint")
+
+
+EDITORS = {"right": {"use": "programmatic"}, "none": {"use": "programmatic", "fault": "untouched"}}
+
+
+def make_recipe(**changes: Any) -> dict[str, Any]:
+    """A small valid recipe, as YAML would give it."""
+    return {
+        "out": "runs/test",
+        "shards": 3,
+        "stages": [
+            {"use": "photographs", "crops": 1, "side_px": 56, "photographs": ["chelsea", "coffee", "rocket"]},
+            {"use": "templates", "tasks_per_photo": 2},
+            {"use": "edit", "editors": EDITORS, "per_task": 2},
+            {"use": "measure"},
+            {"use": "group_std", "min_std": 0.1},
+        ],
+        "parts": {
+            "benchmark": {"sources": ["chelsea"], "stages": [{"use": "tiers", "min_gap": 1}]},
+            "train": {"stages": [{"use": "balance", "per_cell": 50}, {"use": "sft", "prompts": "brief-v1"}]},
+        },
+        **changes,
+    }

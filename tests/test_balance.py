@@ -3,11 +3,12 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from curation.balance import Balance, score_bin
-from curation.stage import Drop, Fail
 from curation_ground import make_context, make_group
 from factories import make_card, make_task, make_triplet
 from pydantic import ValidationError
+
+from curation.balance import Balance, score_bin
+from curation.stage import Drop, Fail
 
 
 def make_cards(counts: dict[tuple[str, float], int]) -> list:
@@ -83,7 +84,9 @@ def test_nothing_in_nothing_out(tmp_path):
     assert list(Balance(per_cell=2).run([], make_context(tmp_path))) == []
 
 
-@pytest.mark.parametrize("values", [{}, {"per_cell": 1, "bins": 0}, {"per_cell": 1, "bins": [5, 5]}, {"max_ratio": 0.5}])
+@pytest.mark.parametrize(
+    "values", [{}, {"per_cell": 1, "bins": 0}, {"per_cell": 1, "bins": [5, 5]}, {"max_ratio": 0.5}]
+)
 def test_senseless_parameters_are_refused(values):
     with pytest.raises(ValidationError):
         Balance(**values)

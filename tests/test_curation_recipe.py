@@ -5,32 +5,12 @@ from typing import Any
 
 import pytest
 import yaml
+from curation_ground import EDITORS, make_recipe
+
 from curation.recipe import CurationRecipe
 from curation.steps import plan_steps
 from editjudge.errors import RecipeError
 from editjudge.recipe import dump_recipe, load_recipe
-
-EDITORS = {"right": {"use": "programmatic"}, "none": {"use": "programmatic", "fault": "untouched"}}
-
-
-def make_recipe(**changes: Any) -> dict[str, Any]:
-    """A small valid recipe, as YAML would give it."""
-    return {
-        "out": "runs/test",
-        "shards": 3,
-        "stages": [
-            {"use": "photographs", "crops": 1, "side_px": 56, "photographs": ["chelsea", "coffee", "rocket"]},
-            {"use": "templates", "tasks_per_photo": 2},
-            {"use": "edit", "editors": EDITORS, "per_task": 2},
-            {"use": "measure"},
-            {"use": "group_std", "min_std": 0.1},
-        ],
-        "parts": {
-            "benchmark": {"sources": ["chelsea"], "stages": [{"use": "tiers", "min_gap": 1}]},
-            "train": {"stages": [{"use": "balance", "per_cell": 50}, {"use": "sft", "prompts": "brief-v1"}]},
-        },
-        **changes,
-    }
 
 
 def load(values: dict[str, Any], tmp_path: Path) -> CurationRecipe:

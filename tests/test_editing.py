@@ -5,15 +5,16 @@ import time
 from collections import Counter
 
 import pytest
+from curation_ground import Broken, Grey, make_context, stored_task
+from factories import make_image
+from pydantic import ValidationError
+
 from curation.editing import Edit
 from curation.editors.command import Command
 from curation.editors.folder import Folder
 from curation.stage import Fail
-from curation_ground import Broken, Grey, make_context, stored_task
 from editjudge.errors import DataError, ImageError, StorageError
 from editjudge.images import ImageStore
-from factories import make_image
-from pydantic import ValidationError
 
 POOL = {f"g{level}": Grey(level=level) for level in range(6)}
 
@@ -157,7 +158,7 @@ def test_command_that_hangs_is_ended_with_its_children(tmp_path):
     # The child holds standard error open: waiting for its end alone would take the full minute.
     code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
     started = time.monotonic()
-    with pytest.raises(RuntimeError, match="longer than 0.5 s"):
+    with pytest.raises(RuntimeError, match=r"longer than 0\.5 s"):
         Command(argv=python(code), label="x", timeout_s=0.5).edit(stored_task(tmp_path), ImageStore(tmp_path), 0)
     assert time.monotonic() - started < 20
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import pytest
+
 from curation.executors import LocalExecutor
 from editjudge.errors import EditJudgeError, StorageError
 
@@ -72,15 +73,15 @@ def test_a_users_error_arrives_as_it_is(workers):
 
 
 def test_a_bug_arrives_with_its_item_and_its_traceback():
-    with pytest.raises(RuntimeError, match=r"(?s)item 2.*broken_at_two.*ZeroDivisionError"):
-        with LocalExecutor(broken_at_two, 2) as pool:
-            list(pool.run(ITEMS))
+    told = pytest.raises(RuntimeError, match=r"(?s)item 2.*broken_at_two.*ZeroDivisionError")
+    with told, LocalExecutor(broken_at_two, 2) as pool:
+        list(pool.run(ITEMS))
 
 
 def test_a_worker_that_dies_is_reported_with_its_item():
-    with pytest.raises(EditJudgeError, match="item 2: its worker process was ended by SIGKILL"):
-        with LocalExecutor(killed_at_two, 2) as pool:
-            list(pool.run(ITEMS))
+    told = pytest.raises(EditJudgeError, match="item 2: its worker process was ended by SIGKILL")
+    with told, LocalExecutor(killed_at_two, 2) as pool:
+        list(pool.run(ITEMS))
 
 
 def test_no_workers_is_a_mistake():

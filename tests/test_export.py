@@ -4,15 +4,16 @@ import io
 import json
 
 import pytest
-from curation.export import SFT, Tiers, tiers_of, write_editreward_bench
-from curation.stage import Drop, Fail
 from curation_ground import make_context, make_group, stored_task
-from editjudge.errors import ImageError
-from editjudge.images import ImageStore
-from editjudge.prompts import get_prompts
 from factories import make_card, make_image, make_judgment, make_ref, make_task, make_triplet
 from PIL import Image
 from pydantic import ValidationError
+
+from curation.export import SFT, Tiers, tiers_of, write_editreward_bench
+from curation.stage import Drop, Fail
+from editjudge.errors import ImageError
+from editjudge.images import ImageStore
+from editjudge.prompts import get_prompts
 
 
 def test_a_card_becomes_both_questions(tmp_path):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 import pytest
-from curation.filters import GroupMax, GroupStd, MinSide
-from curation.stage import Fail
 from curation_ground import make_context, make_group
 from factories import make_ref, make_task, make_triplet
+
+from curation.filters import GroupMax, GroupStd, MinSide
+from curation.stage import Fail
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,16 @@
 from __future__ import annotations
 
 import pytest
+from curation_ground import make_context, stored_task
+from factories import make_image, make_triplet
+from pydantic import ValidationError
+
 from curation.judging import JudgeStage
 from curation.stage import Fail
-from curation_ground import make_context, stored_task
 from editjudge.engines.base import Request
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EngineError
 from editjudge.images import ImageStore
-from factories import make_image, make_triplet
-from pydantic import ValidationError
 
 
 class Hopeless:

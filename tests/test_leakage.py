@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import pytest
+from curation_ground import make_context, make_group
+from factories import make_ref, make_task, make_triplet
+
 from curation.leakage import Split, check_images, check_known, check_sources, source_of
 from curation.stage import Drop, Photo
-from curation_ground import make_context, make_group
 from editjudge.errors import DataError
-from factories import make_ref, make_task, make_triplet
 
 SOURCES = {"benchmark": ("cat",), "tuning": ("dog",)}
 

@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from importlib import import_module
 
 import pytest
-from curation.stage import STAGES, Context, Drop, Fail, Filter, GroupFilter, Stage, group_id, groups, load_class, row_id
 from curation_ground import make_context, make_group
-from editjudge.errors import StorageError
-from editjudge.types import EditTriplet, ScoreCard
 from factories import make_task, make_triplet
 from pydantic import ValidationError
+
+from curation.stage import STAGES, Context, Drop, Fail, Filter, GroupFilter, Stage, group_id, groups, load_class, row_id
+from editjudge.errors import StorageError
+from editjudge.types import EditTriplet, ScoreCard
 
 
 class Picky(Filter):
