@@ -7,7 +7,7 @@ a figure and its interval can never follow different definitions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,20 +78,19 @@ def pair_values(pair: PreferencePair, cards: Mapping[str, ScoreCard]) -> tuple[f
     )
 
 
-def build_table(pairs: Iterable[PreferencePair], cards: Mapping[str, ScoreCard]) -> PairTable:
-    """The pairs in their order, with the margins the cards (by triplet id) give them."""
-    listed = list(pairs)
-    group_ids = tuple(sorted({pair.task.id for pair in listed}))
+def build_table(pairs: Sequence[PreferencePair], values: Iterable[tuple[float | None, float | None]]) -> PairTable:
+    """The pairs in their order, each with what `pair_values` says of it. `ValueError` when there are more or fewer."""
+    group_ids = tuple(sorted({pair.task.id for pair in pairs}))
     index = {group_id: position for position, group_id in enumerate(group_ids)}
-    margins = []
-    for pair in listed:
-        better, worse = pair_values(pair, cards)
-        margins.append(np.nan if better is None or worse is None else round(better - worse, _TIE_DECIMALS))
+    margins = [
+        np.nan if better is None or worse is None else round(better - worse, _TIE_DECIMALS)
+        for _, (better, worse) in zip(pairs, values, strict=True)
+    ]
     return PairTable(
         margin=np.array(margins, dtype=np.float64),
-        task=np.array([TASK_TYPES.index(pair.task.task_type) for pair in listed], dtype=np.int64),
-        dimension=np.array([DIMENSIONS.index(pair.dimension) for pair in listed], dtype=np.int64),
-        group=np.array([index[pair.task.id] for pair in listed], dtype=np.int64),
+        task=np.array([TASK_TYPES.index(pair.task.task_type) for pair in pairs], dtype=np.int64),
+        dimension=np.array([DIMENSIONS.index(pair.dimension) for pair in pairs], dtype=np.int64),
+        group=np.array([index[pair.task.id] for pair in pairs], dtype=np.int64),
         group_ids=group_ids,
     )
 

@@ -95,10 +95,12 @@ def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, 
                 _score_shard(judge, shard, bench.root, folder, number, advance)
         _collect(bench, folder, identity, len(shards))
     shutil.rmtree(folder / "shards", ignore_errors=True)
-    cards = {card.triplet.id: card for card in read_jsonl(folder / CARDS, ScoreCard)}
+    table = build_table(
+        bench.pairs, ((row.better_score, row.worse_score) for row in read_jsonl(folder / PAIRS, ScoredPair))
+    )
     marker = read_marker(folder / DONE)
     seconds = float(marker["info"]["seconds"]) if marker is not None else 0.0
-    return Evaluation(folder, bench, described, build_table(bench.pairs, cards), len(triplets), seconds)
+    return Evaluation(folder, bench, described, table, len(triplets), seconds)
 
 
 def _score_shard(
@@ -138,9 +140,9 @@ def _collect(bench: Benchmark, folder: Path, identity: dict[str, Any], n_shards:
 
 def scored_pairs(bench: Benchmark, cards: dict[str, ScoreCard]) -> Iterator[ScoredPair]:
     """The benchmark's pairs in order, with what the judge said."""
-    outcomes = build_table(bench.pairs, cards).outcomes()
-    for pair, outcome in zip(bench.pairs, outcomes.tolist(), strict=True):
-        better, worse = pair_values(pair, cards)
+    values = [pair_values(pair, cards) for pair in bench.pairs]
+    outcomes = build_table(bench.pairs, values).outcomes().tolist()
+    for pair, (better, worse), outcome in zip(bench.pairs, values, outcomes, strict=True):
         yield ScoredPair(
             pair=pair.id,
             task_id=pair.task.id,

@@ -6,7 +6,7 @@ from factories import make_card, make_task, make_triplet
 
 from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from editjudge.types import PreferencePair
-from eval.metrics import Measures, build_table, count, coverage, measure, outcome_counts
+from eval.metrics import Measures, PairTable, build_table, count, coverage, measure, outcome_counts, pair_values
 
 OVERALL = 2
 
@@ -28,6 +28,10 @@ def cards_for(pair, better, worse):
     return cards
 
 
+def table_of(pairs, cards) -> PairTable:
+    return build_table(pairs, [pair_values(pair, cards) for pair in pairs])
+
+
 @pytest.mark.parametrize("dimension", DIMENSIONS)
 @pytest.mark.parametrize(
     ("better", "worse", "right", "outcome"),
@@ -35,21 +39,21 @@ def cards_for(pair, better, worse):
 )
 def test_a_tie_and_an_unscored_pair_are_wrong(dimension, better, worse, right, outcome):
     pair = make_pair("g", "compose", dimension, "p")
-    table = build_table([pair], cards_for(pair, better, worse))
+    table = table_of([pair], cards_for(pair, better, worse))
     assert table.right.tolist() == [right]
     assert table.outcomes().tolist() == [outcome]
 
 
 def test_values_that_differ_only_by_the_order_of_summation_tie():
     pair = make_pair("g", "compose", "overall", "p")
-    table = build_table([pair], cards_for(pair, 0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1))
+    table = table_of([pair], cards_for(pair, 0.1 + 0.2 + 0.3, 0.3 + 0.2 + 0.1))
     assert 0.1 + 0.2 + 0.3 != 0.3 + 0.2 + 0.1
     assert table.outcomes().tolist() == [2]
 
 
 def test_a_triplet_without_a_card_is_unscored():
     pair = make_pair("g", "compose", "overall", "p")
-    table = build_table([pair], {})
+    table = table_of([pair], {})
     assert np.isnan(table.margin).all()
     assert coverage(outcome_counts(table)) == 0
 
@@ -63,7 +67,7 @@ def test_task_mean_and_pair_mean_by_hand():
         pair = make_pair(f"group{number % 2}", task_type, "overall", f"p{number}")
         pairs.append(pair)
         cards |= cards_for(pair, better, 5)
-    table = build_table(pairs, cards)
+    table = table_of(pairs, cards)
     found = count(table).measures()
     assert found.pair_mean[OVERALL] == pytest.approx(2 / 5)
     assert found.task_mean[OVERALL] == pytest.approx((1 / 4 + 1) / 2)
