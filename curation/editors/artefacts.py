@@ -48,14 +48,14 @@ def _seams(image: Array, draw: np.random.Generator) -> Array:
     edges = [0, height // 4, height // 2, 3 * height // 4, height]
     for index in range(1, 4, 2):
         rows = slice(edges[index], edges[index + 1])
-        output[rows] = np.roll(image[rows], int(round(width * shift)) * (1 if index == 1 else -1), axis=1)
+        output[rows] = np.roll(image[rows], round(width * shift) * (1 if index == 1 else -1), axis=1)
     thickness = max(1, height // 56)
     for edge in edges[1:4]:
         output[edge : edge + thickness] = 0
     return output
 
 
-ARTEFACTS: dict[str, Callable[[Array, np.random.Generator], Array]] = {
+ARTEFACTS: dict[Artefact, Callable[[Array, np.random.Generator], Array]] = {
     "none": _none,
     "noise": _noise,
     "blocks": _blocks,

@@ -7,12 +7,14 @@ their edges are smooth as in a photograph.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
-Array = NDArray[np.float32]
+Array = NDArray[Any]
+"""Float arrays, by convention float32."""
 
 COLORS: dict[str, tuple[float, float, float]] = {
     "red": (0.90, 0.10, 0.10),

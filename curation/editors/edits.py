@@ -229,7 +229,7 @@ def _object_elsewhere(prefix: str = "", pattern: str = "") -> Misreading:
 
     def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
         before = EDITS[plan["task"]].scene(photo, plan).before
-        place = choose(rng, tuple(PLACES), plan["place"], plan["to"] if "to" in plan else "")
+        place = choose(rng, tuple(PLACES), plan["place"], plan.get("to", ""))
         pattern_name = plan["texture"] if pattern else ""
         return _sticker(before, plan, place, prefix=prefix, pattern=pattern_name)
 
@@ -427,3 +427,28 @@ EDITS: dict[str, Edit] = {
         _object_elsewhere(),
     ),
 }
+
+
+OBJECT_TASKS = ("subject-remove", "subject-replace", "material_alter", "extract", "motion_change")
+"""Tasks whose input has an object on it."""
+_ALTERNATIVES: dict[str, tuple[Sequence[str], str]] = {
+    "new_shape": (SHAPES, "shape"),
+    "new_color": (STICKER_COLORS, "color"),
+    "ground": (GROUNDS, "color"),
+    "to": (tuple(PLACES), "place"),
+    "new": (WORDS, "old"),
+}
+"""Fields of a result: the options, and the field of the input whose value is none of them."""
+
+
+def redraw(plan: Plan, task: str, rng: np.random.Generator) -> Plan:
+    """A new plan of `task` for the input that `plan` was drawn for; with an empty plan, for any input."""
+    drawn = EDITS[task].draw(rng)
+    if plan.get("task") in OBJECT_TASKS:
+        drawn |= {key: plan[key] for key in ("shape", "color", "place", "extent")}
+    if "old" in plan:
+        drawn["old"] = plan["old"]
+    for key, (options, not_that_of) in _ALTERNATIVES.items():
+        if key in drawn:
+            drawn[key] = choose(rng, options, drawn[not_that_of])
+    return {"task": task, **drawn}

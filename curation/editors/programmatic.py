@@ -68,11 +68,15 @@ class Programmatic(Editor):
         if plan is None or "photo" not in plan:
             raise DataError(f"task {task.id} has no plan; programmatic editors need tasks from the `templates` stage")
         photo = to_array(images.read(ImageRef.model_validate(plan["photo"])))
-        draw = seeded_rng(seed, task.id, self.identity)
-        scene = EDITS[task.task_type].scene(photo, plan)
-        intended = _understand(self.fault, photo, plan, scene, draw)
-        clean = _change_the_rest(intended, scene, draw) if self.fault == "over_edited" else intended
-        return Outcome(scene, intended, clean, ARTEFACTS[self.artefact](clean, draw))
+        return carry_out(self.fault, self.artefact, photo, plan, seeded_rng(seed, task.id, self.identity))
+
+
+def carry_out(fault: Fault, artefact: Artefact, photo: Array, plan: Plan, draw: np.random.Generator) -> Outcome:
+    """A plan on a photograph, with one fault and one artefact."""
+    scene = EDITS[plan["task"]].scene(photo, plan)
+    intended = _understand(fault, photo, plan, scene, draw)
+    clean = _change_the_rest(intended, scene, draw) if fault == "over_edited" else intended
+    return Outcome(scene, intended, clean, ARTEFACTS[artefact](clean, draw))
 
 
 def _understand(fault: Fault, photo: Array, plan: Plan, scene: Scene, draw: np.random.Generator) -> Array:
