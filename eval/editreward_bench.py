@@ -32,8 +32,8 @@ class EditRewardBench(BaseModel):
     """Folder with Parquet files, or a name on the Hugging Face hub."""
     split: str = "train"
     """Of a hub data set; a local folder is read whole."""
-    name: str = "EditReward-Bench"
-    """How reports call it."""
+    name: str | None = None
+    """How reports call it; the last part of `path` when it is not given."""
 
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
@@ -51,7 +51,8 @@ class EditRewardBench(BaseModel):
                 if images_of_key.setdefault(triplet.editor, triplet.id) != triplet.id:
                     notes.add("key_names_two_images", f"row {number}: {triplet.editor}")
             pairs.append(pair)
-        return checked(self.name, self.path, pairs, cache, left_out, notes)
+        name = Path(self.path).name if self.name is None else self.name
+        return checked(name, self.path, pairs, cache, left_out, notes)
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         """Rows as the format has them, images as `{"bytes", "path"}`; `DataError` for a missing column."""

@@ -85,6 +85,8 @@ def test_same_data_same_ids_from_another_cache(load, tmp_path):
     again = EditRewardBench(path=str(tmp_path / "bench")).load(tmp_path / "elsewhere")
     assert again.pairs == bench.pairs
     assert again.identity == bench.identity
+    assert again.name == "bench"
+    assert EditRewardBench().path.endswith("/EditReward-Bench")
 
 
 @pytest.mark.parametrize(
