@@ -35,7 +35,7 @@ FAILURES: tuple[Failure, ...] = get_args(Failure)
 # A "score" key as JSON would write it, or as a careless model does (single quotes, or none before a list).
 _SCORE_KEY = re.compile(r"""["']score["']\s*:|\bscore\s*:\s*(?=\[)""")
 _CLOSED_LIST = re.compile(r"\s*\[([^\[\]{}]*)\]")
-_NUMBER = re.compile(r"-?[0-9]{1,15}(?:\.[0-9]{1,15})?")
+_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _BRACE = re.compile(r"[{}]")
 _WORD_IN_LIST = re.compile(r"""[^\s,"']+""")
 
@@ -154,11 +154,10 @@ def _repair(text: str) -> dict[str, Any]:
     if start < 0:
         raise _RefusedError("no_json")
     after = text[keys[0].end() :]
-    if "]" not in after and "}" not in after:
-        raise _RefusedError("truncated")
     listed = _CLOSED_LIST.match(after)
     if listed is None:
-        raise _RefusedError("not_numbers" if "]" in after else "truncated")
+        cut = "]" not in after and (after.lstrip().startswith("[") or "}" not in after)
+        raise _RefusedError("truncated" if cut else "not_numbers")
     literals = _WORD_IN_LIST.findall(listed.group(1))
     if not all(_NUMBER.fullmatch(literal) for literal in literals):
         raise _RefusedError("not_numbers")

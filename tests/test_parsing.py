@@ -81,6 +81,8 @@ def test_readable(text: str, scores: tuple[float, float], parsed_by: str) -> Non
         ('{"reasoning": "r", "score": {"success": 18, "restraint": 20}}', "not_numbers"),
         ('{"reasoning": "r", "score": [18/25, 20/25]}', "not_numbers"),
         ("{'reasoning': 'r', 'score': [None, 20]}", "not_numbers"),
+        ("{'reasoning': 'r', 'score': 18}", "not_numbers"),
+        ("{'reasoning': 'r', 'score': [18, 20}", "truncated"),
         ('{"reasoning": "The sk', "truncated"),
         ('{"reasoning": "r", "score":', "truncated"),
         ('{"reasoning": "r", "score": [', "truncated"),
@@ -95,6 +97,8 @@ def test_readable(text: str, scores: tuple[float, float], parsed_by: str) -> Non
         ('{"reasoning": "r", "score": [1 8, 20]}', "wrong_count"),
         ('{"reasoning": "as in {"score": [1, 2]} here', "unreadable"),
         ('{"reasoning": "x "score": [1, 2] y', "unreadable"),
+        ('{"reasoning": "x, "score": [18, ][0]}', "unreadable"),
+        ("{'reasoning': 'r', 'score': [18,020]}", "not_numbers"),
     ],
 )
 def test_unreadable(text: str, failure: str) -> None:
