@@ -7,9 +7,10 @@ Semantic scores:
 - *editing success*: for each part of the target, how much nearer the output is to the perfect edit than the input was:
   `1 - |output - perfect| / |input - perfect|`, mean absolute differences over the part's pixels, not below 0; the mean
   over the parts. Half of the change is half of the success; a change to something else is none.
-- *little over-editing*: from the mean absolute difference `d` between the output and what should be there, outside the
-  target (the input); for edits of the whole picture, everywhere (the edit itself, without unasked changes and
-  artefacts). `1 - sqrt(d / 0.16)`, not below 0: the square root because people see small unasked changes.
+- *little over-editing*: `1 - sqrt(d / 0.16)`, not below 0, where `d` is the larger of two mean absolute differences:
+  outside the target, to the input; and over the whole picture, to what the editor made before it added unasked changes
+  and artefacts. The second finds what lies on a target that fills the picture; the square root is there because
+  people see small unasked changes.
 
 Both are measured on slightly blurred pictures, because people see an edit through grain.
 
@@ -41,11 +42,10 @@ ENGINE = "measured-v1"
 _OUTSIDE_WORST = 0.16
 """Mean absolute difference outside the target, on 0..1, at which nothing of the rest counts as kept."""
 _ARTEFACT_WORST = 0.2
+_GREY_LEVEL = 1 / 255
 _BLUR_PX = 1.2
 """Radius of the blur on a picture of 112 pixels."""
 _BREAKS_GEOMETRY: tuple[Artefact, ...] = ("seams", "blocks")
-_WHOLE_PICTURE = 0.95
-"""Share of pixels in the target from which an edit counts as one of the whole picture."""
 
 
 def difference(a: Array, b: Array, mask: Array) -> float:
@@ -76,12 +76,14 @@ def success(outcome: Outcome) -> float:
 
 def restraint(outcome: Outcome) -> float:
     """Little over-editing, 0..1."""
-    target = outcome.scene.target
-    whole = target.mean() >= _WHOLE_PICTURE
-    expected = outcome.intended if whole else outcome.scene.before
+    output = _seen(outcome.output)
     # Only pixels that the (soft) target does not touch at all: its edge may change.
-    rest = np.ones_like(target) if whole else (target <= 0).astype(np.float32)
-    changed = difference(_seen(outcome.output), _seen(expected), _shrink(rest))
+    rest = _shrink((outcome.scene.target <= 0).astype(np.float32))
+    outside = difference(output, _seen(outcome.scene.before), rest)
+    unasked = difference(output, _seen(outcome.intended), np.ones_like(rest))
+    changed = max(outside, unasked)
+    if changed <= _GREY_LEVEL:  # the root would make much of what is only rounding
+        return 1.0
     return max(0.0, 1 - (changed / _OUTSIDE_WORST) ** 0.5)
 
 

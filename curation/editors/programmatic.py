@@ -23,6 +23,10 @@ from editjudge.types import EditTask, ImageRef
 Fault = Literal["right", "wrong_result", "wrong_target", "half_done", "over_edited", "untouched"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 _VERSION = "programmatic-v1"
+_MOST = 0.6
+"""Share of the picture from which a target counts as most of it."""
+_VISIBLE = 0.01
+"""Mean absolute difference, on 0..1, below which a change of the rest would go unnoticed."""
 
 
 @dataclass(frozen=True)
@@ -95,15 +99,19 @@ def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> A
     """Change what nobody mentioned: a colour cast, a blur, or an object from nowhere."""
     size = image.shape[:2]
     target = scene.target
-    # An edit of the whole picture leaves nothing outside its target, so there the unasked change lies on top of it.
-    rest = 1 - target if target.mean() < 0.95 else np.ones_like(target)
+    # Where the target fills most of the picture there is hardly a rest to change: the unasked change lies on top of it.
+    local = target.mean() < _MOST
+    rest = 1 - target if local else np.ones_like(target)
     kind = choose(draw, ("cast", "blur", "object"))
+    if kind == "blur":
+        soft = blend(image, blur(image, draw.uniform(2.5, 5.0)), rest)
+        if np.abs(soft - image).mean() > _VISIBLE:
+            return soft
+        kind = "cast"  # the rest is a plain surface, on which nobody would see a blur
     if kind == "cast":
         color = fill(size, choose(draw, STICKER_COLORS))
         return blend(image, image + (color - image) * np.float32(draw.uniform(0.25, 0.5)), rest)
-    if kind == "blur":
-        return blend(image, blur(image, draw.uniform(2.5, 5.0)), rest)
     places = sorted(PLACES, key=lambda place: float((shape_mask(size, "disc", place, 0.4) * target).sum()))
-    place = places[int(draw.integers(2))] if target.mean() < 0.95 else choose(draw, tuple(PLACES))
+    place = places[int(draw.integers(2))] if local else choose(draw, tuple(PLACES))
     spot = shape_mask(size, choose(draw, ("disc", "square", "triangle")), place, draw.uniform(0.3, 0.42))
     return blend(image, fill(size, choose(draw, STICKER_COLORS)), spot)
