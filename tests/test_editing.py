@@ -47,6 +47,7 @@ def test_every_editor_gets_its_turn_and_no_place_gives_it_away(tmp_path):
         made = Edit(editors=POOL, per_task=3).candidates(stored_task(tmp_path, id=f"task{number}"), seed=0)
         drawn.update(editor.identity for _, editor, _ in made)
         first.update([made[0][1].identity])
+        assert [row[0] for row in made] == sorted(row[0] for row in made)
     assert all(15 <= drawn[editor.identity] <= 45 for editor in POOL.values())
     assert len(first) == 6
 

@@ -37,12 +37,10 @@ def run(folder: Path, **changes: Any) -> Path:
     return run_curation(load_recipe(write_recipe(folder, **changes), CurationRecipe)).out
 
 
-def start(path: Path, *overrides: str, **options: Any) -> subprocess.Popen[str]:
+def start(path: Path, stderr: int = subprocess.PIPE, **options: Any) -> subprocess.Popen[str]:
     """Run it as the command does, in a process of its own."""
     code = "import sys; from curation.runner import main; sys.exit(main(sys.argv[1:]))"
-    return subprocess.Popen(
-        [sys.executable, "-c", code, str(path), *overrides], text=True, stderr=subprocess.PIPE, **options
-    )
+    return subprocess.Popen([sys.executable, "-c", code, str(path)], text=True, stderr=stderr, **options)
 
 
 def data_of(out: Path) -> dict[str, bytes]:
@@ -201,6 +199,31 @@ def test_an_empty_part_is_an_error_with_a_report(tmp_path):
     assert "side_below_57" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_a_teacher_model_scores_in_the_first_process_and_is_not_asked_twice(tmp_path):
+    reply = '{"reasoning": "Fine.", "score": [20, %d]}'
+    changes: dict[str, Any] = {
+        "engines": {"teacher": {"use": "scripted", "replies": [reply % score for score in range(0, 25, 3)]}},
+        "stages": [*make_recipe()["stages"][:3], {"use": "judge", "engine": "teacher", "prompts": "brief-v1"}],
+        "parts": {"train": {"stages": [{"use": "sft", "prompts": "brief-v1"}]}},
+        "runtime": {"workers": 2},
+    }
+    out = run(tmp_path, **changes)
+    judged = read_json(out / "funnel.json")["stages"][3]
+    assert judged["kept"] == judged["in"] > 6
+    assert read_json(out / "stages/03-judge/00000.done.json")["identity"]["engines"]["teacher"].startswith("scripted")
+
+    # With its shards gone but its cache there, an engine too slow to be asked again gives the same rows at once.
+    before = data_of(out)
+    shutil.rmtree(out / "stages" / "03-judge")
+    changes["engines"]["teacher"]["latency_s"] = 60
+    started = time.monotonic()
+    assert data_of(run(tmp_path, **changes)) == before
+    assert time.monotonic() - started < 30
+    changes["engines"]["teacher"]["name"] = "another"
+    with pytest.raises(StaleOutputError, match=r"engines\.teacher"):
+        run(tmp_path, **changes)
+
+
 def test_two_runs_do_not_share_a_folder(tmp_path):
     import fcntl
 
@@ -243,7 +266,7 @@ def test_no_space_ends_the_run_and_nothing_half_written_looks_complete(clean, tm
 
 
 def test_workers_do_not_outlive_a_killed_run(tmp_path):
-    slow = (sys.executable, "-c", "import time; time.sleep(30)", "{output}")
+    slow = (sys.executable, "-c", "import time; time.sleep(15)", "{output}")
     stages = make_recipe()["stages"]
     stages[2] = {
         "use": "edit",
@@ -251,15 +274,15 @@ def test_workers_do_not_outlive_a_killed_run(tmp_path):
         "per_task": 1,
     }
     path = write_recipe(tmp_path, stages=stages, runtime={"workers": 2})
-    process = start(path, start_new_session=True)
+    process = start(path, stderr=subprocess.DEVNULL)  # a pipe would be held open by the very workers in question
     while len(list((tmp_path / "out" / "stages").glob("01-templates/*.done.json"))) < 3:
         time.sleep(0.01)
     time.sleep(0.3)
     workers = _children(process.pid)
     process.kill()
-    process.communicate()
+    process.wait()
     assert len(workers) >= 2
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 5
     while any(_alive(pid) for pid in workers) and time.monotonic() < deadline:
         time.sleep(0.02)
     assert not [pid for pid in workers if _alive(pid)]
