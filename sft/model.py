@@ -99,7 +99,11 @@ def make_config(recipe: SFTRecipe, world_size: int) -> Any:
     from trl import SFTConfig
 
     gpu = torch.cuda.is_available()
-    settings: dict[str, Any] = {"report_to": "none", "bf16": gpu and not recipe.train.get("fp16", False)}
+    settings: dict[str, Any] = {
+        "report_to": "none",
+        "bf16": gpu and not recipe.train.get("fp16", False),
+        "ddp_find_unused_parameters": False,  # every row has an image; GradientWatch would tell
+    }
     if not gpu:
         settings |= {"use_cpu": True, "dataloader_pin_memory": False}
     settings |= recipe.train
