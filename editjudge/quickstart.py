@@ -39,7 +39,9 @@ def steps(out: Path) -> tuple[Step, ...]:
     """The loop, with every folder under `out`."""
     curated, trained, measured = out / "curate", out / "sft", out / "sweep"
     return (
-        Step("curate", "Curate: photographs to training set and benchmark", "curate", "curate.yaml", (f"out={curated}",)),
+        Step(
+            "curate", "Curate: photographs to training set and benchmark", "curate", "curate.yaml", (f"out={curated}",)
+        ),
         Step(
             "train",
             "Train: LoRA on the tiny Qwen2.5-VL base, under DeepSpeed",
@@ -83,7 +85,10 @@ def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     return {
         "checkpoints": results["checkpoints"],
         "ensemble": results["ensemble"],
-        "seconds": {**{phase: round(value, 1) for phase, value in seconds.items()}, "total": round(sum(seconds.values()), 1)},
+        "seconds": {
+            **{phase: round(value, 1) for phase, value in seconds.items()},
+            "total": round(sum(seconds.values()), 1),
+        },
         "largest_process_gb": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2, 2),
         "machine": machine(),
         "date": datetime.now(timezone.utc).date().isoformat(),
@@ -92,7 +97,9 @@ def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the loop, then say where everything lies."""
-    parser = argparse.ArgumentParser(prog="editjudge quickstart", description="The whole loop, offline, on a laptop CPU.")
+    parser = argparse.ArgumentParser(
+        prog="editjudge quickstart", description="The whole loop, offline, on a laptop CPU."
+    )
     parser.add_argument("--out", type=Path, default=PROJECT / "runs" / "quickstart", help="folder for everything made")
     out: Path = parser.parse_args(argv).out.absolute()
     todo, seconds = steps(out), {}
