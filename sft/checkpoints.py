@@ -71,10 +71,15 @@ def complete(out: Path) -> list[Checkpoint]:
     return sorted(found, key=lambda checkpoint: checkpoint.step)
 
 
-def discard_incomplete(out: Path) -> list[Path]:
-    """Remove checkpoints that an interrupted run left half-written, and return their paths."""
+def incomplete(out: Path) -> list[Path]:
+    """Checkpoints that an interrupted run left half-written."""
     whole = {checkpoint.path for checkpoint in complete(out)}
-    broken = [path for path, _ in _folders(out) if path not in whole]
+    return [path for path, _ in _folders(out) if path not in whole]
+
+
+def discard_incomplete(out: Path) -> list[Path]:
+    """Remove what `incomplete` finds, and return it."""
+    broken = incomplete(out)
     for path in broken:
         shutil.rmtree(path)
     return broken

@@ -29,6 +29,7 @@ from editjudge.errors import (
     MissingExtraError,
     RecipeError,
     StaleOutputError,
+    StorageError,
 )
 from editjudge.io import digest, is_done, read_marker, write_marker
 from editjudge.provenance import RunRecord
@@ -100,6 +101,8 @@ def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
 
 
 def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record: RunRecord | None) -> int:
+    from safetensors import SafetensorError
+
     from sft.callbacks import Observer, wait_for_all
     from sft.model import lora_modules, trainable_line
 
@@ -118,6 +121,11 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
     with _phase(record, "train"):
         try:
             trainer.train(resume_from_checkpoint=str(latest.path) if latest else None)
+        except (OSError, RuntimeError, SafetensorError) as error:
+            problem = _saving_problem(recipe.out, error)
+            if problem is None:
+                raise
+            raise problem from error
         finally:
             observer.end()
         wait_for_all()
@@ -140,6 +148,9 @@ def build_trainer(recipe: SFTRecipe, world_size: int, reader: Any, processor: An
 
     # Before the model: under ZeRO-3 it must be loaded in parts, and this is what tells transformers so.
     config = make_config(recipe, world_size)
+    if "wandb" in config.report_to:
+        os.environ.setdefault("WANDB_MODE", "offline")
+        os.environ.setdefault("WANDB_DIR", str(recipe.out))
     trainer = SFTTrainer(
         model=recipe.model,
         args=config,
@@ -151,6 +162,21 @@ def build_trainer(recipe: SFTRecipe, world_size: int, reader: Any, processor: An
     trainer.remove_callback(PrinterCallback)
     freeze(trainer.model, recipe)
     return trainer
+
+
+def _saving_problem(out: Path, error: Exception) -> StorageError | None:
+    """An error in training as one of storage, if it is: a full disk has as many kinds as there are file formats.
+
+    Half-written checkpoints were removed before training began, so one that is there now is what failed.
+    """
+    broken = checkpoints.incomplete(out)
+    if not broken:
+        return None
+    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    return StorageError(
+        f"{broken[-1]}: could not be written whole ({reason}); free some space, then the same command goes on from "
+        "the last complete checkpoint"
+    )
 
 
 def _phase(record: RunRecord | None, name: str) -> AbstractContextManager[None]:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -61,7 +62,7 @@ def start(recipe: Path, *overrides: str) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(path: Path, process: subprocess.Popen[str], timeout_s: float = 120) -> None:
+def wait_for(path: Path, process: subprocess.Popen[str], timeout_s: float = 200) -> None:
     deadline = time.monotonic() + timeout_s
     while not path.exists():
         assert process.poll() is None, process.communicate()[0]
@@ -166,6 +167,22 @@ def test_two_runs_cannot_write_to_one_folder(base: Path, tmp_path: Path) -> None
         main([str(recipe)])
 
 
+def test_a_full_disk_is_told_and_leaves_nothing_that_looks_complete(base: Path, tmp_path: Path) -> None:
+    """No file may grow beyond 20,000 bytes: the adapter does not fit, everything before it does."""
+    recipe = make_run(tmp_path, base)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "sft" / "train.py"), str(recipe)],
+        capture_output=True,
+        text=True,
+        check=False,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)),
+    )
+    assert done.returncode == 1, done.stderr
+    assert "checkpoint-2: could not be written whole" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert checkpoints.complete(tmp_path / "out") == []
+
+
 def test_dropped_rows_are_listed_and_too_many_refused(base: Path, tmp_path: Path) -> None:
     recipe = make_run(tmp_path, base, train={"max_steps": 1})
     (tmp_path / "data" / "images" / "0-before.png").write_bytes(b"broken")
@@ -218,6 +235,7 @@ def test_processes_started_here(base: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("stage", ["zero2", "zero3"])
 def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, stage: str) -> None:
     """One rank is killed, then the command itself; each time the same command goes on."""
@@ -228,14 +246,14 @@ def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, s
     }
     recipe, out = make_run(tmp_path, base, **changes), tmp_path / "out"
     straight = start(recipe, f"out={tmp_path / 'straight'}")
-    text = straight.communicate(timeout=200)[0]
+    text = straight.communicate(timeout=400)[0]
     assert straight.returncode == 0, text
 
     process = start(recipe)
     wait_for(out / "checkpoint-2" / "done.json", process)
     ranks = [pid for pid in relatives(process.pid) if b"--local_rank=1" in Path(f"/proc/{pid}/cmdline").read_bytes()]
     os.kill(ranks[-1], signal.SIGKILL)
-    process.communicate(timeout=100)
+    process.communicate(timeout=200)
     assert process.returncode != 0
 
     process = start(recipe)
@@ -251,7 +269,7 @@ def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, s
     assert not [pid for pid in family if Path(f"/proc/{pid}").exists()]
 
     process = start(recipe)
-    text = process.communicate(timeout=200)[0]
+    text = process.communicate(timeout=400)[0]
     assert process.returncode == 0, text
     assert "going on from" in text
     assert [row["step"] for row in log(out)] == list(range(1, 13))
