@@ -33,7 +33,7 @@ def make_examples(root: Path, triplets: int = 8) -> list[SFTExample]:
     store, rows = ImageStore(root), []
     for n in range(triplets):
         before = store.add(make_image(64, 48, seed=2 * n), f"images/{n}-before.png")
-        after = store.add(make_image(80, 60, seed=2 * n + 1), f"images/{n}-after.png")
+        after = store.add(make_image(80, 50, seed=2 * n + 1), f"images/{n}-after.png")
         completion = format_completion(REASONS[n % len(REASONS)], (n % 26, 25 - n % 26))
         common: dict[str, Any] = {
             "triplet_id": f"triplet{n}",

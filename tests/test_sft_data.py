@@ -116,7 +116,7 @@ def test_output_is_shown_at_the_size_of_the_input(tmp_path: Path) -> None:
     assert [image.size for image in RowReader(examples, tmp_path, FAMILY, None).row(0).images] == [(64, 48), (64, 48)]
     assert [image.size for image in RowReader(examples, tmp_path, FAMILY, None).row(1).images] == [(64, 48)]
     alone = RowReader(examples[1:], tmp_path, FAMILY, None)  # without its semantic row the input's size is not known
-    assert [image.size for image in alone.row(0).images] == [(80, 60)]
+    assert [image.size for image in alone.row(0).images] == [(80, 50)]
     small = RowReader(examples, tmp_path, FAMILY, 32 * 24)
     assert [image.size for image in small.row(0).images] == [(32, 24), (32, 24)]
 
