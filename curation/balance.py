@@ -95,3 +95,30 @@ class Balance(Stage):
         for card in cards:
             dropped = surplus.get(card.triplet.id)
             yield card if dropped is None else Drop(card.triplet.id, dropped)
+
+
+class PickGroups(Stage):
+    """Keep so many groups of each task type, whole; for a benchmark in which every task counts alike.
+
+    Which groups stay is decided by a hash of (seed, task id).
+    """
+
+    version: ClassVar[int] = 1
+    scope: ClassVar[Literal["shard", "dataset"]] = "dataset"
+    takes: ClassVar[type[Record] | None] = ScoreCard
+    gives: ClassVar[type[Record]] = ScoreCard
+
+    per_task: int = Field(ge=1)
+    """Groups of each task type."""
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """Kept cards in the order they came; the cards of the other groups as `not_picked`."""
+        cards: list[ScoreCard] = list(rows)
+        tasks: dict[str, set[str]] = defaultdict(set)
+        for card in cards:
+            tasks[card.triplet.task.task_type].add(card.triplet.task.id)
+        picked: set[str] = set()
+        for ids in tasks.values():
+            picked.update(sorted(ids, key=lambda task_id: digest("pick", ctx.seed, task_id))[: self.per_task])
+        for card in cards:
+            yield card if card.triplet.task.id in picked else Drop(card.triplet.id, "not_picked")

@@ -171,8 +171,8 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
     `input_image` is one image in this schema: a pair whose task has several is refused by `ValueError`.
     """
     try:
-        import pyarrow  # type: ignore[import-untyped]
-        import pyarrow.parquet as parquet  # type: ignore[import-untyped]
+        import pyarrow
+        import pyarrow.parquet as parquet
         from datasets import Features, Image, Value
         from datasets import List as ListOf
     except ImportError as error:

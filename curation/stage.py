@@ -28,6 +28,7 @@ STAGES: dict[str, str] = {
     "group_max": "curation.filters:GroupMax",
     "group_std": "curation.filters:GroupStd",
     "balance": "curation.balance:Balance",
+    "pick_groups": "curation.balance:PickGroups",
     "sft": "curation.export:SFT",
     "tiers": "curation.export:Tiers",
 }

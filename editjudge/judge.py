@@ -25,7 +25,7 @@ from editjudge.io import derive_seed, digest
 from editjudge.parsing import parse_reply
 from editjudge.prompts import PromptSet, get_prompts
 from editjudge.recipe import Use, load_recipe
-from editjudge.tasks import ASPECTS, Aspect
+from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
 from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
 
 __all__ = ["Judge", "JudgeRecipe", "card_from_passes", "main", "make_card"]
@@ -99,7 +99,7 @@ class Judge:
             id=digest(instruction, shown.sha256),
             inputs=(shown,),
             instruction=instruction,
-            task_type="compose",  # of the 13 types, the one that may hold any of the others; no score depends on it
+            task_type=UNKNOWN_TASK,
             origin=Origin(source=shown.sha256, licence="unknown"),
         )
         triplet = EditTriplet(id=digest(task.id, edited.sha256), task=task, edited=edited, editor="unknown", seed=0)

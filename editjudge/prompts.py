@@ -35,7 +35,8 @@ class PromptSet:
         return self.quality
 
 
-_FULL_FORMAT = """Write one JSON object and nothing else. First give your reasoning in one or two sentences, then the two scores:
+_FULL_FORMAT = """Write one JSON object and nothing else. \
+First give your reasoning in one or two sentences, then the two scores:
 {"reasoning": "...", "score": [first, second]}"""
 
 PROMPT_SETS: dict[str, PromptSet] = {
@@ -43,8 +44,8 @@ PROMPT_SETS: dict[str, PromptSet] = {
     for prompt_set in (
         PromptSet(
             name="editjudge-v1",
-            semantic=f"""The first image is a photograph before editing and the second is the same photograph after an editing tool \
-was given an instruction.
+            semantic=f"""The first image is a photograph before editing \
+and the second is the same photograph after an editing tool was given an instruction.
 Before: {IMAGE_MARK}
 After: {IMAGE_MARK}
 Instruction: {{instruction}}
@@ -63,8 +64,8 @@ Image: {IMAGE_MARK}
 Give two scores from 0 to 25.
 First score, naturalness: whether light, shadow, perspective and proportion are believable. \
 0 means that the picture looks wrong at first glance; 25 means that it could be a photograph or finished artwork.
-Second score, cleanness: whether it is free of artefacts such as noise, blocks, seams, watermarks, smears and distorted \
-faces or hands. 0 means that artefacts cover the image; 25 means that there are none.
+Second score, cleanness: whether it is free of artefacts such as noise, blocks, seams, watermarks, smears \
+and distorted faces or hands. 0 means that artefacts cover the image; 25 means that there are none.
 
 {_FULL_FORMAT}""",
             scale=25,

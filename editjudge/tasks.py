@@ -20,4 +20,6 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "advanced": ("ps_human", "text_change", "motion_change", "compose"),
 }
 TASK_TYPES: tuple[str, ...] = tuple(task for tasks in CATEGORIES.values() for task in tasks)
+UNKNOWN_TASK = "unknown"
+"""Task type of an edit that somebody has judged without saying what kind it is; no benchmark knows it."""
 CATEGORY_OF: dict[str, str] = {task: category for category, tasks in CATEGORIES.items() for task in tasks}

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from editjudge.tasks import TASK_TYPES, Aspect, Dimension
+from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK, Aspect, Dimension
 
 Score10 = Annotated[float, Field(ge=0, le=10)]
 
@@ -17,7 +17,7 @@ Score10 = Annotated[float, Field(ge=0, le=10)]
 class Record(BaseModel):
     """Base of everything that is written to a JSONL file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ImageRef(Record):
@@ -52,7 +52,7 @@ class EditTask(Record):
     """Input images, in the order in which the instruction refers to them."""
     instruction: str
     task_type: str
-    """One of the 13 subtasks of `tasks.TASK_TYPES`."""
+    """One of the 13 subtasks of `tasks.TASK_TYPES`, or `tasks.UNKNOWN_TASK`."""
     language: str = "en"
     """BCP 47 tag of the instruction."""
     origin: Origin
@@ -60,7 +60,7 @@ class EditTask(Record):
     @field_validator("task_type")
     @classmethod
     def _known_task(cls, value: str) -> str:
-        if value not in TASK_TYPES:
+        if value not in (*TASK_TYPES, UNKNOWN_TASK):
             raise ValueError(f"unknown task type {value!r}; known: {', '.join(TASK_TYPES)}")
         return value
 

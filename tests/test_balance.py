@@ -7,8 +7,9 @@ from curation_ground import make_context, make_group
 from factories import make_card, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.balance import Balance, score_bin
+from curation.balance import Balance, PickGroups, score_bin
 from curation.stage import Drop, Fail
+from editjudge.types import ScoreCard
 
 
 def make_cards(counts: dict[tuple[str, float], int]) -> list:
@@ -90,3 +91,18 @@ def test_nothing_in_nothing_out(tmp_path):
 def test_senseless_parameters_are_refused(values):
     with pytest.raises(ValidationError):
         Balance(**values)
+
+
+def test_pick_groups_keeps_whole_groups_and_as_many_of_each_task(tmp_path):
+    ctx = make_context(tmp_path)
+    tasks = [make_task(id=f"{kind}{n}", task_type=kind) for kind in ("color_alter", "extract") for n in range(5)]
+    cards = [
+        make_card(triplet=make_triplet(id=f"{task.id}-{index}", task=task)) for task in tasks for index in range(3)
+    ]
+    outcomes = list(PickGroups(per_task=2).run(cards, ctx))
+    kept = [row for row in outcomes if isinstance(row, ScoreCard)]
+    assert Counter(card.triplet.task.task_type for card in kept) == {"color_alter": 6, "extract": 6}
+    assert set(Counter(card.triplet.task.id for card in kept).values()) == {3}
+    assert {row.reason for row in outcomes if isinstance(row, Drop)} == {"not_picked"}
+    again = PickGroups(per_task=2).run(cards[::-1], ctx)
+    assert {row.triplet.id for row in again if isinstance(row, ScoreCard)} == {card.triplet.id for card in kept}

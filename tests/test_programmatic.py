@@ -64,7 +64,9 @@ def test_a_wrong_result_differs_from_the_perfect_edit_and_from_the_input(task_ty
     assert mean_change(outcome.output, outcome.scene.before, everywhere) > 0.005
 
 
-@pytest.mark.parametrize("task_type", [name for name in EDITS if name not in ("style_change", "tone_transfer", "compose")])
+@pytest.mark.parametrize(
+    "task_type", [name for name in EDITS if name not in ("style_change", "tone_transfer", "compose")]
+)
 def test_a_wrong_target_changes_what_was_not_asked(task_type, tmp_path):
     outcome = outcome_of(make_context(tmp_path), task_type, "wrong_target")
     outside = (outcome.scene.target <= 0).astype(np.float32)

@@ -8,11 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
+from factories import make_image
 
 from editjudge.__main__ import COMMANDS
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+FILES = re.compile(r"recipes/[\w/.-]+\.(?:yaml|json)|(?:scripts|docs)/[\w/.-]+\.(?:sh|py|md)")
 COMMAND = re.compile(r"^(?:\$ )?(editjudge|bash|python|deepspeed) +(\S+)", re.MULTILINE)
 
 
@@ -38,7 +40,7 @@ def test_commands_exist(page, program, argument):
 
 def test_recipes_and_files_named_in_the_pages_exist():
     for page in PAGES:
-        for name in re.findall(r"recipes/[\w/.-]+\.(?:yaml|json)|(?:scripts|docs)/[\w/.-]+\.(?:sh|py|md)", page.read_text()):
+        for name in FILES.findall(page.read_text()):
             assert (ROOT / name).is_file(), f"{page.name}: {name}"
 
 
@@ -48,10 +50,11 @@ def test_the_library_snippet_runs(tmp_path):
     recipe = re.search(r'from_recipe\("([^"]+)"\)', snippet)
     assert recipe is not None
     assert (ROOT / recipe.group(1)).is_file()
-    pictures = "from PIL import Image\nfor name in ('before', 'after'): Image.new('RGB', (56, 56), name and 'red').save(name + '.png')\n"
+    for name in ("before.png", "after.png"):
+        make_image().save(tmp_path / name)
     stand_in = tmp_path / "judge.yaml"
     stand_in.write_text('engine: {use: scripted, replies: [\'{"reasoning": "Pink.", "score": [20, 15]}\']}\n')
-    code = pictures + snippet.replace(recipe.group(1), str(stand_in))
+    code = snippet.replace(recipe.group(1), str(stand_in))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "8.0 6.0" in done.stdout

@@ -51,9 +51,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_other_crops(tmp_pat
     first, again = photos(tmp_path / "a"), photos(tmp_path / "b")
     assert first == again
     assert [row.image.sha256 for row in first] == [row.image.sha256 for row in again]
-    assert {row.image.sha256 for row in first}.isdisjoint(
-        row.image.sha256 for row in photos(tmp_path / "c", seed=2)
-    )
+    assert {row.image.sha256 for row in first}.isdisjoint(row.image.sha256 for row in photos(tmp_path / "c", seed=2))
 
 
 def test_flat_crops_are_dropped_on_purpose(tmp_path):
