@@ -12,13 +12,13 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from curation.executors import LocalExecutor
-from curation.export import write_editreward_bench
 from curation.funnel import Funnel, PartCount, count_stages, infos, write_funnel
 from curation.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.report import write_report
 from curation.stage import group_id, row_id
 from curation.steps import Step, Tally, Task, Work, plan_steps
+from editjudge.bench_schema import write_editreward_bench
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, EditJudgeError, MissingExtraError, StaleOutputError, StorageError
 from editjudge.images import ImageStore

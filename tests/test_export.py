@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import io
 import json
 
 import pytest
-from curation_ground import make_context, make_group, stored_task
-from factories import make_card, make_image, make_judgment, make_ref, make_task, make_triplet
-from PIL import Image
+from curation_ground import make_context, make_group
+from factories import make_card, make_judgment, make_ref, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export import SFT, Tiers, tiers_of, write_editreward_bench
+from curation.export import SFT, Tiers, tiers_of
 from curation.stage import Drop, Fail
-from editjudge.errors import ImageError
-from editjudge.images import ImageStore
 from editjudge.prompts import get_prompts
 
 
@@ -121,58 +117,3 @@ def test_groups_without_a_pair_are_dropped_and_unscored_cards_fail(tmp_path):
         Drop("task0-0", "one_tier"),
         Drop("task0-1", "one_tier"),
     ]
-
-
-def stored_pairs(root, groups: int = 2) -> list:
-    """Pairs whose images exist."""
-    store = ImageStore(root)
-    pairs = []
-    for number in range(groups):
-        task = stored_task(root, id=f"g{number}")
-        cards = [
-            make_card(
-                triplet=make_triplet(
-                    id=f"g{number}-{level}",
-                    task=task,
-                    edited=store.add(make_image(seed=number * 10 + level), f"images/g{number}-{level}.png"),
-                ),
-                overall=level,
-            )
-            for level in (1, 5, 9)
-        ]
-        pairs += Tiers(min_gap=1, dimensions=("overall",)).run(cards, make_context(root))
-    return pairs
-
-
-def test_the_benchmark_loads_in_the_public_schema(tmp_path):
-    from datasets import load_dataset
-
-    pairs = stored_pairs(tmp_path)
-    path = write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
-    cache = str(tmp_path / "cache")
-    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=cache)
-    assert rows.column_names == ["key", "instruction", "input_image", "output_images", "task_type", "dimension"]
-    assert rows["key"][:] == [[pair.better.id, pair.worse.id] for pair in pairs]
-    preferred = [row["output_images"][0].convert("RGB").tobytes() for row in rows]
-    store = ImageStore(tmp_path)
-    assert preferred == [store.read(pair.better.edited).tobytes() for pair in pairs]
-    assert load_dataset(str(tmp_path / "bench"), split="train", cache_dir=cache).num_rows == len(pairs) == 6
-
-
-def test_the_same_pairs_give_the_same_bytes(tmp_path):
-    pairs = stored_pairs(tmp_path, groups=30)
-    first, second = (
-        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / name).read_bytes() for name in ("a", "b")
-    )
-    assert first == second
-    assert len(pairs) > 64  # more than one row group
-
-
-def test_a_changed_image_is_refused_and_leaves_no_file(tmp_path):
-    pairs = stored_pairs(tmp_path)
-    buffer = io.BytesIO()
-    Image.new("RGB", (3, 3)).save(buffer, "PNG")
-    (tmp_path / pairs[-1].worse.edited.path).write_bytes(buffer.getvalue())
-    with pytest.raises(ImageError, match="changed"):
-        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
-    assert not (tmp_path / "bench" / "data.parquet").exists()

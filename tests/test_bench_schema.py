@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import io
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+from factories import make_image, make_task, make_triplet
+from PIL import Image
+
+from editjudge.bench_schema import ROWS_PER_WRITE, write_editreward_bench
+from editjudge.errors import ImageError
+from editjudge.images import ImageStore
+from editjudge.types import PreferencePair
+
+
+def stored_pairs(root: Path, groups: int = 2, inputs: int = 1) -> list[PreferencePair]:
+    """Three pairs per group, whose images exist."""
+    store = ImageStore(root)
+    before = tuple(store.add(make_image(seed=900 + place), f"images/before{place}.png") for place in range(inputs))
+    pairs = []
+    for number in range(groups):
+        task = make_task(id=f"g{number}", inputs=before)
+        triplets = [
+            make_triplet(
+                id=f"g{number}-{place}",
+                task=task,
+                edited=store.add(make_image(seed=number * 10 + place), f"images/g{number}-{place}.png"),
+            )
+            for place in range(3)
+        ]
+        pairs += [
+            PreferencePair(
+                id=f"{better.id}>{worse.id}",
+                task=task,
+                better=better,
+                worse=worse,
+                dimension="overall",
+                tier_gap=1,
+                n_annotators=1,
+                agreement=1.0,
+            )
+            for better, worse in combinations(triplets, 2)
+        ]
+    return pairs
+
+
+def test_the_benchmark_loads_in_the_public_schema(tmp_path):
+    from datasets import load_dataset
+
+    pairs = stored_pairs(tmp_path)
+    path = write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
+    cache = str(tmp_path / "cache")
+    rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=cache)
+    assert rows.column_names == ["key", "instruction", "input_image", "output_images", "task_type", "dimension"]
+    assert rows["key"][:] == [[pair.better.id, pair.worse.id] for pair in pairs]
+    preferred = [row["output_images"][0].convert("RGB").tobytes() for row in rows]
+    store = ImageStore(tmp_path)
+    assert preferred == [store.read(pair.better.edited).tobytes() for pair in pairs]
+    assert load_dataset(str(tmp_path / "bench"), split="train", cache_dir=cache).num_rows == len(pairs) == 6
+
+
+def test_the_same_pairs_give_the_same_bytes(tmp_path):
+    pairs = stored_pairs(tmp_path, groups=30)
+    first, second = (
+        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / name).read_bytes() for name in ("a", "b")
+    )
+    assert first == second
+    assert len(pairs) > ROWS_PER_WRITE  # more than one row group
+
+
+def test_a_changed_image_is_refused_and_leaves_no_file(tmp_path):
+    pairs = stored_pairs(tmp_path)
+    buffer = io.BytesIO()
+    Image.new("RGB", (3, 3)).save(buffer, "PNG")
+    (tmp_path / pairs[-1].worse.edited.path).write_bytes(buffer.getvalue())
+    with pytest.raises(ImageError, match="changed"):
+        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
+    assert not (tmp_path / "bench" / "data.parquet").exists()
+
+
+def test_a_row_has_one_input_image(tmp_path):
+    pairs = stored_pairs(tmp_path, groups=1, inputs=2)
+    with pytest.raises(ValueError, match="2 input images"):
+        write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
