@@ -1,0 +1,215 @@
+"""What an annotation campaign is told: which groups, who ranks them, how the page looks, and what is made of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from editjudge.recipe import Recipe
+from editjudge.tasks import DIMENSIONS, Dimension
+
+LayoutName = Literal["matrix", "boards"]
+UnitKind = Literal["single", "pair"]
+Consensus = Literal["unanimous", "majority", "adjudicated"]
+
+MAX_TITLE = 50
+"""Characters that Label Studio allows in the title of a project."""
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Unit(_Block):
+    """Who gives one ranking per task: one person, or two who discuss and agree (EditScore, section 3.3).
+
+    Every unit has a project of its own, because Community Label Studio lets everyone change everyone's annotations.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$")
+    """Names the unit in every file and report; letters, digits, `-` and `_`."""
+    kind: UnitKind = "single"
+    members: tuple[str, ...] = ()
+    """Who they are, for the reports; a pair has two. Left out: the unit's name stands for one person."""
+
+    @model_validator(mode="after")
+    def _as_many_as_the_kind_says(self) -> Unit:
+        wanted = 2 if self.kind == "pair" else 1
+        if self.members and len(self.members) != wanted:
+            raise ValueError(f"members: a {self.kind} has {wanted}, this lists {len(self.members)}")
+        if len(set(self.members)) != len(self.members):
+            raise ValueError("members: a person stands twice")
+        return self
+
+
+class Gold(_Block):
+    """Tasks whose right ranking is known, mixed in unrecognisably to see who pays attention."""
+
+    rankings: Path
+    """JSONL of `TierRanking`: the right answers. Their `task_id` names the group."""
+    groups: Path | None = None
+    """Where the groups are that they speak of; null: among `project.groups`. A gold group is no ordinary task."""
+    rate: float = Field(gt=0, le=1)
+    """Gold tasks per ordinary task."""
+
+
+class Project(_Block):
+    """What is shown to the annotators."""
+
+    title: str = Field(min_length=3, max_length=MAX_TITLE)
+    groups: Path
+    """JSONL of `EditTriplet` or `ScoreCard`, a folder of such files, or the `out` folder of a curation run."""
+    images: Path | None = None
+    """What image paths are relative to; null: the curation run's folder, or the folder that `groups` lies in."""
+    units: tuple[Unit, ...] = Field(min_length=1)
+    layout: LayoutName = "matrix"
+    candidates: int = Field(5, ge=2, le=20)
+    """Shown per task. Groups that have more lose some by hash; smaller groups are left out and counted."""
+    dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
+    """Ranked independently of each other, in this order on the page."""
+    screen_px: int = Field(768, ge=64, le=4096)
+    """Longer side of the copies shown; larger images keep their original one click away."""
+    instructions: str = ""
+    """Shown to annotators before they start; plain text, blank lines separate paragraphs."""
+    gold: Gold | None = None
+    repeats: float = Field(0.0, ge=0, le=0.5)
+    """Tasks shown a second time in another order, per ordinary task: how far does a unit agree with itself?"""
+    predictions: Path | None = None
+    """JSONL of `ScoreCard`: pages open with a judge's ranking. It can bias people, so leave it out when measuring."""
+    prediction_gap: float = Field(1.0, gt=0, le=10)
+    """A judge's scores this far apart (0 to 10) begin a new tier."""
+
+    @field_validator("dimensions")
+    @classmethod
+    def _distinct(cls, value: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError("a dimension stands twice")
+        return value
+
+    @model_validator(mode="after")
+    def _units_fit(self) -> Project:
+        names = [unit.name.casefold() for unit in self.units]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"units: each needs its own name; twice: {', '.join(twice)}")
+        long = [title for unit in self.units if len(title := self.project_title(unit)) > MAX_TITLE]
+        if long:
+            raise ValueError(
+                f"title: Label Studio allows {MAX_TITLE} characters for title and unit, too long: {long[0]}"
+            )
+        return self
+
+    def project_title(self, unit: Unit) -> str:
+        """Title of the unit's project in Label Studio."""
+        return f"{self.title} - {unit.name}"
+
+
+class LocalServer(_Block):
+    """A Label Studio that EditJudge installs, starts and stops on this machine."""
+
+    port: int = Field(8089, ge=1024, le=65_515)
+    """Preferred; when it is taken, one of the next twenty."""
+    data: Path | None = None
+    """Database, password and token; null: a folder for this `out` in the user's data folder. Not in a repository."""
+    venv: Path | None = None
+    """Its virtual environment, about 1.5 GB; null: one for all campaigns in the user's cache folder."""
+    start_timeout_s: float = Field(180.0, gt=0)
+    """The first start makes the database: half a minute, longer on a busy machine."""
+
+
+class Server(_Block):
+    """Which Label Studio: the local one, or one that is there already."""
+
+    url: str | None = Field(None, pattern=r"^https?://[^/\s]+(/\S*)?$")
+    """Null: the local server. Otherwise its address; the token is read from LABEL_STUDIO_API_KEY."""
+    images_url: str | None = None
+    """With `url`: address under which that server's users find the folder `out/served/images`; ends in `/` or `=`."""
+    local: LocalServer = LocalServer()
+    batch_tasks: int = Field(1000, ge=1, le=10_000)
+    """Tasks per import request. What was not confirmed when a push breaks off is at most this many."""
+    timeout_s: float = Field(120.0, gt=0)
+    """For one request."""
+
+    @model_validator(mode="after")
+    def _images_are_found(self) -> Server:
+        if self.url is not None and (self.images_url is None or self.images_url[-1:] not in ("/", "=")):
+            raise ValueError(
+                "images_url: a server that EditJudge does not run needs the address of the images, ending in / or ="
+            )
+        return self
+
+
+class Pairs(_Block):
+    """How rankings of several units become preference pairs."""
+
+    consensus: Consensus = "majority"
+    """unanimous: nobody disagrees; majority: more than half prefer it; adjudicated: where units differ, the
+    adjudicator decides."""
+    adjudicator: str | None = None
+    """Unit whose ranking decides; needed for `adjudicated`, and then its rankings do not vote."""
+    min_tier_gap: int = Field(1, ge=1)
+    """Tiers between the two, in the ranking of every unit that is counted as preferring."""
+    min_units: int = Field(1, ge=1)
+    """Units that must have ranked a task."""
+    not_in: tuple[Path, ...] = ()
+    """JSONL of `SFTExample` (training sets): pairs that share an image with one of them are left out and counted."""
+
+    @model_validator(mode="after")
+    def _has_an_adjudicator(self) -> Pairs:
+        if (self.consensus == "adjudicated") != (self.adjudicator is not None):
+            raise ValueError("adjudicator: goes with `consensus: adjudicated`, and only with it")
+        return self
+
+
+class Agreement(_Block):
+    """How agreement is measured."""
+
+    thresholds: tuple[float, ...] = Field((0.75, 1.0), min_length=1)
+    """A ranking has converged when at least this share of the units gave it (EditScore, table 7)."""
+    bootstrap_rounds: int = Field(1000, ge=0)
+    """Resamples of tasks for the intervals; 0: none."""
+    level: float = Field(0.95, gt=0, lt=1)
+    """Of the intervals."""
+
+    @field_validator("thresholds")
+    @classmethod
+    def _shares(cls, value: tuple[float, ...]) -> tuple[float, ...]:
+        if not all(0 < share <= 1 for share in value):
+            raise ValueError("a threshold is a share, above 0 and at most 1")
+        return value
+
+
+class AnnotationRecipe(Recipe):
+    """`editjudge annotate`: one campaign. Tasks, rankings and reports go to `out`."""
+
+    project: Project
+    server: Server = Server()
+    pairs: Pairs = Pairs()
+    agreement: Agreement = Agreement()
+
+    @model_validator(mode="after")
+    def _adjudicator_is_no_voter(self) -> AnnotationRecipe:
+        if self.pairs.adjudicator in [unit.name for unit in self.project.units]:
+            raise ValueError("pairs.adjudicator: this unit ranks with the others; name one that does not")
+        return self
+
+    @property
+    def served(self) -> Path:
+        """The one folder whose images the server gives out."""
+        return self.out / "served"
+
+    def describe(self) -> str:
+        """For `editjudge check`: what it would do, in a few sentences."""
+        project = self.project
+        where = self.server.url or f"a local Label Studio on port {self.server.local.port}"
+        units = ", ".join(f"{unit.name} ({unit.kind})" for unit in project.units)
+        lines = [
+            f"Groups of {project.groups}, {project.candidates} candidates each, layout {project.layout}.",
+            f"Ranked in {', '.join(project.dimensions)} by {len(project.units)} units: {units}.",
+            f"Server: {where}. Files: {self.out}.",
+        ]
+        if project.predictions is not None:
+            lines.append("Pages open with a judge's ranking: agreement between people is then not independent of it.")
+        return "\n".join(lines)

@@ -1,0 +1,70 @@
+"""The records of a campaign's files: what was pushed, what was ranked, what could not be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from editjudge.types import Record, TierRanking
+
+TASKS = "tasks.jsonl"
+RANKINGS = "rankings.jsonl"
+INVALID = "invalid.jsonl"
+"""File names below `out`."""
+
+
+class PushedTask(Record):
+    """One row of tasks.jsonl: a task as it is shown, the same for every unit."""
+
+    group_id: str
+    """Joins the units' projects. Tells nothing about gold and repeats; a repeat has its own."""
+    task_id: str
+    """Id of the `EditTask`; a repeat shares it with the task it repeats."""
+    instruction: str
+    candidates: tuple[str, ...]
+    """Triplet ids in shown order: candidate number 1 is the first."""
+    is_gold: bool = False
+    repeat_of: str | None = None
+    """`group_id` of the task that is shown here a second time."""
+    studio_ids: dict[str, int] = {}
+    """Unit -> id of the task in Label Studio."""
+
+
+class Ranking(TierRanking):
+    """One row of rankings.jsonl: one unit's ranking of one task in one dimension. `annotator` is the unit's name."""
+
+    group_id: str
+    """As in tasks.jsonl; tells a repeat from the task it repeats (their `task_id` is the same)."""
+    notation: str
+    """The same tiers in candidate numbers as shown, best first: `3|12|45`; from ten candidates on `3|1,12|10`."""
+    submitted: str | None = None
+    """When it was last saved, ISO 8601 with time zone."""
+    completed_by: int | None = None
+    """Label Studio's number of the account that submitted it."""
+
+
+class InvalidAnnotation(Record):
+    """One row of invalid.jsonl: an annotation that is not used, and why."""
+
+    unit: str
+    group_id: str | None
+    studio_task: int | None
+    annotation_id: str | None
+    link: str
+    """Opens the task in Label Studio."""
+    problem: str
+    """What is wrong, for a person; several problems are separated by `; `."""
+
+
+def tasks_file(out: Path) -> Path:
+    """Where push records what is shown."""
+    return out / TASKS
+
+
+def rankings_file(out: Path) -> Path:
+    """Where pull writes what it could read."""
+    return out / RANKINGS
+
+
+def invalid_file(out: Path) -> Path:
+    """Where pull lists what it could not read."""
+    return out / INVALID
