@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from pydantic import Field
+
 from editjudge.types import Record, TierRanking
 
 TASKS = "tasks.jsonl"
@@ -25,7 +27,7 @@ class PushedTask(Record):
     is_gold: bool = False
     repeat_of: str | None = None
     """`group_id` of the task that is shown here a second time."""
-    studio_ids: dict[str, int] = {}
+    studio_ids: dict[str, int] = Field(default_factory=dict)
     """Unit -> id of the task in Label Studio."""
 
 
