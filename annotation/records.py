@@ -1,4 +1,8 @@
-"""The records of a campaign's files: what was pushed, what was ranked, what could not be read."""
+"""The records of a campaign's files: what was pushed and what could not be read.
+
+What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` is the unit's name and `task_id` is the
+`group_id` of tasks.jsonl, so that a task shown twice is told from itself. `candidates` here is `shown` there.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from editjudge.types import Record, TierRanking
+from editjudge.types import Record
 
 TASKS = "tasks.jsonl"
 RANKINGS = "rankings.jsonl"
@@ -18,7 +22,7 @@ class PushedTask(Record):
     """One row of tasks.jsonl: a task as it is shown, the same for every unit."""
 
     group_id: str
-    """Joins the units' projects. Tells nothing about gold and repeats; a repeat has its own."""
+    """Joins the units' projects; `Ranking.task_id`. The id of the `EditTask`, except that a repeat has its own."""
     task_id: str
     """Id of the `EditTask`; a repeat shares it with the task it repeats."""
     instruction: str
@@ -29,19 +33,6 @@ class PushedTask(Record):
     """`group_id` of the task that is shown here a second time."""
     studio_ids: dict[str, int] = Field(default_factory=dict)
     """Unit -> id of the task in Label Studio."""
-
-
-class Ranking(TierRanking):
-    """One row of rankings.jsonl: one unit's ranking of one task in one dimension. `annotator` is the unit's name."""
-
-    group_id: str
-    """As in tasks.jsonl; tells a repeat from the task it repeats (their `task_id` is the same)."""
-    notation: str
-    """The same tiers in candidate numbers as shown, best first: `3|12|45`; from ten candidates on `3|1,12|10`."""
-    submitted: str | None = None
-    """When it was last saved, ISO 8601 with time zone."""
-    completed_by: int | None = None
-    """Label Studio's number of the account that submitted it."""
 
 
 class InvalidAnnotation(Record):
