@@ -1,0 +1,296 @@
+"""The page an annotator ranks on: Label Studio's configuration of it, and its answers read and written.
+
+Two layouts. `matrix`: one required radio group for each candidate and dimension, the page itself refuses a ranking
+that is not complete. `boards`: one drag-and-drop board per dimension, each with one bucket per tier. Candidates are
+numbered 1..n in the order shown; a tier holds candidates that are equally good, tier 1 is the best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.sax.saxutils import escape, quoteattr
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from annotation.ranking import Tiers, tier_problems
+from annotation.recipe import LayoutName
+from editjudge.tasks import DIMENSIONS, Dimension
+
+MIN_CANDIDATES = 2
+MAX_CANDIDATES = 20
+ALIGNED_CANDIDATES = 6
+"""Up to this many candidates share one row of the page, with the answers under the pictures."""
+
+TITLES: dict[Dimension, str] = {
+    "prompt_following": "Prompt Following",
+    "consistency": "Consistency",
+    "overall": "Overall Quality",
+}
+QUESTIONS: dict[Dimension, str] = {
+    "prompt_following": "Is what was asked for there, all of it, as asked?",
+    "consistency": "Is everything else as it was?",
+    "overall": "Which result would you rather have?",
+}
+SHORT: dict[Dimension, str] = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
+
+INSTRUCTION = "instruction"
+STRIP = "strip_html"
+CANDIDATES = "candidates"
+"""Keys of a task's data; the first is also the name of the tag that shows it."""
+LIST = "cands"
+FLAG = "flag"
+FLAGS = ("broken image", "unsure")
+DONE = "ranked"
+
+UNPLACED = "_"
+"""Where Label Studio's boards keep what is in no bucket."""
+
+KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
+"""Keys of the matrix: the row is the tier, the place in the row the candidate."""
+KEY_MODIFIERS = ("", "shift+", "alt+")
+"""Of the first, second and third dimension on the page."""
+LABEL_KEYS = ("the key alone", "Shift and the key", "Alt and the key")
+
+
+class Layout(BaseModel):
+    """Which page is shown; two layouts that differ need two projects."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: LayoutName = "matrix"
+    candidates: int = Field(5, ge=MIN_CANDIDATES, le=MAX_CANDIDATES)
+    dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
+    """Top to bottom on the page."""
+
+    @field_validator("dimensions")
+    @classmethod
+    def _each_once(cls, value: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
+        if len(set(value)) != len(value):
+            raise ValueError(f"each dimension at most once, not {', '.join(value)}")
+        return value
+
+    @cached_property
+    def numbers(self) -> tuple[str, ...]:
+        """Names of the candidates, and of the tiers: "1" to "n"."""
+        return tuple(str(number) for number in range(1, self.candidates + 1))
+
+    @property
+    def columns(self) -> int:
+        """Candidates in one row of the page."""
+        if self.candidates <= ALIGNED_CANDIDATES:
+            return self.candidates
+        return -(-self.candidates // -(-self.candidates // ALIGNED_CANDIDATES))
+
+    @property
+    def has_keys(self) -> bool:
+        """Whether every answer has a key of its own (matrix)."""
+        return self.kind == "matrix" and self.candidates <= len(KEY_ROWS[0])
+
+    def cell(self, dimension: Dimension, number: str) -> str:
+        """Name of the radio group of one candidate (matrix)."""
+        return f"{dimension}_{number}"
+
+    def bucket(self, dimension: Dimension, tier: str) -> str:
+        """Name of the bucket of one tier (boards); Label Studio wants it unique in the whole page."""
+        return f"{SHORT[dimension]}_t{tier}"
+
+
+def config_xml(layout: Layout) -> str:
+    """Label Studio's labelling configuration. Nothing of a task is in it."""
+    style = (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
+    style = style.replace("COLUMNS", str(layout.columns))
+    answers = _matrix(layout) if layout.kind == "matrix" else _boards(layout)
+    flags = "".join(f"<Choice value={quoteattr(flag)}/>" for flag in FLAGS)
+    return (
+        f"<View className={quoteattr('ej-page ej-' + layout.kind)}><Style>{escape(style)}</Style>"
+        f'<View className="ej-instruction"><Text name="{INSTRUCTION}" value="${INSTRUCTION}"/></View>'
+        f'<HyperText name="strip" value="${STRIP}" valueType="text" inline="true" selectionEnabled="false"'
+        ' clickableLinks="true"/>'
+        f"{answers}"
+        f'<View className="ej-flags"><Choices name="{FLAG}" toName="{INSTRUCTION}" choice="multiple" layout="inline">'
+        f"{flags}</Choices></View></View>"
+    )
+
+
+def _matrix(layout: Layout) -> str:
+    rows = []
+    for place, dimension in enumerate(layout.dimensions):
+        cells = "".join(_cell(layout, dimension, number, KEY_MODIFIERS[place]) for number in layout.numbers)
+        rows.append(f'<View className="ej-row">{_heading(place, dimension)}<View className="ej-cells">{cells}</View></View>')
+    return "".join(rows)
+
+
+def _heading(place: int, dimension: Dimension) -> str:
+    title = quoteattr(f"{place + 1}. {TITLES[dimension]}")
+    question = quoteattr(QUESTIONS[dimension])
+    return f'<View className="ej-heading"><Header size="5" value={title}/><Header size="6" value={question}/></View>'
+
+
+def _cell(layout: Layout, dimension: Dimension, number: str, modifier: str) -> str:
+    choices = []
+    for row, tier in enumerate(layout.numbers):
+        name = layout.cell(dimension, number)
+        key = ""
+        if layout.has_keys:
+            key = f" hotkey={quoteattr(modifier + KEY_ROWS[row][int(number) - 1])}"
+        # Label Studio uses `value` as the radio button's name, and buttons of one name are one stop for the Tab key:
+        # so each gets a name of its own, shows the tier through `html`, and answers with the alias.
+        choices.append(f'<Choice value="{name}_{tier}" alias="{tier}" html="{tier}"{key}/>')
+    message = quoteattr(f"{TITLES[dimension]}: candidate {number} has no tier yet.")
+    style = "inline" if layout.candidates <= ALIGNED_CANDIDATES else "select"
+    return (
+        f'<View className="ej-cell"><Header size="6" value="{number}"/>'
+        f'<Choices name="{layout.cell(dimension, number)}" toName="{INSTRUCTION}" choice="single-radio"'
+        f' layout="{style}" required="true" requiredMessage={message}>{"".join(choices)}</Choices></View>'
+    )
+
+
+def _boards(layout: Layout) -> str:
+    boards = []
+    for place, dimension in enumerate(layout.dimensions):
+        buckets = "".join(
+            f'<Bucket name="{layout.bucket(dimension, tier)}" title="{tier}"/>' for tier in layout.numbers
+        )
+        message = quoteattr(f"{TITLES[dimension]}: place every candidate, then tick '{DONE}'.")
+        boards.append(
+            f'<View className="ej-board">{_heading(place, dimension)}'
+            f'<Ranker name="{dimension}" toName="{LIST}">{buckets}</Ranker>'
+            f'<Choices name="{dimension}_{DONE}" toName="{INSTRUCTION}" choice="multiple" required="true"'
+            f' requiredMessage={message}><Choice value="{DONE}"/></Choices></View>'
+        )
+    return f'<List name="{LIST}" value="${CANDIDATES}" title="not placed"/><View className="ej-boards">{"".join(boards)}</View>'
+
+
+class Reading(NamedTuple):
+    """What an annotation says."""
+
+    tiers: dict[Dimension, Tiers]
+    """A ranking for each dimension of the layout; empty when there are problems, so that nothing is half used."""
+    flags: tuple[str, ...]
+    """What the annotator ticked of `FLAGS`."""
+    problems: tuple[str, ...]
+    """Everything that is wrong with the annotation; empty for a valid one."""
+
+
+def read_result(layout: Layout, result: Any) -> Reading:
+    """Read the `result` of a Label Studio annotation, which may hold anything: its API checks nothing.
+
+    Valid is an answer in which each candidate stands in exactly one tier of each dimension, and nothing else is but
+    flags. Tiers that nobody is in are left out: only the order counts.
+    """
+    answers, problems = _by_control(layout, result)
+    tiers: dict[Dimension, Tiers] = {}
+    for dimension in layout.dimensions:
+        read = _read_matrix if layout.kind == "matrix" else _read_board
+        levels, found = read(layout, dimension, answers)
+        if not found:
+            tiers[dimension] = tuple(tuple(sorted(tier)) for tier in levels if tier)
+            found = tier_problems(tiers[dimension], layout.candidates)
+        problems += [f"{dimension}: {problem}" for problem in found]
+    flags = answers.get(FLAG, [])
+    problems += [f"{FLAG}: there is no {flag!r}" for flag in flags if flag not in FLAGS]
+    return Reading({} if problems else tiers, tuple(str(flag) for flag in flags), tuple(problems))
+
+
+def _controls(layout: Layout) -> dict[str, tuple[str, str]]:
+    """Name of each control -> (what it answers to, type of its answer)."""
+    controls = {FLAG: (INSTRUCTION, "choices")}
+    for dimension in layout.dimensions:
+        if layout.kind == "matrix":
+            controls |= {layout.cell(dimension, number): (INSTRUCTION, "choices") for number in layout.numbers}
+        else:
+            controls |= {dimension: (LIST, "ranker"), f"{dimension}_{DONE}": (INSTRUCTION, "choices")}
+    return controls
+
+
+def _by_control(layout: Layout, result: Any) -> tuple[dict[str, Any], list[str]]:
+    """Name of the control -> its value, for items that are what this layout makes; and what is wrong with others."""
+    if not isinstance(result, list):
+        return {}, [f"the result is {type(result).__name__}, not a list"]
+    if not result:
+        return {}, ["the result is empty"]
+    controls, answers, problems = _controls(layout), {}, []
+    for place, item in enumerate(result, start=1):
+        name = item.get("from_name") if isinstance(item, dict) else None
+        if not isinstance(name, str) or name not in controls:
+            seen = repr(name) if isinstance(item, dict) else type(item).__name__
+            problems.append(f"item {place}: {seen} is no control of this layout")
+            continue
+        target, kind = controls[name]
+        value = item.get("value")
+        content = value.get(kind) if isinstance(value, dict) else None
+        expected = dict if kind == "ranker" else list
+        if item.get("to_name") != target or item.get("type") != kind or not isinstance(content, expected):
+            problems.append(f"item {place}: {name} holds no {kind} for {target}")
+        elif name in answers:
+            problems.append(f"item {place}: {name} is answered twice")
+        else:
+            answers[name] = content
+    return answers, problems
+
+
+def _read_matrix(layout: Layout, dimension: Dimension, answers: Mapping[str, Any]) -> tuple[list[list[int]], list[str]]:
+    """Candidates of each tier, empty tiers included; and what is wrong."""
+    levels: list[list[int]] = [[] for _ in layout.numbers]
+    problems = []
+    for number in layout.numbers:
+        choices = answers.get(layout.cell(dimension, number), [])
+        if len(choices) == 1 and choices[0] in layout.numbers:
+            levels[layout.numbers.index(choices[0])].append(int(number))
+        elif choices:
+            problems.append(f"candidate {number} is given {choices}, not one tier of 1 to {layout.candidates}")
+        else:
+            problems.append(f"candidate {number} has no tier")
+    return levels, problems
+
+
+def _read_board(layout: Layout, dimension: Dimension, answers: Mapping[str, Any]) -> tuple[list[list[int]], list[str]]:
+    """Candidates of each tier, empty tiers included; and what is wrong."""
+    if dimension not in answers:
+        return [], ["the board was not touched"]
+    buckets = answers[dimension]
+    names = [layout.bucket(dimension, tier) for tier in layout.numbers]
+    problems = [f"there is no bucket {name!r}" for name in buckets if name not in (*names, UNPLACED)]
+    levels: list[list[int]] = []
+    for name in (*names, UNPLACED):
+        items = buckets.get(name, [])
+        strange = [item for item in items if item not in layout.numbers] if isinstance(items, list) else [items]
+        if strange:
+            problems.append(f"bucket {name!r} holds {strange[0]!r}, which is no candidate")
+        else:
+            levels.append([int(item) for item in items])
+    if not problems and levels[-1]:
+        problems = [f"candidate {number} was not placed" for number in sorted(levels[-1])]
+    return levels[:-1], problems
+
+
+def make_result(layout: Layout, tiers: Mapping[Dimension, Sequence[Sequence[int]]]) -> list[dict[str, Any]]:
+    """The inverse of `read_result`, for predictions and for annotations by the API.
+
+    `tiers` has one ranking of candidate numbers for each dimension of the layout; `ValueError` otherwise.
+    """
+    result: list[dict[str, Any]] = []
+    for dimension in layout.dimensions:
+        problems = tier_problems(tiers[dimension], layout.candidates) if dimension in tiers else ["no ranking"]
+        if problems:
+            raise ValueError(f"{dimension}: {'; '.join(problems)}")
+        ranked = [sorted(tier) for tier in tiers[dimension]]
+        if layout.kind == "matrix":
+            tier_of = {number: place for place, tier in enumerate(ranked, start=1) for number in tier}
+            cells = [(layout.cell(dimension, number), str(tier_of[int(number)])) for number in layout.numbers]
+            result += [_item(name, INSTRUCTION, "choices", [tier]) for name, tier in cells]
+        else:
+            buckets: dict[str, list[str]] = {UNPLACED: []}
+            for place, tier in enumerate(layout.numbers):
+                members = ranked[place] if place < len(ranked) else []
+                buckets[layout.bucket(dimension, tier)] = [str(number) for number in members]
+            result.append(_item(dimension, LIST, "ranker", buckets))
+            result.append(_item(f"{dimension}_{DONE}", INSTRUCTION, "choices", [DONE]))
+    return result
+
+
+def _item(name: str, target: str, kind: str, value: Any) -> dict[str, Any]:
+    return {"id": name, "from_name": name, "to_name": target, "type": kind, "value": {kind: value}}

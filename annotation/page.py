@@ -1,0 +1,84 @@
+"""What one task puts on the page: the instruction, the pictures side by side, and for boards the cards to drag.
+
+The pictures are static HTML with style sheets only: Label Studio runs no script of ours. Resting on a picture, or
+reaching it with the Tab key, opens input and result large beside each other; holding the mouse button down on it
+shows the input in the place of the result, so that a change is seen as a flicker. The caption opens the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from annotation.layout import CANDIDATES, INSTRUCTION, STRIP, TITLES, Layout
+from editjudge.tasks import Dimension
+
+
+class Shown(NamedTuple):
+    """One image as the browser asks for it."""
+
+    screen: str
+    """Address of the copy that fits the screen."""
+    original: str
+    """Address of the image as it was made; may be the same as `screen`."""
+
+
+def task_data(
+    layout: Layout,
+    instruction: str,
+    inputs: Sequence[Shown],
+    candidates: Sequence[Shown],
+    earlier: Mapping[str, Mapping[Dimension, str]] | None = None,
+) -> dict[str, Any]:
+    """The keys of a task's `data` that the layout shows; the caller adds its own beside them.
+
+    `inputs` and `candidates` in shown order; `ValueError` unless there is an input and the layout's number of
+    candidates. `earlier`: rankings to decide between (unit -> dimension -> notation), shown under the pictures. The
+    instruction is shown as text, whatever it holds.
+    """
+    if not inputs or len(candidates) != layout.candidates:
+        raise ValueError(f"{len(inputs)} inputs and {len(candidates)} candidates for a layout of {layout.candidates}")
+    strip = _strip(inputs, candidates)
+    if earlier is not None:
+        strip += _earlier(layout, earlier)
+    data: dict[str, Any] = {INSTRUCTION: instruction, STRIP: strip}
+    if layout.kind == "boards":
+        data[CANDIDATES] = [
+            {"id": number, "html": f'<img src="{escape(shown.screen)}" alt="candidate {number}"><b>{number}</b>'}
+            for number, shown in zip(layout.numbers, candidates, strict=True)
+        ]
+    return data
+
+
+def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:
+    names = ["Input"] if len(inputs) == 1 else [f"Input {number}" for number in range(1, len(inputs) + 1)]
+    befores = "".join(_picture(name, shown, None) for name, shown in zip(names, inputs, strict=True))
+    afters = "".join(_picture(str(number), shown, inputs[0]) for number, shown in enumerate(candidates, start=1))
+    return (
+        f'<div class="ej-strip"><div class="ej-inputs">{befores}</div><div class="ej-candidates">{afters}</div></div>'
+    )
+
+
+def _picture(name: str, shown: Shown, before: Shown | None) -> str:
+    """A frame with caption; a candidate's (`before` given) holds the input underneath, for comparing."""
+    after = f'<img class="ej-after" src="{escape(shown.screen)}" alt="{name}">'
+    under = "" if before is None else f'<img class="ej-before" src="{escape(before.screen)}" alt="Input">'
+    beside = "" if before is None else f'<span><img src="{escape(before.screen)}" alt="Input"><i>Input</i></span>'
+    kind = "ej-input" if before is None else "ej-candidate"
+    return (
+        f'<figure class="{kind}"><div class="ej-frame" tabindex="0">{after}{under}'
+        f'<div class="ej-large">{beside}<span>{after}{under}<i>{name}</i></span></div></div>'
+        f'<figcaption><b>{name}</b> <a href="{escape(shown.original)}" target="_blank" rel="noopener" tabindex="-1"'
+        f' title="Open the original in a new tab">original</a></figcaption></figure>'
+    )
+
+
+def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> str:
+    """A table of the rankings that were given before, for whoever decides between them."""
+    head = "".join(f"<th>{TITLES[dimension]}</th>" for dimension in layout.dimensions)
+    rows = ""
+    for unit, rankings in earlier.items():
+        cells = "".join(f"<td>{escape(rankings.get(dimension, 'none'))}</td>" for dimension in layout.dimensions)
+        rows += f"<tr><th>{escape(unit)}</th>{cells}</tr>"
+    return f'<table class="ej-earlier"><tr><th>Earlier rankings</th>{head}</tr>{rows}</table>'
