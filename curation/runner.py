@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from curation.dryrun import dry
 from curation.executors import LocalExecutor
 from curation.funnel import Funnel, PartCount, count_stages, infos, write_funnel
 from curation.leakage import check_images, check_known, check_sources
@@ -170,6 +171,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("recipe", metavar="RECIPE", help="YAML file, or the word `report`")
     parser.add_argument("rest", metavar="key=value", nargs="*", help="overrides; after `report`: the run's folder")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="a few photographs and no models: stand-ins edit and score, into OUT-dry-run",
+    )
     options = parser.parse_args(argv)
     if options.recipe == "report":
         if len(options.rest) != 1:
@@ -177,7 +183,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(write_report(Path(options.rest[0])))
         return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    result = run_curation(load_recipe(options.recipe, CurationRecipe, options.rest))
+    recipe = load_recipe(options.recipe, CurationRecipe, options.rest)
+    result = run_curation(dry(recipe) if options.dry_run else recipe)
     for name, part in result.funnel.parts.items():
         print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
     print(f"report: {result.out / 'report.html'}")

@@ -5,8 +5,9 @@
 Each example asks one of three questions. About a photograph before and after a programmatic edit, the model writes
 what is seen: `half negative`. Given an instruction as well (the one carried out or another), it writes what was asked
 and what is seen: `asked sepia, seen half negative`. About one picture it names the artefact: `heavy noise`.
-Scores, the judge's prompts and its JSON are left for SFT to teach. In half of the examples the photograph's contrast is
-lowered: a model this small finds edits on plain ground first, and on busy photographs after that.
+Scores, the judge's prompts and its JSON are left for SFT to teach. The first examples are faultless edits on nearly
+plain ground, the later ones are harder: on busy photographs from the start, a model this small takes far longer to
+look at the images at all.
 Photographs of the quickstart's benchmark are not used; the list is read from its recipe.
 """
 
@@ -119,8 +120,11 @@ def training_photographs() -> tuple[str, ...]:
     return tuple(name for name in PHOTOGRAPHS if name not in held_out)
 
 
-def crop(photograph: Image.Image, draw: np.random.Generator) -> Array:
-    """A square crop with something to see, mirrored and with other colours now and then."""
+def crop(photograph: Image.Image, difficulty: float, draw: np.random.Generator) -> Array:
+    """A square crop with something to see, mirrored and with other colours now and then.
+
+    At difficulty 0 only its mean colour is left; at 1 seven of ten keep their contrast.
+    """
     while True:
         side = int(min(photograph.size) * draw.uniform(0.4, 1))
         left = int(draw.integers(photograph.width - side + 1))
@@ -136,8 +140,8 @@ def crop(photograph: Image.Image, draw: np.random.Generator) -> Array:
         array = array[:, :, draw.permutation(3)]
     if draw.random() < 0.5:
         array = np.clip(array ** np.float32(draw.uniform(0.6, 1.6)) * np.float32(draw.uniform(0.7, 1.2)), 0, 1)
-    if draw.random() < 0.5:
-        contrast = np.float32(draw.uniform(0, 1))
+    if draw.random() >= 0.7 * difficulty:
+        contrast = np.float32(draw.uniform(0, difficulty))
         array = array * contrast + array.mean(axis=(0, 1)) * (1 - contrast)
     return array.astype(np.float32)
 
@@ -146,15 +150,16 @@ def _drawn(draw: np.random.Generator, shares: dict[Name, float]) -> Name:
     return list(shares)[int(draw.choice(len(shares), p=list(shares.values())))]
 
 
-def make_example(photographs: dict[str, Image.Image], draw: np.random.Generator) -> Example:
+def make_example(photographs: dict[str, Image.Image], difficulty: float, draw: np.random.Generator) -> Example:
     """One edit: in four of ten cases the one that was asked for, else another that the same input allows."""
     tasks = (BARE, OBJECT_TASKS, ("text_change",))[int(draw.choice(3, p=[0.52, 0.4, 0.08]))]
     done: Plan = redraw({}, choose(draw, tasks), draw)
     asked, kind = done, draw.random()
     if kind >= 0.4:
         asked = redraw(done, done["task"] if kind < 0.75 else choose(draw, tasks), draw)
-    photo = crop(photographs[choose(draw, tuple(photographs))], draw)
-    fault, artefact = _drawn(draw, _FAULT_SHARES), _drawn(draw, _ARTEFACT_SHARES)
+    photo = crop(photographs[choose(draw, tuple(photographs))], difficulty, draw)
+    fault = _drawn(draw, _FAULT_SHARES) if draw.random() < difficulty else "right"
+    artefact = _drawn(draw, _ARTEFACT_SHARES) if draw.random() < 0.3 + 0.7 * difficulty else "none"
     outcome = carry_out(fault, artefact, photo, done, draw)
     return Example(
         before=_reduced(outcome.scene.before),
@@ -186,12 +191,12 @@ def _picture(outcome: Outcome, artefact: str) -> str:
     return f"{'slight' if clean > 0.6 else 'strong' if clean > 0.35 else 'heavy'} {artefact}"
 
 
-def make_examples(job: tuple[int, int, int]) -> list[Example]:
-    """Examples of one (seed, number, count); any process gives the same."""
-    seed, number, count = job
+def make_examples(job: tuple[int, int, int, float]) -> list[Example]:
+    """Examples of one (seed, number, count, difficulty); any process gives the same."""
+    seed, number, count, difficulty = job
     photographs = {name: load_image(PHOTOGRAPHS[name].locate()) for name in training_photographs()}
     draw = np.random.default_rng([seed, number])
-    return [make_example(photographs, draw) for _ in range(count)]
+    return [make_example(photographs, difficulty, draw) for _ in range(count)]
 
 
 def corpus(examples: list[Example]) -> list[str]:
@@ -210,18 +215,24 @@ def corpus(examples: list[Example]) -> list[str]:
 
 
 class Batches:
-    """Shuffled batches without end; each example is asked each question once per round."""
+    """Batches without end; each example is asked each question once per round, in the first round in given order."""
 
     def __init__(self, examples: list[Example], tokenizer: Any, processor: Any, size: int, seed: int) -> None:
         self.examples, self.tokenizer, self.processor, self.size = examples, tokenizer, processor, size
         self.random = random.Random(seed)
         self.waiting: list[tuple[int, str]] = []
+        self.first_round = True
         self.image_token = tokenizer.convert_tokens_to_ids("<|image_pad|>")
 
     def __next__(self) -> dict[str, torch.Tensor]:
         if len(self.waiting) < self.size:
-            self.waiting = [(index, asked) for index in range(len(self.examples)) for asked in QUESTIONS.values()]
-            self.random.shuffle(self.waiting)
+            rows = [(index, asked) for index in range(len(self.examples)) for asked in QUESTIONS.values()]
+            if self.first_round:
+                # Rows are taken from the end. Neighbours are mixed, so that a batch holds all questions.
+                rows.sort(key=lambda row: row[0] + self.random.uniform(0, 500), reverse=True)
+            else:
+                self.random.shuffle(rows)
+            self.waiting, self.first_round = rows, False
         return self.collate([self.waiting.pop() for _ in range(self.size)])
 
     def collate(self, chosen: list[tuple[int, str]]) -> dict[str, torch.Tensor]:
@@ -303,7 +314,10 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    jobs = [(arguments.seed, number, 100) for number in range(arguments.examples // 100 + 4)]
+    parts = arguments.examples // 100
+    # The first four parts are held back to measure with.
+    jobs = [(arguments.seed, number, 100, 1.0) for number in range(4)]
+    jobs += [(arguments.seed, 4 + number, 100, min(1.0, 2 * number / parts)) for number in range(parts)]
     with ProcessPoolExecutor(arguments.threads, mp_context=get_context("spawn")) as pool:
         drawn = [example for part in pool.map(make_examples, jobs) for example in part]
     held_back, examples = drawn[:400], drawn[400:]
