@@ -1,0 +1,167 @@
+"""What is asked of a Label Studio server, and what its refusals mean."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from editjudge.errors import EditJudgeError
+
+if TYPE_CHECKING:
+    import httpx
+
+ACCESS_LIFE_S = 240.0
+"""Access tokens made from a personal access token live five minutes."""
+
+
+class StudioError(EditJudgeError):
+    """The Label Studio server is missing, refuses, or does not hold what it should."""
+
+
+class Studio:
+    """A connection to one server. `StudioError` for every refusal and when nobody answers."""
+
+    def __init__(self, url: str, token: str, timeout_s: float = 120.0) -> None:
+        import httpx
+
+        self.url = url.rstrip("/")
+        self._token = token
+        self._access: tuple[str, float] | None = None
+        self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(timeout_s, connect=10.0), trust_env=True)
+
+    def __enter__(self) -> Studio:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def whoami(self) -> dict[str, Any]:
+        """The account that the token belongs to."""
+        return self._mapping("GET", "/api/current-user/whoami")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        query: Mapping[str, str | int] | None = None,
+        what: str | None = None,
+    ) -> Any:
+        """One request; the decoded JSON of its answer, None for an empty one. `what` names the thing in messages."""
+        import httpx
+
+        name = f"{self.url}: {what or f'{method} {path}'}"
+        try:
+            answer = self._http.request(
+                method, path, json=body, params=query, headers={"Authorization": self._authorization()}
+            )
+        except httpx.TimeoutException as error:
+            raise StudioError(
+                f"{name}: no answer within the time limit ({type(error).__name__}); the server is busy or hangs. "
+                "Try again, or raise server.timeout_s"
+            ) from error
+        except httpx.HTTPError as error:
+            raise StudioError(
+                f"{name}: the server does not answer ({error or type(error).__name__}); "
+                "start it with `editjudge annotate serve RECIPE`, then run this command again"
+            ) from error
+        return _content(answer, name)
+
+    def _mapping(self, method: str, path: str, body: object = None, what: str | None = None) -> dict[str, Any]:
+        found = self.call(method, path, body, what=what)
+        if not isinstance(found, dict):
+            raise StudioError(f"{self.url}: {what or path}: expected one object, got {str(found)[:80]}")
+        return found
+
+    def _authorization(self) -> str:
+        """The header of a legacy token, or of an access token made from a personal access token (a JWT)."""
+        if self._token.count(".") != 2:
+            return f"Token {self._token}"
+        now = time.monotonic()
+        if self._access is None or now - self._access[1] > ACCESS_LIFE_S:
+            answer = self._http.post("/api/token/refresh", json={"refresh": self._token})
+            self._access = (str(_content(answer, f"{self.url}: log in")["access"]), now)
+        return f"Bearer {self._access[0]}"
+
+    def projects(self) -> list[dict[str, Any]]:
+        """Every project, with title, description, label_config and counts."""
+        found: list[dict[str, Any]] = []
+        page = 1
+        while True:
+            answer = self.call("GET", "/api/projects", query={"page": page, "page_size": 100}, what="list of projects")
+            found += answer["results"]
+            if answer.get("next") is None:
+                return found
+            page += 1
+
+    def project(self, project: int) -> dict[str, Any]:
+        """One project."""
+        return self._mapping("GET", f"/api/projects/{project}", what=f"project {project}")
+
+    def create_project(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """A new project."""
+        return self._mapping("POST", "/api/projects", values, what=f"new project {values.get('title')!r}")
+
+    def update_project(self, project: int, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Change a project."""
+        return self._mapping("PATCH", f"/api/projects/{project}", values, what=f"project {project}")
+
+    def import_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
+        """Add tasks; the ids they got, in order."""
+        path = f"/api/projects/{project}/import"
+        answer = self.call(
+            "POST", path, tasks, {"return_task_ids": "true", "commit_to_project": "true"}, f"import into {project}"
+        )
+        ids = answer.get("task_ids") if isinstance(answer, dict) else None
+        if not isinstance(ids, list) or len(ids) != len(tasks):
+            raise StudioError(
+                f"{self.url}: import into project {project}: sent {len(tasks)} tasks, got {str(answer)[:200]}"
+            )
+        return [int(number) for number in ids]
+
+    def link(self, project: int, task: int | None = None) -> str:
+        """Address of a project, or of one of its tasks, in the browser."""
+        return f"{self.url}/projects/{project}/data" + (f"?task={task}" if task is not None else "")
+
+
+def _content(answer: httpx.Response, name: str) -> Any:
+    status = answer.status_code
+    if status in (401, 403):
+        raise StudioError(
+            f"{name}: the token is refused ({status}). For a server of your own set LABEL_STUDIO_API_KEY to a token of "
+            "its account page; for the local one remove nothing: restart it with `editjudge annotate serve RECIPE`"
+        )
+    if status == 404:
+        raise StudioError(f"{name}: not found (404); was it deleted? `editjudge annotate push RECIPE` makes it again")
+    if status >= 400:
+        raise StudioError(f"{name}: refused with status {status}: {_detail(answer)}")
+    if not answer.content:
+        return None
+    try:
+        return answer.json()
+    except ValueError as error:
+        raise StudioError(
+            f"{name}: the answer is no JSON ({answer.headers.get('content-type', 'no type')}); "
+            "is this address a Label Studio server?"
+        ) from error
+
+
+def _detail(answer: httpx.Response) -> str:
+    """What the server says of a refusal, in one line; a page of HTML says nothing to a person here."""
+    try:
+        body = answer.json()
+    except ValueError:
+        return "no details" if "<html" in answer.text.lower() else answer.text.strip()[:300]
+    if isinstance(body, dict):
+        told = [str(body[key]) for key in ("detail", "validation_errors") if body.get(key)]
+        if told:
+            return "; ".join(told)[:500]
+    return str(body)[:500]

@@ -1,0 +1,139 @@
+"""The folder of a local Label Studio: database, log, who runs, and the secrets, readable by their owner only."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from editjudge.errors import DataError, StorageError
+from editjudge.io import atomic_write, digest, read_json
+
+USER = "admin@editjudge.local"
+"""The account that a local server begins with."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """How to log in. Never printed: `repr` and messages leave the secrets out."""
+
+    user: str
+    password: str = field(repr=False)
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ServerState:
+    """What is known of the server that was started last."""
+
+    pid: int
+    started: str
+    """When the system started that process; tells it from a later one with the same number."""
+    port: int
+    root: str
+    """The folder whose images it gives out, resolved."""
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of one local server."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        """What the server prints."""
+        return self.folder / "server.log"
+
+    @property
+    def credentials_file(self) -> Path:
+        """User, password and token."""
+        return self.folder / "credentials.json"
+
+    @property
+    def state_file(self) -> Path:
+        """Which process runs, and on which port."""
+        return self.folder / "server.json"
+
+    def prepare(self) -> None:
+        """Make the folder, closed to others. `StorageError` when that fails."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self.folder.chmod(0o700)
+        except OSError as error:
+            raise StorageError(
+                f"{self.folder}: cannot be made or closed to others ({error.strerror}); "
+                "choose another folder: server.local.data"
+            ) from error
+
+    def credentials(self) -> Credentials | None:
+        """What is stored; None when nothing is. `DataError` for a damaged file."""
+        if not self.credentials_file.exists():
+            return None
+        self.credentials_file.chmod(0o600)
+        values = read_json(self.credentials_file)
+        try:
+            return Credentials(**{name: str(values[name]) for name in ("user", "password", "token")})
+        except (KeyError, TypeError) as error:
+            raise DataError(
+                f"{self.credentials_file}: does not hold user, password and token; put the file back, or begin anew "
+                f"by removing the folder {self.folder} (with it, every annotation that was not pulled)"
+            ) from error
+
+    def make_credentials(self) -> Credentials:
+        """What is stored, or else new secrets, written to a file that only its owner can read."""
+        stored = self.credentials()
+        if stored is not None:
+            return stored
+        made = Credentials(USER, secrets.token_urlsafe(18), secrets.token_hex(20))
+        text = json.dumps({"user": made.user, "password": made.password, "token": made.token}, indent=2)
+        temporary = self.folder / f".tmp-{secrets.token_hex(8)}"
+        try:
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
+                handle.write(text + "\n")
+            temporary.replace(self.credentials_file)
+        except OSError as error:
+            raise StorageError(f"{self.credentials_file}: cannot be written ({error.strerror})") from error
+        return made
+
+    def state(self) -> ServerState | None:
+        """The server that was started last; None when there is none or the file is damaged."""
+        try:
+            values = read_json(self.state_file)
+            return ServerState(
+                pid=int(values["pid"]),
+                started=str(values["started"]),
+                port=int(values["port"]),
+                root=str(values["root"]),
+            )
+        except (DataError, KeyError, TypeError, ValueError):
+            return None
+
+    def write_state(self, state: ServerState) -> None:
+        """Remember the server that was just started."""
+        atomic_write(self.state_file, json.dumps(state.__dict__, indent=2) + "\n")
+
+    def forget_state(self) -> None:
+        """No server runs any more."""
+        self.state_file.unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Only one command at a time may start or stop the server. Waits for the other one."""
+        with (self.folder / ".lock").open("w") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
+
+
+def default_home(out: Path) -> Home:
+    """The folder for a campaign, in the user's data folder and so in no repository."""
+    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    place = out.resolve()
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.name).strip("-.") or "campaign"
+    return Home(Path(base) / "editjudge" / "label-studio" / f"{name}-{digest('label-studio', str(place))[:8]}")
