@@ -173,9 +173,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
     except UnicodeDecodeError as error:
-        raise DataError(
-            f"{path}: not a text file in UTF-8 (byte {error.start}); save it as tab-separated text"
-        ) from error
+        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save it as tab-separated text") from error
     # Not splitlines: a form feed or the like inside a uid is no end of a line.
     lines = (line.removesuffix("\r") for line in text.split("\n"))
     return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]

@@ -1,0 +1,83 @@
+"""Nothing of a benchmark may have been trained on: what training files hold, and which pairs share it.
+
+Compared are the sources of tasks (the id of the photograph) and images to the byte (SHA-256 of the file). A picture
+that was saved again in another size or format is not recognised.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from editjudge.errors import DataError
+from editjudge.io import read_jsonl
+from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
+
+KINDS: tuple[type[Record], ...] = (SFTExample, ScoreCard, EditTriplet, EditTask, PreferencePair)
+"""Records that a training set may be made of."""
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What was trained on."""
+
+    sources: frozenset[str]
+    images: frozenset[str]
+    """SHA-256 of image files, inputs and outputs."""
+    rows: int
+
+    def leak(self, pair: PreferencePair) -> str | None:
+        """Why a pair must not be in the benchmark: `source_in_training`, `image_in_training`, or None."""
+        if pair.task.origin.source in self.sources:
+            return "source_in_training"
+        images = (*pair.task.inputs, pair.better.edited, pair.worse.edited)
+        return "image_in_training" if any(image.sha256 in self.images for image in images) else None
+
+
+def training_inputs(paths: Iterable[Path]) -> TrainingInputs:
+    """Read training files, each a JSONL of one of `KINDS`. `DataError` for anything else, and for an empty file."""
+    sources: set[str] = set()
+    images: set[str] = set()
+    rows = 0
+    for path in paths:
+        before = rows
+        for row in read_jsonl(path, kind_of(path)):
+            rows += 1
+            source, refs = _held(row)
+            images.update(ref.sha256 for ref in refs)
+            if source is not None:
+                sources.add(source)
+        if rows == before:
+            raise DataError(f"{path}: holds no row, so nothing can be checked against it; name the training file")
+    return TrainingInputs(frozenset(sources), frozenset(images), rows)
+
+
+def kind_of(path: Path) -> type[Record]:
+    """The record that a file's first row is; `DataError` when it is none of `KINDS`."""
+    first = next(iter(read_jsonl(path, dict[str, object])), None)
+    for kind in KINDS if first is not None else ():
+        try:
+            kind.model_validate_json(json.dumps(first))
+        except ValidationError:
+            continue
+        return kind
+    names = ", ".join(kind.__name__ for kind in KINDS)
+    raise DataError(f"{path}: the first row is none of {names}; name a JSONL file of one of them")
+
+
+def _held(row: Record) -> tuple[str | None, tuple[ImageRef, ...]]:
+    """Source (training rows do not say it) and images of a row."""
+    if isinstance(row, SFTExample):
+        return None, row.images
+    if isinstance(row, EditTask):
+        return row.origin.source, row.inputs
+    if isinstance(row, ScoreCard):
+        return _held(row.triplet)
+    if isinstance(row, EditTriplet):
+        return row.task.origin.source, (*row.task.inputs, row.edited)
+    assert isinstance(row, PreferencePair)
+    return row.task.origin.source, (*row.task.inputs, row.better.edited, row.worse.edited)
