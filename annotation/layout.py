@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-from xml.sax.saxutils import escape, quoteattr
+from xml.sax.saxutils import quoteattr
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -48,6 +48,10 @@ DONE = "ranked"
 UNPLACED = "_"
 """Where Label Studio's boards keep what is in no bucket."""
 
+HINT = (
+    "Tier 1 is the best; results that are equally good share a tier. Rest on a picture: large, beside the input."
+    " Hold it: the input in its place."
+)
 KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
 """Keys of the matrix: the row is the tier, the place in the row the candidate."""
 KEY_MODIFIERS = ("", "shift+", "alt+")
@@ -101,17 +105,18 @@ class Layout(BaseModel):
 def config_xml(layout: Layout) -> str:
     """Label Studio's labelling configuration. Nothing of a task is in it."""
     style = (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
-    style = style.replace("COLUMNS", str(layout.columns))
+    style = style.replace("{columns}", str(layout.columns))
     answers = _matrix(layout) if layout.kind == "matrix" else _boards(layout)
     flags = "".join(f"<Choice value={quoteattr(flag)}/>" for flag in FLAGS)
     return (
-        f"<View className={quoteattr('ej-page ej-' + layout.kind)}><Style>{escape(style)}</Style>"
+        f"<View className={quoteattr('ej-page ej-' + layout.kind)}><Style>{style}</Style>"
         f'<View className="ej-instruction"><Text name="{INSTRUCTION}" value="${INSTRUCTION}"/></View>'
         f'<HyperText name="strip" value="${STRIP}" valueType="text" inline="true" selectionEnabled="false"'
         ' clickableLinks="true"/>'
         f"{answers}"
         f'<View className="ej-flags"><Choices name="{FLAG}" toName="{INSTRUCTION}" choice="multiple" layout="inline">'
-        f"{flags}</Choices></View></View>"
+        f"{flags}</Choices></View>"
+        f'<View className="ej-hint"><Header size="6" value={quoteattr(HINT)}/></View></View>'
     )
 
 
@@ -140,9 +145,11 @@ def _cell(layout: Layout, dimension: Dimension, number: str, modifier: str) -> s
         # so each gets a name of its own, shows the tier through `html`, and answers with the alias.
         choices.append(f'<Choice value="{name}_{tier}" alias="{tier}" html="{tier}"{key}/>')
     message = quoteattr(f"{TITLES[dimension]}: candidate {number} has no tier yet.")
-    style = "inline" if layout.candidates <= ALIGNED_CANDIDATES else "select"
+    aligned = layout.candidates <= ALIGNED_CANDIDATES
+    label = "" if aligned else f'<Header size="6" value="Candidate {number}"/>'
+    style = "inline" if aligned else "select"
     return (
-        f'<View className="ej-cell"><Header size="6" value="{number}"/>'
+        f'<View className="ej-cell">{label}'
         f'<Choices name="{layout.cell(dimension, number)}" toName="{INSTRUCTION}" choice="single-radio"'
         f' layout="{style}" required="true" requiredMessage={message}>{"".join(choices)}</Choices></View>'
     )
@@ -161,7 +168,7 @@ def _boards(layout: Layout) -> str:
             f'<Choices name="{dimension}_{DONE}" toName="{INSTRUCTION}" choice="multiple" required="true"'
             f' requiredMessage={message}><Choice value="{DONE}"/></Choices></View>'
         )
-    return f'<List name="{LIST}" value="${CANDIDATES}" title="not placed"/><View className="ej-boards">{"".join(boards)}</View>'
+    return f'<List name="{LIST}" value="${CANDIDATES}" title="to rank"/><View className="ej-board-row">{"".join(boards)}</View>'
 
 
 class Reading(NamedTuple):

@@ -45,7 +45,7 @@ def task_data(
     data: dict[str, Any] = {INSTRUCTION: instruction, STRIP: strip}
     if layout.kind == "boards":
         data[CANDIDATES] = [
-            {"id": number, "html": f'<img src="{escape(shown.screen)}" alt="candidate {number}"><b>{number}</b>'}
+            {"id": number, "html": f'<img src="{escape(shown.screen)}" alt="candidate {number}">'}
             for number, shown in zip(layout.numbers, candidates, strict=True)
         ]
     return data
@@ -62,16 +62,23 @@ def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:
 
 def _picture(name: str, shown: Shown, before: Shown | None) -> str:
     """A frame with caption; a candidate's (`before` given) holds the input underneath, for comparing."""
-    after = f'<img class="ej-after" src="{escape(shown.screen)}" alt="{name}">'
-    under = "" if before is None else f'<img class="ej-before" src="{escape(before.screen)}" alt="Input">'
-    beside = "" if before is None else f'<span><img src="{escape(before.screen)}" alt="Input"><i>Input</i></span>'
-    kind = "ej-input" if before is None else "ej-candidate"
+    layers = [("ej-after", name, shown)] if before is None else [("ej-after", name, shown), ("ej-before", "Input", before)]
+    small = "".join(_image(f"ej-small {kind}", label, image) for kind, label, image in layers)
+    large = "".join(_image(kind, label, image) for kind, label, image in layers)
+    beside = "" if before is None else f'<span class="ej-pane">{_image("", "Input", before)}<i>Input</i></span>'
+    label = "" if before is None else '<i class="ej-before">Input</i>'
+    # A button: it takes the focus, and Space held down on it counts as pressed, as the mouse button does.
     return (
-        f'<figure class="{kind}"><div class="ej-frame" tabindex="0">{after}{under}'
-        f'<div class="ej-large">{beside}<span>{after}{under}<i>{name}</i></span></div></div>'
+        f'<figure class="{"ej-input" if before is None else "ej-candidate"}">'
+        f'<button type="button" class="ej-frame" aria-label="{name}, enlarge">{small}'
+        f'<span class="ej-large">{beside}<span class="ej-pane">{large}<i class="ej-after">{name}</i>{label}</span></span></button>'
         f'<figcaption><b>{name}</b> <a href="{escape(shown.original)}" target="_blank" rel="noopener" tabindex="-1"'
         f' title="Open the original in a new tab">original</a></figcaption></figure>'
     )
+
+
+def _image(kind: str, label: str, shown: Shown) -> str:
+    return f'<img class="{kind}" src="{escape(shown.screen)}" alt="{label}" draggable="false">'
 
 
 def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> str:
