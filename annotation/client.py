@@ -16,6 +16,11 @@ ACCESS_LIFE_S = 240.0
 """Access tokens made from a personal access token live five minutes."""
 
 
+TASKS_PER_PAGE = 5000
+
+Query = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
+
+
 class StudioError(EditJudgeError):
     """The Label Studio server is missing, refuses, or does not hold what it should."""
 
@@ -52,7 +57,7 @@ class Studio:
         method: str,
         path: str,
         body: object = None,
-        query: Mapping[str, str | int] | None = None,
+        query: Query | None = None,
         what: str | None = None,
     ) -> Any:
         """One request; the decoded JSON of its answer, None for an empty one. `what` names the thing in messages."""
@@ -61,7 +66,7 @@ class Studio:
         name = f"{self.url}: {what or f'{method} {path}'}"
         try:
             answer = self._http.request(
-                method, path, json=body, params=query, headers={"Authorization": self._authorization()}
+                method, path, json=body, params=_params(query), headers={"Authorization": self._authorization()}
             )
         except httpx.TimeoutException as error:
             raise StudioError(
@@ -127,9 +132,54 @@ class Studio:
             )
         return [int(number) for number in ids]
 
+    def list_tasks(self, project: int) -> dict[int, str]:
+        """Number of every task of a project -> when it, or one of its annotations, changed last."""
+        found: dict[int, str] = {}
+        page = 1
+        while True:
+            query: Query = {"project": project, "page": page, "page_size": TASKS_PER_PAGE, "include": "id,updated_at"}
+            answer = self.call("GET", "/api/tasks", query=query, what=f"tasks of project {project}")
+            found |= {int(task["id"]): str(task["updated_at"]) for task in answer["tasks"]}
+            if not answer["tasks"] or page * TASKS_PER_PAGE >= int(answer["total"]):
+                return found
+            page += 1
+
+    def fetch_tasks(self, project: int, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """Tasks with their data and annotations; those deleted meanwhile are missing."""
+        wanted: list[tuple[str, str | int]] = [("ids[]", number) for number in numbers]
+        query: Query = [("exportType", "JSON"), ("download_all_tasks", "true"), *wanted]
+        rows: list[dict[str, Any]] = self.call(
+            "GET", f"/api/projects/{project}/export", query=query, what=f"annotations of project {project}"
+        )
+        return rows
+
+    def delete_tasks(self, project: int) -> None:
+        """Remove every task of a project."""
+        self.call("DELETE", f"/api/projects/{project}/tasks", what=f"tasks of project {project}")
+
+    def local_storages(self, project: int) -> list[dict[str, Any]]:
+        """The folders whose files a project may show."""
+        found: list[dict[str, Any]] = self.call(
+            "GET", "/api/storages/localfiles", query={"project": project}, what=f"image folders of project {project}"
+        )
+        return found
+
+    def create_local_storage(self, values: Mapping[str, Any]) -> None:
+        """Let a project show the files of a folder."""
+        self.call("POST", "/api/storages/localfiles", values, what=f"image folder {values['path']}")
+
+    def annotate(self, task: int, result: object, lead_time_s: float | None = None, skipped: bool = False) -> int:
+        """Submit an annotation as the token's account; its number. The server checks nothing of `result`."""
+        body = {"result": result, "lead_time": lead_time_s, "was_cancelled": skipped}
+        return int(self.call("POST", f"/api/tasks/{task}/annotations", body, what=f"annotation of task {task}")["id"])
+
     def link(self, project: int, task: int | None = None) -> str:
         """Address of a project, or of one of its tasks, in the browser."""
         return f"{self.url}/projects/{project}/data" + (f"?task={task}" if task is not None else "")
+
+
+def _params(query: Query | None) -> list[tuple[str, str | int | float | bool | None]]:
+    return [*(query.items() if isinstance(query, Mapping) else query or ())]
 
 
 def _content(answer: httpx.Response, name: str) -> Any:

@@ -1,0 +1,205 @@
+"""The groups that are to be ranked, and from them the tasks: which candidates, in which order, gold and repeats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from annotation.recipe import AnnotationRecipe, Gold
+from annotation.records import PushedTask
+from editjudge.errors import DataError
+from editjudge.io import digest, read_json, read_jsonl
+from editjudge.types import EditTask, EditTriplet, ScoreCard, TierRanking
+
+
+@dataclass(frozen=True)
+class Group:
+    """The candidates of one task."""
+
+    task: EditTask
+    triplets: Mapping[str, EditTriplet]
+    """By id, in the order of the file."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One task as it is to be shown."""
+
+    row: PushedTask
+    task: EditTask
+    shown: tuple[EditTriplet, ...]
+    """The candidates, number 1 first."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All tasks of a campaign, in the order in which they are shown."""
+
+    tasks: tuple[Planned, ...]
+    too_small: int
+    """Groups with fewer candidates than are shown; left out."""
+    changed: tuple[str, ...]
+    """`group_id` of tasks that were pushed with candidates the groups no longer hold: kept, but never pushed again."""
+
+
+def groups_files(place: Path) -> tuple[list[Path], Path]:
+    """The files that `project.groups` means, and what image paths in them are relative to.
+
+    A file; a folder of JSONL files; or a curation run: there the last stage before its parts that gives candidates.
+    """
+    funnel = place / "funnel.json"
+    if funnel.is_file():
+        steps = [step for step in read_json(funnel)["stages"] if step["part"] is None]
+        names = [step["name"] for step in steps if step["gives"] in ("EditTriplet", "ScoreCard")]
+        if not names:
+            raise DataError(f"{funnel}: no stage of this run gives EditTriplet or ScoreCard; name a JSONL file instead")
+        return sorted((place / "stages" / names[-1]).glob("*.jsonl")), place
+    if place.is_dir():
+        return sorted(place.glob("*.jsonl")), place
+    return [place], place.parent
+
+
+def read_groups(place: Path) -> dict[str, Group]:
+    """Groups by task id, in the order of the files. `DataError` for a missing, empty or contradictory file."""
+    files, _ = groups_files(place)
+    if not files:
+        raise DataError(f"{place}: holds no .jsonl file; project.groups needs EditTriplet or ScoreCard rows")
+    found: dict[str, tuple[EditTask, dict[str, EditTriplet]]] = {}
+    for path in files:
+        for triplet in _triplets(path):
+            task, triplets = found.setdefault(triplet.task.id, (triplet.task, {}))
+            if task != triplet.task or triplets.setdefault(triplet.id, triplet) != triplet:
+                raise DataError(
+                    f"{path}: triplet {triplet.id} contradicts an earlier row of task {task.id}: same id, other "
+                    "content; make the file again"
+                )
+    if not found:
+        raise DataError(f"{place}: holds no groups; run the step that makes them")
+    return {key: Group(task, triplets) for key, (task, triplets) in found.items()}
+
+
+def _triplets(path: Path) -> Iterator[EditTriplet]:
+    if _holds_cards(path):
+        yield from (card.triplet for card in read_jsonl(path, ScoreCard))
+    else:
+        yield from read_jsonl(path, EditTriplet)
+
+
+def _holds_cards(path: Path) -> bool:
+    """By the first row; the rows of a file are all of one kind."""
+    try:
+        with path.open(encoding="utf-8") as lines:
+            first = next((line for line in lines if line.strip()), "{}")
+        return "judgments" in json.loads(first)
+    except (OSError, ValueError, TypeError):
+        return False  # reading it as triplets says what is wrong, with the line
+
+
+def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mapping[str, Sequence[str]]) -> Plan:
+    """The tasks of the campaign. The same recipe and groups give the same plan on every machine.
+
+    `recorded`: group_id -> candidates of the tasks that were pushed before. They stay as they were shown, so that a
+    unit that joins later ranks the same candidates in the same order.
+    """
+    gold, gold_groups = _gold(recipe, groups)
+    n = recipe.project.candidates
+    ordinary = {
+        key: group for key, group in groups.items() if key not in gold and (len(group.triplets) >= n or key in recorded)
+    }
+    too_small = sum(key not in gold and key not in ordinary for key in groups)
+    chosen_gold = _choose_gold(recipe, gold, len(ordinary), recorded)
+    ranked = sorted([*ordinary, *chosen_gold], key=lambda key: digest("place", recipe.seed, key))
+    repeated = _repeated(recipe, ranked, ordinary, recorded)
+    # A repeat comes half a campaign after the task it repeats.
+    places = [(float(place), key, key) for place, key in enumerate(ranked)]
+    places += [
+        (place + len(ranked) / 2 - 0.25, repeat_id(key), key) for place, key in enumerate(ranked) if key in repeated
+    ]
+    tasks: list[Planned] = []
+    changed: list[str] = []
+    for _, group_id, key in sorted(places):
+        group = gold_groups[key] if key in gold else ordinary[key]
+        candidates = recorded.get(group_id) or _draw(recipe, group_id, group, gold.get(key, frozenset(group.triplets)))
+        if not all(candidate in group.triplets for candidate in candidates):
+            changed.append(group_id)
+            continue
+        row = PushedTask(
+            group_id=group_id,
+            task_id=key,
+            instruction=group.task.instruction,
+            candidates=tuple(candidates),
+            is_gold=key in gold,
+            repeat_of=None if group_id == key else key,
+        )
+        tasks.append(Planned(row, group.task, tuple(group.triplets[candidate] for candidate in candidates)))
+    return Plan(tuple(tasks), too_small, tuple(changed))
+
+
+def repeat_id(group_id: str) -> str:
+    """The `group_id` under which a task is shown a second time. Nobody can tell it from others."""
+    return digest("repeat", group_id)
+
+
+def _draw(recipe: AnnotationRecipe, group_id: str, group: Group, allowed: Iterable[str]) -> list[str]:
+    """The candidates shown, in order. A repeat shows those of the task it repeats, in another order."""
+    task_id, seed = group.task.id, recipe.seed
+    drawn = sorted(allowed, key=lambda key: digest("draw", seed, task_id, key))[: recipe.project.candidates]
+    order = sorted(drawn, key=lambda key: digest("order", seed, task_id, key))
+    if group_id == task_id:
+        return order
+    again = sorted(drawn, key=lambda key: digest("order", seed, group_id, key))
+    return again if again != order else [*again[1:], again[0]]
+
+
+def _gold(
+    recipe: AnnotationRecipe, groups: Mapping[str, Group]
+) -> tuple[dict[str, frozenset[str]], Mapping[str, Group]]:
+    """Task id -> triplets whose right place is known in every dimension that is given; and where the groups are."""
+    gold = recipe.project.gold
+    if gold is None:
+        return {}, {}
+    known: dict[str, frozenset[str]] = {}
+    for ranking in read_jsonl(gold.rankings, TierRanking):
+        ids = frozenset(triplet for tier in ranking.tiers for triplet in tier)
+        known[ranking.task_id] = known.get(ranking.task_id, ids) & ids
+    where = groups if gold.groups is None else read_groups(gold.groups)
+    for task_id, ids in known.items():
+        missing = task_id not in where or sorted(ids - where[task_id].triplets.keys())
+        if missing:
+            what = "there is no such group" if missing is True else f"the group has no triplet {missing[0]}"
+            raise DataError(f"{gold.rankings}: task {task_id}: {what} in {gold.groups or recipe.project.groups}")
+        if len(ids) < recipe.project.candidates:
+            raise DataError(
+                f"{gold.rankings}: task {task_id} ranks {len(ids)} candidates in every dimension, "
+                f"{recipe.project.candidates} are shown (project.candidates); rank more or show fewer"
+            )
+    return known, where
+
+
+def _choose_gold(
+    recipe: AnnotationRecipe, gold: Mapping[str, object], n_ordinary: int, recorded: Mapping[str, object]
+) -> list[str]:
+    settings: Gold | None = recipe.project.gold
+    if settings is None:
+        return []
+    wanted = max(1, round(settings.rate * n_ordinary))
+    if wanted > len(gold):
+        raise DataError(
+            f"project.gold.rate: {settings.rate:g} of {n_ordinary} tasks asks for {wanted} gold tasks, but "
+            f"{settings.rankings} has {len(gold)}; lower the rate or add some"
+        )
+    by_hash = sorted(gold, key=lambda key: (key not in recorded, digest("gold", recipe.seed, key)))
+    return by_hash[: max(wanted, sum(key in recorded for key in gold))]
+
+
+def _repeated(
+    recipe: AnnotationRecipe, ranked: Sequence[str], ordinary: Mapping[str, object], recorded: Mapping[str, object]
+) -> set[str]:
+    """Of the first half of the campaign, so that there is room for the repeat later; and those pushed before."""
+    before = {key for key in ordinary if repeat_id(key) in recorded}
+    wanted = max(1, round(recipe.project.repeats * len(ordinary))) if recipe.project.repeats > 0 else 0
+    early = [key for key in ranked[: (len(ranked) + 1) // 2] if key in ordinary and key not in before]
+    early.sort(key=lambda key: digest("again", recipe.seed, key))
+    return before | {*early[: max(0, wanted - len(before))]}

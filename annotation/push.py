@@ -1,0 +1,276 @@
+"""`editjudge annotate push`: show every group to every unit. A second push adds only what is missing."""
+
+from __future__ import annotations
+
+import argparse
+import fcntl
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from annotation.client import Studio, StudioError
+from annotation.groups import Plan, Planned, groups_files, plan, read_groups
+from annotation.layout import Layout
+from annotation.mirror import Mirror, StudioTask, known, load_mirror, refresh, save_mirror, with_pushed
+from annotation.page import task_data
+from annotation.predictions import Predictions, judge_rankings
+from annotation.projects import LOCAL_IMAGES, MODEL_VERSION, UnitProject, ensure_project, layout_of
+from annotation.recipe import AnnotationRecipe, Unit
+from annotation.records import PushedTask, tasks_file
+from annotation.served import ServedImages
+from annotation.studio import connect
+from editjudge.errors import StorageError
+from editjudge.images import ImageStore
+from editjudge.io import read_jsonl, write_json, write_jsonl
+from editjudge.progress import bar
+from editjudge.provenance import RunRecord
+from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.tasks import Dimension
+from editjudge.types import ImageRef
+
+Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
+"""group_id -> unit -> dimension -> notation: rankings that are shown for a decision between them."""
+
+
+@dataclass
+class UnitPush:
+    """What a push did for one unit."""
+
+    unit: str
+    link: str
+    added: int = 0
+    there: int = 0
+    """Tasks that were there before."""
+    twice: list[str] = field(default_factory=list)
+    """`group_id` of tasks that stand in the project more than once, by somebody else's hand."""
+
+
+@dataclass
+class PushReport:
+    """What a push did."""
+
+    units: list[UnitPush] = field(default_factory=list)
+    tasks: int = 0
+    gold: int = 0
+    repeats: int = 0
+    too_small: int = 0
+    """Groups left out because they have fewer candidates than are shown."""
+    changed: list[str] = field(default_factory=list)
+    """Tasks pushed before whose candidates the groups no longer hold."""
+    unreadable: dict[str, str] = field(default_factory=dict)
+    """`group_id` of tasks left out -> what is wrong with which image."""
+    without_prediction: int = 0
+    """Tasks for which the judge has no complete set of scores."""
+
+
+def main(argv: list[str]) -> int:
+    """`editjudge annotate push RECIPE`."""
+    parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
+    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    arguments = parser.parse_args(argv)
+    recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+    record = RunRecord(recipe.out, dump_recipe(recipe))
+    with record.phase("push"), connect(recipe) as studio:
+        report = push(recipe, studio)
+    if arguments.json is not None:
+        write_json(arguments.json, asdict(report))
+    print_report(report)
+    return 1 if report.unreadable else 0
+
+
+def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
+    """Bring every unit's project to what the recipe says. `StudioError` when the server fails; then push again."""
+    with campaign_lock(recipe.out):
+        groups = read_groups(recipe.project.groups)
+        studio.whoami()  # a refused token is told before images are copied
+        states = [open_unit(recipe, studio, unit) for unit in recipe.project.units]
+        planned = plan(recipe, groups, recorded_tasks(recipe, [mirror for _, mirror in states]))
+        report = PushReport(
+            tasks=len(planned.tasks),
+            gold=sum(task.row.is_gold for task in planned.tasks),
+            repeats=sum(task.row.repeat_of is not None for task in planned.tasks),
+            too_small=planned.too_small,
+            changed=[*planned.changed],
+        )
+        predictions, report.without_prediction = judge_rankings(recipe, planned.tasks)
+        try:
+            for place, (project, mirror) in enumerate(states):
+                states[place] = project, push_tasks(recipe, studio, project, mirror, planned.tasks, report, predictions)
+        finally:
+            _record(
+                recipe, planned, [(project.unit, load_mirror(recipe.out, project.unit.name)) for project, _ in states]
+            )
+    return report
+
+
+def open_unit(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> tuple[UnitProject, Mirror]:
+    """The unit's project, made when missing, and which tasks it holds."""
+    project, _ = ensure_project(studio, recipe, unit)
+    mirror = refresh(studio, project, known(load_mirror(recipe.out, unit.name), project), annotations=False)
+    save_mirror(recipe.out, unit.name, mirror)
+    return project, mirror
+
+
+def push_tasks(
+    recipe: AnnotationRecipe,
+    studio: Studio,
+    project: UnitProject,
+    mirror: Mirror,
+    tasks: Sequence[Planned],
+    report: PushReport,
+    predictions: Predictions,
+    earlier: Earlier | None = None,
+) -> Mirror:
+    """Add the tasks that a unit's project does not hold yet; the mirror afterwards, which is saved after each batch.
+
+    Tasks with an image that cannot be read are left out and told in `report`.
+    """
+    name = project.unit.name
+    there = Counter(task.group_id for task in mirror.tasks.values() if task.group_id is not None)
+    outcome = UnitPush(name, studio.link(project.id))
+    outcome.twice = sorted(group_id for group_id, count in there.items() if count > 1)
+    outcome.there = sum(task.row.group_id in there for task in tasks)
+    report.units.append(outcome)
+    images = _images(recipe)
+    ready = _with_images(images, [task for task in tasks if task.row.group_id not in there], report)
+    layout, prefix = layout_of(recipe), image_prefix(recipe)
+    with bar(f"tasks for {name}", len(ready)) as advance:
+        for start in range(0, len(ready), recipe.server.batch_tasks):
+            batch = ready[start : start + recipe.server.batch_tasks]
+            rows = [_import_row(layout, task, images, prefix, predictions, earlier) for task in batch]
+            try:
+                numbers = studio.import_tasks(project.id, rows)
+            except StudioError as error:
+                raise StudioError(
+                    f"{error}\n{outcome.added} of {len(ready)} tasks for {name} are confirmed. Push again when the "
+                    "server is there: it looks at what arrived and adds the rest"
+                ) from error
+            mirror = with_pushed(mirror, map(_pushed, numbers, batch))
+            save_mirror(recipe.out, name, mirror)
+            outcome.added += len(batch)
+            advance(len(batch))
+    return mirror
+
+
+def _pushed(number: int, task: Planned) -> StudioTask:
+    return StudioTask(id=number, group_id=task.row.group_id, candidates=task.row.candidates)
+
+
+def _with_images(images: ServedImages, tasks: Sequence[Planned], report: PushReport) -> list[Planned]:
+    """The tasks whose images are ready to be shown."""
+    failed = images.prepare(ref for task in tasks for ref in _refs(task))
+    for task in tasks:
+        problems = [str(failed[ref.sha256]) for ref in _refs(task) if ref.sha256 in failed]
+        if problems:
+            report.unreadable[task.row.group_id] = problems[0]
+    return [task for task in tasks if task.row.group_id not in report.unreadable]
+
+
+def _refs(task: Planned) -> tuple[ImageRef, ...]:
+    return (*task.task.inputs, *(triplet.edited for triplet in task.shown))
+
+
+def recorded_tasks(recipe: AnnotationRecipe, mirrors: Sequence[Mirror]) -> dict[str, tuple[str, ...]]:
+    """group_id -> candidates in shown order of every task pushed before: from the servers, then from tasks.jsonl."""
+    found = {
+        task.group_id: task.candidates
+        for mirror in mirrors
+        for task in (*mirror.deleted, *mirror.tasks.values())
+        if task.group_id is not None
+    }
+    path = tasks_file(recipe.out)
+    if path.exists():
+        found |= {row.group_id: row.candidates for row in read_jsonl(path, PushedTask)}
+    return {key: candidates for key, candidates in found.items() if len(candidates) == recipe.project.candidates}
+
+
+def image_prefix(recipe: AnnotationRecipe) -> str:
+    """What the browser puts before the path of an image."""
+    return LOCAL_IMAGES if recipe.server.images_url is None else recipe.server.images_url
+
+
+@contextmanager
+def campaign_lock(out: Path) -> Iterator[None]:
+    """Only one command at a time may change a campaign: two pushes at once would show every task twice."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = (out / ".lock").open("w")
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StudioError(f"{out}: another annotate command is at work here; wait until it has ended") from error
+        yield
+
+
+def _images(recipe: AnnotationRecipe) -> ServedImages:
+    project = recipe.project
+    root = project.images if project.images is not None else groups_files(project.groups)[1]
+    return ServedImages(recipe.served / "images", ImageStore(root), project.screen_px)
+
+
+def _import_row(
+    layout: Layout,
+    task: Planned,
+    images: ServedImages,
+    prefix: str,
+    predictions: Predictions,
+    earlier: Earlier | None,
+) -> dict[str, Any]:
+    """One task as Label Studio imports it. Nothing in it tells gold or repeats: annotators can see these keys."""
+    group_id = task.row.group_id
+    inputs = [images.shown(ref, prefix) for ref in task.task.inputs]
+    candidates = [images.shown(triplet.edited, prefix) for triplet in task.shown]
+    told = None if earlier is None else earlier[group_id]
+    data = task_data(layout, task.row.instruction, inputs, candidates, told)
+    row: dict[str, Any] = {"data": data | {"group_id": group_id, "triplets": [*task.row.candidates]}}
+    if group_id in predictions:
+        row["predictions"] = [{"model_version": MODEL_VERSION, "result": predictions[group_id]}]
+    return row
+
+
+def _record(recipe: AnnotationRecipe, planned: Plan, units: Sequence[tuple[Unit, Mirror | None]]) -> None:
+    """Write tasks.jsonl: every task that some unit has, with its number there."""
+    numbers: dict[str, dict[str, int]] = {}
+    for unit, mirror in units:
+        for task in mirror.tasks.values() if mirror is not None else ():
+            if task.group_id is not None:
+                numbers.setdefault(task.group_id, {})[unit.name] = task.id
+    path = tasks_file(recipe.out)
+    rows = {row.group_id: row for row in read_jsonl(path, PushedTask)} if path.exists() else {}
+    rows |= {task.row.group_id: task.row for task in planned.tasks}
+    write_jsonl(
+        path,
+        (row.model_copy(update={"studio_ids": numbers[key]}) for key, row in rows.items() if key in numbers),
+    )
+
+
+def print_report(report: PushReport) -> None:
+    """What was done, in words."""
+    special = f" ({report.gold} gold, {report.repeats} repeats)" if report.gold or report.repeats else ""
+    print(f"{report.tasks:,} tasks{special}")
+    for unit in report.units:
+        print(f"  {unit.unit}: {unit.added:,} added, {unit.there:,} were there. {unit.link}")
+        if unit.twice:
+            print(f"    {len(unit.twice)} tasks stand there twice, {unit.twice[0]} for one: delete the copies")
+    if report.too_small:
+        print(f"  {report.too_small:,} groups have too few candidates and were left out")
+    if report.changed:
+        print(
+            f"  {len(report.changed):,} tasks were pushed before with candidates that the groups no longer hold: kept"
+        )
+    if report.without_prediction:
+        print(
+            f"  {report.without_prediction:,} tasks open without the judge's ranking: it has not scored all candidates"
+        )
+    for group_id, problem in [*report.unreadable.items()][:10]:
+        print(f"  left out {group_id}: {problem}")
+    if len(report.unreadable) > 10:
+        print(f"  ... and {len(report.unreadable) - 10:,} more tasks with images that cannot be read")

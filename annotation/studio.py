@@ -1,0 +1,130 @@
+"""`editjudge annotate serve`, and the connection to the server that the other commands use."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from types import FrameType
+
+from annotation import server
+from annotation.client import Studio, StudioError
+from annotation.home import Home, default_home
+from annotation.install import default_venv, ensure_installed
+from annotation.recipe import AnnotationRecipe
+from annotation.server import Running
+from editjudge.recipe import load_recipe
+
+TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
+
+
+def connect(recipe: AnnotationRecipe) -> Studio:
+    """A connection to the recipe's server; the token comes from the environment or the local server's folder.
+
+    `StudioError` when there is no token, or when the local server does not run.
+    """
+    if recipe.server.url is not None:
+        token = os.environ.get(TOKEN_VARIABLE, "").strip()
+        if not token:
+            raise StudioError(
+                f"{recipe.server.url}: set {TOKEN_VARIABLE} to a token of your account page there, then try again"
+            )
+        return Studio(recipe.server.url, token, recipe.server.timeout_s)
+    home = home_of(recipe)
+    found, credentials = server.running(home), home.credentials()
+    if found is None or credentials is None:
+        raise StudioError(
+            "the local Label Studio does not run; start it with `editjudge annotate serve RECIPE` in another terminal, "
+            "or with `editjudge annotate serve RECIPE --background`"
+        )
+    return Studio(found.url, credentials.token, recipe.server.timeout_s)
+
+
+def home_of(recipe: AnnotationRecipe) -> Home:
+    """The folder of the recipe's local server."""
+    data = recipe.server.local.data
+    return Home(data) if data is not None else default_home(recipe.out)
+
+
+def serve(recipe: AnnotationRecipe) -> Running:
+    """The recipe's local server, installed and started when it is not yet."""
+    local = recipe.server.local
+    venv = local.venv if local.venv is not None else default_venv()
+    return server.start(home_of(recipe), ensure_installed(venv), recipe.served, local.port, local.start_timeout_s)
+
+
+def main(argv: list[str]) -> int:
+    """`editjudge annotate serve RECIPE [--background | --stop]`."""
+    parser = argparse.ArgumentParser(
+        prog="editjudge annotate serve",
+        description="Run a Label Studio of your own for this campaign, reachable from this machine only.",
+    )
+    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--background", action="store_true", help="return when it answers; it runs on until --stop")
+    how.add_argument("--stop", action="store_true", help="end the server that runs for this campaign")
+    arguments = parser.parse_args(argv)
+    recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+    if recipe.server.url is not None:
+        raise StudioError(f"server.url is {recipe.server.url}: that server is somebody else's to start and stop")
+    home = home_of(recipe)
+    if arguments.stop:
+        print("Label Studio stopped." if server.stop(home) else "No Label Studio runs for this campaign.")
+        return 0
+    command = " ".join(["editjudge annotate serve", arguments.recipe, *arguments.overrides])
+    with _Interruptible():
+        found = serve(recipe)
+        foreground = found.new and not arguments.background
+        _tell(recipe, home, found, "Ctrl-C" if foreground else f"{command} --stop")
+        if foreground:
+            _stay(home, found)
+    return 0
+
+
+def _tell(recipe: AnnotationRecipe, home: Home, found: Running, how_to_stop: str) -> None:
+    credentials = home.make_credentials()
+    if not found.new:
+        print("It runs already.")
+    if not found.url.endswith(f":{recipe.server.local.port}"):
+        print(f"Port {recipe.server.local.port} is taken by another program; this one uses the next free one.")
+    print(f"Label Studio: {found.url}")
+    print(f"  user        {credentials.user}")
+    print(f"  password    in {home.credentials_file} (only you can read it)")
+    print(f"  images of   {recipe.served}")
+    print(f"  log         {home.log}")
+    print(f"  stop it     {how_to_stop}", flush=True)
+
+
+def _stay(home: Home, found: Running) -> None:
+    """Until Ctrl-C, SIGTERM, or the end of the server."""
+    try:
+        server.wait(home, found.pid)
+    except KeyboardInterrupt:
+        print("\nStopping Label Studio ...", file=sys.stderr, flush=True)
+        server.stop(home)
+        print("Stopped. Everything is kept; serve again to go on.", file=sys.stderr)
+        return
+    if home.state() is None:
+        print("Label Studio was stopped.", file=sys.stderr)
+        return
+    home.forget_state()
+    raise StudioError(f"Label Studio ended by itself; the end of {home.log} says why. Serve again to go on")
+
+
+class _Interruptible:
+    """SIGTERM and a closed terminal end the command as Ctrl-C does: in order, the server with it."""
+
+    _signals = (signal.SIGTERM, signal.SIGHUP)
+
+    def __enter__(self) -> None:
+        self._before = [signal.signal(number, self._interrupt) for number in self._signals]
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in zip(self._signals, self._before, strict=True):
+            signal.signal(number, before)
+
+    @staticmethod
+    def _interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
