@@ -4,8 +4,8 @@ A unit prefers A to B when A stands in a higher tier; it *votes* for A when A st
 - unanimous: every unit of the task votes for A.
 - majority: more than half of them do. Majorities can form a cycle (A over B, B over C, C over A): no ranking holds such
   pairs together, so all pairs between the candidates of a cycle are left out.
-- adjudicated: where the adjudicator ranked, that ranking decides, counted as one unit more. A task on which units
-  contradict each other waits for it; all other tasks are as in unanimous.
+- adjudicated: where rankings differ and the adjudicator ranked as well, that ranking decides, counted as one unit more.
+  A task on which units contradict each other waits for it; all other tasks are as in unanimous.
 A pair that was not kept has one of the reasons of `REASONS`.
 """
 
@@ -80,12 +80,13 @@ def find_consensus(
                 f"others did; not in both: {', '.join(sorted(found.keys() ^ every[-1].keys()))}; pull again"
             )
     pairs = list(combinations(sorted(every[-1]), 2)) if every else []
-    contradictions = tuple(pair for pair in pairs if _contradicted(pair, levels))
+    contradictions = contradicted_pairs(rankings)
     if len(levels) < min_units:
         return Consensus((), _counted("too_few_units", len(pairs)), contradictions, ())
     if rule == "adjudicated" and adjudication is None and contradictions:
         return Consensus((), _counted("waiting", len(pairs)), contradictions, ())
-    if rule == "adjudicated" and adjudication is not None:
+    differ = any(found != levels[0] for found in levels)
+    if rule == "adjudicated" and adjudication is not None and differ:
         outcomes = [_decide(pair, [levels_of(adjudication)], levels, rule, min_tier_gap) for pair in pairs]
     else:
         outcomes = [_decide(pair, levels, [], rule, min_tier_gap) for pair in pairs]
@@ -102,11 +103,11 @@ def find_consensus(
     return Consensus(tuple(kept), dropped, contradictions, cycles)
 
 
-def contradicts(rankings: Sequence[TierRanking]) -> bool:
-    """Whether of some pair of candidates one unit prefers the one and another unit the other."""
+def contradicted_pairs(rankings: Sequence[TierRanking]) -> tuple[tuple[str, str], ...]:
+    """The pairs of candidates of which one unit prefers the one and another unit the other; ids ascending."""
     levels = [levels_of(ranking) for ranking in rankings]
     names = sorted(set().union(*levels)) if levels else []
-    return any(_contradicted(pair, levels) for pair in combinations(names, 2))
+    return tuple(pair for pair in combinations(names, 2) if _contradicted(pair, levels))
 
 
 def find_cycles(edges: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
