@@ -1,0 +1,84 @@
+"""What the tests of annotation share: campaigns with real images, and one real Label Studio server per session."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from factories import make_image, make_task, make_triplet
+
+from annotation import server
+from annotation.client import Studio
+from annotation.home import Home
+from annotation.install import default_venv, ensure_installed
+from annotation.recipe import AnnotationRecipe
+from editjudge.images import ImageStore
+from editjudge.io import write_jsonl
+from editjudge.types import EditTriplet
+
+SIDE = 96
+"""Longer side of the test images, in pixels."""
+
+
+def write_groups(folder: Path, n: int, candidates: int = 5, first: int = 0, **task: Any) -> Path:
+    """`folder/groups.jsonl` with `n` groups whose images are in `folder/images`. Candidates differ in colour."""
+    write_jsonl(folder / "groups.jsonl", make_groups(folder, n, candidates, first, **task))
+    return folder / "groups.jsonl"
+
+
+def make_groups(folder: Path, n: int, candidates: int = 5, first: int = 0, **task: Any) -> Iterator[EditTriplet]:
+    """The triplets of `n` groups g<first>...; ids are g<number>-<candidate>."""
+    store = ImageStore(folder)
+    for number in range(first, first + n):
+        before = store.add(make_image(SIDE, SIDE * 3 // 4, seed=number), f"images/g{number}.png")
+        row = make_task(**({"id": f"g{number}", "inputs": (before,), "instruction": f"Make it pink, {number}."} | task))
+        for place in range(candidates):
+            after = make_image(SIDE, SIDE * 3 // 4, seed=1000 + number * 100 + place)
+            ref = store.add(after, f"images/g{number}-{place}.png")
+            yield make_triplet(id=f"g{number}-{place}", task=row, edited=ref, editor=f"editor{place}", seed=place)
+
+
+def make_recipe(out: Path, groups: Path, **changes: Any) -> AnnotationRecipe:
+    """A campaign of units a and b. `changes` go into `project`, except whole blocks: server, pairs, agreement, seed."""
+    blocks = {key: changes.pop(key) for key in ("server", "pairs", "agreement", "seed") if key in changes}
+    project = {"title": "Trial", "groups": groups, "units": [{"name": "a"}, {"name": "b"}]} | changes
+    return AnnotationRecipe.model_validate({"out": out, "project": project, **blocks})
+
+
+@dataclass(frozen=True)
+class StudioGround:
+    """A real server that runs until the end of the session."""
+
+    url: str
+    home: Home
+    served: Path
+    """The folder it gives images of; every campaign's `out/served` leads there."""
+
+    def recipe(self, out: Path, groups: Path, **changes: Any) -> AnnotationRecipe:
+        """A campaign on this server. Give every test its own title: projects are found by it."""
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / "served").exists():
+            (out / "served").symlink_to(self.served)
+        return make_recipe(out, groups, **({"server": {"local": {"data": self.home.folder}}} | changes))
+
+    def connect(self) -> Studio:
+        """A connection as its administrator."""
+        credentials = self.home.credentials()
+        assert credentials is not None
+        return Studio(self.url, credentials.token)
+
+
+@pytest.fixture(scope="session")
+def studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioGround]:
+    """Label Studio in a folder of this session. Its virtual environment is installed once, in the cache or in the
+    folder that EDITJUDGE_LABEL_STUDIO_VENV names."""
+    folder = tmp_path_factory.mktemp("label-studio")
+    home, served = Home(folder / "home"), folder / "served"
+    found = server.start(home, ensure_installed(default_venv()), served, 18089, 300)
+    try:
+        yield StudioGround(found.url, home, served)
+    finally:
+        server.stop(home)
