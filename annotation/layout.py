@@ -124,7 +124,9 @@ def _matrix(layout: Layout) -> str:
     rows = []
     for place, dimension in enumerate(layout.dimensions):
         cells = "".join(_cell(layout, dimension, number, KEY_MODIFIERS[place]) for number in layout.numbers)
-        rows.append(f'<View className="ej-row">{_heading(place, dimension)}<View className="ej-cells">{cells}</View></View>')
+        rows.append(
+            f'<View className="ej-row">{_heading(place, dimension)}<View className="ej-cells">{cells}</View></View>'
+        )
     return "".join(rows)
 
 
@@ -168,7 +170,8 @@ def _boards(layout: Layout) -> str:
             f'<Choices name="{dimension}_{DONE}" toName="{INSTRUCTION}" choice="multiple" required="true"'
             f' requiredMessage={message}><Choice value="{DONE}"/></Choices></View>'
         )
-    return f'<List name="{LIST}" value="${CANDIDATES}" title="to rank"/><View className="ej-board-row">{"".join(boards)}</View>'
+    cards = f'<List name="{LIST}" value="${CANDIDATES}" title="to rank"/>'
+    return f'{cards}<View className="ej-board-row">{"".join(boards)}</View>'
 
 
 class Reading(NamedTuple):

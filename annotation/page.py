@@ -53,25 +53,28 @@ def task_data(
 
 def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:
     names = ["Input"] if len(inputs) == 1 else [f"Input {number}" for number in range(1, len(inputs) + 1)]
-    befores = "".join(_picture(name, shown, None) for name, shown in zip(names, inputs, strict=True))
-    afters = "".join(_picture(str(number), shown, inputs[0]) for number, shown in enumerate(candidates, start=1))
+    before = list(zip(names, inputs, strict=True))
+    befores = "".join(_picture(name, shown, []) for name, shown in before)
+    afters = "".join(_picture(str(number), shown, before) for number, shown in enumerate(candidates, start=1))
     return (
-        f'<div class="ej-strip"><div class="ej-inputs">{befores}</div><div class="ej-candidates">{afters}</div></div>'
+        f'<div class="ej-strip" style="--ej-inputs: {len(inputs)}"><div class="ej-inputs">{befores}</div>'
+        f'<div class="ej-candidates">{afters}</div></div>'
     )
 
 
-def _picture(name: str, shown: Shown, before: Shown | None) -> str:
-    """A frame with caption; a candidate's (`before` given) holds the input underneath, for comparing."""
-    layers = [("ej-after", name, shown)] if before is None else [("ej-after", name, shown), ("ej-before", "Input", before)]
+def _picture(name: str, shown: Shown, before: Sequence[tuple[str, Shown]]) -> str:
+    """A frame with caption. A candidate's holds the inputs (`before`): the first underneath, all of them beside it."""
+    layers = [("ej-after", name, shown), *(("ej-before", label, image) for label, image in before[:1])]
     small = "".join(_image(f"ej-small {kind}", label, image) for kind, label, image in layers)
-    large = "".join(_image(kind, label, image) for kind, label, image in layers)
-    beside = "" if before is None else f'<span class="ej-pane">{_image("", "Input", before)}<i>Input</i></span>'
-    label = "" if before is None else '<i class="ej-before">Input</i>'
+    large = "".join(f'{_image(kind, label, image)}<i class="{kind}">{label}</i>' for kind, label, image in layers)
+    beside = "".join(
+        f'<span class="ej-pane">{_image("", label, image)}<i>{label}</i></span>' for label, image in before
+    )
     # A button: it takes the focus, and Space held down on it counts as pressed, as the mouse button does.
     return (
-        f'<figure class="{"ej-input" if before is None else "ej-candidate"}">'
+        f'<figure class="{"ej-candidate" if before else "ej-input"}">'
         f'<button type="button" class="ej-frame" aria-label="{name}, enlarge">{small}'
-        f'<span class="ej-large">{beside}<span class="ej-pane">{large}<i class="ej-after">{name}</i>{label}</span></span></button>'
+        f'<span class="ej-large">{beside}<span class="ej-pane">{large}</span></span></button>'
         f'<figcaption><b>{name}</b> <a href="{escape(shown.original)}" target="_blank" rel="noopener" tabindex="-1"'
         f' title="Open the original in a new tab">original</a></figcaption></figure>'
     )
