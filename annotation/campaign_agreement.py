@@ -1,0 +1,86 @@
+"""How far the units of a campaign agree, and how each of them works: agreement.json and disputes.jsonl."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from annotation.agreement import DimensionAgreement, measure_agreement
+from annotation.campaign import Campaign
+from annotation.quality import DisputeRule, find_disputes, unit_report
+from annotation.tables import agreement_table, majority_table, quality_table, show
+from editjudge.io import write_json, write_jsonl
+
+AGREEMENT = "agreement.json"
+DISPUTES = "disputes.jsonl"
+"""File names below `out`."""
+
+
+def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
+    """Every figure of a campaign, printed and written to `out/agreement.json`; disputes to `out/disputes.jsonl`.
+
+    Returns the content of agreement.json.
+    """
+    recipe = campaign.recipe
+    settings = recipe.agreement
+    rounds, level = settings.bootstrap_rounds, settings.level
+
+    def measured(units: Sequence[str]) -> dict[str, DimensionAgreement]:
+        rankings = [row for row in campaign.ordinary if row.annotator in units]
+        return measure_agreement(rankings, settings.thresholds, rounds, recipe.seed, level)
+
+    names = [unit.name for unit in recipe.project.units]
+    found = measured(names)
+    tables = [agreement_table(found, f"{recipe.project.title}: agreement of {len(names)} units", level)]
+    kinds = {}
+    for kind in ("single", "pair"):
+        members = [unit.name for unit in recipe.project.units if unit.kind == kind]
+        if 1 < len(members) < len(names):
+            kinds[kind] = measured(members)
+            tables.append(agreement_table(kinds[kind], f"Among the {len(members)} units of kind {kind}", level))
+    report = unit_report(
+        campaign.ordinary,
+        campaign.gold,
+        campaign.answers(),
+        campaign.repeats,
+        campaign.repeat_of,
+        names,
+        rounds,
+        recipe.seed,
+        level,
+    )
+    disputes = find_disputes(campaign.ordinary, rule)
+    show(*tables, majority_table(found, level), quality_table(report))
+    n_tasks = len({row.task_id for row in campaign.ordinary})
+    content = {
+        "units": names,
+        "n_tasks": n_tasks,
+        "thresholds": list(settings.thresholds),
+        "bootstrap_rounds": rounds,
+        "level": level,
+        "seed": recipe.seed,
+        "dimensions": agreement_json(found),
+        "kinds": {kind: agreement_json(part) for kind, part in kinds.items()},
+        "quality": {unit: quality.as_json() for unit, quality in report.items()},
+        "disputes": {"rule": rule, "n_tasks": len(disputes), "task_ids": [dispute.task_id for dispute in disputes]},
+    }
+    write_json(recipe.out / AGREEMENT, content)
+    write_jsonl(recipe.out / DISPUTES, disputes)
+    print(f"{len(disputes):,} of {n_tasks:,} tasks need an adjudicator ({rule}): {recipe.out / DISPUTES}")
+    print(f"every number: {recipe.out / AGREEMENT}")
+    return content
+
+
+def agreement_json(found: Mapping[str, DimensionAgreement]) -> dict[str, Any]:
+    """Dimension ("all": pooled) -> sizes, figures, and figures per unit."""
+    return {
+        name: {
+            "n_tasks": part.n_tasks,
+            "n_shared": part.n_shared,
+            **{key: figure.as_json() for key, figure in part.figures.items()},
+            "units": {
+                unit: {key: figure.as_json() for key, figure in figures.items()} for unit, figures in part.units.items()
+            },
+        }
+        for name, part in found.items()
+    }

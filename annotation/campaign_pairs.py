@@ -1,0 +1,93 @@
+"""What a campaign's rankings become: pairs.jsonl and a benchmark; and pairs back to rankings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from annotation.campaign import Campaign
+from annotation.leaks import training_inputs
+from annotation.pairs import PairReport, make_pairs, tiers_of_pairs
+from annotation.tables import pairs_table, show
+from editjudge.bench_schema import write_editreward_bench
+from editjudge.errors import DataError
+from editjudge.images import ImageStore
+from editjudge.io import read_jsonl, write_jsonl
+from editjudge.types import PreferencePair
+
+PAIRS = "pairs.jsonl"
+BENCHMARK = "benchmark"
+"""Names below `out`: the pairs, and the folder of their Parquet file."""
+
+
+def write_pairs(campaign: Campaign) -> dict[str, Any]:
+    """Make the pairs of a campaign; write `out/pairs.jsonl` and `out/benchmark/data.parquet`; print what became of all.
+
+    Returns the numbers and problems. `DataError` when no pair is left.
+    """
+    recipe = campaign.recipe
+    settings = recipe.pairs
+    report = make_pairs(
+        campaign.ordinary,
+        campaign.triplets(),
+        settings.consensus,
+        settings.min_tier_gap,
+        settings.min_units,
+        campaign.decisions,
+        training_inputs(settings.not_in) if settings.not_in else None,
+    )
+    show(pairs_table(report))
+    _print_problems(report)
+    if not report.pairs:
+        raise DataError("no pair is left: the table says why; rank more tasks or ask for less consensus (`pairs:`)")
+    write_jsonl(recipe.out / PAIRS, report.pairs)
+    # The public schema has one input image per row.
+    writable = [pair for pair in report.pairs if len(pair.task.inputs) == 1]
+    print(f"pairs: {recipe.out / PAIRS}")
+    if writable:
+        path = write_editreward_bench(writable, ImageStore(campaign.images_root()), recipe.out / BENCHMARK)
+        print(f"in EditReward-Bench's schema: {path}")
+    if len(writable) < len(report.pairs):
+        print(f"  without {len(report.pairs) - len(writable):,} pairs of tasks with several input images")
+    if not settings.not_in:
+        print("not checked against any training set: name its files in pairs.not_in")
+    return {
+        **report.as_json(),
+        "consensus": settings.consensus,
+        "min_tier_gap": settings.min_tier_gap,
+        "min_units": settings.min_units,
+        "n_in_parquet": len(writable),
+        "checked_against": [str(path) for path in settings.not_in],
+    }
+
+
+def write_tiers(source: Path, target: Path) -> dict[str, Any]:
+    """The inverse: rankings of which `source` holds all pairs, written to `target` as `TierRanking`.
+
+    Tasks without such a ranking are listed with the reason; `DataError` when none has one.
+    """
+    rankings, problems = tiers_of_pairs(read_jsonl(source, PreferencePair), annotator=source.stem)
+    for problem in problems[:10]:
+        print(f"{problem.task_id}, {problem.dimension}: no tiers say these pairs. {problem.why}")
+    if len(problems) > 10:
+        print(f"... and {len(problems) - 10:,} more; --json lists them all")
+    if not rankings:
+        raise DataError(f"{source}: the pairs of no task form tiers ({len(problems)} tasks and dimensions)")
+    write_jsonl(target, rankings)
+    print(f"{len(rankings):,} rankings: {target}; {len(problems):,} tasks and dimensions have none")
+    return {
+        "n_rankings": len(rankings),
+        "dimensions": dict(Counter(ranking.dimension for ranking in rankings)),
+        "without": [vars(problem) for problem in problems],
+    }
+
+
+def _print_problems(report: PairReport) -> None:
+    for cycle in report.cycles[:5]:
+        print(f"cycle: task {cycle['task_id']}, {cycle['dimension']}: {', '.join(cycle['candidates'])}")
+    if len(report.cycles) > 5:
+        print(f"... and {len(report.cycles) - 5:,} more cycles; --json lists them all")
+    if report.waiting:
+        tasks = len({task for task, _ in report.waiting})
+        print(f"{tasks:,} tasks wait for the adjudicator")
