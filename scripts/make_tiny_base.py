@@ -5,10 +5,10 @@
 Each example asks one of three questions. About a photograph before and after a programmatic edit, the model writes
 what is seen: `half negative`. Given an instruction as well (the one carried out or another), it writes what was asked
 and what is seen: `asked sepia, seen half negative`. About one picture it names the artefact: `heavy noise`.
-Scores, the judge's prompts and its JSON are left for SFT to teach. The first examples are faultless edits on nearly
-plain ground, the later ones are harder: on busy photographs from the start, a model this small takes far longer to
-look at the images at all.
-Photographs of the quickstart's benchmark are not used; the list is read from its recipe.
+Scores, the judge's prompts and its JSON are left for SFT to teach.
+Every answer weighs the same, however long: by the token, the long answers drown the short ones, and the model learns to
+copy instructions long before it looks at an image.
+Tasks are the quickstart's, and photographs of its benchmark are not used; both are read from its recipe.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import platform
 import random
 import sys
 import time
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import datetime, timezone
 from multiprocessing import get_context
@@ -36,13 +37,13 @@ sys.path.insert(0, str(ROOT))
 from curation import measure
 from curation.editors.artefacts import ARTEFACTS, Artefact
 from curation.editors.drawing import Array, to_array, to_image
-from curation.editors.edits import EDITS, OBJECT_TASKS, Plan, choose, redraw
+from curation.editors.edits import EDITS, Plan, choose, input_kind, redraw
 from curation.editors.programmatic import Fault, Outcome, carry_out
 from curation.sources import PHOTOGRAPHS
 from editjudge.images import load_image
 from editjudge.io import write_json
 from editjudge.prompts import FAMILIES, IMAGE_MARK, format_completion, get_prompts, render_chat
-from editjudge.provenance import git_state, installed_versions
+from editjudge.provenance import cores, git_state, installed_versions
 from sft.tiny import build_model, build_tokenizer, save_tiny
 
 FAMILY = "qwen2_5_vl"
@@ -68,8 +69,6 @@ FINDINGS = {
     "compose": "{tone}, add {color} {shape} {place}",
 }
 """What an edit looks like, in few words."""
-BARE = ("subject-add", "color_alter", "style_change", "tone_transfer", "background_change", "compose")
-"""Tasks that can be asked of the same bare photograph."""
 _FAULT_SHARES: dict[Fault, float] = {
     "right": 0.4,
     "half_done": 0.2,
@@ -113,18 +112,16 @@ class Example(NamedTuple):
 QUESTIONS = {"edit": DESCRIBE_EDIT, "compare": COMPARE, "picture": DESCRIBE_PICTURE}
 
 
-def training_photographs() -> tuple[str, ...]:
-    """All bundled photographs but those of the quickstart's benchmark."""
+def quickstart() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The photographs that are not in the quickstart's benchmark, and its tasks."""
     recipe = yaml.safe_load((ROOT / "recipes" / "quickstart" / "curate.yaml").read_text())
     held_out = recipe["parts"]["benchmark"]["sources"]
-    return tuple(name for name in PHOTOGRAPHS if name not in held_out)
+    (tasks,) = (stage["tasks"] for stage in recipe["stages"] if stage["use"] == "templates")
+    return tuple(name for name in PHOTOGRAPHS if name not in held_out), tuple(tasks)
 
 
-def crop(photograph: Image.Image, difficulty: float, draw: np.random.Generator) -> Array:
-    """A square crop with something to see, mirrored and with other colours now and then.
-
-    At difficulty 0 only its mean colour is left; at 1 seven of ten keep their contrast.
-    """
+def crop(photograph: Image.Image, draw: np.random.Generator) -> Array:
+    """A square crop with something to see, mirrored and with other colours or less contrast now and then."""
     while True:
         side = int(min(photograph.size) * draw.uniform(0.4, 1))
         left = int(draw.integers(photograph.width - side + 1))
@@ -140,8 +137,8 @@ def crop(photograph: Image.Image, difficulty: float, draw: np.random.Generator) 
         array = array[:, :, draw.permutation(3)]
     if draw.random() < 0.5:
         array = np.clip(array ** np.float32(draw.uniform(0.6, 1.6)) * np.float32(draw.uniform(0.7, 1.2)), 0, 1)
-    if draw.random() >= 0.7 * difficulty:
-        contrast = np.float32(draw.uniform(0, difficulty))
+    if draw.random() < 0.3:
+        contrast = np.float32(draw.uniform(0, 1))
         array = array * contrast + array.mean(axis=(0, 1)) * (1 - contrast)
     return array.astype(np.float32)
 
@@ -150,16 +147,15 @@ def _drawn(draw: np.random.Generator, shares: dict[Name, float]) -> Name:
     return list(shares)[int(draw.choice(len(shares), p=list(shares.values())))]
 
 
-def make_example(photographs: dict[str, Image.Image], difficulty: float, draw: np.random.Generator) -> Example:
+def make_example(photographs: dict[str, Image.Image], tasks: Sequence[str], draw: np.random.Generator) -> Example:
     """One edit: in four of ten cases the one that was asked for, else another that the same input allows."""
-    tasks = (BARE, OBJECT_TASKS, ("text_change",))[int(draw.choice(3, p=[0.52, 0.4, 0.08]))]
     done: Plan = redraw({}, choose(draw, tasks), draw)
     asked, kind = done, draw.random()
     if kind >= 0.4:
-        asked = redraw(done, done["task"] if kind < 0.75 else choose(draw, tasks), draw)
-    photo = crop(photographs[choose(draw, tuple(photographs))], difficulty, draw)
-    fault = _drawn(draw, _FAULT_SHARES) if draw.random() < difficulty else "right"
-    artefact = _drawn(draw, _ARTEFACT_SHARES) if draw.random() < 0.3 + 0.7 * difficulty else "none"
+        same_input = [task for task in tasks if input_kind(task) == input_kind(done["task"])]
+        asked = redraw(done, done["task"] if kind < 0.75 else choose(draw, same_input), draw)
+    photo = crop(photographs[choose(draw, tuple(photographs))], draw)
+    fault, artefact = _drawn(draw, _FAULT_SHARES), _drawn(draw, _ARTEFACT_SHARES)
     outcome = carry_out(fault, artefact, photo, done, draw)
     return Example(
         before=_reduced(outcome.scene.before),
@@ -191,12 +187,13 @@ def _picture(outcome: Outcome, artefact: str) -> str:
     return f"{'slight' if clean > 0.6 else 'strong' if clean > 0.35 else 'heavy'} {artefact}"
 
 
-def make_examples(job: tuple[int, int, int, float]) -> list[Example]:
-    """Examples of one (seed, number, count, difficulty); any process gives the same."""
-    seed, number, count, difficulty = job
-    photographs = {name: load_image(PHOTOGRAPHS[name].locate()) for name in training_photographs()}
+def make_examples(job: tuple[int, int, int]) -> list[Example]:
+    """Examples of one (seed, number, count); any process gives the same."""
+    seed, number, count = job
+    names, tasks = quickstart()
+    photographs = {name: load_image(PHOTOGRAPHS[name].locate()) for name in names}
     draw = np.random.default_rng([seed, number])
-    return [make_example(photographs, difficulty, draw) for _ in range(count)]
+    return [make_example(photographs, tasks, draw) for _ in range(count)]
 
 
 def corpus(examples: list[Example]) -> list[str]:
@@ -215,24 +212,19 @@ def corpus(examples: list[Example]) -> list[str]:
 
 
 class Batches:
-    """Batches without end; each example is asked each question once per round, in the first round in given order."""
+    """Shuffled batches without end; each example is asked each question once per round."""
 
     def __init__(self, examples: list[Example], tokenizer: Any, processor: Any, size: int, seed: int) -> None:
         self.examples, self.tokenizer, self.processor, self.size = examples, tokenizer, processor, size
         self.random = random.Random(seed)
         self.waiting: list[tuple[int, str]] = []
-        self.first_round = True
         self.image_token = tokenizer.convert_tokens_to_ids("<|image_pad|>")
 
     def __next__(self) -> dict[str, torch.Tensor]:
         if len(self.waiting) < self.size:
             rows = [(index, asked) for index in range(len(self.examples)) for asked in QUESTIONS.values()]
-            if self.first_round:
-                # Rows are taken from the end. Neighbours are mixed, so that a batch holds all questions.
-                rows.sort(key=lambda row: row[0] + self.random.uniform(0, 500), reverse=True)
-            else:
-                self.random.shuffle(rows)
-            self.waiting, self.first_round = rows, False
+            self.random.shuffle(rows)
+            self.waiting = rows
         return self.collate([self.waiting.pop() for _ in range(self.size)])
 
     def collate(self, chosen: list[tuple[int, str]]) -> dict[str, torch.Tensor]:
@@ -280,8 +272,23 @@ def accuracy(model: Any, batches: Batches) -> dict[str, float]:
     return found
 
 
-def train(model: Any, batches: Batches, check: Batches, seconds: float, learning_rate: float) -> int:
-    """Cosine schedule over the given wall-clock time; returns the number of steps."""
+def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean over the answers of their mean cross-entropy per token."""
+    labels = batch.pop("labels")[:, 1:]
+    logits = model(**batch).logits[:, :-1]
+    losses = torch.nn.functional.cross_entropy(logits.transpose(1, 2), labels, ignore_index=-100, reduction="none")
+    return (losses.sum(dim=1) / (labels != -100).sum(dim=1)).mean()
+
+
+def train(
+    model: Any,
+    batches: Batches,
+    check: Batches,
+    seconds: float,
+    learning_rate: float,
+    save: Callable[[Any], None],
+) -> int:
+    """Cosine schedule over the given wall-clock time, saving now and then; returns the number of steps."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     started, step, shown, loss_mean = time.monotonic(), 0, 0.0, math.nan
     model.train()
@@ -289,7 +296,7 @@ def train(model: Any, batches: Batches, check: Batches, seconds: float, learning
         rate = learning_rate * min(1, (step + 1) / 100) * (0.03 + 0.97 * (1 + math.cos(math.pi * share)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = model(**next(batches)).loss
+        loss = answer_loss(model, next(batches))
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -298,6 +305,7 @@ def train(model: Any, batches: Batches, check: Batches, seconds: float, learning
         loss_mean = loss.item() if math.isnan(loss_mean) else 0.98 * loss_mean + 0.02 * loss.item()
         if share >= shown:
             print(f"{share:4.0%}  step {step}  loss {loss_mean:.3f}  {accuracy(model, check)}", flush=True)
+            save(model)
             shown += 0.05
     return step
 
@@ -314,11 +322,8 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
-    parts = arguments.examples // 100
-    # The first four parts are held back to measure with.
-    jobs = [(arguments.seed, number, 100, 1.0) for number in range(4)]
-    jobs += [(arguments.seed, 4 + number, 100, min(1.0, 2 * number / parts)) for number in range(parts)]
-    with ProcessPoolExecutor(arguments.threads, mp_context=get_context("spawn")) as pool:
+    jobs = [(arguments.seed, number, 100) for number in range(arguments.examples // 100 + 4)]
+    with ProcessPoolExecutor(cores(), mp_context=get_context("spawn")) as pool:
         drawn = [example for part in pool.map(make_examples, jobs) for example in part]
     held_back, examples = drawn[:400], drawn[400:]
     tokenizer = build_tokenizer(corpus(examples[:10_000]))
@@ -330,14 +335,18 @@ def main() -> None:
     torch.manual_seed(arguments.seed)
     check = Batches(held_back, tokenizer, processor, 50, 0)
     batches = Batches(examples, tokenizer, processor, arguments.batch_size, arguments.seed)
-    step = train(model, batches, check, arguments.minutes * 60, arguments.learning_rate)
-    save_tiny(arguments.out, model, tokenizer)
+
+    def save(model: Any) -> None:
+        save_tiny(arguments.out, model, tokenizer)
+
+    step = train(model, batches, check, arguments.minutes * 60, arguments.learning_rate, save)
+    save(model)
     provenance = {
         "made_by": "python scripts/make_tiny_base.py",
         "arguments": {key: str(value) for key, value in vars(arguments).items() if key != "out"},
         "steps": step,
         "answers_right": accuracy(model, check),
-        "photographs": {name: PHOTOGRAPHS[name].licence for name in training_photographs()},
+        "photographs": {name: PHOTOGRAPHS[name].licence for name in quickstart()[0]},
         "git": git_state(ROOT),
         "versions": installed_versions(),
         "machine": f"{platform.machine()}, {arguments.threads} threads",

@@ -21,7 +21,6 @@ COLORS: dict[str, tuple[float, float, float]] = {
     "green": (0.10, 0.65, 0.20),
     "blue": (0.12, 0.25, 0.90),
     "yellow": (0.98, 0.88, 0.10),
-    "purple": (0.60, 0.15, 0.75),
     "white": (1.0, 1.0, 1.0),
 }
 PLACES: dict[str, tuple[float, float]] = {
@@ -31,7 +30,7 @@ PLACES: dict[str, tuple[float, float]] = {
     "bottom right": (0.75, 0.75),
 }
 """Centre of each place as (x, y) fractions of the image."""
-SHAPES = ("disc", "square", "triangle", "star")
+SHAPES = ("disc", "square", "triangle")
 TEXTURES = ("striped", "checkered", "dotted")
 HALVES = ("left half", "right half", "top half", "bottom half")
 _OVERSAMPLE = 4
@@ -92,11 +91,8 @@ def shape_mask(size: tuple[int, int], shape: str, place: str, extent: float) -> 
         elif shape == "square":
             half = radius * 0.88
             draw.rectangle([(x - half) * k, (y - half) * k, (x + half) * k, (y + half) * k], fill=255)
-        elif shape == "triangle":
-            draw.polygon(corners([0.0, 120.0, 240.0], [radius * 1.15] * 3), fill=255)
         else:
-            points = corners([36.0 * i for i in range(10)], [radius * 1.15, radius * 0.5] * 5)
-            draw.polygon(points, fill=255)
+            draw.polygon(corners([0.0, 120.0, 240.0], [radius * 1.15] * 3), fill=255)
 
     return _draw(size, paint)
 

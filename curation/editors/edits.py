@@ -35,9 +35,9 @@ from curation.editors.drawing import (
 Plan = dict[str, Any]
 Misreading = Callable[[Array, Plan, np.random.Generator], Array]
 WORDS = ("GO", "HI", "NO", "UP", "MAX", "ZIP")
-STYLES = ("pencil sketch", "pixel art", "poster", "negative")
-TONES = ("black and white", "sepia", "darker", "brighter", "colder")
-STICKER_COLORS = ("red", "green", "blue", "yellow", "purple")
+STYLES = ("pencil sketch", "pixel art", "negative")
+TONES = ("black and white", "sepia", "darker", "brighter")
+STICKER_COLORS = ("red", "green", "blue", "yellow")
 BACKGROUNDS = ("white", "blue", "green", "yellow")
 GROUNDS = ("white", "green", "blue")
 PLAIN_TONES = ("black and white", "darker", "brighter")
@@ -126,7 +126,7 @@ def _draw_object(rng: np.random.Generator) -> Plan:
         "shape": choose(rng, SHAPES),
         "color": choose(rng, STICKER_COLORS),
         "place": choose(rng, tuple(PLACES)),
-        "extent": round(float(rng.uniform(0.36, 0.46)), 3),
+        "extent": round(float(rng.uniform(0.42, 0.5)), 3),
     }
 
 
@@ -439,6 +439,13 @@ _ALTERNATIVES: dict[str, tuple[Sequence[str], str]] = {
     "new": (WORDS, "old"),
 }
 """Fields of a result: the options, and the field of the input whose value is none of them."""
+
+
+def input_kind(task: str) -> str:
+    """What the input of a task must show besides the photograph: tasks of one kind can be asked of the same input."""
+    if task in OBJECT_TASKS:
+        return "object"
+    return "text" if task == "text_change" else "bare"
 
 
 def redraw(plan: Plan, task: str, rng: np.random.Generator) -> Plan:
