@@ -191,6 +191,9 @@ def read_result(layout: Layout, result: Any) -> Reading:
     Valid is an answer in which each candidate stands in exactly one tier of each dimension, and nothing else is but
     flags. Tiers that nobody is in are left out: only the order counts.
     """
+    if not isinstance(result, list) or not result:
+        seen = "empty" if isinstance(result, list) else f"{type(result).__name__}, not a list"
+        return Reading({}, (), (f"the result is {seen}",))
     answers, problems = _by_control(layout, result)
     tiers: dict[Dimension, Tiers] = {}
     for dimension in layout.dimensions:
@@ -216,13 +219,11 @@ def _controls(layout: Layout) -> dict[str, tuple[str, str]]:
     return controls
 
 
-def _by_control(layout: Layout, result: Any) -> tuple[dict[str, Any], list[str]]:
+def _by_control(layout: Layout, result: list[Any]) -> tuple[dict[str, Any], list[str]]:
     """Name of the control -> its value, for items that are what this layout makes; and what is wrong with others."""
-    if not isinstance(result, list):
-        return {}, [f"the result is {type(result).__name__}, not a list"]
-    if not result:
-        return {}, ["the result is empty"]
-    controls, answers, problems = _controls(layout), {}, []
+    controls = _controls(layout)
+    answers: dict[str, Any] = {}
+    problems: list[str] = []
     for place, item in enumerate(result, start=1):
         name = item.get("from_name") if isinstance(item, dict) else None
         if not isinstance(name, str) or name not in controls:
