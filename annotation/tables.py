@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from annotation.agreement import POOLED, DimensionAgreement
@@ -40,13 +41,13 @@ def show(*tables: Table) -> None:
 
 def agreement_table(found: Mapping[str, DimensionAgreement], title: str, level: float) -> Table:
     """Measures x dimensions."""
-    table = Table(title=title, caption=f"value [{level:.0%} interval from resampled tasks]", show_lines=False)
+    table = Table(title=escape(title), caption=f"value [{level:.0%} interval from resampled tasks]", show_lines=False)
     table.add_column("measure")
     for name in found:
         table.add_column(_dimension(name))
-    table.add_row("tasks ranked by two units or more", *(f"{part.n_shared:,}" for part in found.values()))
+    _add_row(table, "tasks ranked by two units or more", *(f"{part.n_shared:,}" for part in found.values()))
     for key in next(iter(found.values())).figures if found else ():
-        table.add_row(_measure(key), *(part.figures[key].text() for part in found.values()))
+        _add_row(table, _measure(key), *(part.figures[key].text() for part in found.values()))
     return table
 
 
@@ -63,7 +64,7 @@ def majority_table(found: Mapping[str, DimensionAgreement], level: float) -> Tab
     for unit in next(iter(found.values())).units if found else ():
         for key in ("majority_ranking", "majority_relation", "others_relation"):
             cells = (part.units[unit][key].text() for part in found.values())
-            table.add_row(unit if key == "majority_ranking" else "", _measure(key), *cells)
+            _add_row(table, unit if key == "majority_ranking" else "", _measure(key), *cells)
     return table
 
 
@@ -78,7 +79,8 @@ def quality_table(report: Mapping[str, UnitQuality]) -> Table:
     for name in ("gold: rankings", "gold: pairs", "repeats: rankings", "repeats: pairs"):
         table.add_column(name)
     for unit, found in report.items():
-        table.add_row(
+        _add_row(
+            table,
             unit,
             f"{found.n_tasks:,}",
             _number(found.seconds_median, ".0f"),
@@ -91,25 +93,22 @@ def quality_table(report: Mapping[str, UnitQuality]) -> Table:
 
 
 def ratings_table(ratings: Ratings) -> Table:
-    """Models x means and agreement, two decimals."""
+    """Models and scales x mean, spread and agreement, two decimals."""
     raters = "1 rater" if len(ratings.files) == 1 else f"{len(ratings.files)} raters"
     table = Table(
         title=f"{raters}, {ratings.n_images:,} images",
-        caption="SC semantic consistency, PQ perceptual quality, O = sqrt(SC * PQ); mean of the raters' means ± their "
-        "standard deviation; undefined: every rating is the same value, or there is one rater",
+        caption="SC semantic consistency, PQ perceptual quality, O = sqrt(SC * PQ), each 0 to 1; mean of the raters' "
+        "means, standard deviation between them; 95 % intervals from resampled images; agreement: 1 perfect, 0 chance",
     )
-    table.add_column("model")
-    for scale in SCALES:
-        table.add_column(scale, justify="right")
-        table.add_column(f"{scale}: Fleiss' kappa", justify="right")
-        table.add_column(f"{scale}: Krippendorff's alpha", justify="right")
+    for name in ("model", "", "mean", "std", "Fleiss' kappa", "Krippendorff's alpha"):
+        table.add_column(name)
     for model, scales in ratings.models.items():
-        cells = []
-        for scale in SCALES:
-            figures = scales[scale].figures
-            cells.append(f"{figures['mean'].value:.2f} ± {figures['std'].value:.2f}")
-            cells += [_two_decimals(figures[key]) for key in ("fleiss_kappa", "krippendorff_alpha")]
-        table.add_row(model, *cells)
+        for scale, found in scales.items():
+            figures = found.figures
+            agreement = (figures[key].text(2) for key in ("fleiss_kappa", "krippendorff_alpha"))
+            spread = _number(figures["std"].value, ".2f")
+            _add_row(table, model if scale == SCALES[0] else "", scale, figures["mean"].text(2), spread, *agreement)
+        table.add_section()
     return table
 
 
@@ -120,13 +119,13 @@ def pairs_table(report: PairReport) -> Table:
     for name in report.dimensions:
         table.add_column(_dimension(name), justify="right")
     parts = report.dimensions.values()
-    table.add_row("tasks", *(f"{part.tasks:,}" for part in parts))
-    table.add_row("pairs of candidates", *(f"{part.candidate_pairs:,}" for part in parts))
-    table.add_row("[bold]kept[/bold]", *(f"[bold]{part.kept:,}[/bold]" for part in parts))
+    _add_row(table, "tasks", *(f"{part.tasks:,}" for part in parts))
+    _add_row(table, "pairs of candidates", *(f"{part.candidate_pairs:,}" for part in parts))
+    _add_row(table, "kept", *(f"{part.kept:,}" for part in parts))
     for reason, text in (REASONS | _LEAKS).items():
         if any(reason in part.dropped for part in parts):
-            table.add_row(f"left out: {text}", *(f"{part.dropped.get(reason, 0):,}" for part in parts))
-    table.add_row("units contradict each other (kept or not)", *(f"{part.contradicted:,}" for part in parts))
+            _add_row(table, f"left out: {text}", *(f"{part.dropped.get(reason, 0):,}" for part in parts))
+    _add_row(table, "units contradict each other (kept or not)", *(f"{part.contradicted:,}" for part in parts))
     return table
 
 
@@ -151,5 +150,6 @@ def _brief(figure: Figure) -> str:
     return f"{figure.value:.2f}{interval} (n={figure.n})"
 
 
-def _two_decimals(figure: Figure) -> str:
-    return "undefined" if figure.value is None else f"{figure.value:.2f}"
+def _add_row(table: Table, *cells: str) -> None:
+    """Cells as they are: names and intervals stand in square brackets, which rich would take for markup."""
+    table.add_row(*(escape(cell) for cell in cells))
