@@ -5,22 +5,25 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
 from annotation.client import Studio, StudioError
 from annotation.layout import Layout, Reading, read_result
 from annotation.mirror import Mirror, StudioAnnotation, StudioTask, known, load_mirror, refresh, save_mirror
 from annotation.projects import UnitProject, find_project, layout_of, units_of
-from annotation.push import campaign_lock
 from annotation.ranking import Ranking, make_ranking
 from annotation.recipe import AnnotationRecipe
-from annotation.records import InvalidAnnotation, PushedTask, invalid_file, rankings_file, tasks_file
+from annotation.records import InvalidAnnotation, PushedTask, campaign_lock, invalid_file, rankings_file, tasks_file
 from annotation.studio import connect
-from editjudge.errors import DataError
 from editjudge.io import read_jsonl, write_json, write_jsonl
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from editjudge.tasks import Dimension
+
+PULL = "pull.json"
+"""File below `out`: what the last pull found."""
 
 
 @dataclass
@@ -55,6 +58,8 @@ class UnitPull:
 class PullReport:
     """What a pull found."""
 
+    pulled: str
+    """When, ISO 8601 in UTC."""
     units: list[UnitPull] = field(default_factory=list)
     rankings: int = 0
     """Rows of rankings.jsonl: tasks x dimensions x units."""
@@ -110,7 +115,7 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Sequence[tuple[UnitProject
     """Read every mirror and write rankings.jsonl and invalid.jsonl; asks no server."""
     layout = layout_of(recipe)
     pushed = recorded_candidates(recipe.out)
-    report = PullReport()
+    report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))
     rankings: list[Ranking] = []
     for project, mirror in mirrors:
         reader = _UnitReader(layout, project, f"{url}/projects/{project.id}/data", pushed)
@@ -119,6 +124,7 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Sequence[tuple[UnitProject
         report.invalid += reader.invalid
     report.rankings = write_jsonl(rankings_file(recipe.out), rankings)
     write_jsonl(invalid_file(recipe.out), report.invalid)
+    write_json(recipe.out / PULL, as_json(report))
     return report
 
 
@@ -232,12 +238,20 @@ class _UnitReader:
         )
 
 
-def as_json(report: PullReport) -> dict[str, object]:
+def as_json(report: PullReport) -> dict[str, Any]:
     """Every number of a pull."""
-    return asdict(report) | {
-        "units": [asdict(unit) | {"left": unit.left} for unit in report.units],
+    units = [asdict(unit) | {"left": unit.left} for unit in report.units]
+    return {
+        "pulled": report.pulled,
+        "units": units,
+        "rankings": report.rankings,
         "invalid": [row.model_dump(mode="json") for row in report.invalid],
     }
+
+
+def shortened(problem: str, most: int = 160) -> str:
+    """The beginning of a long list of problems."""
+    return problem if len(problem) <= most else f"{problem[:most].rsplit('; ', 1)[0]}; ..."
 
 
 def print_report(report: PullReport, out: Path) -> None:
@@ -256,14 +270,6 @@ def print_report(report: PullReport, out: Path) -> None:
             print(f"  {count:,} tasks marked {flag!r}")
     print(f"{report.rankings:,} rankings in {rankings_file(out)}")
     for row in report.invalid[:10]:
-        print(f"not used: {row.link} ({row.unit}, annotation {row.annotation_id}): {row.problem}")
+        print(f"not used: {row.link} ({row.unit}, annotation {row.annotation_id}): {shortened(row.problem)}")
     if report.invalid:
         print(f"{len(report.invalid):,} annotations are not used; all of them: {invalid_file(out)}")
-
-
-def load_rankings(recipe: AnnotationRecipe) -> list[Ranking]:
-    """What was pulled last. `DataError` when nothing was."""
-    path = rankings_file(recipe.out)
-    if not path.exists():
-        raise DataError(f"{path}: nothing was pulled yet; run `editjudge annotate pull RECIPE`")
-    return list(read_jsonl(path, Ranking))

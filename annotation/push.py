@@ -3,26 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from annotation.campaign_agreement import DISPUTES
 from annotation.client import Studio, StudioError
 from annotation.groups import Plan, Planned, groups_files, plan, read_groups
 from annotation.layout import Layout
 from annotation.mirror import Mirror, StudioTask, known, load_mirror, refresh, save_mirror, with_pushed
 from annotation.page import task_data
 from annotation.predictions import Predictions, judge_rankings
-from annotation.projects import LOCAL_IMAGES, MODEL_VERSION, UnitProject, ensure_project, layout_of
+from annotation.projects import LOCAL_IMAGES, MODEL_VERSION, UnitProject, ensure_project, layout_of, units_of
+from annotation.push_report import PushReport, UnitPush, print_report
+from annotation.quality import Dispute
 from annotation.recipe import AnnotationRecipe, Unit
-from annotation.records import PushedTask, tasks_file
+from annotation.records import PushedTask, campaign_lock, tasks_file
 from annotation.served import ServedImages
 from annotation.studio import connect
-from editjudge.errors import StorageError
+from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import read_jsonl, write_json, write_jsonl
 from editjudge.progress import bar
@@ -35,48 +36,22 @@ Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 """group_id -> unit -> dimension -> notation: rankings that are shown for a decision between them."""
 
 
-@dataclass
-class UnitPush:
-    """What a push did for one unit."""
-
-    unit: str
-    link: str
-    added: int = 0
-    there: int = 0
-    """Tasks that were there before."""
-    twice: list[str] = field(default_factory=list)
-    """`group_id` of tasks that stand in the project more than once, by somebody else's hand."""
-
-
-@dataclass
-class PushReport:
-    """What a push did."""
-
-    units: list[UnitPush] = field(default_factory=list)
-    tasks: int = 0
-    gold: int = 0
-    repeats: int = 0
-    too_small: int = 0
-    """Groups left out because they have fewer candidates than are shown."""
-    changed: list[str] = field(default_factory=list)
-    """Tasks pushed before whose candidates the groups no longer hold."""
-    unreadable: dict[str, str] = field(default_factory=dict)
-    """`group_id` of tasks left out -> what is wrong with which image."""
-    without_prediction: int = 0
-    """Tasks for which the judge has no complete set of scores."""
-
-
 def main(argv: list[str]) -> int:
     """`editjudge annotate push RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
     parser.add_argument("recipe", help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    parser.add_argument(
+        "--disputes",
+        action="store_true",
+        help="instead: the tasks of out/disputes.jsonl, with all rankings, to the unit pairs.adjudicator",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("push"), connect(recipe) as studio:
-        report = push(recipe, studio)
+        report = push_disputes(recipe, studio) if arguments.disputes else push(recipe, studio)
     if arguments.json is not None:
         write_json(arguments.json, asdict(report))
     print_report(report)
@@ -99,12 +74,36 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
         )
         predictions, report.without_prediction = judge_rankings(recipe, planned.tasks)
         try:
-            for place, (project, mirror) in enumerate(states):
-                states[place] = project, push_tasks(recipe, studio, project, mirror, planned.tasks, report, predictions)
+            for project, mirror in states:
+                push_tasks(recipe, studio, project, mirror, planned.tasks, report, predictions)
         finally:
-            _record(
-                recipe, planned, [(project.unit, load_mirror(recipe.out, project.unit.name)) for project, _ in states]
-            )
+            record_tasks(recipe, planned)
+    return report
+
+
+def push_disputes(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
+    """Send the tasks on which units differ to the adjudicator, who sees every unit's ranking.
+
+    `DataError` when no adjudicator is named or nobody has looked for disputes yet.
+    """
+    name = recipe.pairs.adjudicator
+    if name is None:
+        raise DataError("pairs.adjudicator: name the unit that decides, and set pairs.consensus to adjudicated")
+    path = recipe.out / DISPUTES
+    if not path.exists():
+        raise DataError(f"{path}: no such file; run `editjudge annotate agreement RECIPE` first")
+    disputes = {row.task_id: row for row in read_jsonl(path, Dispute)}
+    with campaign_lock(recipe.out):
+        groups = read_groups(recipe.project.groups)
+        project, mirror = open_unit(recipe, studio, Unit(name=name))
+        planned = plan(recipe, groups, recorded_tasks(recipe, [mirror]))
+        tasks = [task for task in planned.tasks if task.row.group_id in disputes]
+        report = PushReport(tasks=len(tasks), changed=sorted(disputes.keys() - {task.row.group_id for task in tasks}))
+        earlier = {key: row.rankings for key, row in disputes.items()}
+        try:
+            push_tasks(recipe, studio, project, mirror, tasks, report, {}, earlier)
+        finally:
+            record_tasks(recipe, planned)
     return report
 
 
@@ -125,8 +124,8 @@ def push_tasks(
     report: PushReport,
     predictions: Predictions,
     earlier: Earlier | None = None,
-) -> Mirror:
-    """Add the tasks that a unit's project does not hold yet; the mirror afterwards, which is saved after each batch.
+) -> None:
+    """Add the tasks that a unit's project does not hold yet. Its mirror is saved after each batch.
 
     Tasks with an image that cannot be read are left out and told in `report`.
     """
@@ -138,6 +137,8 @@ def push_tasks(
     report.units.append(outcome)
     images = _images(recipe)
     ready = _with_images(images, [task for task in tasks if task.row.group_id not in there], report)
+    if not ready:
+        return
     layout, prefix = layout_of(recipe), image_prefix(recipe)
     with bar(f"tasks for {name}", len(ready)) as advance:
         for start in range(0, len(ready), recipe.server.batch_tasks):
@@ -154,7 +155,6 @@ def push_tasks(
             save_mirror(recipe.out, name, mirror)
             outcome.added += len(batch)
             advance(len(batch))
-    return mirror
 
 
 def _pushed(number: int, task: Planned) -> StudioTask:
@@ -194,22 +194,6 @@ def image_prefix(recipe: AnnotationRecipe) -> str:
     return LOCAL_IMAGES if recipe.server.images_url is None else recipe.server.images_url
 
 
-@contextmanager
-def campaign_lock(out: Path) -> Iterator[None]:
-    """Only one command at a time may change a campaign: two pushes at once would show every task twice."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = (out / ".lock").open("w")
-    except OSError as error:
-        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StudioError(f"{out}: another annotate command is at work here; wait until it has ended") from error
-        yield
-
-
 def _images(recipe: AnnotationRecipe) -> ServedImages:
     project = recipe.project
     root = project.images if project.images is not None else groups_files(project.groups)[1]
@@ -236,41 +220,15 @@ def _import_row(
     return row
 
 
-def _record(recipe: AnnotationRecipe, planned: Plan, units: Sequence[tuple[Unit, Mirror | None]]) -> None:
-    """Write tasks.jsonl: every task that some unit has, with its number there."""
+def record_tasks(recipe: AnnotationRecipe, planned: Plan) -> None:
+    """Write tasks.jsonl: every task that a unit has, with its number there, and those that were deleted since."""
     numbers: dict[str, dict[str, int]] = {}
-    for unit, mirror in units:
+    for unit in units_of(recipe):
+        mirror = load_mirror(recipe.out, unit.name)
         for task in mirror.tasks.values() if mirror is not None else ():
             if task.group_id is not None:
                 numbers.setdefault(task.group_id, {})[unit.name] = task.id
     path = tasks_file(recipe.out)
     rows = {row.group_id: row for row in read_jsonl(path, PushedTask)} if path.exists() else {}
-    rows |= {task.row.group_id: task.row for task in planned.tasks}
-    write_jsonl(
-        path,
-        (row.model_copy(update={"studio_ids": numbers[key]}) for key, row in rows.items() if key in numbers),
-    )
-
-
-def print_report(report: PushReport) -> None:
-    """What was done, in words."""
-    special = f" ({report.gold} gold, {report.repeats} repeats)" if report.gold or report.repeats else ""
-    print(f"{report.tasks:,} tasks{special}")
-    for unit in report.units:
-        print(f"  {unit.unit}: {unit.added:,} added, {unit.there:,} were there. {unit.link}")
-        if unit.twice:
-            print(f"    {len(unit.twice)} tasks stand there twice, {unit.twice[0]} for one: delete the copies")
-    if report.too_small:
-        print(f"  {report.too_small:,} groups have too few candidates and were left out")
-    if report.changed:
-        print(
-            f"  {len(report.changed):,} tasks were pushed before with candidates that the groups no longer hold: kept"
-        )
-    if report.without_prediction:
-        print(
-            f"  {report.without_prediction:,} tasks open without the judge's ranking: it has not scored all candidates"
-        )
-    for group_id, problem in [*report.unreadable.items()][:10]:
-        print(f"  left out {group_id}: {problem}")
-    if len(report.unreadable) > 10:
-        print(f"  ... and {len(report.unreadable) - 10:,} more tasks with images that cannot be read")
+    rows |= {task.row.group_id: task.row for task in planned.tasks if task.row.group_id in numbers}
+    write_jsonl(path, (row.model_copy(update={"studio_ids": numbers.get(key, {})}) for key, row in rows.items()))

@@ -14,6 +14,7 @@ LayoutName = Literal["matrix", "boards"]
 UnitKind = Literal["single", "pair"]
 Consensus = Literal["unanimous", "majority", "adjudicated"]
 
+UNIT_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$"
 MAX_TITLE = 50
 """Characters that Label Studio allows in the title of a project."""
 
@@ -28,7 +29,7 @@ class Unit(_Block):
     Every unit has a project of its own, because Community Label Studio lets everyone change everyone's annotations.
     """
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$")
+    name: str = Field(pattern=UNIT_NAME)
     """Names the unit in every file and report; letters, digits, `-` and `_`."""
     kind: UnitKind = "single"
     members: tuple[str, ...] = ()
@@ -147,7 +148,7 @@ class Pairs(_Block):
     consensus: Consensus = "majority"
     """unanimous: nobody disagrees; majority: more than half prefer it; adjudicated: where units differ, the
     adjudicator decides."""
-    adjudicator: str | None = None
+    adjudicator: str | None = Field(None, pattern=UNIT_NAME)
     """Unit whose ranking decides; needed for `adjudicated`, and then its rankings do not vote."""
     min_tier_gap: int = Field(1, ge=1)
     """Tiers between the two, in the ranking of every unit that is counted as preferring."""
@@ -191,8 +192,11 @@ class AnnotationRecipe(Recipe):
 
     @model_validator(mode="after")
     def _adjudicator_is_no_voter(self) -> AnnotationRecipe:
-        if self.pairs.adjudicator in [unit.name for unit in self.project.units]:
+        name = self.pairs.adjudicator
+        if name is not None and name.casefold() in [unit.name.casefold() for unit in self.project.units]:
             raise ValueError("pairs.adjudicator: this unit ranks with the others; name one that does not")
+        if name is not None and len(self.project.project_title(Unit(name=name))) > MAX_TITLE:
+            raise ValueError(f"pairs.adjudicator: Label Studio allows {MAX_TITLE} characters for title and unit")
         return self
 
     @property

@@ -6,10 +6,14 @@ What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` i
 
 from __future__ import annotations
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 
+from editjudge.errors import StorageError
 from editjudge.types import Record
 
 TASKS = "tasks.jsonl"
@@ -61,3 +65,19 @@ def rankings_file(out: Path) -> Path:
 def invalid_file(out: Path) -> Path:
     """Where pull lists what it could not read."""
     return out / INVALID
+
+
+@contextmanager
+def campaign_lock(out: Path) -> Iterator[None]:
+    """Only one command at a time may change a campaign: two pushes at once would show every task twice."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = (out / ".lock").open("w")
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise StorageError(f"{out}: another annotate command is at work here; wait until it has ended") from error
+        yield
