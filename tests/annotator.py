@@ -1,0 +1,129 @@
+"""An annotator at the real page, in headless Chromium: real clicks, drags and keys."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import ActionChains, Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
+from selenium.webdriver.support.wait import WebDriverWait
+
+from annotation.home import Credentials
+
+FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+)
+
+
+class Annotator:
+    """One browser window, logged in."""
+
+    def __init__(self, url: str, credentials: Credentials, profile: Path, width: int = 1366, height: int = 768) -> None:
+        self.url = url
+        options = ChromeOptions()
+        browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
+        if browser is None or driver is None:
+            raise FileNotFoundError("these tests need Chromium: apt-get install chromium chromium-driver")
+        options.binary_location = browser
+        for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+            options.add_argument(flag)
+        self.chrome = Chrome(options=options, service=Service(driver))
+        self.resize(width, height)
+        self.wait: WebDriverWait[Chrome] = WebDriverWait(self.chrome, 60)
+        self.chrome.get(f"{url}/user/login")
+        self.chrome.find_element(By.NAME, "email").send_keys(credentials.user)
+        self.chrome.find_element(By.NAME, "password").send_keys(credentials.password)
+        self.chrome.find_element(By.CSS_SELECTOR, "button[type=submit]").click()
+        self.wait.until(lambda chrome: "/user/login" not in chrome.current_url)
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the page's area exactly so large, in pixels."""
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+
+    def open(self, project: int) -> None:
+        """The next task of a project, as an annotator gets it; the instructions are closed again."""
+        self.chrome.get(f"{self.url}/projects/{project}/data?labeling=1")
+        self.all(".ej-page", at_least=1)
+        self.dismiss()
+        self.rest(".ej-flags")
+        self.wait.until(lambda _: self.ask("return [...document.querySelectorAll('.ej-small')].every(i => i.complete)"))
+
+    def dismiss(self) -> None:
+        """Close the window that lies over the page."""
+        self.all("[class*=modal]", at_least=1)
+        ActionChains(self.chrome).send_keys(Keys.ESCAPE).perform()
+        self.wait.until(lambda _: not self.all("[class*=modal]"))
+
+    def ask(self, script: str, *arguments: Any) -> Any:
+        """What a script answers."""
+        return self.chrome.execute_script(script, *arguments)
+
+    def all(self, selector: str, at_least: int = 0) -> list[WebElement]:
+        """Elements of the page, once there are so many."""
+        if at_least:
+            self.wait.until(lambda chrome: len(chrome.find_elements(By.CSS_SELECTOR, selector)) >= at_least)
+        return self.chrome.find_elements(By.CSS_SELECTOR, selector)
+
+    def rest(self, selector: str, place: int = 0) -> WebElement:
+        """Move the mouse onto an element."""
+        element = self.all(selector, at_least=place + 1)[place]
+        ActionChains(self.chrome).move_to_element(element).perform()
+        return element
+
+    def choose(self, dimension: str, number: int, tier: int) -> None:
+        """Matrix: click a tier."""
+        self.all(f"label:has(input[name='{dimension}_{number}_{tier}'])", at_least=1)[0].click()
+
+    def chosen(self) -> set[str]:
+        """Matrix: names of the answers that show as chosen, `overall_3_1` for candidate 3 in tier 1."""
+        names = self.ask("return [...document.querySelectorAll('.ant-radio-wrapper-checked input')].map(i => i.name)")
+        return set(names)
+
+    def press(self, key: str, modifier: str | None = None) -> None:
+        """A key, with another one held."""
+        chain = ActionChains(self.chrome)
+        if modifier is not None:
+            chain.key_down(modifier)
+        chain.send_keys(key)
+        if modifier is not None:
+            chain.key_up(modifier)
+        chain.perform()
+
+    def drag(self, board: int, number: int, bucket: str) -> None:
+        """Boards: drag a candidate of one board into a bucket, as a hand does: lift, move, put down."""
+        item = self.all(".ej-board")[board].find_element(By.CSS_SELECTOR, f"[data-ranker-id='{number}']")
+        target = self.all(f"[data-rbd-droppable-id='{bucket}']")[0]
+        top = target.rect["height"] / 2 - 40
+        chain = ActionChains(self.chrome).click_and_hold(item).pause(0.1).move_by_offset(8, 4).pause(0.1)
+        chain.move_to_element_with_offset(target, 0, -int(top)).pause(0.2).move_by_offset(1, 1).pause(0.2)
+        chain.release().perform()
+        self.wait.until(lambda _: target.find_elements(By.CSS_SELECTOR, f"[data-ranker-id='{number}']"))
+        time.sleep(0.4)  # the library finishes its drop animation before it takes the next drag
+
+    def tick(self, label: str, place: int = 0) -> None:
+        """Tick one of the boxes with this label."""
+        boxes = [box for box in self.all(".ant-checkbox-wrapper") if box.text.startswith(label)]
+        boxes[place].click()
+
+    def submit(self) -> None:
+        """Press the page's Submit."""
+        buttons = [button for button in self.all("button") if button.text.strip() == "Submit"]
+        buttons[0].click()
+
+    def task(self) -> int | None:
+        """Number of the task on the page; None on a page without one."""
+        found = self.all(".lsf-current-task__task-id")
+        return int(re.sub(r"\D", "", found[0].text)) if found else None
+
+    def left(self, task: int) -> bool:
+        """Wait until the page has moved on from a task."""
+        return bool(self.wait.until(lambda _: self.task() != task))
