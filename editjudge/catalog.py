@@ -34,7 +34,7 @@ SCHEMAS = {
 }
 """What each kind of recipe is checked against. A schema may have `describe() -> str`."""
 
-COMMAND_OF = {"curation": "curate", "sft": "sft", "eval": "eval", "sweep": "sweep", "annotation": "annotate"}
+COMMAND_OF = {"curation": "curate", "sft": "sft", "eval": "eval", "sweep": "sweep", "annotation": "annotate serve"}
 """The command that runs a kind of recipe; a judge's is used by other commands."""
 
 
