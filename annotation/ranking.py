@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import chain
 
 from pydantic import model_validator
 
@@ -38,7 +39,7 @@ class Ranking(TierRanking):
     @model_validator(mode="after")
     def _notation_says_the_same(self) -> Ranking:
         try:
-            expected = format_tiers(numbers_of(self.tiers, self.shown), len(self.shown))
+            expected = _written(numbers_of(self.tiers, self.shown), len(self.shown))
         except DataError as error:
             raise ValueError(str(error)) from error
         if self.notation != expected:
@@ -65,12 +66,14 @@ def make_ranking(
         seconds=seconds,
         annotation_id=annotation_id,
         shown=tuple(shown),
-        notation=format_tiers(checked, len(shown)),
+        notation=_written(checked, len(shown)),
     )
 
 
 def tier_problems(tiers: Sequence[Sequence[int]], n_candidates: int) -> list[str]:
     """What keeps these tiers from ranking each of the candidates 1..n exactly once; empty when nothing does."""
+    if all(tiers) and sorted(chain.from_iterable(tiers)) == [*range(1, n_candidates + 1)]:
+        return []  # the common case, of which there are hundreds of thousands
     counts = Counter(number for tier in tiers for number in tier)
     problems = [f"tier {place} is empty" for place, tier in enumerate(tiers, start=1) if not tier]
     for number in sorted(counts):
@@ -94,9 +97,7 @@ def parse_tiers(text: str, n_candidates: int) -> Tiers:
 
 def format_tiers(tiers: Sequence[Sequence[int]], n_candidates: int) -> str:
     """Write the notation, numbers ascending within a tier. `DataError` for tiers that are no ranking."""
-    separator = "," if n_candidates >= COMMAS_FROM else ""
-    checked = _checked(tiers, n_candidates, f"tiers {list(tiers)}")
-    return "|".join(separator.join(map(str, tier)) for tier in checked)
+    return _written(_checked(tiers, n_candidates, f"tiers {list(tiers)}"), n_candidates)
 
 
 def ids_of(tiers: Sequence[Sequence[int]], shown: Sequence[str]) -> tuple[tuple[str, ...], ...]:
@@ -136,6 +137,11 @@ def _parse_tier(part: str, n_candidates: int, text: str) -> list[int]:
         example = "3|1,12|10" if n_candidates >= COMMAS_FROM else "3|12|45"
         raise DataError(f"ranking {text!r}: {strange[0]!r} is no candidate number; write it as in {example}")
     return [int(piece) for piece in found]
+
+
+def _written(tiers: Tiers, n_candidates: int) -> str:
+    separator = "," if n_candidates >= COMMAS_FROM else ""
+    return "|".join(separator.join(map(str, tier)) for tier in tiers)
 
 
 def _checked(tiers: Sequence[Sequence[int]], n_candidates: int, name: str) -> Tiers:

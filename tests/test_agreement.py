@@ -213,6 +213,8 @@ def test_the_same_seed_gives_the_same_intervals():
         ([rank("12"), rank("12", unit="b")], "fleiss_kappa", "undefined (all candidates are in one tier)"),
         ([rank("1|2"), rank("1|2", unit="b")], "identical", "1.000 [interval undefined: fewer than 5 tasks]"),
         ([rank("1|2"), rank("1|2", unit="b")], "ann/majority_ranking", "undefined (a majority needs three units"),
+        ([rank("1|2"), rank("1|2", unit="b")], "ann/majority_relation", "undefined (a majority needs three units"),
+        ([rank("1|2"), rank("1|2", unit="b")], "ann/others_relation", "undefined (a majority needs three units"),
         ([rank(n, unit=n) for n in ("1|2", "2|1", "12")], "12/majority_ranking", "undefined (no majority on any task"),
     ],
 )

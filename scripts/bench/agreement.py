@@ -4,7 +4,7 @@
     python scripts/bench/agreement.py --tasks 10000 --units 4 --rounds 1000
 
 Makes rankings of five candidates by noisy units in three dimensions, writes them as `rankings.jsonl`, and measures
-what `editjudge annotate agreement` does with them: reading, and all figures with intervals.
+what `editjudge annotate agreement` does with them: reading, all figures with intervals, report per unit, disputes.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from annotation.agreement import measure_agreement
+from annotation.quality import find_disputes, unit_report
 from annotation.ranking import Ranking, make_ranking
 from editjudge.io import read_jsonl, rng, write_jsonl
 from editjudge.tasks import DIMENSIONS
@@ -56,15 +57,21 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "rankings.jsonl"
         n_rows = write_jsonl(path, rankings(arguments.tasks, arguments.units))
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         rows = list(read_jsonl(path, Ranking))
         read_s = time.perf_counter() - start
         found = measure_agreement(rows, rounds=arguments.rounds)
-        all_s = time.perf_counter() - start
+        figures_s = time.perf_counter() - start - read_s
+        units = sorted({row.annotator for row in rows})
+        unit_report(rows, [], [], [], {}, units, rounds=arguments.rounds)
+        find_disputes(rows, "contradiction")
+        all_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu_start
     n_figures = sum(len(part.figures) + sum(map(len, part.units.values())) for part in found.values())
     print(f"{arguments.tasks:,} tasks x {arguments.units} units x {len(DIMENSIONS)} dimensions: {n_rows:,} rankings")
-    print(f"reading {read_s:.1f} s, {n_figures} figures x {arguments.rounds:,} resamples {all_s - read_s:.1f} s")
-    print(f"in all {all_s:.1f} s, peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.0f} MB")
+    print(f"reading {read_s:.1f} s, {n_figures} figures x {arguments.rounds:,} resamples {figures_s:.1f} s")
+    print(f"report per unit and disputes {all_s - read_s - figures_s:.1f} s")
+    memory_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"in all {all_s:.1f} s ({cpu_s:.1f} s of processor time), peak memory {memory_mb:.0f} MB")
     print(f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}")
     for key, figure in found["all"].figures.items():
         print(f"  {key:<20} {figure.text()}")
