@@ -67,6 +67,9 @@ def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
     write_json(recipe.out / AGREEMENT, content)
     write_jsonl(recipe.out / DISPUTES, disputes)
     print(f"{len(disputes):,} of {n_tasks:,} tasks need an adjudicator ({rule}): {recipe.out / DISPUTES}")
+    if disputes:
+        needs = "" if recipe.pairs.adjudicator is not None else " (name one in pairs.adjudicator first)"
+        print(f"  editjudge annotate push RECIPE --disputes shows them with all rankings to the adjudicator{needs}")
     print(f"every number: {recipe.out / AGREEMENT}")
     return content
 
