@@ -166,7 +166,7 @@ def fake_studio() -> Iterator[FakeStudio]:
     handler = type("Handler", (_Handler,), {"studio": studio})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.daemon_threads = True
-        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         studio.url = f"http://127.0.0.1:{server.server_address[1]}"
         try:

@@ -58,7 +58,7 @@ def test_a_recipe_is_known_by_its_project(tmp_path):
     ],
 )
 def test_mistakes_are_told(tmp_path, override, expected):
-    with pytest.raises(RecipeError, match="recipe.yaml") as caught:
+    with pytest.raises(RecipeError) as caught:
         load_recipe(write(tmp_path, WHOLE), AnnotationRecipe, [override])
     assert expected in str(caught.value)
 
