@@ -34,15 +34,21 @@ TEXTS = {
 }
 
 
-@pytest.fixture
-def annotator(studio_server: StudioGround, tmp_path: Path) -> Iterator[Any]:
+@pytest.fixture(scope="module")
+def window(studio_server: StudioGround, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     from annotator import Annotator
 
     credentials = studio_server.home.credentials()
     assert credentials is not None
-    found = Annotator(studio_server.url, credentials, tmp_path / "profile")
+    found = Annotator(studio_server.url, credentials, tmp_path_factory.mktemp("profile"))
     yield found
     found.chrome.quit()
+
+
+@pytest.fixture
+def annotator(window: Any) -> Any:
+    window.resize(1366, 768)
+    return window
 
 
 def campaign(ground: StudioGround, folder: Path, title: str, **changes: Any) -> tuple[AnnotationRecipe, int]:
@@ -190,9 +196,9 @@ def test_an_instruction_is_shown_as_text_and_stays_in_view(studio_server, annota
     assert annotator.ask("return document.querySelector('.lsf-main-content').scrollTop") > 50
     assert box.rect["y"] <= 60 + annotator.ask("return window.scrollY")
     assert annotator.ask("return arguments[0].contains(document.elementFromPoint(200, 62))", box)
-    right_to_left = annotator.ask(
-        "const r = document.createRange(); const l = document.querySelector('.ej-instruction .lsf-richtext__line');"
-        "r.selectNodeContents(l); const box = r.getBoundingClientRect(), all = l.getBoundingClientRect();"
-        "return box.left - all.left > all.right - box.right + 5"
+    begins_right = annotator.ask(
+        "const line = document.querySelector('.ej-instruction .lsf-richtext__line'), range = document.createRange();"
+        "range.setStart(line.firstChild, 0); range.setEnd(line.firstChild, 1);"
+        "return range.getBoundingClientRect().left > window.innerWidth / 2"
     )
-    assert right_to_left == (text == TEXTS["rtl"])
+    assert begins_right == (text == TEXTS["rtl"])
