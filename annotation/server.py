@@ -16,6 +16,8 @@ from annotation.home import Credentials, Home, ServerState
 HOST = "127.0.0.1"
 PORTS_TRIED = 20
 """From the preferred port upwards."""
+ANSWER_S = 10.0
+"""A server that says nothing for so long does not run."""
 STOP_S = 15.0
 """A server that has not ended this long after it was asked to is killed."""
 
@@ -54,7 +56,7 @@ def start(home: Home, program: Path, served: Path, port: int, timeout_s: float) 
         for candidate in range(port, port + PORTS_TRIED):
             if not _is_free(candidate):
                 continue
-            running = _try(home, program, root, candidate, credentials, timeout_s)
+            running = start_on(home, program, root, candidate, credentials, timeout_s)
             if running is not None:
                 return running
     raise StudioError(
@@ -100,17 +102,19 @@ def address(port: int) -> str:
     return f"http://{HOST}:{port}"
 
 
-def answers_to(url: str, credentials: Credentials, timeout_s: float = 10.0) -> bool:
+def answers_to(url: str, credentials: Credentials) -> bool:
     """Whether a Label Studio answers there that knows our secret token, and so is ours."""
     try:
-        with Studio(url, credentials.token, timeout_s) as studio:
+        with Studio(url, credentials.token, ANSWER_S) as studio:
             return studio.whoami().get("email") == credentials.user
     except StudioError:
         return False
 
 
-def _try(home: Home, program: Path, root: str, port: int, credentials: Credentials, timeout_s: float) -> Running | None:
-    """Start on one port; None when another program was quicker to take it. Label Studio would move on silently."""
+def start_on(
+    home: Home, program: Path, root: str, port: int, credentials: Credentials, timeout_s: float
+) -> Running | None:
+    """Start on this very port; None when another program took it first: Label Studio would move on silently."""
     process = _spawn(home, program, root, port, credentials)
     state = ServerState(process.pid, _started(process.pid), port, root)
     home.write_state(state)
@@ -191,7 +195,7 @@ def _is_free(port: int) -> bool:
 def _moved_on(home: Home, port: int) -> bool:
     """Whether the server says that it took another port than ours."""
     text = home.log.read_text(errors="replace") if home.log.exists() else ""
-    return any("port" in line.lower() and str(port + 1) in line for line in text.splitlines())
+    return any(f"Port {port} is in use" in line for line in text.splitlines())
 
 
 def _log_end(home: Home, credentials: Credentials) -> str:

@@ -1,0 +1,53 @@
+"""Stands for the `label-studio` command: a process that listens, knows its token, and can misbehave like the real one.
+
+What it does is the content of the file `behaviour` beside its data: "good", "die", "hang", "stubborn" (ignores
+SIGTERM), "move" (takes the next port, as Label Studio does when its own is busy).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        known = self.headers.get("Authorization") == f"Token {os.environ['LABEL_STUDIO_USER_TOKEN']}"
+        content = json.dumps({"email": os.environ["LABEL_STUDIO_USERNAME"]} if known else {"detail": "no"}).encode()
+        self.send_response(200 if known else 401)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Quiet."""
+
+
+def main() -> None:
+    folder = Path(os.environ["LABEL_STUDIO_BASE_DATA_DIR"])
+    told = folder / "behaviour"
+    behaviour = told.read_text() if told.exists() else "good"
+    print("token", os.environ["LABEL_STUDIO_USER_TOKEN"], "arguments", *sys.argv[1:], flush=True)
+    (folder / "environment.json").write_text(json.dumps(dict(os.environ)))
+    if behaviour == "die":
+        print("no such table: users", flush=True)
+        sys.exit(3)
+    if behaviour == "stubborn":
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if behaviour == "hang":
+        time.sleep(600)
+    port = int(sys.argv[sys.argv.index("--port") + 1])
+    if behaviour == "move":
+        (folder / "behaviour").write_text("good")
+        print(f"* Port {port} is in use.\n* Trying to start at {port + 1}", flush=True)
+        port += 1
+    ThreadingHTTPServer((sys.argv[sys.argv.index("--internal-host") + 1], port), Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    main()

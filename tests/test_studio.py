@@ -1,0 +1,337 @@
+"""The local server: started, known to be ours, stopped. A small process stands for Label Studio; sockets are real."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+import zipfile
+from pathlib import Path
+
+import pytest
+from fake_studio import TOKEN, fake_studio
+from studio_ground import make_recipe, write_groups
+
+from annotation import install, server
+from annotation.client import Studio, StudioError
+from annotation.home import Home, ServerState, default_home
+from annotation.install import VENV_VARIABLE, default_venv, ensure_installed
+from annotation.main import STEPS
+from annotation.main import main as annotate
+from annotation.studio import connect
+from editjudge.catalog import load_target
+from editjudge.errors import DataError
+
+PORT = 18300
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent
+
+
+@pytest.fixture
+def venv(tmp_path):
+    """A virtual environment whose label-studio is the small program."""
+    folder = tmp_path / "venv"
+    (folder / "bin").mkdir(parents=True)
+    (folder / "installed.json").write_text(json.dumps({"requirement": install.REQUIREMENT}))
+    program = folder / "bin" / "label-studio"
+    program.write_text(
+        f"#!{sys.executable}\nimport sys\nsys.path.insert(0, {str(TESTS)!r})\n"
+        "import fake_program\nfake_program.main()\n"
+    )
+    program.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def home(tmp_path):
+    found = Home(tmp_path / "home")
+    yield found
+    server.stop(found)
+
+
+@pytest.fixture
+def start(tmp_path, home, venv):
+    return lambda port=PORT, timeout_s=20: server.start(
+        home, ensure_installed(venv), tmp_path / "served", port, timeout_s
+    )
+
+
+def behave(home, how):
+    home.prepare()
+    (home.folder / "behaviour").write_text(how)
+
+
+def alive(pid):
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_it_starts_once_and_stops(home, start):
+    found = start()
+    assert (found.url, found.new) == (f"http://127.0.0.1:{PORT}", True)
+    again = start()
+    assert (again.pid, again.new) == (found.pid, False)
+    assert server.running(home) == again
+    assert server.stop(home)
+    assert not alive(found.pid)
+    assert server.running(home) is None
+    assert not server.stop(home)
+
+
+def test_it_listens_here_only_serves_the_images_only_and_reports_nothing(tmp_path, home, start, monkeypatch):
+    monkeypatch.setenv("LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT", "/")
+    monkeypatch.setenv("LABEL_STUDIO_USERNAME", "somebody")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    start()
+    told = json.loads((home.folder / "environment.json").read_text())
+    assert told["LABEL_STUDIO_LOCAL_FILES_DOCUMENT_ROOT"] == str(tmp_path / "served")
+    assert told["LABEL_STUDIO_USERNAME"] != "somebody"
+    assert told["COLLECT_ANALYTICS"] == "false"
+    assert told["SENTRY_DSN"] == told["FRONTEND_SENTRY_DSN"] == ""
+    assert "PYTHONPATH" not in told
+    assert "--internal-host 127.0.0.1" in home.log.read_text()
+
+
+def test_secrets_are_for_the_owner_only_and_stay(home, start):
+    start()
+    credentials = home.credentials()
+    for path in (home.credentials_file, home.log):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(home.folder.stat().st_mode) == 0o700
+    assert re.fullmatch("[0-9a-f]{40}", credentials.token)
+    assert credentials.token not in repr(credentials)
+    assert credentials.password not in repr(credentials)
+    assert home.make_credentials() == credentials
+    home.credentials_file.chmod(0o644)
+    home.credentials()
+    assert stat.S_IMODE(home.credentials_file.stat().st_mode) == 0o600
+    home.credentials_file.write_text("{}")
+    with pytest.raises(DataError, match="does not hold user, password and token"):
+        home.credentials()
+
+
+def test_a_busy_port_is_left_to_its_owner(start):
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", PORT))
+        other.listen()
+        assert start().url == f"http://127.0.0.1:{PORT + 1}"
+
+
+def test_a_server_that_moves_on_silently_is_noticed(home, venv, start):
+    behave(home, "move")
+    with fake_studio() as stranger:
+        # Somebody took the port between our look and the start; the stranger even looks like Label Studio.
+        port = int(stranger.url.rpartition(":")[2])
+        credentials = home.make_credentials()
+        assert not server.answers_to(stranger.url, credentials)
+        found = server.start_on(home, venv / "bin" / "label-studio", "/", port, credentials, 20)
+        assert found is None
+    assert home.state() is None
+    assert start().new
+
+
+def test_a_killed_server_is_replaced(home, start):
+    found = start()
+    os.kill(found.pid, signal.SIGKILL)
+    while alive(found.pid):
+        time.sleep(0.02)
+    assert server.running(home) is None
+    again = start()
+    assert again.new
+    assert again.pid != found.pid
+
+
+def test_one_that_no_longer_answers_is_ended_first(home, start, monkeypatch):
+    found = start()
+    os.kill(found.pid, signal.SIGSTOP)
+    monkeypatch.setattr(server, "STOP_S", 0.5)
+    monkeypatch.setattr(server, "ANSWER_S", 0.5)
+    again = start()
+    assert again.new
+    assert not alive(found.pid)
+
+
+def test_a_foreign_process_with_the_same_number_is_not_touched(home):
+    home.prepare()
+    home.make_credentials()
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
+        home.write_state(ServerState(other.pid, "another start", PORT, "/x"))
+        assert server.running(home) is None
+        assert not server.stop(home)
+        assert alive(other.pid)
+        other.kill()
+
+
+def test_a_stubborn_one_is_killed(home, start, monkeypatch):
+    behave(home, "stubborn")
+    monkeypatch.setattr(server, "STOP_S", 0.3)
+    found = start()
+    assert server.stop(home)
+    assert not alive(found.pid)
+
+
+@pytest.mark.parametrize(
+    ("how", "expected"), [("die", "(?s)status 3:.*no such table: users"), ("hang", "did not answer")]
+)
+def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home, start, how, expected):
+    behave(home, how)
+    with pytest.raises(StudioError, match=expected) as caught:
+        start(timeout_s=1.5)
+    assert home.make_credentials().token not in str(caught.value)
+    assert "token ***" in str(caught.value)
+    assert home.state() is None
+
+
+def test_a_folder_is_for_one_campaign(tmp_path, home, venv, start):
+    start()
+    with pytest.raises(StudioError, match="for another campaign"):
+        server.start(home, venv / "bin" / "label-studio", tmp_path / "elsewhere", PORT, 5)
+
+
+def test_the_default_folder_is_outside_of_the_campaign(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    one, other = default_home(tmp_path / "out"), default_home(tmp_path / "more" / "out")
+    assert one != other
+    assert one.folder.is_relative_to(tmp_path / "data")
+
+
+def write_recipe(tmp_path, venv, **server_values):
+    write_groups(tmp_path / "data", 1)
+    local = {"data": str(tmp_path / "home"), "venv": str(venv), "port": PORT + 40, "start_timeout_s": 20}
+    recipe = make_recipe(tmp_path / "out", tmp_path / "data" / "groups.jsonl", server={"local": local, **server_values})
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.model_dump_json())
+    return path, recipe
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_serve_tells_where_and_ends_in_order(tmp_path, venv, how):
+    path, recipe = write_recipe(tmp_path, venv)
+    command = [sys.executable, "-m", "editjudge", "annotate", "serve", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if "stop it" in line:
+                break
+        home = Home(tmp_path / "home")
+        pid = home.state().pid
+        assert alive(pid)
+        with connect(recipe) as studio:
+            assert studio.whoami()["email"] == home.credentials().user
+        process.send_signal(how)
+        _, errors = process.communicate(timeout=20)
+    told = "".join(lines) + errors
+    assert process.returncode == 0, told
+    assert not alive(pid)
+    assert f"http://127.0.0.1:{PORT + 40}" in told
+    assert "Ctrl-C" in told
+    assert home.credentials().password not in told
+    assert home.credentials().token not in told
+
+
+def test_serve_in_the_background_and_stop(tmp_path, venv, capsys):
+    path, recipe = write_recipe(tmp_path, venv)
+    with pytest.raises(StudioError, match="annotate serve RECIPE"):
+        connect(recipe)
+    assert annotate(["serve", str(path), "--background"]) == 0
+    assert "--stop" in capsys.readouterr().out
+    assert annotate(["serve", str(path)]) == 0, "it runs already: nothing to wait for"
+    assert "It runs already." in capsys.readouterr().out
+    assert annotate(["serve", str(path), "--stop"]) == 0
+    assert "stopped" in capsys.readouterr().out
+    assert annotate(["serve", str(path), "--stop"]) == 0
+    assert "No Label Studio runs" in capsys.readouterr().out
+
+
+def test_a_server_of_somebody_else_is_not_started(tmp_path, venv, monkeypatch):
+    monkeypatch.delenv("LABEL_STUDIO_API_KEY", raising=False)
+    path, recipe = write_recipe(tmp_path, venv, url="https://studio.example", images_url="/images/")
+    with pytest.raises(StudioError, match="somebody else's"):
+        annotate(["serve", str(path)])
+    with pytest.raises(StudioError, match="set LABEL_STUDIO_API_KEY"):
+        connect(recipe)
+
+
+def test_every_step_exists(capsys):
+    for target, _ in STEPS.values():
+        assert callable(load_target(target))
+    assert annotate(["psuh"]) == 2
+    assert "serve, push, pull" in capsys.readouterr().err
+    assert annotate([]) == 0
+    assert "usage: editjudge annotate STEP" in capsys.readouterr().out
+
+
+def make_wheel(folder, version):
+    """A package that brings a `label-studio` command and nothing else."""
+    name = f"label_studio-{version}"
+    path = folder / f"{name}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr("tiny_studio.py", "def main():\n    print('tiny')\n")
+        wheel.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: label-studio\nVersion: {version}\n")
+        wheel.writestr(
+            f"{name}.dist-info/WHEEL", "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
+        )
+        wheel.writestr(f"{name}.dist-info/entry_points.txt", "[console_scripts]\nlabel-studio = tiny_studio:main\n")
+        wheel.writestr(f"{name}.dist-info/RECORD", "")
+    return path
+
+
+def test_installing_is_done_once_and_an_interrupted_one_again(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(install, "REQUIREMENT", str(make_wheel(tmp_path, "1.0")))
+    venv = tmp_path / "cache" / "venv"
+    program = ensure_installed(venv)
+    assert subprocess.run([program], capture_output=True, text=True, check=True).stdout == "tiny\n"
+    stamp = (venv / "installed.json").stat().st_mtime_ns
+    ensure_installed(venv)
+    assert (venv / "installed.json").stat().st_mtime_ns == stamp
+    (venv / "installed.json").unlink()  # killed before the end
+    program.unlink()
+    capsys.readouterr()
+    assert ensure_installed(venv).exists()
+    assert "incomplete" in capsys.readouterr().err
+
+
+def test_a_failed_installation_says_what_pip_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(install, "REQUIREMENT", str(tmp_path / "missing-1.0-py3-none-any.whl"))
+    with pytest.raises(StudioError, match=r"(?s)could not be installed.*missing-1\.0.*starts afresh"):
+        ensure_installed(tmp_path / "venv")
+    assert not install.installed(tmp_path / "venv")
+
+
+def test_a_folder_with_other_things_is_not_emptied(tmp_path):
+    (tmp_path / "venv").mkdir()
+    (tmp_path / "venv" / "thesis.txt").write_text("all of it")
+    with pytest.raises(StudioError, match="no virtual environment"):
+        ensure_installed(tmp_path / "venv")
+    assert (tmp_path / "venv" / "thesis.txt").exists()
+
+
+def test_the_place_of_the_installation_can_be_named(monkeypatch, tmp_path):
+    monkeypatch.setenv(VENV_VARIABLE, str(tmp_path / "here"))
+    assert default_venv() == tmp_path / "here"
+
+
+def test_a_personal_access_token_is_exchanged_before_use():
+    with fake_studio() as studio:
+        seen = []
+
+        def fault(_, method, path):
+            seen.append(path)
+
+        studio.fault = fault
+        with Studio(studio.url, TOKEN) as connection:
+            connection.whoami()
+        with Studio(studio.url, "head.body.signature") as connection, pytest.raises(StudioError, match="log in"):
+            connection.whoami()
+        assert seen == ["/api/current-user/whoami"]
+        assert studio.requests[-1] == "POST /api/token/refresh"
