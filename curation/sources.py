@@ -53,9 +53,9 @@ PHOTOGRAPHS: dict[str, Photograph] = {
     "gravel": Photograph("skimage", "data/gravel.png", _CC0),
     "hubble": Photograph("skimage", "data/hubble_deep_field.jpg", _PUBLIC_DOMAIN),
     "ihc": Photograph("skimage", "data/ihc.png", "no known restrictions"),
-    "moon": Photograph("skimage", "data/moon.png", "no known restrictions"),
-    "motorcycle": Photograph("skimage", "data/motorcycle_left.png", "free for research (Middlebury stereo)"),
-    "retina": Photograph("skimage", "data/retina.jpg", _PUBLIC_DOMAIN),
+    "moon": Photograph("skimage", "data/moon.png", "not stated"),
+    "motorcycle": Photograph("skimage", "data/motorcycle_left.png", "not stated (Middlebury 2014 stereo)"),
+    "retina": Photograph("skimage", "data/retina.jpg", _CC0),
     "rocket": Photograph("skimage", "data/rocket.jpg", _PUBLIC_DOMAIN),
 }
 

@@ -3,8 +3,8 @@
     python scripts/make_tiny_base.py --minutes 40
 
 Each example asks one of three questions. About a photograph before and after a programmatic edit, the model writes
-what is seen: `half negative`. Given an instruction as well (the one carried out or another), it writes what was asked
-and what is seen: `asked sepia, seen half negative`. About one picture it names the artefact: `heavy noise`.
+what is seen: `half negative`. Given an instruction as well (the one carried out or another), it says in words how far
+that was done and whether the rest was kept. About one picture it names the artefact: `heavy noise`.
 Scores, the judge's prompts and its JSON are left for SFT to teach.
 Every answer weighs the same, however long: by the token, the long answers drown the short ones, and the model learns to
 copy instructions long before it looks at an image.
@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from datetime import datetime, timezone
 from multiprocessing import get_context
 from pathlib import Path
@@ -52,7 +53,7 @@ SIDE_PX = 56
 """What the model sees; edits are drawn at `DRAWN_PX` and reduced, as the judge's recipe does it."""
 DRAWN_PX = 112
 DESCRIBE_EDIT = f"{IMAGE_MARK}{IMAGE_MARK}Describe the edit."
-COMPARE = f"{IMAGE_MARK}{IMAGE_MARK}{{instruction}}\nCompare with the edit."
+COMPARE = f"{IMAGE_MARK}{IMAGE_MARK}{{instruction}}\nCompare the edit with this."
 DESCRIBE_PICTURE = f"{IMAGE_MARK}Describe the picture."
 FINDINGS = {
     "subject-add": "add {color} {shape} {place}",
@@ -94,8 +95,8 @@ class Example(NamedTuple):
     instruction: str
     seen: str
     """Answer to `DESCRIBE_EDIT`."""
-    asked: str
-    """The instruction in the words of `FINDINGS`."""
+    compared: str
+    """Answer to `COMPARE`."""
     picture: str
     """Answer to `DESCRIBE_PICTURE`."""
 
@@ -104,8 +105,7 @@ class Example(NamedTuple):
         if question == DESCRIBE_PICTURE:
             return question, self.picture, [self.after]
         if question == COMPARE:
-            answer = f"asked {self.asked}, seen {self.seen}"
-            return question.replace("{instruction}", self.instruction), answer, [self.before, self.after]
+            return question.replace("{instruction}", self.instruction), self.compared, [self.before, self.after]
         return question, self.seen, [self.before, self.after]
 
 
@@ -157,12 +157,13 @@ def make_example(photographs: dict[str, Image.Image], tasks: Sequence[str], draw
     photo = crop(photographs[choose(draw, tuple(photographs))], draw)
     fault, artefact = _drawn(draw, _FAULT_SHARES), _drawn(draw, _ARTEFACT_SHARES)
     outcome = carry_out(fault, artefact, photo, done, draw)
+    scene = EDITS[asked["task"]].scene(photo, asked)
     return Example(
         before=_reduced(outcome.scene.before),
         after=_reduced(outcome.output),
         instruction=EDITS[asked["task"]].instruction(asked, draw),
         seen=_seen(done, fault),
-        asked=FINDINGS[asked["task"]].format(**asked),
+        compared=measure.semantic_rationale(measure.semantic_scores(replace(outcome, scene=scene))),
         picture=_picture(outcome, artefact),
     )
 
@@ -327,7 +328,7 @@ def main() -> None:
         drawn = [example for part in pool.map(make_examples, jobs) for example in part]
     held_back, examples = drawn[:400], drawn[400:]
     tokenizer = build_tokenizer(corpus(examples[:10_000]))
-    model = build_model(tokenizer, vision_depth=2, seed=arguments.seed)
+    model = build_model(tokenizer, seed=arguments.seed)
     print(f"{sum(weights.numel() for weights in model.parameters()):,} weights, {len(examples):,} examples", flush=True)
     from transformers import Qwen2VLImageProcessor
 

@@ -17,9 +17,11 @@ def _none(image: Array, draw: np.random.Generator) -> Array:
 
 
 def _noise(image: Array, draw: np.random.Generator) -> Array:
-    """Coloured grain."""
-    grain = draw.normal(0, draw.uniform(0.08, 0.3), image.shape)
-    return np.clip(image + grain.astype(np.float32), 0, 1)
+    """Coloured grain of two pixels' size."""
+    height, width = image.shape[:2]
+    grain = draw.normal(0, draw.uniform(0.08, 0.3), (-(-height // 2), -(-width // 2), 3)).astype(np.float32)
+    field = np.repeat(np.repeat(grain, 2, axis=0), 2, axis=1)[:height, :width]
+    return np.clip(image + field, 0, 1)
 
 
 def _blocks(image: Array, draw: np.random.Generator) -> Array:
