@@ -10,18 +10,20 @@ from editjudge.tasks import Dimension
 
 GUIDES: dict[Dimension, str] = {
     "prompt_following": (
-        "Only the request counts: is the right thing changed, completely, in the right place, and nothing less or more"
-        " than was asked? Ignore how well it is painted."
+        "Only the request counts: the right thing changed, completely, in the right place. Ignore how well it is done."
     ),
     "consistency": (
-        "Only what should <em>not</em> have changed counts: faces, other objects, background, framing, colours. An"
-        " edit that does nothing is perfectly consistent."
+        "Only what should <em>not</em> have changed counts: faces, objects, background, framing, colours. An edit that"
+        " does nothing is perfectly consistent."
     ),
     "overall": (
-        "Everything together, as if you had asked for the edit yourself: is it done, is the rest kept, and does the"
-        " picture look right (no artefacts, seams, blur, odd hands)?"
+        "Everything together, as if you had asked for the edit: done, the rest kept, and no artefacts, seams or blur."
     ),
 }
+
+# Label Studio's own style sheet takes the space between paragraphs away and the numbers off lists.
+PARAGRAPH = 'style="margin: 0 0 8px"'
+LIST = 'style="margin: 0 0 8px; padding-left: 22px; list-style: decimal"'
 
 
 def annotator_instructions(layout: Layout, unit: UnitKind, extra: str = "") -> str:
@@ -29,19 +31,19 @@ def annotator_instructions(layout: Layout, unit: UnitKind, extra: str = "") -> s
     tags. `extra` is plain text of the recipe; blank lines separate its paragraphs.
     """
     paragraphs = [part.strip() for part in extra.split("\n\n") if part.strip()]
-    own = "".join(f'<p dir="auto">{escape(part)}</p>' for part in paragraphs)
+    own = "".join(f'<p dir="auto" {PARAGRAPH}>{escape(part)}</p>' for part in paragraphs)
     guides = "".join(
         f"<li><b>{TITLES[dimension]}.</b> {QUESTIONS[dimension]} {GUIDES[dimension]}</li>"
         for dimension in layout.dimensions
     )
     return (
-        f"{own}<p>You see a request, the picture it was made for (Input), and {layout.candidates} results. Sort the"
-        f" results into tiers. <b>Tier 1 is the best.</b> Results that are equally good share a tier: do not invent"
-        f" differences.{_independent(layout)}</p><ol>{guides}</ol>{_pair(unit)}"
-        "<p><b>Looking closely.</b> Rest on a picture to see it large beside the input. Keep the mouse button pressed"
-        " on it to see the input in its place: what changed, flickers. <i>original</i> opens the full picture.</p>"
-        f"{_answering(layout)}<p>A picture that does not load: tick <i>broken image</i>. You may come back to a task"
-        " and press <i>Update</i>. Skip only what you must not or cannot judge.</p>"
+        f"{own}<p {PARAGRAPH}>You see a request, the picture it was made for (Input), and {layout.candidates} results."
+        " Sort the results into tiers. <b>Tier 1 is the best.</b> Results that are equally good share a tier: do not"
+        f" invent differences.{_independent(layout)}</p><ol {LIST}>{guides}</ol>{_pair(unit)}"
+        f"<p {PARAGRAPH}><b>Looking closely.</b> Rest on a picture to see it large beside the input. Keep the mouse"
+        " button pressed on it to see the input in its place: what changed, flickers. <i>original</i> opens the full"
+        f" picture.</p>{_answering(layout)}<p>A picture that does not load: tick <i>broken image</i>. You may come back"
+        " to a task and press <i>Update</i>. Skip only what you must not or cannot judge.</p>"
     )
 
 
@@ -55,8 +57,8 @@ def _pair(unit: UnitKind) -> str:
     if unit == "single":
         return ""
     return (
-        "<p><b>You are two.</b> Look together, each say your ranking first, discuss where you differ, and submit one"
-        " ranking you both stand behind. If you cannot agree, give the two results the same tier and tick"
+        f"<p {PARAGRAPH}><b>You are two.</b> Look together, each say your ranking first, discuss where you differ, and"
+        " submit one ranking you both stand behind. If you cannot agree, give the two results the same tier and tick"
         " <i>unsure</i>.</p>"
     )
 
@@ -64,20 +66,21 @@ def _pair(unit: UnitKind) -> str:
 def _answering(layout: Layout) -> str:
     if layout.kind == "boards":
         return (
-            "<p><b>Answering.</b> Drag every picture into a tier, in every board, then tick <i>ranked</i> under it."
-            " By keyboard: Tab to a picture, Space to lift it, arrow keys to move it, Space to put it down.</p>"
+            f"<p {PARAGRAPH}><b>Answering.</b> Drag every picture into a tier, in every board, then tick <i>ranked</i>"
+            " above it. By keyboard: Tab to a picture, Space to lift it, arrow keys to move it, Space to put it"
+            " down.</p>"
         )
+    text = "Choose a tier for every result, for every question. The page tells you what is still missing."
     if not layout.has_keys:
-        return "<p><b>Answering.</b> Choose a tier for every result. The page tells you what is still missing.</p>"
-    rows = "; ".join(
-        f"tier {tier}: <kbd>{' '.join(KEY_ROWS[tier - 1][: layout.candidates])}</kbd>"
+        return f"<p {PARAGRAPH}><b>Answering.</b> {text}</p>"
+    rows = ", ".join(
+        f"<kbd>{''.join(KEY_ROWS[tier - 1][: layout.candidates])}</kbd> tier {tier}"
         for tier in range(1, layout.candidates + 1)
     )
     modifiers = ", ".join(
         f"{LABEL_KEYS[place]} for {TITLES[dimension]}" for place, dimension in enumerate(layout.dimensions)
     )
     return (
-        "<p><b>Answering.</b> Click a tier under every result, for every question. The page tells you what is still"
-        f" missing. By keyboard (US layout) the row of keys is the tier and the place in it the result: {rows}. Press"
-        f" {modifiers}. Or move with Tab and choose with Space. Ctrl+Enter submits.</p>"
+        f"<p {PARAGRAPH}><b>Answering.</b> {text} By keyboard (US layout), the row of keys is the tier and the place in"
+        f" it the result: {rows}; {modifiers}. Or Tab and Space. Ctrl+Enter submits.</p>"
     )

@@ -56,7 +56,8 @@ KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
 """Keys of the matrix: the row is the tier, the place in the row the candidate."""
 KEY_MODIFIERS = ("", "shift+", "alt+")
 """Of the first, second and third dimension on the page."""
-LABEL_KEYS = ("the key alone", "Shift and the key", "Alt and the key")
+LABEL_KEYS = ("alone", "with Shift", "with Alt")
+"""The same, in words."""
 
 
 class Layout(BaseModel):
