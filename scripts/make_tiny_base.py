@@ -56,10 +56,10 @@ DESCRIBE_EDIT = f"{IMAGE_MARK}{IMAGE_MARK}Describe the edit."
 COMPARE = f"{IMAGE_MARK}{IMAGE_MARK}{{instruction}}\nCompare the edit with this."
 DESCRIBE_PICTURE = f"{IMAGE_MARK}Describe the picture."
 FINDINGS = {
-    "subject-add": "add {color} {shape} {place}",
+    "subject-add": "add {color} {shape}",
     "subject-remove": "remove {shape}",
     "subject-replace": "{shape} to {new_color} {new_shape}",
-    "color_alter": "{half} {color}",
+    "color_alter": "{color} tint",
     "material_alter": "{shape} {texture}",
     "style_change": "{style}",
     "tone_transfer": "{tone}",
@@ -67,7 +67,7 @@ FINDINGS = {
     "extract": "{shape} alone on {ground}",
     "text_change": "text {new}",
     "motion_change": "{shape} to {to}",
-    "compose": "{tone}, add {color} {shape} {place}",
+    "compose": "{tone}, add {color} {shape}",
 }
 """What an edit looks like, in few words."""
 _FAULT_SHARES: dict[Fault, float] = {
@@ -328,7 +328,7 @@ def main() -> None:
         drawn = [example for part in pool.map(make_examples, jobs) for example in part]
     held_back, examples = drawn[:400], drawn[400:]
     tokenizer = build_tokenizer(corpus(examples[:10_000]))
-    model = build_model(tokenizer, seed=arguments.seed)
+    model = build_model(tokenizer, vision_depth=2, seed=arguments.seed)
     print(f"{sum(weights.numel() for weights in model.parameters()):,} weights, {len(examples):,} examples", flush=True)
     from transformers import Qwen2VLImageProcessor
 

@@ -100,11 +100,11 @@ def build_model(
             "pad_token_id": token_id("<|endoftext|>"),
             # The three sections (time, height, width) share half of a head's dimensions, and width gets the slowest
             # of them. With the usual base of 1e4 and so few dimensions, neighbouring image tokens would be turned by
-            # less than a thousandth of a radian: the model could not tell left from right.
+            # about a thousandth of a radian, which attention cannot tell apart.
             "rope_parameters": {
                 "rope_type": "default",
-                "rope_theta": 100.0,
-                "mrope_section": [head_dim // 2 - 2 * (head_dim // 6), head_dim // 6, head_dim // 6],
+                "rope_theta": 4.0,
+                "mrope_section": [head_dim // 2 - 2 * (3 * head_dim // 16)] + [3 * head_dim // 16] * 2,
             },
         },
         vision_config={

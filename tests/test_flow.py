@@ -72,5 +72,5 @@ def test_the_summary_has_the_untrained_base_first_and_every_checkpoint(out):
 def test_the_report_shows_funnel_and_examples(out):
     page = (out / "sweep" / "report.html").read_text()
     assert "group_std" in page
-    assert "data:image/png;base64" in page
+    assert "data:image/" in page
     assert "http://" not in page.replace("http://www.w3.org", "")

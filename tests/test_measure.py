@@ -7,7 +7,7 @@ import pytest
 from factories import make_triplet
 from world import make_context, make_photo, make_planned_task
 
-from curation.editors.drawing import blend, half_mask
+from curation.editors.drawing import blend
 from curation.editors.edits import EDITS, Scene
 from curation.editors.programmatic import Outcome, Programmatic
 from curation.measure import (
@@ -30,9 +30,15 @@ def flat(value: float) -> np.ndarray:
     return np.full((112, 112, 3), value, dtype=np.float32)
 
 
+def left_half() -> np.ndarray:
+    mask = np.zeros((112, 112), dtype=np.float32)
+    mask[:, :56] = 1
+    return mask
+
+
 def left_half_edit(output, *, clean=None) -> Outcome:
     """The left half of a grey picture (0.4) is asked to become lighter (0.8)."""
-    mask = half_mask((112, 112), "left half")
+    mask = left_half()
     after = blend(flat(0.4), flat(0.8), mask)
     return Outcome(Scene(flat(0.4), after, (mask,)), after, output if clean is None else clean, output)
 
@@ -41,14 +47,14 @@ def left_half_edit(output, *, clean=None) -> Outcome:
     ("left", "expected"), [(0.8, 1.0), (0.4, 0.0), (0.6, 0.5), (0.5, 0.25), (0.2, 0.0), (1.0, 0.5)]
 )
 def test_success_is_the_share_of_the_way_to_the_perfect_edit(left, expected):
-    output = blend(flat(0.4), flat(left), half_mask((112, 112), "left half"))
+    output = blend(flat(0.4), flat(left), left_half())
     assert success(left_half_edit(output)) == pytest.approx(expected, abs=0.03)
 
 
 @pytest.mark.parametrize(("right", "expected"), [(0.4, 1.0), (0.44, 0.5), (0.49, 0.25), (0.56, 0.0), (0.9, 0.0)])
 def test_restraint_falls_with_the_root_of_the_change_outside(right, expected):
     """1 - sqrt(d / 0.16): d = 0.04 gives 0.5, d = 0.09 gives 0.25, d = 0.16 gives 0."""
-    output = blend(flat(right), flat(0.8), half_mask((112, 112), "left half"))
+    output = blend(flat(right), flat(0.8), left_half())
     assert restraint(left_half_edit(output)) == pytest.approx(expected, abs=0.02)
 
 

@@ -24,7 +24,7 @@ PLANS: dict[str, dict[str, Any]] = {
         "new_shape": "square",
         "new_color": "blue",
     },
-    "color_alter": {"half": "left half", "color": "blue"},
+    "color_alter": {"color": "blue"},
     "material_alter": {"shape": "disc", "color": "red", "place": "top left", "extent": 0.4, "texture": "striped"},
     "style_change": {"style": "negative"},
     "tone_transfer": {"tone": "darker"},

@@ -32,7 +32,6 @@ PLACES: dict[str, tuple[float, float]] = {
 """Centre of each place as (x, y) fractions of the image."""
 SHAPES = ("disc", "square", "triangle")
 TEXTURES = ("striped", "checkered", "dotted")
-HALVES = ("left half", "right half", "top half", "bottom half")
 _OVERSAMPLE = 4
 
 
@@ -95,21 +94,6 @@ def shape_mask(size: tuple[int, int], shape: str, place: str, extent: float) -> 
             draw.polygon(corners([0.0, 120.0, 240.0], [radius * 1.15] * 3), fill=255)
 
     return _draw(size, paint)
-
-
-def half_mask(size: tuple[int, int], half: str) -> Array:
-    """One of `HALVES`."""
-    height, width = size
-    mask = np.zeros(size, dtype=np.float32)
-    if half == "left half":
-        mask[:, : width // 2] = 1
-    elif half == "right half":
-        mask[:, width // 2 :] = 1
-    elif half == "top half":
-        mask[: height // 2] = 1
-    else:
-        mask[height // 2 :] = 1
-    return mask
 
 
 def centre_mask(size: tuple[int, int]) -> Array:

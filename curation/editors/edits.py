@@ -15,7 +15,6 @@ import numpy as np
 
 from curation.editors.drawing import (
     COLORS,
-    HALVES,
     PLACES,
     SHAPES,
     TEXTURES,
@@ -25,7 +24,6 @@ from curation.editors.drawing import (
     blur,
     centre_mask,
     fill,
-    half_mask,
     luminance,
     shape_mask,
     text_mask,
@@ -148,8 +146,7 @@ def _scene_replace(photo: Array, plan: Plan) -> Scene:
 
 
 def _scene_color(photo: Array, plan: Plan) -> Scene:
-    mask = half_mask(photo.shape[:2], plan["half"])
-    return Scene(photo, blend(photo, tint(photo, plan["color"]), mask), (mask,))
+    return Scene(photo, tint(photo, plan["color"]), (_everywhere(photo),))
 
 
 def _scene_material(photo: Array, plan: Plan) -> Scene:
@@ -250,10 +247,13 @@ def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
     return blend(scene.before, scene.after, corner)
 
 
-def _other_half(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
-    left, right, top, bottom = HALVES
-    opposite = {left: right, right: left, top: bottom, bottom: top}
-    return _scene_color(photo, {**plan, "half": opposite[plan["half"]]}).after
+def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    """The colour lands on the edge of the picture, and there is no object."""
+    size = photo.shape[:2]
+    edge = np.ones(size, dtype=np.float32)
+    width = max(2, size[0] // 10)
+    edge[width:-width, width:-width] = 0
+    return blend(photo, fill(size, plan["color"]), edge)
 
 
 def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
@@ -330,13 +330,13 @@ EDITS: dict[str, Edit] = {
     "subject-add": Edit(
         _draw_object,
         (
-            "Add a {color} {shape} at the {place}.",
-            "Put a {color} {shape} in the {place} corner.",
-            "Place one {color} {shape} {place}.",
+            "Add a {color} {shape}.",
+            "Put a {color} {shape} into the photo.",
+            "Place one {color} {shape} somewhere.",
         ),
         _scene_add,
         _result_of(_other_object),
-        _object_elsewhere(),
+        _frame_instead,
     ),
     "subject-remove": Edit(
         _draw_object,
@@ -357,11 +357,11 @@ EDITS: dict[str, Edit] = {
         _object_elsewhere("new_"),
     ),
     "color_alter": Edit(
-        lambda rng: {"half": choose(rng, HALVES), "color": choose(rng, STICKER_COLORS)},
-        ("Color the {half} {color}.", "Make the {half} of the photo {color}.", "Tint the {half} {color}."),
+        lambda rng: {"color": choose(rng, STICKER_COLORS)},
+        ("Color the whole photo {color}.", "Give the photo a {color} tint.", "Tint everything {color}."),
         _scene_color,
         _another("color", STICKER_COLORS),
-        _other_half,
+        _corner_only,
     ),
     "material_alter": Edit(
         lambda rng: {**_draw_object(rng), "texture": choose(rng, TEXTURES)},
@@ -419,12 +419,12 @@ EDITS: dict[str, Edit] = {
     "compose": Edit(
         _draw_compose,
         (
-            "Make the photo {tone} and add a {color} {shape} at the {place}.",
-            "Add a {color} {shape} {place}, then make the rest {tone}.",
+            "Make the photo {tone} and add a {color} {shape}.",
+            "Add a {color} {shape}, then make the rest {tone}.",
         ),
         _scene_compose,
         _result_of(_other_composition),
-        _object_elsewhere(),
+        _corner_only,
     ),
 }
 
