@@ -81,7 +81,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("recipe", help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("pull"), connect(recipe) as studio:

@@ -47,7 +47,7 @@ def main(argv: list[str]) -> int:
         help="instead: the tasks of out/disputes.jsonl, with all rankings, to the unit pairs.adjudicator",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("push"), connect(recipe) as studio:

@@ -32,7 +32,7 @@ def agreement_main(argv: Sequence[str] | None = None) -> int:
         help="a task is for the adjudicator when units prefer different candidates (default), or on any difference",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.ratings is None):
         raise RecipeError("editjudge annotate agreement", ["needs either a recipe or --ratings FILE..., and not both"])
     if arguments.ratings is not None:
@@ -62,7 +62,7 @@ def pairs_main(argv: Sequence[str] | None = None) -> int:
         help="instead: write the rankings whose pairs are those of a JSONL of PreferencePair",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.tiers is None):
         raise RecipeError("editjudge annotate pairs", ["needs either a recipe or --tiers PAIRS OUT, and not both"])
     if arguments.tiers is not None:

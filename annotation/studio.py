@@ -65,7 +65,7 @@ def main(argv: list[str]) -> int:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--background", action="store_true", help="return when it answers; it runs on until --stop")
     how.add_argument("--stop", action="store_true", help="end the server that runs for this campaign")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     if recipe.server.url is not None:
         raise StudioError(f"server.url is {recipe.server.url}: that server is somebody else's to start and stop")

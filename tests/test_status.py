@@ -129,7 +129,7 @@ def test_the_command_and_what_it_tells_without_a_server(tmp_path, campaign, monk
     monkeypatch.setenv("LABEL_STUDIO_API_KEY", TOKEN)
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe.model_dump_json())
-    assert annotate(["status", str(path), "--json", str(tmp_path / "status.json")]) == 0
+    assert annotate(["status", str(path), "--json", str(tmp_path / "status.json"), "seed=3"]) == 0
     told = capsys.readouterr().out
     assert "2 of 4 (50%)" in told
     assert (recipe.out / "status.html").exists()

@@ -1,0 +1,258 @@
+"""A whole campaign against a real Label Studio: push, rank, pull, agreement, pairs, and what people do by hand.
+
+python -m pytest -m labelstudio tests/test_annotation_e2e.py
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from studio_ground import StudioGround, make_recipe, write_groups
+
+from annotation import server
+from annotation.client import Studio, StudioError
+from annotation.install import default_venv, ensure_installed
+from annotation.layout import make_result
+from annotation.main import main as annotate
+from annotation.mirror import Mirror, load_mirror
+from annotation.projects import MODEL_VERSION, layout_of
+from annotation.pull import pull
+from annotation.push import push
+from annotation.ranking import Ranking
+from annotation.recipe import AnnotationRecipe
+from annotation.records import rankings_file
+from editjudge.io import read_json, read_jsonl
+from editjudge.tasks import DIMENSIONS
+from editjudge.types import PreferencePair
+
+pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(600)]
+
+ROOT = Path(__file__).resolve().parents[1]
+N_GROUPS = 20
+TIERS = [[3], [1, 2], [4, 5]]
+"""As in the paper's example: 3|12|45, which makes eight pairs."""
+STRICT = [[1], [2], [3], [4], [5]]
+
+
+@pytest.fixture
+def ground(studio_server):
+    """The session's server, running again should a test have killed it."""
+    server.start(studio_server.home, ensure_installed(default_venv()), studio_server.served, 18089, 300)
+    return studio_server
+
+
+@pytest.fixture
+def studio(ground):
+    with ground.connect() as connection:
+        yield connection
+
+
+def mirror_of(recipe: AnnotationRecipe, unit: str) -> Mirror:
+    """What was pushed to a unit, or pulled from it, last."""
+    mirror = load_mirror(recipe.out, unit)
+    assert mirror is not None
+    return mirror
+
+
+def project_of(recipe: AnnotationRecipe, unit: str) -> int:
+    """The unit's project."""
+    return int(mirror_of(recipe, unit).project.partition("@")[0])
+
+
+def numbers(recipe: AnnotationRecipe, unit: str) -> dict[str, int]:
+    """group_id -> number in Label Studio."""
+    return {str(task.group_id): task.id for task in mirror_of(recipe, unit).tasks.values()}
+
+
+def rank(studio: Studio, recipe: AnnotationRecipe, unit: str, group: str, tiers: list[list[int]]) -> int:
+    result = make_result(layout_of(recipe), dict.fromkeys(recipe.project.dimensions, tiers))
+    return studio.annotate(numbers(recipe, unit)[group], result, lead_time_s=33.0)
+
+
+def rows(recipe: AnnotationRecipe) -> list[Ranking]:
+    return list(read_jsonl(rankings_file(recipe.out), Ranking))
+
+
+def recipe_file(recipe: AnnotationRecipe, folder: Path) -> str:
+    path = folder / "recipe.yaml"
+    path.write_text(recipe.model_dump_json())
+    return str(path)
+
+
+@pytest.mark.parametrize("layout", ["matrix", "boards"])
+def test_a_campaign_from_groups_to_pairs(tmp_path, ground, studio, layout):
+    groups = write_groups(tmp_path / "data", N_GROUPS)
+    recipe = ground.recipe(tmp_path / "out", groups, title=f"Whole {layout}", layout=layout)
+    path = recipe_file(recipe, tmp_path)
+    assert annotate(["push", path]) == 0
+    again = push(recipe, studio)
+    assert [(unit.added, unit.there) for unit in again.units] == [(0, N_GROUPS)] * 2
+
+    for number in range(N_GROUPS):
+        rank(studio, recipe, "a", f"g{number}", TIERS)
+        if number < N_GROUPS - 1:
+            rank(studio, recipe, "b", f"g{number}", STRICT if number < 5 else TIERS)
+    bad = make_result(layout_of(recipe), dict.fromkeys(DIMENSIONS, TIERS))[1:]
+    studio.annotate(numbers(recipe, "b")[f"g{N_GROUPS - 1}"], [*bad, {"from_name": "taste", "type": "choices"}])
+
+    assert annotate(["pull", path, "--json", str(tmp_path / "pull.json")]) == 0
+    found = read_json(tmp_path / "pull.json")
+    assert [(unit["done"], unit["left"], unit["invalid"]) for unit in found["units"]] == [(20, 0, 0), (19, 0, 1)]
+    assert "'taste' is no control" in found["invalid"][0]["problem"]
+    assert found["units"][0]["seconds"] == [33.0] * N_GROUPS
+    assert len(rows(recipe)) == 39 * 3
+    shown = {task.group_id: task.candidates for task in mirror_of(recipe, "a").tasks.values()}
+    for row in rows(recipe):
+        strict = row.annotator == "b" and int(row.task_id[1:]) < 5
+        order = shown[row.task_id]
+        assert row.notation == ("1|2|3|4|5" if strict else "3|12|45")
+        expected = STRICT if strict else TIERS
+        assert row.tiers == tuple(tuple(order[number - 1] for number in tier) for tier in expected)
+
+    assert (
+        annotate(["agreement", path, "--json", str(tmp_path / "agreement.json"), "agreement.bootstrap_rounds=50"]) == 0
+    )
+    agreement = read_json(tmp_path / "agreement.json")["dimensions"]
+    for name in DIMENSIONS:
+        assert agreement[name]["n_shared"] == 19
+        assert agreement[name]["identical"]["value"] == pytest.approx(14 / 19)
+
+    # One group only from a (8 pairs), 14 on which both say the same (8), 5 on which they must agree: of the 8 pairs of
+    # 3|12|45 the strict order 1|2|3|4|5 confirms (1,4) (1,5) (2,4) (2,5) (3,4) (3,5).
+    assert annotate(["pairs", path, "pairs.consensus=unanimous", "--json", str(tmp_path / "pairs.json")]) == 0
+    pairs = list(read_jsonl(recipe.out / "pairs.jsonl", PreferencePair))
+    per_dimension = {name: sum(pair.dimension == name for pair in pairs) for name in DIMENSIONS}
+    assert per_dimension == dict.fromkeys(DIMENSIONS, 15 * 8 + 5 * 6)
+    assert annotate(["status", path]) == 0
+    assert "100%" in (recipe.out / "status.html").read_text()
+
+
+def test_what_people_do_by_hand(tmp_path, ground, studio):
+    groups = write_groups(tmp_path / "data", 6)
+    recipe = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}])
+    push(recipe, studio)
+    ids = numbers(recipe, "a")
+    first = rank(studio, recipe, "a", "g0", TIERS)
+    rank(studio, recipe, "a", "g1", TIERS)
+    withdrawn = rank(studio, recipe, "a", "g2", TIERS)
+    studio.annotate(ids["g3"], [], skipped=True)
+    report = pull(recipe, studio)
+    assert (report.units[0].done, report.units[0].skipped, report.units[0].left) == (3, 1, 2)
+
+    changed = make_result(layout_of(recipe), dict.fromkeys(DIMENSIONS, STRICT))
+    studio.call("PATCH", f"/api/annotations/{first}", {"result": changed})
+    studio.call("DELETE", f"/api/tasks/{ids['g1']}")
+    studio.call("DELETE", f"/api/annotations/{withdrawn}")
+    report = pull(recipe, studio)
+    told = report.units[0]
+    assert (told.tasks, told.done, told.kept, told.withdrawn, told.skipped, told.left) == (6, 2, 1, 1, 1, 3)
+    assert {row.task_id: row.notation for row in rows(recipe)} == {"g0": "1|2|3|4|5", "g1": "3|12|45"}
+
+    assert [unit.added for unit in push(recipe, studio).units] == [1], "the deleted task comes back"
+    assert {row.task_id for row in rows(recipe)} == {"g0", "g1"}
+    rank(studio, recipe, "a", "g1", STRICT)
+    rank(studio, recipe, "a", "g0", TIERS)  # a second annotation that says something else: nobody knows which counts
+    report = pull(recipe, studio)
+    assert {row.task_id: row.notation for row in rows(recipe)} == {"g1": "1|2|3|4|5"}
+    assert {row.problem for row in report.invalid} == {
+        "2 annotations of this task differ; delete all but the right one"
+    }
+
+    boards = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}], layout="boards")
+    with pytest.raises(StudioError, match="annotations made with layout matrix"):
+        push(boards, studio)
+    with pytest.raises(StudioError, match="annotations made with layout matrix"):
+        pull(boards, studio)
+
+
+def test_a_layout_can_still_change_while_nobody_has_ranked(tmp_path, ground, studio):
+    groups = write_groups(tmp_path / "data", 2)
+    push(ground.recipe(tmp_path / "out", groups, title="Undecided"), studio)
+    recipe = ground.recipe(tmp_path / "out", groups, title="Undecided", layout="boards")
+    assert [unit.added for unit in push(recipe, studio).units] == [2, 2]
+    rank(studio, recipe, "a", "g0", TIERS)
+    assert pull(recipe, studio).rankings == 3
+
+
+def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path, ground, studio):
+    groups = write_groups(tmp_path / "data", 1)
+    nasty = '<script>alert("1")</script> 😀 שלום'
+    recipe = ground.recipe(tmp_path / "out", write_groups(tmp_path / "data", 1, instruction=nasty), title="Images")
+    push(recipe, studio)
+    assert groups.exists()
+    task = studio.call("GET", f"/api/tasks/{numbers(recipe, 'a')['g0']}")
+    assert task["data"]["instruction"] == nasty
+    name = next(path for path in (recipe.served / "images").rglob("*.png"))
+    address = f"{ground.url}/data/local-files/?d={name.relative_to(recipe.served)}"
+    (ground.served / "secret.txt").write_text("not an image")
+    credentials = ground.home.credentials()
+    with httpx.Client(headers={"Authorization": f"Token {credentials.token}"}) as client:
+        answer = client.get(address)
+        assert (answer.status_code, answer.content) == (200, name.read_bytes())
+        for path in ("secret.txt", "images/../secret.txt", "../home/credentials.json", "/etc/passwd"):
+            assert client.get(f"{ground.url}/data/local-files/?d={path}").status_code >= 400, path
+    assert httpx.get(address).status_code == 401
+
+
+def test_predictions_and_the_wrong_token(tmp_path, ground, studio):
+    with Studio(ground.url, "0" * 40) as stranger, pytest.raises(StudioError, match=r"token is refused \(401\)"):
+        push(ground.recipe(tmp_path / "out", write_groups(tmp_path / "data", 1), title="Stranger"), stranger)
+    recipe = ground.recipe(tmp_path / "out", tmp_path / "data" / "groups.jsonl", title="Judged")
+    push(recipe, studio)
+    project = project_of(recipe, "a")
+    result = make_result(layout_of(recipe), dict.fromkeys(DIMENSIONS, TIERS))
+    data = studio.call("GET", f"/api/tasks/{numbers(recipe, 'a')['g0']}")["data"]
+    row = {"data": data | {"group_id": "other"}, "predictions": [{"model_version": MODEL_VERSION, "result": result}]}
+    (number,) = studio.import_tasks(project, [row])
+    stored = studio.call("GET", f"/api/tasks/{number}")
+    assert [prediction["result"] for prediction in stored["predictions"]] == [result]
+
+
+def test_a_server_killed_in_the_middle_of_a_push(tmp_path, ground: StudioGround):
+    groups = write_groups(tmp_path / "data", N_GROUPS)
+    local = {"data": ground.home.folder}
+    recipe = ground.recipe(tmp_path / "out", groups, title="Killed", server={"local": local, "batch_tasks": 1})
+    command = [sys.executable, "-m", "editjudge", "annotate", "push", recipe_file(recipe, tmp_path)]
+    running = server.running(ground.home)
+    assert running is not None
+    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline and process.poll() is None:
+            mirror = load_mirror(recipe.out, "a")
+            if mirror is not None and len(mirror.tasks) >= 3:
+                os.kill(running.pid, signal.SIGKILL)
+                break
+            time.sleep(0.01)
+        errors = process.communicate(timeout=120)[1]
+    assert process.returncode == 1
+    assert "Push again when the server is there" in errors
+    assert "Traceback" not in errors
+
+    server.start(ground.home, ensure_installed(default_venv()), ground.served, 18089, 300)
+    with ground.connect() as studio:
+        push(recipe, studio)
+        for unit in ("a", "b"):
+            project = project_of(recipe, unit)
+            listed = studio.fetch_tasks(project, [*studio.list_tasks(project)])
+            assert sorted(task["data"]["group_id"] for task in listed) == sorted(f"g{n}" for n in range(N_GROUPS))
+
+
+def test_nothing_secret_is_written(tmp_path, ground, studio):
+    groups = write_groups(tmp_path / "data", 1)
+    recipe = ground.recipe(tmp_path / "out", groups, title="Secrets")
+    path = recipe_file(recipe, tmp_path)
+    for step in ("push", "pull", "status"):
+        assert annotate([step, path]) == 0
+    credentials = ground.home.credentials()
+    for written in [*recipe.out.glob("*.*"), *(recipe.out / "mirror").iterdir()]:
+        text = written.read_text()
+        assert credentials.token not in text, written
+        assert credentials.password not in text, written
+    assert make_recipe(recipe.out, groups).server.url is None
