@@ -21,29 +21,28 @@ GUIDES: dict[Dimension, str] = {
     ),
 }
 
-# Label Studio's own style sheet takes the space between paragraphs away and the numbers off lists.
-PARAGRAPH = 'style="margin: 0 0 8px"'
-LIST = 'style="margin: 0 0 8px; padding-left: 22px; list-style: decimal"'
-
 
 def annotator_instructions(layout: Layout, unit: UnitKind, extra: str = "") -> str:
-    """HTML for Label Studio's `expert_instruction`, which is put into the page as it is: hence nothing but our own
-    tags. `extra` is plain text of the recipe; blank lines separate its paragraphs.
+    """HTML for Label Studio's `expert_instruction`. `extra` is plain text of the recipe, shown first; blank lines
+    separate its paragraphs.
+
+    Written the way the server keeps it (no style attributes, no escaped quotes), so that it compares equal afterwards.
     """
     paragraphs = [part.strip() for part in extra.split("\n\n") if part.strip()]
-    own = "".join(f'<p dir="auto" {PARAGRAPH}>{escape(part)}</p>' for part in paragraphs)
+    own = "".join(f'<p dir="auto">{escape(part, quote=False)}</p>' for part in paragraphs)
     guides = "".join(
         f"<li><b>{TITLES[dimension]}.</b> {QUESTIONS[dimension]} {GUIDES[dimension]}</li>"
         for dimension in layout.dimensions
     )
     return (
-        f"{own}<p {PARAGRAPH}>You see a request, the picture it was made for (Input), and {layout.candidates} results."
+        f'<div class="ej-guide">{own}'
+        f"<p>You see a request, the picture it was made for (Input), and {layout.candidates} results."
         " Sort the results into tiers. <b>Tier 1 is the best.</b> Results that are equally good share a tier: do not"
-        f" invent differences.{_independent(layout)}</p><ol {LIST}>{guides}</ol>{_pair(unit)}"
-        f"<p {PARAGRAPH}><b>Looking closely.</b> Rest on a picture to see it large beside the input. Keep the mouse"
+        f" invent differences.{_independent(layout)}</p><ol>{guides}</ol>{_pair(unit)}"
+        f"<p><b>Looking closely.</b> Rest on a picture to see it large beside the input. Keep the mouse"
         " button pressed on it to see the input in its place: what changed, flickers. <i>original</i> opens the full"
         f" picture.</p>{_answering(layout)}<p>A picture that does not load: tick <i>broken image</i>. You may come back"
-        " to a task and press <i>Update</i>. Skip only what you must not or cannot judge.</p>"
+        " to a task and press <i>Update</i>. Skip only what you must not or cannot judge.</p></div>"
     )
 
 
@@ -57,7 +56,7 @@ def _pair(unit: UnitKind) -> str:
     if unit == "single":
         return ""
     return (
-        f"<p {PARAGRAPH}><b>You are two.</b> Look together, each say your ranking first, discuss where you differ, and"
+        "<p><b>You are two.</b> Look together, each say your ranking first, discuss where you differ, and"
         " submit one ranking you both stand behind. If you cannot agree, give the two results the same tier and tick"
         " <i>unsure</i>.</p>"
     )
@@ -66,13 +65,13 @@ def _pair(unit: UnitKind) -> str:
 def _answering(layout: Layout) -> str:
     if layout.kind == "boards":
         return (
-            f"<p {PARAGRAPH}><b>Answering.</b> Drag every picture into a tier, in every board, then tick <i>ranked</i>"
+            "<p><b>Answering.</b> Drag every picture into a tier, in every board, then tick <i>ranked</i>"
             " above it. By keyboard: Tab to a picture, Space to lift it, arrow keys to move it, Space to put it"
             " down.</p>"
         )
     text = "Choose a tier for every result, for every question. The page tells you what is still missing."
     if not layout.has_keys:
-        return f"<p {PARAGRAPH}><b>Answering.</b> {text}</p>"
+        return f"<p><b>Answering.</b> {text}</p>"
     rows = ", ".join(
         f"<kbd>{''.join(KEY_ROWS[tier - 1][: layout.candidates])}</kbd> tier {tier}"
         for tier in range(1, layout.candidates + 1)
@@ -81,6 +80,6 @@ def _answering(layout: Layout) -> str:
         f"{LABEL_KEYS[place]} for {TITLES[dimension]}" for place, dimension in enumerate(layout.dimensions)
     )
     return (
-        f"<p {PARAGRAPH}><b>Answering.</b> {text} By keyboard (US layout), the row of keys is the tier and the place in"
+        f"<p><b>Answering.</b> {text} By keyboard (US layout), the row of keys is the tier and the place in"
         f" it the result: {rows}; {modifiers}. Or Tab and Space. Ctrl+Enter submits.</p>"
     )

@@ -49,10 +49,12 @@ class Annotator:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def open(self, project: int) -> None:
-        """The next task of a project, as an annotator gets it; the instructions are closed again."""
+    def open(self, project: int, dismiss: bool = True) -> None:
+        """The next task of a project, as an annotator gets it. The instructions that open first are closed again."""
         self.chrome.get(f"{self.url}/projects/{project}/data?labeling=1")
         self.all(".ej-page", at_least=1)
+        if not dismiss:
+            return
         self.dismiss()
         self.rest(".ej-flags")
         self.wait.until(lambda _: self.ask("return [...document.querySelectorAll('.ej-small')].every(i => i.complete)"))

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from studio_ground import StudioGround, write_groups
 
+from annotation.instructions import annotator_instructions
 from annotation.layout import KEY_ROWS
+from annotation.projects import layout_of
 from annotation.pull import pull
 from annotation.push import push
 from annotation.ranking import Ranking
@@ -176,6 +178,18 @@ def test_resting_enlarges_beside_the_input_and_holding_shows_the_input(studio_se
     originals = [link.get_attribute("href") for link in annotator.all(".ej-strip a")]
     statuses = annotator.ask("return Promise.all(arguments[0].map(u => fetch(u).then(r => r.status)))", originals)
     assert statuses == [200] * 6
+
+
+def test_instructions_are_kept_as_written_and_shown_as_text(studio_server, annotator, tmp_path):
+    own = "\n\n".join(TEXTS.values())
+    recipe, project = campaign(studio_server, tmp_path, "Guide", instructions=own)
+    with studio_server.connect() as studio:
+        kept = studio.project(project)["expert_instruction"]
+    assert kept == annotator_instructions(layout_of(recipe), "single", recipe.project.instructions)
+    annotator.open(project, dismiss=False)
+    guide = annotator.all(".ej-guide", at_least=1)[0].get_attribute("textContent")
+    assert all(text.strip() in guide for text in TEXTS.values())
+    assert not annotator.ask("return window.hit")
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
