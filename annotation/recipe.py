@@ -116,7 +116,7 @@ class LocalServer(_Block):
     """Database, password and token; null: a folder for this `out` in the user's data folder. Not in a repository."""
     venv: Path | None = None
     """Its virtual environment, about 1.5 GB; null: one for all campaigns in the user's cache folder."""
-    start_timeout_s: float = Field(180.0, gt=0)
+    start_timeout_s: float = Field(300.0, gt=0)
     """The first start makes the database: half a minute, longer on a busy machine."""
 
 
