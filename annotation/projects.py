@@ -75,6 +75,11 @@ def ensure_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> tupl
     return _unit_project(unit, found), new
 
 
+def show_predictions(studio: Studio, project: UnitProject) -> None:
+    """Let pages open with the predictions. Label Studio takes a name of predictions only once it has some."""
+    studio.update_project(project.id, {"model_version": MODEL_VERSION})
+
+
 def _search(projects: list[dict[str, Any]], recipe: AnnotationRecipe, unit: Unit) -> dict[str, Any] | None:
     campaign, title = _campaign(recipe, unit), recipe.project.project_title(unit)
     marked = [project for project in projects if _mark(project)[0] == campaign]

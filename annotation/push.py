@@ -16,7 +16,15 @@ from annotation.layout import Layout
 from annotation.mirror import Mirror, StudioTask, known, load_mirror, refresh, save_mirror, with_pushed
 from annotation.page import task_data
 from annotation.predictions import Predictions, judge_rankings
-from annotation.projects import LOCAL_IMAGES, MODEL_VERSION, UnitProject, ensure_project, layout_of, units_of
+from annotation.projects import (
+    LOCAL_IMAGES,
+    MODEL_VERSION,
+    UnitProject,
+    ensure_project,
+    layout_of,
+    show_predictions,
+    units_of,
+)
 from annotation.push_report import PushReport, UnitPush, print_report
 from annotation.quality import Dispute
 from annotation.recipe import AnnotationRecipe, Unit
@@ -76,6 +84,8 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
         try:
             for project, mirror in states:
                 push_tasks(recipe, studio, project, mirror, planned.tasks, report, predictions)
+                if predictions:
+                    show_predictions(studio, project)
         finally:
             record_tasks(recipe, planned)
     return report

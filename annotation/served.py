@@ -19,8 +19,8 @@ from editjudge.progress import bar
 from editjudge.provenance import cores
 from editjudge.types import ImageRef
 
-SUFFIXES = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif"}
-"""What every browser shows, by Pillow's name. Other formats are served as PNG."""
+SUFFIXES = {b"\x89PNG\r\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif"}
+"""First bytes of a file -> the ending under which the server names its kind to the browser."""
 
 JPEG_QUALITY = 95
 """Of the screen copies, with full colour resolution: the copy must not add artefacts for which a result is blamed."""
@@ -74,53 +74,49 @@ class ServedImages:
 
     def _add(self, ref: ImageRef) -> None:
         content = self._source.read_bytes(ref.path)
-        name = str(self._source.root / ref.path)
+        name = f"{self._source.root}/{ref.path}"
         found = hashlib.sha256(content).hexdigest()
         if found != ref.sha256:
             raise ImageError(
                 f"{name}: the file changed: SHA-256 {found[:12]}..., recorded {ref.sha256[:12]}...; "
                 "put the original back"
             )
-        suffix, size = _format(content, name)
         if ref.sha256 not in self._there:
+            suffix = _suffix(content)
             if suffix is None:
                 self._write(f"{ref.sha256}.png", _encoded(load_image(content, name), "PNG"))
             else:
                 self._link(f"{ref.sha256}{suffix}", ref, content)
         if self._is_large(ref) and self._screen_stem(ref) not in self._there:
             image = load_image(content, name)
-            if image.size != (ref.width, ref.height):
-                raise ImageError(f"{name}: is {image.width} x {image.height}, recorded {ref.width} x {ref.height}")
             image.thumbnail((self._screen_px, self._screen_px))
             self._write(f"{self._screen_stem(ref)}.jpg", _encoded(image, "JPEG"))
-        elif {*size} != {ref.width, ref.height}:  # as a set: a camera may say "turn me" in its metadata
-            raise ImageError(f"{name}: is {size[0]} x {size[1]}, recorded {ref.width} x {ref.height}")
 
     def _link(self, name: str, ref: ImageRef, content: bytes) -> None:
         """A hard link costs no space; a copy where that cannot be, as between disks or from a tar file."""
-        target = self.folder / name[:2] / name
-        target.parent.mkdir(parents=True, exist_ok=True)
+        (self.folder / name[:2]).mkdir(parents=True, exist_ok=True)
+        source = os.path.join(self._source.root, ref.path)
         try:
-            os.link((self._source.root / ref.path).resolve(), target)
+            os.link(os.path.realpath(source) if os.path.islink(source) else source, self.folder / name[:2] / name)
         except FileExistsError:
             pass
         except OSError:
-            atomic_write(target, content)
-        self._there[target.stem] = target.relative_to(self.folder).as_posix()
+            atomic_write(self.folder / name[:2] / name, content)
+        self._note(name)
 
     def _write(self, name: str, content: bytes) -> None:
-        target = self.folder / name[:2] / name
-        atomic_write(target, content)
-        self._there[target.stem] = target.relative_to(self.folder).as_posix()
+        atomic_write(self.folder / name[:2] / name, content)
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        self._there[name.partition(".")[0]] = f"{name[:2]}/{name}"
 
 
-def _format(content: bytes, name: str) -> tuple[str | None, tuple[int, int]]:
-    """Suffix for a format that browsers show, else None; and the size. Nothing is decoded."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return SUFFIXES.get(image.format or ""), image.size
-    except Exception as error:  # Pillow raises a dozen kinds for bad bytes
-        raise ImageError(f"{name}: not a readable image ({error}); replace or remove the file") from error
+def _suffix(content: bytes) -> str | None:
+    """Of a format that every browser shows, by the file's first bytes; None for others, which are served as PNG."""
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return ".webp"
+    return next((suffix for magic, suffix in SUFFIXES.items() if content.startswith(magic)), None)
 
 
 def _encoded(image: Image.Image, kind: str) -> bytes:

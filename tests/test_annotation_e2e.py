@@ -14,12 +14,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from factories import make_card
 from studio_ground import StudioGround, make_recipe, write_groups
 
 from annotation import server
 from annotation.client import Studio, StudioError
 from annotation.install import default_venv, ensure_installed
-from annotation.layout import make_result
+from annotation.layout import make_result, read_result
 from annotation.main import main as annotate
 from annotation.mirror import Mirror, load_mirror
 from annotation.projects import MODEL_VERSION, layout_of
@@ -28,9 +29,9 @@ from annotation.push import push
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.records import rankings_file
-from editjudge.io import read_json, read_jsonl
+from editjudge.io import read_json, read_jsonl, write_jsonl
 from editjudge.tasks import DIMENSIONS
-from editjudge.types import PreferencePair
+from editjudge.types import EditTriplet, PreferencePair
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(600)]
 
@@ -201,18 +202,38 @@ def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path
     assert httpx.get(address).status_code == 401
 
 
-def test_predictions_and_the_wrong_token(tmp_path, ground, studio):
+@pytest.mark.parametrize("layout", ["matrix", "boards"])
+def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, studio, layout):
+    groups = write_groups(tmp_path / "data", 1)
+    cards = tmp_path / "cards.jsonl"
+    scores = {f"g0-{place}": 8.0 - 2 * place for place in range(4)} | {"g0-4": 2.0}
+    write_jsonl(
+        cards,
+        (
+            make_card(triplet=row, **dict.fromkeys(("prompt_following", "consistency", "overall"), scores[row.id]))
+            for row in read_jsonl(groups, EditTriplet)
+        ),
+    )
+    unasked = ground.recipe(tmp_path / "out", groups, title=f"Unasked {layout}", layout=layout)
+    asked = ground.recipe(tmp_path / "asked", groups, title=f"Asked {layout}", layout=layout, predictions=cards)
+    for recipe, expected in ((unasked, 0), (asked, 1)):
+        push(recipe, studio)
+        shown = studio.call("GET", f"/api/tasks/{numbers(recipe, 'a')['g0']}")
+        assert len(shown["predictions"]) == expected
+    assert shown["predictions"][0]["model_version"] == MODEL_VERSION
+    place = {name: number for number, name in enumerate(shown["data"]["triplets"], start=1)}
+    tiers = read_result(layout_of(asked), shown["predictions"][0]["result"]).tiers["overall"]
+    tied = tuple(sorted((place["g0-3"], place["g0-4"])))
+    assert tiers == ((place["g0-0"],), (place["g0-1"],), (place["g0-2"],), tied)
+    project = studio.project(project_of(asked, "a"))
+    assert (project["show_collab_predictions"], project["model_version"]) == (True, MODEL_VERSION)
+    assert studio.project(project_of(unasked, "a"))["show_collab_predictions"] is False
+    assert [unit.added for unit in push(asked, studio).units] == [0, 0]
+
+
+def test_a_wrong_token(tmp_path, ground):
     with Studio(ground.url, "0" * 40) as stranger, pytest.raises(StudioError, match=r"token is refused \(401\)"):
         push(ground.recipe(tmp_path / "out", write_groups(tmp_path / "data", 1), title="Stranger"), stranger)
-    recipe = ground.recipe(tmp_path / "out", tmp_path / "data" / "groups.jsonl", title="Judged")
-    push(recipe, studio)
-    project = project_of(recipe, "a")
-    result = make_result(layout_of(recipe), dict.fromkeys(DIMENSIONS, TIERS))
-    data = studio.call("GET", f"/api/tasks/{numbers(recipe, 'a')['g0']}")["data"]
-    row = {"data": data | {"group_id": "other"}, "predictions": [{"model_version": MODEL_VERSION, "result": result}]}
-    (number,) = studio.import_tasks(project, [row])
-    stored = studio.call("GET", f"/api/tasks/{number}")
-    assert [prediction["result"] for prediction in stored["predictions"]] == [result]
 
 
 def test_a_server_killed_in_the_middle_of_a_push(tmp_path, ground: StudioGround):
