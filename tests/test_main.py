@@ -78,10 +78,12 @@ def test_a_mistake_of_ours_keeps_its_traceback():
 def test_every_command_exists_and_explains_itself(name, capsys):
     module, _, function = COMMANDS[name].target.partition(":")
     assert callable(getattr(import_module(module), function))
-    with pytest.raises(SystemExit) as ended:
-        main([name, "--help"])
-    assert ended.value.code == 0
-    assert capsys.readouterr().out.startswith("usage: editjudge " + name)
+    try:
+        status: object = main([name, "--help"])
+    except SystemExit as ended:
+        status = ended.code
+    assert status == 0
+    assert f"usage: editjudge {name}" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [[], ["-h"], ["--help"], ["help"]])
