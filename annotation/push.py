@@ -145,10 +145,11 @@ def push_tasks(
     outcome.twice = sorted(group_id for group_id, count in there.items() if count > 1)
     outcome.there = sum(task.row.group_id in there for task in tasks)
     report.units.append(outcome)
-    images = _images(recipe)
-    ready = _with_images(images, [task for task in tasks if task.row.group_id not in there], report)
-    if not ready:
+    missing = [task for task in tasks if task.row.group_id not in there]
+    if not missing:
         return
+    images = _images(recipe)
+    ready = _with_images(images, missing, report)
     layout, prefix = layout_of(recipe), image_prefix(recipe)
     with bar(f"tasks for {name}", len(ready)) as advance:
         for start in range(0, len(ready), recipe.server.batch_tasks):

@@ -36,7 +36,10 @@ class ServedImages:
         self.folder = folder
         self._source = source
         self._screen_px = screen_px
-        self._there = {path.stem: path.relative_to(folder).as_posix() for path in folder.glob("??/*") if path.is_file()}
+        self._there: dict[str, str] = {}
+        for path in folder.iterdir() if folder.is_dir() else ():
+            for name in os.listdir(path) if len(path.name) == 2 else ():
+                self._note(name)
 
     def prepare(self, refs: Iterable[ImageRef]) -> dict[str, ImageError]:
         """Make every image ready, several at a time. What could not be read, by SHA-256."""
