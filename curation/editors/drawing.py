@@ -45,6 +45,11 @@ def to_image(array: Array) -> Image.Image:
     return Image.fromarray((np.clip(array, 0, 1) * 255 + 0.5).astype(np.uint8), "RGB")
 
 
+def size_of(array: Array) -> tuple[int, int]:
+    """(height, width)."""
+    return array.shape[0], array.shape[1]
+
+
 def blend(below: Array, above: Array, mask: Array) -> Array:
     """`above` where the mask is 1, `below` where it is 0."""
     return below + (above - below) * mask[..., None]

@@ -26,6 +26,7 @@ from curation.editors.drawing import (
     fill,
     luminance,
     shape_mask,
+    size_of,
     text_mask,
     texture,
 )
@@ -65,7 +66,7 @@ def choose(rng: np.random.Generator, options: Sequence[str], *without: str) -> s
 
 def _sticker(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "", pattern: str = "") -> Array:
     """The photograph with the plan's object on it."""
-    size = photo.shape[:2]
+    size = size_of(photo)
     color = plan[f"{prefix}color"]
     surface = texture(size, pattern, color) if pattern else fill(size, color)
     return blend(photo, surface, _object_mask(photo, plan, place, prefix=prefix))
@@ -73,7 +74,7 @@ def _sticker(photo: Array, plan: Plan, place: str | None = None, *, prefix: str 
 
 def _object_mask(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "") -> Array:
     where = plan["place"] if place is None else place
-    return shape_mask(photo.shape[:2], plan[f"{prefix}shape"], where, plan["extent"])
+    return shape_mask(size_of(photo), plan[f"{prefix}shape"], where, plan["extent"])
 
 
 def apply_tone(array: Array, tone: str) -> Array:
@@ -116,7 +117,7 @@ def tint(array: Array, color: str) -> Array:
 
 
 def _everywhere(photo: Array) -> Array:
-    return np.ones(photo.shape[:2], dtype=np.float32)
+    return np.ones(size_of(photo), dtype=np.float32)
 
 
 def _draw_object(rng: np.random.Generator) -> Plan:
@@ -163,13 +164,13 @@ def _scene_tone(photo: Array, plan: Plan) -> Scene:
 
 
 def _scene_background(photo: Array, plan: Plan) -> Scene:
-    size = photo.shape[:2]
+    size = size_of(photo)
     around = 1 - centre_mask(size)
     return Scene(photo, blend(photo, fill(size, plan["color"]), around), (around,))
 
 
 def _scene_extract(photo: Array, plan: Plan) -> Scene:
-    size = photo.shape[:2]
+    size = size_of(photo)
     subject = _object_mask(photo, plan)
     before = _sticker(photo, plan)
     return Scene(before, blend(fill(size, plan["ground"]), before, subject), (1 - subject,))
@@ -181,7 +182,7 @@ def _scene_motion(photo: Array, plan: Plan) -> Scene:
 
 
 def _scene_text(photo: Array, plan: Plan) -> Scene:
-    size = photo.shape[:2]
+    size = size_of(photo)
     band = band_mask(size)
     ground = blend(photo, fill(size, "white"), band * 0.85)
 
@@ -243,13 +244,13 @@ def _patch_elsewhere(photo: Array, plan: Plan, rng: np.random.Generator) -> Arra
 def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
     """An edit of the whole picture lands in one corner only."""
     scene = EDITS[plan["task"]].scene(photo, plan)
-    corner = shape_mask(photo.shape[:2], "square", choose(rng, tuple(PLACES)), 0.5)
+    corner = shape_mask(size_of(photo), "square", choose(rng, tuple(PLACES)), 0.5)
     return blend(scene.before, scene.after, corner)
 
 
 def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
     """The colour lands on the edge of the picture, and there is no object."""
-    size = photo.shape[:2]
+    size = size_of(photo)
     edge = np.ones(size, dtype=np.float32)
     width = max(2, size[0] // 10)
     edge[width:-width, width:-width] = 0
@@ -258,20 +259,20 @@ def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
 
 def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
     """The subject is painted over and the background is kept."""
-    size = photo.shape[:2]
+    size = size_of(photo)
     return blend(photo, fill(size, plan["color"]), centre_mask(size))
 
 
 def _wipe_subject(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
     """The subject is taken out of the picture instead of being kept."""
     scene = _scene_extract(photo, plan)
-    return blend(scene.before, fill(photo.shape[:2], plan["ground"]), 1 - scene.target)
+    return blend(scene.before, fill(size_of(photo), plan["ground"]), 1 - scene.target)
 
 
 def _word_above(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
     """The new word is written over the upper half and the old one stays."""
     before = _scene_text(photo, plan).before
-    above = np.roll(text_mask(photo.shape[:2], plan["new"]), -photo.shape[0] // 2, axis=0)
+    above = np.roll(text_mask(size_of(photo), plan["new"]), -photo.shape[0] // 2, axis=0)
     return blend(before, np.zeros_like(before), above)
 
 

@@ -13,7 +13,7 @@ from PIL import Image
 
 from curation.editors.artefacts import ARTEFACTS, Artefact
 from curation.editors.base import Editor
-from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mask, to_array, to_image
+from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mask, size_of, to_array, to_image
 from curation.editors.edits import EDITS, STICKER_COLORS, Plan, Scene, choose
 from editjudge.errors import DataError
 from editjudge.images import ImageStore
@@ -97,7 +97,7 @@ def _understand(fault: Fault, photo: Array, plan: Plan, scene: Scene, draw: np.r
 
 def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> Array:
     """Change what nobody mentioned: a colour cast, a blur, or an object from nowhere."""
-    size = image.shape[:2]
+    size = size_of(image)
     target = scene.target
     # Where the target fills most of the picture there is hardly a rest to change: the unasked change lies on top of it.
     local = target.mean() < _MOST
