@@ -102,9 +102,8 @@ def _stay(home: Home, found: Running) -> None:
     try:
         server.wait(home, found.pid)
     except KeyboardInterrupt:
-        print("\nStopping Label Studio ...", file=sys.stderr, flush=True)
-        server.stop(home)
-        print("Stopped. Everything is kept; serve again to go on.", file=sys.stderr)
+        server.stop(home)  # first of all: whoever reads the messages may be gone already
+        print("\nStopped. Everything is kept; serve again to go on.", file=sys.stderr)
         return
     if home.state() is None:
         print("Label Studio was stopped.", file=sys.stderr)
@@ -114,9 +113,10 @@ def _stay(home: Home, found: Running) -> None:
 
 
 class _Interruptible:
-    """SIGTERM and a closed terminal end the command as Ctrl-C does: in order, the server with it."""
+    """Ctrl-C, SIGTERM and a closed terminal end the command in order, the server with it."""
 
-    _signals = (signal.SIGTERM, signal.SIGHUP)
+    # SIGINT too: a script that starts the command in the background has it ignored otherwise.
+    _signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __enter__(self) -> None:
         self._before = [signal.signal(number, self._interrupt) for number in self._signals]
