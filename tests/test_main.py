@@ -1,11 +1,9 @@
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
 import sys
-import time
 from importlib import import_module, metadata
 from pathlib import Path
 
@@ -28,8 +26,8 @@ def fix_data(arguments):
 
 
 def interrupt(arguments):
-    os.kill(os.getpid(), signal.SIGINT)
-    time.sleep(5)
+    # Python's own handler, called as for Ctrl-C: a suite started in the background has the signal itself ignored.
+    signal.default_int_handler(signal.SIGINT, None)
 
 
 def need_package(arguments):
