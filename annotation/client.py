@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +17,14 @@ ACCESS_LIFE_S = 240.0
 """Access tokens made from a personal access token live five minutes."""
 
 
-TASKS_PER_PAGE = 5000
+LISTED_AT_ONCE = 5000
+FETCHED_AT_ONCE = 500
+"""Tasks per request; the server's memory and, where they are named, the length of an address set the limit."""
 
 FETCHED = "id,data,updated_at,annotations,result,was_cancelled,lead_time,created_at,completed_by"
 """Keys of tasks, and of the annotations in them, that are asked for. An export holds more and takes longer."""
+
+_WHOLE: Mapping[str, str | int] = {"fields": "all", "include": FETCHED, "page_size": FETCHED_AT_ONCE}
 
 Query = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 
@@ -136,31 +140,38 @@ class Studio:
             )
         return [int(number) for number in ids]
 
-    def list_tasks(self, project: int) -> dict[int, str]:
-        """Number of every task of a project -> when it, or one of its annotations, changed last."""
-        found: dict[int, str] = {}
-        page = 1
-        while True:
-            query: Query = {"project": project, "page": page, "page_size": TASKS_PER_PAGE, "include": "id,updated_at"}
-            answer = self.call("GET", "/api/tasks", query=query, what=f"tasks of project {project}")
-            found |= {int(task["id"]): str(task["updated_at"]) for task in answer["tasks"]}
-            if not answer["tasks"] or page * TASKS_PER_PAGE >= int(answer["total"]):
-                return found
-            page += 1
+    def list_tasks(self, project: int, since: str | None = None) -> dict[int, str]:
+        """Number of every task of a project -> when it, or one of its annotations, changed last.
 
-    def fetch_tasks(self, project: int, numbers: Sequence[int]) -> list[dict[str, Any]]:
-        """Tasks with their data and annotations; those deleted meanwhile are missing."""
-        chosen = json.dumps({"selectedItems": {"all": False, "included": [*numbers]}}, separators=(",", ":"))
-        query: Query = {
-            "project": project,
-            "page_size": len(numbers),
-            "fields": "all",
-            "include": FETCHED,
-            "query": chosen,
-        }
-        answer = self.call("GET", "/api/tasks", query=query, what=f"annotations of project {project}")
-        rows: list[dict[str, Any]] = answer["tasks"]
-        return rows
+        With `since`, a moment in ISO 8601, only those that changed then or later.
+        """
+        query: dict[str, str | int] = {"include": "id,updated_at", "page_size": LISTED_AT_ONCE}
+        if since is not None:
+            query |= _filter("updated_at", "greater_or_equal", "Datetime", since)
+        return {int(task["id"]): str(task["updated_at"]) for page in self._pages(project, query) for task in page}
+
+    def all_tasks(self, project: int) -> Iterator[list[dict[str, Any]]]:
+        """Every task of a project with its data and annotations; page by page."""
+        return self._pages(project, _WHOLE)
+
+    def tasks_after(self, project: int, number: int) -> Iterator[list[dict[str, Any]]]:
+        """As `all_tasks`, only those that came after the one with this number."""
+        return self._pages(project, {**_WHOLE, **_filter("id", "greater", "Number", number)})
+
+    def tasks_numbered(self, project: int, numbers: Sequence[int]) -> Iterator[list[dict[str, Any]]]:
+        """As `all_tasks`, only those with these numbers; those deleted meanwhile are missing."""
+        for start in range(0, len(numbers), FETCHED_AT_ONCE):
+            chosen = {"selectedItems": {"all": False, "included": [*numbers[start : start + FETCHED_AT_ONCE]]}}
+            yield from self._pages(project, {**_WHOLE, "query": json.dumps(chosen, separators=(",", ":"))})
+
+    def _pages(self, project: int, query: Mapping[str, str | int]) -> Iterator[list[dict[str, Any]]]:
+        size, page, there = int(query["page_size"]), 1, 1
+        while (page - 1) * size < there:
+            asked: Query = {"project": project, "page": page, **query}
+            answer = self.call("GET", "/api/tasks", query=asked, what=f"tasks of project {project}")
+            yield answer["tasks"]
+            there = int(answer["total"])
+            page += 1
 
     def delete_tasks(self, project: int) -> None:
         """Remove every task of a project."""
@@ -185,6 +196,12 @@ class Studio:
     def link(self, project: int, task: int | None = None) -> str:
         """Address of a project, or of one of its tasks, in the browser."""
         return f"{self.url}/projects/{project}/data" + (f"?task={task}" if task is not None else "")
+
+
+def _filter(column: str, operator: str, kind: str, value: str | int) -> dict[str, str]:
+    """The part of a query for tasks that lets one comparison of Label Studio's data manager through."""
+    item = {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
+    return {"query": json.dumps({"filters": {"conjunction": "and", "items": [item]}})}
 
 
 def _params(query: Query | None) -> list[tuple[str, str | int | float | bool | None]]:

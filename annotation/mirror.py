@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +16,7 @@ from editjudge.errors import DataError
 from editjudge.io import atomic_write
 from editjudge.types import Record
 
-FETCHED_AT_ONCE = 500
-"""Tasks per request; their ids must fit into one address."""
+OVERLAP = timedelta(minutes=1)
 
 
 class StudioAnnotation(Record):
@@ -94,26 +95,57 @@ def known(mirror: Mirror | None, project: UnitProject) -> Mirror:
 
 
 def refresh(studio: Studio, project: UnitProject, mirror: Mirror, annotations: bool) -> Mirror:
-    """The mirror as the server is now. With `annotations=False` only tasks that nobody knew yet are fetched."""
-    listed = studio.list_tasks(project.id)
-    tasks = mirror.tasks
-    wanted = [
-        number
-        for number, updated in listed.items()
-        if number not in tasks or (annotations and tasks[number].updated_at != updated)
-    ]
-    fetched: dict[int, StudioTask] = {}
-    for start in range(0, len(wanted), FETCHED_AT_ONCE):
-        rows = studio.fetch_tasks(project.id, wanted[start : start + FETCHED_AT_ONCE])
-        fetched |= {task.id: task for row in rows if (task := studio_task(row, listed)) is not None}
-    present = {number: fetched.get(number, tasks.get(number)) for number in listed}
-    gone = [task for number, task in tasks.items() if number not in listed and task.annotations]
+    """The mirror as the server is now. With `annotations=False` only tasks that nobody knew yet are fetched.
+
+    What changed is asked for, and the number of tasks tells whether any were deleted; only then all are listed.
+    """
+    before = mirror.tasks
+    if not annotations:
+        tasks = before | _read(studio.tasks_after(project.id, max(before, default=0)))
+    elif (since := _since(before.values())) is None:
+        tasks = _read(studio.all_tasks(project.id))
+    else:
+        listed = studio.list_tasks(project.id, since)
+        unseen = [number for number, task in before.items() if task.updated_at is None and number not in listed]
+        tasks = before | _read(studio.tasks_numbered(project.id, [*unseen, *_changed(before, listed)]))
+    if len(tasks) != studio.project(project.id)["task_number"]:
+        listed = studio.list_tasks(project.id)
+        tasks = {number: task for number, task in tasks.items() if number in listed}
+        fetched = _changed(tasks, listed) if annotations else [number for number in listed if number not in tasks]
+        tasks |= _read(studio.tasks_numbered(project.id, fetched))
+    gone = [task for number, task in before.items() if number not in tasks and task.annotations]
     return Mirror(
         project=mirror.project,
-        tasks={number: task for number, task in present.items() if task is not None},
+        tasks=dict(sorted(tasks.items())),
         deleted=(*mirror.deleted, *gone),
-        withdrawn=(*mirror.withdrawn, *_withdrawn(tasks, fetched.values())),
+        withdrawn=(*mirror.withdrawn, *_withdrawn(before, tasks.values())),
     )
+
+
+def _changed(tasks: Mapping[int, StudioTask], listed: Mapping[int, str]) -> list[int]:
+    return [number for number, moment in listed.items() if number not in tasks or tasks[number].updated_at != moment]
+
+
+def _since(tasks: Iterable[StudioTask]) -> str | None:
+    """From when on changes are to be looked for; None when nothing was looked at yet.
+
+    Somewhat before the last one seen: a slow write can become visible after a later one.
+    """
+    newest = max((task.updated_at for task in tasks if task.updated_at is not None), default=None)
+    if newest is None:
+        return None
+    return (datetime.fromisoformat(newest.replace("Z", "+00:00")) - OVERLAP).isoformat().replace("+00:00", "Z")
+
+
+def _read(pages: Iterator[list[dict[str, Any]]]) -> dict[int, StudioTask]:
+    """Tasks by number. While a page is read, the server works on the next one."""
+    found: dict[int, StudioTask] = {}
+    with ThreadPoolExecutor(1) as pool:
+        page = pool.submit(next, pages, None)
+        while (rows := page.result()) is not None:
+            page = pool.submit(next, pages, None)
+            found |= {int(row["id"]): studio_task(row) for row in rows}
+    return found
 
 
 def with_pushed(mirror: Mirror, pushed: Iterable[StudioTask]) -> Mirror:
@@ -121,21 +153,18 @@ def with_pushed(mirror: Mirror, pushed: Iterable[StudioTask]) -> Mirror:
     return mirror.model_copy(update={"tasks": mirror.tasks | {task.id: task for task in pushed}})
 
 
-def studio_task(row: Mapping[str, Any], listed: Mapping[int, str]) -> StudioTask | None:
-    """A fetched row; None for a task that was deleted since it was listed."""
-    number = int(row["id"])
-    if number not in listed:
-        return None
+def studio_task(row: Mapping[str, Any]) -> StudioTask:
+    """A task as the server gave it."""
     data = row["data"] if isinstance(row["data"], dict) else {}
     group_id, candidates = data.get("group_id"), data.get("triplets")
     ours = (
         isinstance(group_id, str) and isinstance(candidates, list) and all(isinstance(key, str) for key in candidates)
     )
     return StudioTask(
-        id=number,
+        id=int(row["id"]),
         group_id=group_id if ours else None,
         candidates=tuple(candidates or ()) if ours else (),
-        updated_at=listed[number],
+        updated_at=str(row["updated_at"]),
         annotations=tuple(_annotation(item) for item in row["annotations"]),
     )
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -14,7 +15,7 @@ from annotation.layout import Layout, Reading, read_result
 from annotation.mirror import Mirror, StudioAnnotation, StudioTask, known, load_mirror, refresh, save_mirror
 from annotation.projects import UnitProject, find_project, layout_of, units_of
 from annotation.ranking import Ranking, make_ranking
-from annotation.recipe import AnnotationRecipe
+from annotation.recipe import AnnotationRecipe, Unit
 from annotation.records import InvalidAnnotation, PushedTask, campaign_lock, invalid_file, rankings_file, tasks_file
 from annotation.studio import connect
 from editjudge.io import read_jsonl, write_json, write_jsonl
@@ -95,24 +96,33 @@ def main(argv: list[str]) -> int:
 def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
     """Fetch what changed, then write rankings.jsonl and invalid.jsonl anew from all that was ever pulled."""
     with campaign_lock(recipe.out):
-        mirrors: list[tuple[UnitProject, Mirror]] = []
-        for unit in units_of(recipe):
-            project = find_project(studio, recipe, unit)
-            if project is None and unit not in recipe.project.units:
-                continue  # nothing was sent to the adjudicator yet
-            if project is None:
-                raise StudioError(
-                    f"{studio.url}: no project of unit {unit.name} in campaign {recipe.project.title!r}; "
-                    "make it with `editjudge annotate push RECIPE`"
-                )
-            mirror = refresh(studio, project, known(load_mirror(recipe.out, unit.name), project), annotations=True)
-            save_mirror(recipe.out, unit.name, mirror)
-            mirrors.append((project, mirror))
-        return write_rankings(recipe, mirrors, studio.url)
+        projects = [_project(recipe, studio, unit) for unit in units_of(recipe)]
+
+        def fetched(project: UnitProject) -> tuple[UnitProject, Mirror]:
+            name = project.unit.name
+            mirror = refresh(studio, project, known(load_mirror(recipe.out, name), project), annotations=True)
+            save_mirror(recipe.out, name, mirror)
+            return project, mirror
+
+        # The rankings of a unit are read while those of the next one are fetched.
+        with ThreadPoolExecutor(1) as pool:
+            mirrors = pool.map(fetched, [project for project in projects if project is not None])
+            return write_rankings(recipe, mirrors, studio.url)
 
 
-def write_rankings(recipe: AnnotationRecipe, mirrors: Sequence[tuple[UnitProject, Mirror]], url: str) -> PullReport:
-    """Read every mirror and write rankings.jsonl and invalid.jsonl; asks no server."""
+def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProject | None:
+    """The unit's project; None for an adjudicator to whom nothing was sent yet."""
+    project = find_project(studio, recipe, unit)
+    if project is None and unit in recipe.project.units:
+        raise StudioError(
+            f"{studio.url}: no project of unit {unit.name} in campaign {recipe.project.title!r}; "
+            "make it with `editjudge annotate push RECIPE`"
+        )
+    return project
+
+
+def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject, Mirror]], url: str) -> PullReport:
+    """Read every mirror, then write rankings.jsonl and invalid.jsonl; asks no server."""
     layout = layout_of(recipe)
     pushed = recorded_candidates(recipe.out)
     report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,6 +29,8 @@ class FakeStudio:
         self.storages: list[dict[str, Any]] = []
         self.requests: list[str] = []
         self.fault: Fault | None = None
+        self.watch: Callable[[FakeStudio, str, str, dict[str, str]], None] | None = None
+        """Called with every request that is answered."""
         self.dead = False
         self._clock = datetime(2026, 1, 1, tzinfo=timezone.utc)
         self._numbers = iter(range(1, 10**9))
@@ -108,15 +111,23 @@ class FakeStudio:
     def _project(self, number: int) -> dict[str, Any]:
         given = [item for task in self.tasks.values() if task["project"] == number for item in task["annotations"]]
         skipped = sum(item["was_cancelled"] for item in given)
-        counts = {"total_annotations_number": len(given) - skipped, "skipped_annotations_number": skipped}
+        counts = {
+            "task_number": sum(task["project"] == number for task in self.tasks.values()),
+            "total_annotations_number": len(given) - skipped,
+            "skipped_annotations_number": skipped,
+        }
         return self.projects[number] | counts
 
     def _list(self, project: int, query: dict[str, str]) -> Answer:
         rows = [task for task in self.tasks.values() if task["project"] == project]
-        if "query" in query:
-            chosen = json.loads(query["query"])["selectedItems"]["included"]
-            rows = [task for task in rows if task["id"] in chosen]
-        else:
+        asked = json.loads(query.get("query", "{}"))
+        if "selectedItems" in asked:
+            rows = [task for task in rows if task["id"] in asked["selectedItems"]["included"]]
+        for item in asked.get("filters", {}).get("items", ()):
+            column, value = item["filter"].removeprefix("filter:tasks:"), item["value"]
+            compare = {"greater": operator.gt, "greater_or_equal": operator.ge}[item["operator"]]
+            rows = [task for task in rows if compare(task[column], value)]
+        if query.get("fields") != "all":
             rows = [{key: task[key] for key in ("id", "updated_at")} for task in rows]
         size, page = int(query["page_size"]), int(query.get("page", 1))
         return 200, {"tasks": rows[(page - 1) * size : page * size], "total": len(rows)}
@@ -143,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         query = {key: values[0] for key, values in parse_qs(split.query).items()}
+        if studio.watch is not None:
+            studio.watch(studio, self.command, split.path, query)
         self._send(*(found if found is not None else studio.answer(self.command, split.path, query, body)))
 
     do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for

@@ -94,16 +94,38 @@ def test_rankings_come_back_in_ids_and_in_notation(tmp_path, fake, recipe, layou
 def test_only_tasks_that_changed_are_fetched(fake, recipe):
     fake.annotate(task_of(fake, "a", "g0"), result(recipe()))
     run(recipe())
-    fake.requests.clear()
-    run(recipe())
-    assert fake.requests.count("GET /api/tasks") == 2, "one list per unit, nothing else"
     before = rankings(recipe())
-    fake.annotate(task_of(fake, "b", "g1"), result(recipe()))
-    fake.requests.clear()
+    task = task_of(fake, "b", "g1")
+    fake.annotate(task, result(recipe()))
+    given = []
+
+    def note(studio, method, path, query):
+        if path == "/api/tasks" and query.get("fields") == "all":
+            given.extend(row["id"] for row in studio.answer(method, path, query, None)[1]["tasks"])
+
+    fake.watch = note
     run(recipe())
-    assert fake.requests.count("GET /api/tasks") == 3
+    assert given == [task]
+    given.clear()
+    run(recipe())
+    assert given == []
     assert rankings(recipe())[:3] == before
     assert len(rankings(recipe())) == 6
+
+
+def test_a_deletion_beside_an_addition_is_noticed(fake, recipe):
+    run(recipe())
+    project = fake.project_of("a")
+    del fake.tasks[task_of(fake, "a", "g0")]
+    fake.answer("POST", f"/api/projects/{project}/import", {}, [{"data": {"instruction": "by hand"}}])
+    run(recipe())
+    mirror = load_mirror(recipe().out, "a")
+    assert mirror is not None
+    assert {task.group_id for task in mirror.tasks.values()} == {"g1", "g2", "g3", None}
+    del fake.tasks[task_of(fake, "a", "g1")]
+    fake.answer("POST", f"/api/projects/{project}/import", {}, [{"data": {"instruction": "by hand"}}])
+    with Studio(fake.url, TOKEN) as studio:
+        assert [unit.added for unit in push(recipe(), studio).units] == [2, 0]
 
 
 def test_two_pulls_write_the_same_bytes(fake, recipe):
@@ -284,7 +306,7 @@ def test_a_failed_pull_changes_nothing(fake, recipe, answer, expected):
 
     def fault(studio, method, path):
         listed.append(path)
-        return answer if path == "/api/tasks" and listed.count("/api/tasks") == 2 else None
+        return answer if path == f"/api/projects/{project}" and listed.count("/api/tasks") >= 2 else None
 
     fake.fault = fault
     with pytest.raises(StudioError, match=expected):

@@ -43,7 +43,6 @@ from editjudge.io import rng, write_jsonl
 from editjudge.types import EditTask, EditTriplet, ImageRef, Origin
 
 CANDIDATES = 5
-BATCH = 500
 
 
 def groups(folder: Path, n_tasks: int, px: int) -> Iterator[EditTriplet]:
@@ -83,10 +82,8 @@ def fill(recipe: AnnotationRecipe, source: AnnotationRecipe, studio: Studio) -> 
         project, _ = ensure_project(studio, recipe, unit)
         mirror = load_mirror(source.out, unit.name)
         assert mirror is not None
-        numbers = [*mirror.tasks]
-        for start in range(0, len(numbers), BATCH):
+        for shown in studio.all_tasks(int(mirror.project.partition("@")[0])):
             rows = []
-            shown = studio.fetch_tasks(int(mirror.project.partition("@")[0]), numbers[start : start + BATCH])
             for task in shown:
                 levels = {name: generator.integers(1, 4, CANDIDATES) for name in layout.dimensions}
                 tiers = {
