@@ -33,7 +33,7 @@ class Intervals:
     high: Measures
 
 
-def _weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
+def draw_weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
     """How often each group was drawn, [chunk, groups], rows summing to `n_groups`; `rounds` rows in all."""
     generator = rng(seed, "bootstrap", n_groups)
     for start in range(0, rounds, _CHUNK_ROUNDS):
@@ -61,7 +61,7 @@ def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]
     )
     n_cells, shape = pairs[0].size, pairs.shape[1:]
     chunks: list[list[Floats]] = [[] for _ in judges]
-    for weights in _weights(n_groups, rounds, seed):
+    for weights in draw_weights(n_groups, rounds, seed):
         tallies = np.split(weights @ stacked, 1 + len(judges), axis=1)
         full = np.zeros((len(tallies), weights.shape[0], n_cells))
         full[:, :, used] = np.stack(tallies)
