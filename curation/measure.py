@@ -22,7 +22,8 @@ Quality scores, from the output and what it would be without its artefact:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -105,28 +106,24 @@ def quality_scores(outcome: Outcome, artefact: Artefact) -> tuple[int, int]:
     return round(natural * SCALE), round(clean * SCALE)
 
 
-def _degree(score: int, words: tuple[str, str, str, str]) -> str:
-    """A word for a score: nothing below 4, then thirds, all from 23."""
-    if score < 4:
-        return words[0]
-    if score >= 23:
-        return words[3]
-    return words[1] if score < 14 else words[2]
+def _degree(score: int, words: Sequence[str]) -> str:
+    """One of six words, from nothing (below 4) to all (from 23)."""
+    return words[bisect_right((4, 9, 14, 19, 23), score)]
+
+
+_DONE = ("Not", "Barely", "Half", "Mostly", "Nearly", "Fully")
+_KEPT = ("lost", "changed a lot", "changed", "changed a little", "nearly kept", "kept")
+_MARRED = ("Ruined by", "Full of", "Marred by", "Touched by", "Almost free of", "A trace of")
 
 
 def semantic_rationale(scores: tuple[int, int]) -> str:
     """One sentence that says what the scores say."""
-    done = _degree(scores[0], ("not done", "half done", "mostly done", "done"))
-    kept = _degree(scores[1], ("lost", "changed a lot", "changed a little", "kept"))
-    return f"The edit is {done} and the rest is {kept}."
+    return f"{_degree(scores[0], _DONE)} done, the rest {_degree(scores[1], _KEPT)}."
 
 
 def quality_rationale(scores: tuple[int, int], artefact: Artefact) -> str:
     """One sentence that names the artefact and how heavy it is."""
-    if artefact == "none":
-        return "The picture is clean."
-    heavy = _degree(scores[1], ("ruined by", "full of", "touched by", "almost free of"))
-    return f"The picture is {heavy} {artefact}."
+    return "Clean." if artefact == "none" else f"{_degree(scores[1], _MARRED)} {artefact}."
 
 
 class Measure(Stage):

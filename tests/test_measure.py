@@ -136,8 +136,11 @@ def test_a_damaged_output_fails_instead_of_being_drawn_again(tmp_path):
 
 
 def test_rationales_say_what_the_scores_say():
-    assert semantic_rationale((25, 25)) == "The edit is done and the rest is kept."
-    assert semantic_rationale((0, 10)) == "The edit is not done and the rest is changed a lot."
-    assert semantic_rationale((12, 20)) == "The edit is half done and the rest is changed a little."
-    assert quality_rationale((25, 25), "none") == "The picture is clean."
-    assert quality_rationale((10, 2), "noise") == "The picture is ruined by noise."
+    assert semantic_rationale((25, 25)) == "Fully done, the rest kept."
+    assert semantic_rationale((0, 10)) == "Not done, the rest changed."
+    assert semantic_rationale((4, 3)) == "Barely done, the rest lost."
+    assert semantic_rationale((12, 20)) == "Half done, the rest nearly kept."
+    assert semantic_rationale((22, 14)) == "Nearly done, the rest changed a little."
+    assert quality_rationale((25, 25), "none") == "Clean."
+    assert quality_rationale((10, 2), "noise") == "Ruined by noise."
+    assert quality_rationale((20, 17), "blocks") == "Touched by blocks."

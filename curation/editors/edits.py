@@ -450,8 +450,12 @@ def input_kind(task: str) -> str:
 
 
 def redraw(plan: Plan, task: str, rng: np.random.Generator) -> Plan:
-    """A new plan of `task` for the input that `plan` was drawn for; with an empty plan, for any input."""
+    """A new plan of `task` for the input that `plan` was drawn for; with an empty plan, for any input.
+
+    Places stay: no instruction names one, so an object elsewhere would be as right.
+    """
     drawn = EDITS[task].draw(rng)
+    drawn |= {key: plan[key] for key in ("place", "extent") if key in plan and key in drawn}
     if plan.get("task") in OBJECT_TASKS:
         drawn |= {key: plan[key] for key in ("shape", "color", "place", "extent")}
     if "old" in plan:
