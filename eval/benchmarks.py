@@ -7,7 +7,7 @@ figures contain it, and is counted too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from editjudge.errors import DataError
 from editjudge.io import digest, read_jsonl
 from editjudge.tasks import Dimension
 from editjudge.types import EditTask, EditTriplet, PreferencePair
+from eval.labels import Comparison, Multiway, Rating
 
 BENCHMARKS: dict[str, str] = {
     "editreward_bench": "eval.editreward_bench:EditRewardBench",
@@ -67,26 +68,53 @@ class Benchmark:
     """Rows that could not be used; figures are partial when there are any."""
     notes: Findings
     """Suspicious rows that are kept."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Two candidates whose label may be a tie."""
+    multiways: tuple[Multiway, ...] = ()
+    """Groups that are right only when all their comparisons are."""
+    ratings: tuple[Rating, ...] = ()
+    """Candidates with people's mean rating."""
 
     @property
     def triplets(self) -> tuple[EditTriplet, ...]:
-        """Each distinct triplet once, groups together, in the order in which the pairs first mention a group."""
+        """Each distinct triplet once, groups together, in the order in which the labels first mention a group."""
         groups: dict[str, dict[str, EditTriplet]] = {}
-        for pair in self.pairs:
-            group = groups.setdefault(pair.task.id, {})
-            for triplet in (pair.better, pair.worse):
-                group.setdefault(triplet.id, triplet)
+        for triplet in self._mentioned():
+            groups.setdefault(triplet.task.id, {}).setdefault(triplet.id, triplet)
         return tuple(triplet for group in groups.values() for triplet in group.values())
+
+    def _mentioned(self) -> Iterator[EditTriplet]:
+        """The triplet of every label, with repetitions."""
+        for pair in self.pairs:
+            yield from (pair.better, pair.worse)
+        for comparison in self.comparisons:
+            yield from (comparison.first, comparison.second)
+        for multiway in self.multiways:
+            yield from multiway.candidates
+        for rating in self.ratings:
+            yield rating.triplet
 
     @property
     def identity(self) -> str:
         """Digest of everything that is judged and of the labels."""
-        return digest([[pair.id, pair.better.id, pair.worse.id, pair.dimension] for pair in self.pairs])
+        pairs = [[pair.id, pair.better.id, pair.worse.id, pair.dimension] for pair in self.pairs]
+        others = [*map(_label_content, (*self.comparisons, *self.multiways, *self.ratings))]
+        # A benchmark of pairs alone keeps the identity under which it was scored before other labels existed.
+        return digest(pairs, others) if others else digest(pairs)
 
     @property
     def partial(self) -> bool:
-        """Whether rows of the benchmark are missing from `pairs`."""
+        """Whether rows of the benchmark are missing from its labels."""
         return self.left_out.total > 0
+
+
+def _label_content(label: Comparison | Multiway | Rating) -> list[object]:
+    """What a label says of which triplets."""
+    if isinstance(label, Comparison):
+        return [label.id, label.first.id, label.second.id, label.dimension, label.label]
+    if isinstance(label, Multiway):
+        return [label.id, [triplet.id for triplet in label.candidates], label.dimension, list(label.preferences)]
+    return [label.id, label.triplet.id, label.scale, label.value, list(label.raters)]
 
 
 class BenchmarkSource(Protocol):

@@ -1,0 +1,101 @@
+"""Human labels that are no plain preference pair: comparisons with ties, groups of several candidates, and ratings."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from editjudge.tasks import Dimension
+from editjudge.types import EditTask, EditTriplet, Record, ScoreCard
+
+Label = Literal["A>B", "B>A", "A=B", "A=B=Good", "A=B=Bad"]
+"""Of two candidates, the first being A. "A=B" is a tie of which nobody said whether both are good or both are bad."""
+LABELS: tuple[Label, ...] = ("A>B", "B>A", "A=B", "A=B=Good", "A=B=Bad")
+
+Sign = Literal[-1, 0, 1]
+SIGN: dict[Label, Sign] = {"A>B": 1, "B>A": -1, "A=B": 0, "A=B=Good": 0, "A=B=Bad": 0}
+"""The three classes: 1 for A, -1 for B, 0 for any tie."""
+
+Scale = Literal["semantic", "quality", "overall"]
+SCALES: tuple[Scale, ...] = ("semantic", "quality", "overall")
+"""What people rated, in ImagenHub's terms: SC, PQ and O."""
+
+
+class Comparison(Record):
+    """Two candidates of one task, and what people said of them; a tie is an answer."""
+
+    id: str
+    """Unique in its benchmark."""
+    task: EditTask
+    first: EditTriplet
+    """A"""
+    second: EditTriplet
+    """B"""
+    dimension: Dimension
+    label: Label
+
+
+class Preference(Record):
+    """One comparison inside a group of several candidates."""
+
+    id: str
+    """Unique in its benchmark; what votes name."""
+    first: int = Field(ge=0)
+    """Place in `Multiway.candidates`: A of the label."""
+    second: int = Field(ge=0)
+    """Place in `Multiway.candidates`: B of the label."""
+    label: Label
+
+
+class Multiway(Record):
+    """K candidates of one task with all their comparisons; right only when every comparison is right."""
+
+    id: str
+    task: EditTask
+    candidates: tuple[EditTriplet, ...] = Field(min_length=2)
+    preferences: tuple[Preference, ...] = Field(min_length=1)
+    dimension: Dimension
+
+    @model_validator(mode="after")
+    def _places_exist(self) -> Multiway:
+        places = [place for item in self.preferences for place in (item.first, item.second)]
+        if max(places) >= len(self.candidates):
+            raise ValueError(f"a preference names candidate {max(places)}, there are {len(self.candidates)}")
+        return self
+
+
+class Rating(Record):
+    """One candidate with the mean of what people gave it. The editing model is `triplet.editor`."""
+
+    id: str
+    triplet: EditTriplet
+    scale: Scale
+    value: float
+    """Mean over the raters, on whatever scale they used: only its order counts."""
+    raters: tuple[float, ...] = ()
+    """What each gave, in the same order in every rating of a benchmark; empty when only the mean is published."""
+
+
+def card_value(card: ScoreCard | None, scale: Scale) -> float | None:
+    """What a judge gave on a scale that people rated, 0 to 10; None when unscored.
+
+    Semantic is min(prompt following, consistency), as VIEScore's SC (arXiv 2312.14867, 3): per pass, then averaged.
+    A card made elsewhere has no passes; there it is the minimum of its two values.
+    """
+    if card is None:
+        return None
+    if scale == "quality":
+        return card.perceptual_quality
+    if scale == "overall":
+        return card.overall
+    passes = [
+        10 * min(judgment.scores) / judgment.scale
+        for judgment in card.judgments
+        if judgment.aspect == "semantic" and judgment.scores is not None
+    ]
+    if passes:
+        return sum(passes) / len(passes)
+    if card.prompt_following is None or card.consistency is None:
+        return None
+    return min(card.prompt_following, card.consistency)
