@@ -24,6 +24,7 @@ KINDS = {
     "stages": "curation",
     "train": "sft",
     "run": "sweep",
+    "runs": "sweep",
     "bench": "eval",
     "project": "annotation",
     "engine": "judge",

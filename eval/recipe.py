@@ -12,6 +12,10 @@ from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
+from eval.sweep_options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
+
+RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+"""Also the name of a folder."""
 
 
 class Report(BaseModel):
@@ -39,41 +43,56 @@ class EvalRecipe(Recipe):
     report: Report = Report()
 
 
-class LastCheckpoint(BaseModel):
-    """The last checkpoint is also measured with several passes, averaged."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    passes: int = Field(4, ge=2)
-    sampling: Sampling | None = None
-    """Null: as the judge's own. Greedy passes are all alike, so it must then be sampled here."""
-
-
 class SweepRecipe(EvalRecipe):
-    """`editjudge sweep`: the untrained base and every checkpoint of a training run."""
+    """`editjudge sweep`: the untrained base and every checkpoint of one or more training runs."""
 
-    run: Path
+    judge: JudgeRecipe
+    run: Path | None = None
     """Folder of the training run; its complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
+    runs: dict[RunName, SweptRun] = Field(default_factory=dict)
+    """In its place: several runs by name, each a folder or a block with `path` and `judge`."""
     base: bool = True
     """Measure the base without an adapter too."""
     last: LastCheckpoint | None = LastCheckpoint()
     """Null leaves the additional measurement of the last checkpoint out."""
+    select: Selection = Selection()
+    leaderboard: LeaderboardOptions = LeaderboardOptions()
+    wandb: Wandb | None = None
+    """Null logs nothing there."""
+    runtime: SweepRuntime = SweepRuntime()
+
+    @model_validator(mode="after")
+    def _one_kind_of_runs(self) -> SweepRecipe:
+        if (self.run is None) == (not self.runs):
+            raise ValueError("give either `run` (a folder) or `runs` (name: folder), one of the two")
+        return self
 
     @model_validator(mode="after")
     def _passes_differ(self) -> SweepRecipe:
-        sampling = self.last_sampling()
-        if sampling is not None and sampling.temperature == 0:
-            raise ValueError(
-                "last: several passes at temperature 0 are all alike; "
-                "give last.sampling.temperature above 0, or `last: null`"
-            )
+        for name, run in self.named_runs().items():
+            sampling = self.last_sampling(self.judge_of_run(run))
+            if sampling is not None and sampling.temperature == 0:
+                raise ValueError(
+                    f"last: several passes at temperature 0 are all alike (run {name}); "
+                    "give last.sampling.temperature above 0, or `last: null`"
+                )
         return self
 
-    def last_sampling(self) -> Sampling | None:
+    def named_runs(self) -> dict[str, SweptRun]:
+        """The runs in their order; a single one is called as its folder."""
+        if self.run is None:
+            return dict(self.runs)
+        return {self.run.absolute().name: SweptRun(path=self.run)}
+
+    def judge_of_run(self, run: SweptRun) -> JudgeRecipe:
+        """How a run's checkpoints are asked."""
+        return self.judge if run.judge is None else run.judge
+
+    def last_sampling(self, judge: JudgeRecipe) -> Sampling | None:
         """Sampling of the additional measurement; None when there is none to make."""
         if self.last is None:
             return None
-        return self.judge.sampling if self.last.sampling is None else self.last.sampling
+        return judge.sampling if self.last.sampling is None else self.last.sampling
 
 
 def folder_name(benchmark: str) -> str:

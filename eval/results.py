@@ -27,6 +27,8 @@ class Measured:
     step: int | None
     """Of a checkpoint, 0 for the untrained base; None outside a training run."""
     evaluation: Evaluation
+    run: str | None = None
+    """Name of the training run; None outside of one."""
 
 
 def build_results(measured: Sequence[Measured], rounds: int, seed: int) -> dict[str, Any]:
@@ -54,6 +56,7 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int) -> dict[
 def _describe_benchmark(bench: Benchmark, n_triplets: int) -> dict[str, Any]:
     return {
         "source": bench.source,
+        "identity": bench.identity,
         "n_pairs": len(bench.pairs),
         "n_groups": len({pair.task.id for pair in bench.pairs}),
         "n_triplets": n_triplets,
@@ -92,6 +95,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
     seconds = evaluation.seconds
     return {
         "label": item.label,
+        "run": item.run,
         "step": item.step,
         "passes": evaluation.judge["passes"],
         "benchmark": evaluation.bench.name,
@@ -125,18 +129,21 @@ def _figure(found: Intervals, name: str, where: int | tuple[int, int]) -> dict[s
     return {"value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
 
 
-def summarise(results: Mapping[str, Any], benchmark: str | None = None) -> list[dict[str, Any]]:
-    """One entry per checkpoint, the untrained base first, from what is in results.json.
+def summarise(results: Mapping[str, Any], benchmark: str | None = None, run: str | None = None) -> list[dict[str, Any]]:
+    """One entry per checkpoint of one training run, the untrained base first, from what is in results.json.
 
     `prompt_following`, `consistency` and `overall` are pair-mean accuracies, 0 to 1, or None without such pairs.
     `coverage`, `low`, `high`, `task_mean`, `task_mean_low`, `task_mean_high` hold the same three keys.
     Of a checkpoint measured with several numbers of passes the entry with the fewest is taken.
-    `benchmark` is the first one when it is not given.
+    `benchmark` and `run` are the first ones when they are not given.
     """
     name = next(iter(results["benchmarks"])) if benchmark is None else benchmark
+    of_bench = [row for row in results["evaluations"] if row["benchmark"] == name and row["step"] is not None]
+    if run is None and of_bench:
+        run = of_bench[0]["run"]
     by_step: dict[int, Mapping[str, Any]] = {}
-    for row in results["evaluations"]:
-        if row["benchmark"] != name or row["step"] is None:
+    for row in of_bench:
+        if row["run"] != run:
             continue
         known = by_step.get(row["step"])
         if known is None or row["passes"] < known["passes"]:
