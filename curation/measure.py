@@ -116,9 +116,9 @@ _KEPT = ("lost", "changed a lot", "changed", "changed a little", "nearly kept", 
 _MARRED = ("Ruined by", "Full of", "Marred by", "Touched by", "Almost free of", "A trace of")
 
 
-def semantic_rationale(scores: tuple[int, int]) -> str:
-    """One sentence that says what the scores say."""
-    return f"{_degree(scores[0], _DONE)} done, the rest {_degree(scores[1], _KEPT)}."
+def semantic_rationale(seen: str, scores: tuple[int, int]) -> str:
+    """What was done, and what that means for the instruction."""
+    return f"Seen: {seen}. {_degree(scores[0], _DONE)} done, the rest {_degree(scores[1], _KEPT)}."
 
 
 def quality_rationale(scores: tuple[int, int], artefact: Artefact) -> str:
@@ -154,7 +154,7 @@ class Measure(Stage):
         return make_card(
             triplet,
             (
-                _judgment(triplet, "semantic", semantic, semantic_rationale(semantic)),
+                _judgment(triplet, "semantic", semantic, semantic_rationale(outcome.seen, semantic)),
                 _judgment(triplet, "quality", quality, quality_rationale(quality, editor.artefact)),
             ),
         )

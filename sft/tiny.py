@@ -71,7 +71,7 @@ def _bpe_model(bpe: Any) -> dict[str, Any]:
 
 
 def build_model(
-    tokenizer: Qwen2Tokenizer, *, hidden: int = 96, layers: int = 4, vision_depth: int = 1, seed: int = 0
+    tokenizer: Qwen2Tokenizer, *, hidden: int = 96, layers: int = 4, vision_depth: int = 1, rope_theta: float = 100.0, seed: int = 0
 ) -> Qwen2_5_VLForConditionalGeneration:
     """A model with random weights that fits the tokenizer; 0.9 M weights with the defaults."""
     import torch
@@ -103,7 +103,7 @@ def build_model(
             # about a thousandth of a radian, which attention cannot tell apart.
             "rope_parameters": {
                 "rope_type": "default",
-                "rope_theta": 4.0,
+                "rope_theta": rope_theta,
                 "mrope_section": [head_dim // 2 - 2 * (3 * head_dim // 16)] + [3 * head_dim // 16] * 2,
             },
         },

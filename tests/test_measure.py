@@ -40,7 +40,7 @@ def left_half_edit(output, *, clean=None) -> Outcome:
     """The left half of a grey picture (0.4) is asked to become lighter (0.8)."""
     mask = left_half()
     after = blend(flat(0.4), flat(0.8), mask)
-    return Outcome(Scene(flat(0.4), after, (mask,)), after, output if clean is None else clean, output)
+    return Outcome(Scene(flat(0.4), after, (mask,)), after, output if clean is None else clean, output, "lighter")
 
 
 @pytest.mark.parametrize(
@@ -77,7 +77,9 @@ def test_compose_counts_its_two_parts_alike():
     plan |= {"extent": 0.4, "tone": "darker"}
     scene = EDITS["compose"].scene(photo, plan)
     only_object = EDITS["subject-add"].scene(photo, plan).after
-    assert success(Outcome(scene, only_object, only_object, only_object)) == pytest.approx(0.5, abs=0.08)
+    assert success(Outcome(scene, only_object, only_object, only_object, "add red disc")) == pytest.approx(
+        0.5, abs=0.08
+    )
 
 
 @pytest.mark.parametrize("task_type", EDITS)
@@ -136,11 +138,11 @@ def test_a_damaged_output_fails_instead_of_being_drawn_again(tmp_path):
 
 
 def test_rationales_say_what_the_scores_say():
-    assert semantic_rationale((25, 25)) == "Fully done, the rest kept."
-    assert semantic_rationale((0, 10)) == "Not done, the rest changed."
-    assert semantic_rationale((4, 3)) == "Barely done, the rest lost."
-    assert semantic_rationale((12, 20)) == "Half done, the rest nearly kept."
-    assert semantic_rationale((22, 14)) == "Nearly done, the rest changed a little."
+    assert semantic_rationale("red tint", (25, 25)) == "Seen: red tint. Fully done, the rest kept."
+    assert semantic_rationale("red tint", (0, 10)) == "Seen: red tint. Not done, the rest changed."
+    assert semantic_rationale("red tint", (4, 3)) == "Seen: red tint. Barely done, the rest lost."
+    assert semantic_rationale("red tint", (12, 20)) == "Seen: red tint. Half done, the rest nearly kept."
+    assert semantic_rationale("red tint", (22, 14)) == "Seen: red tint. Nearly done, the rest changed a little."
     assert quality_rationale((25, 25), "none") == "Clean."
     assert quality_rationale((10, 2), "noise") == "Ruined by noise."
     assert quality_rationale((20, 17), "blocks") == "Touched by blocks."

@@ -42,7 +42,7 @@ def test_the_same_seed_gives_the_same_weights(tokenizer):
 def test_the_base_is_small_and_says_where_it_comes_from():
     assert sum(file.stat().st_size for file in BASE.iterdir()) <= 4_000_000
     provenance = read_json(BASE / "provenance.json")
-    assert provenance["made_by"] == "python scripts/make_tiny_base.py"
+    assert provenance["made_by"] == "scripts/make_tiny_base.py"
     assert provenance["steps"] > 0
     assert all(provenance["photographs"].values())
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,7 +32,17 @@ from curation.editors.drawing import (
 )
 
 Plan = dict[str, Any]
-Misreading = Callable[[Array, Plan, np.random.Generator], Array]
+
+
+class Misread(NamedTuple):
+    """A misunderstood edit."""
+
+    picture: Array
+    seen: str
+    """What it looks like, in few words."""
+
+
+Misreading = Callable[[Array, Plan, np.random.Generator], Misread]
 WORDS = ("GO", "HI", "NO", "UP", "MAX", "ZIP")
 STYLES = ("pencil sketch", "pixel art", "negative")
 TONES = ("black and white", "sepia", "darker", "brighter")
@@ -206,74 +216,87 @@ class Edit:
     draw: Callable[[np.random.Generator], Plan]
     phrasings: tuple[str, ...]
     """`str.format` templates over the plan's fields."""
+    finding: str
+    """What the edit looks like in few words, a template as well."""
     scene: Callable[[Array, Plan], Scene]
     wrong_result: Misreading
-    """The picture with another result at the same target."""
+    """Another result at the same target."""
     wrong_target: Misreading
-    """The picture after the edit was carried out at another target, the true target left as it was."""
+    """The edit carried out at another target, the true target left as it was."""
 
     def instruction(self, plan: Plan, rng: np.random.Generator) -> str:
         """One of the phrasings, filled in."""
         return choose(rng, self.phrasings).format(**plan)
 
+    def seen(self, plan: Plan) -> str:
+        """What a perfect edit looks like, in few words."""
+        return self.finding.format(**plan)
+
 
 def _result_of(change: Callable[[Plan, np.random.Generator], Plan]) -> Misreading:
     """A perfect edit after a changed plan."""
-    return lambda photo, plan, rng: EDITS[plan["task"]].scene(photo, change(plan, rng)).after
+
+    def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
+        edit, other = EDITS[plan["task"]], change(plan, rng)
+        return Misread(edit.scene(photo, other).after, edit.seen(other))
+
+    return apply
 
 
 def _object_elsewhere(prefix: str = "", pattern: str = "") -> Misreading:
     """The object that was asked for, put where nothing was asked."""
 
-    def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+    def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
         before = EDITS[plan["task"]].scene(photo, plan).before
         place = choose(rng, tuple(PLACES), plan["place"], plan.get("to", ""))
         pattern_name = plan["texture"] if pattern else ""
-        return _sticker(before, plan, place, prefix=prefix, pattern=pattern_name)
+        picture = _sticker(before, plan, place, prefix=prefix, pattern=pattern_name)
+        return Misread(picture, f"{EDITS[plan['task']].seen(plan)} elsewhere")
 
     return apply
 
 
-def _patch_elsewhere(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+def _patch_elsewhere(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """Something else is wiped away: a place without the object is smeared over."""
     before = EDITS[plan["task"]].scene(photo, plan).before
     place = choose(rng, tuple(PLACES), plan["place"])
-    return blend(before, np.full_like(before, 0.5), _object_mask(photo, plan, place))
+    return Misread(blend(before, np.full_like(before, 0.5), _object_mask(photo, plan, place)), "grey patch")
 
 
-def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """An edit of the whole picture lands in one corner only."""
     scene = EDITS[plan["task"]].scene(photo, plan)
     corner = shape_mask(size_of(photo), "square", choose(rng, tuple(PLACES)), 0.5)
-    return blend(scene.before, scene.after, corner)
+    return Misread(blend(scene.before, scene.after, corner), f"{EDITS[plan['task']].seen(plan)} in a corner")
 
 
-def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """The colour lands on the edge of the picture, and there is no object."""
     size = size_of(photo)
     edge = np.ones(size, dtype=np.float32)
     width = max(2, size[0] // 10)
     edge[width:-width, width:-width] = 0
-    return blend(photo, fill(size, plan["color"]), edge)
+    return Misread(blend(photo, fill(size, plan["color"]), edge), f"{plan['color']} frame")
 
 
-def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """The subject is painted over and the background is kept."""
     size = size_of(photo)
-    return blend(photo, fill(size, plan["color"]), centre_mask(size))
+    return Misread(blend(photo, fill(size, plan["color"]), centre_mask(size)), f"subject {plan['color']}")
 
 
-def _wipe_subject(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+def _wipe_subject(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """The subject is taken out of the picture instead of being kept."""
     scene = _scene_extract(photo, plan)
-    return blend(scene.before, fill(size_of(photo), plan["ground"]), 1 - scene.target)
+    wiped = blend(scene.before, fill(size_of(photo), plan["ground"]), 1 - scene.target)
+    return Misread(wiped, f"{plan['shape']} gone")
 
 
-def _word_above(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
+def _word_above(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """The new word is written over the upper half and the old one stays."""
     before = _scene_text(photo, plan).before
     above = np.roll(text_mask(size_of(photo), plan["new"]), -photo.shape[0] // 2, axis=0)
-    return blend(before, np.zeros_like(before), above)
+    return Misread(blend(before, np.zeros_like(before), above), f"text {plan['new']} above")
 
 
 def _another(key: str, options: Sequence[str], *also_not: str) -> Misreading:
@@ -323,8 +346,10 @@ def _other_composition(plan: Plan, rng: np.random.Generator) -> Plan:
     return {**_other_object(plan, rng), "tone": choose(rng, PLAIN_TONES, plan["tone"])}
 
 
-def _replaced_not_removed(photo: Array, plan: Plan, rng: np.random.Generator) -> Array:
-    return _sticker(photo, _other_object(plan, rng))
+def _replaced_not_removed(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
+    other = _other_object(plan, rng)
+    seen = EDITS["subject-replace"].seen({**plan, "new_color": other["color"], "new_shape": other["shape"]})
+    return Misread(_sticker(photo, other), seen)
 
 
 EDITS: dict[str, Edit] = {
@@ -335,6 +360,7 @@ EDITS: dict[str, Edit] = {
             "Put a {color} {shape} into the photo.",
             "Place one {color} {shape} somewhere.",
         ),
+        "add {color} {shape}",
         _scene_add,
         _result_of(_other_object),
         _frame_instead,
@@ -342,6 +368,7 @@ EDITS: dict[str, Edit] = {
     "subject-remove": Edit(
         _draw_object,
         ("Remove the {color} {shape}.", "Take the {shape} away.", "Erase the {color} {shape} from the photo."),
+        "remove {shape}",
         _scene_remove,
         _replaced_not_removed,
         _patch_elsewhere,
@@ -353,6 +380,7 @@ EDITS: dict[str, Edit] = {
             "Swap the {shape} for a {new_color} {new_shape}.",
             "Turn the {color} {shape} into a {new_color} {new_shape}.",
         ),
+        "{shape} to {new_color} {new_shape}",
         _scene_replace,
         _result_of(_other_new_object),
         _object_elsewhere("new_"),
@@ -360,6 +388,7 @@ EDITS: dict[str, Edit] = {
     "color_alter": Edit(
         lambda rng: {"color": choose(rng, STICKER_COLORS)},
         ("Color the whole photo {color}.", "Give the photo a {color} tint.", "Tint everything {color}."),
+        "{color} tint",
         _scene_color,
         _another("color", STICKER_COLORS),
         _corner_only,
@@ -367,6 +396,7 @@ EDITS: dict[str, Edit] = {
     "material_alter": Edit(
         lambda rng: {**_draw_object(rng), "texture": choose(rng, TEXTURES)},
         ("Make the {shape} {texture}.", "Give the {color} {shape} a {texture} surface."),
+        "{shape} {texture}",
         _scene_material,
         _another("texture", TEXTURES),
         _object_elsewhere(pattern="texture"),
@@ -374,6 +404,7 @@ EDITS: dict[str, Edit] = {
     "style_change": Edit(
         lambda rng: {"style": choose(rng, STYLES)},
         ("Turn the photo into a {style}.", "Redraw this as a {style}.", "Give the picture the look of a {style}."),
+        "{style}",
         _scene_style,
         _another("style", STYLES),
         _corner_only,
@@ -381,6 +412,7 @@ EDITS: dict[str, Edit] = {
     "tone_transfer": Edit(
         lambda rng: {"tone": choose(rng, TONES)},
         ("Make the photo {tone}.", "Change the tone to {tone}.", "The whole picture should be {tone}."),
+        "{tone}",
         _scene_tone,
         _another("tone", TONES),
         _corner_only,
@@ -392,6 +424,7 @@ EDITS: dict[str, Edit] = {
             "Put the subject in front of a {color} wall.",
             "Change the background to {color}.",
         ),
+        "background {color}",
         _scene_background,
         _another("color", BACKGROUNDS),
         _subject_instead,
@@ -399,6 +432,7 @@ EDITS: dict[str, Edit] = {
     "extract": Edit(
         _draw_extract,
         ("Cut out the {shape} onto plain {ground}.", "Keep only the {color} {shape}, on a {ground} ground."),
+        "{shape} alone on {ground}",
         _scene_extract,
         _another("ground", GROUNDS, "color"),
         _wipe_subject,
@@ -406,6 +440,7 @@ EDITS: dict[str, Edit] = {
     "text_change": Edit(
         _draw_words,
         ("Change the text to {new}.", "Replace the word {old} with {new}.", "The sign should read {new}."),
+        "text {new}",
         _scene_text,
         _another("new", WORDS, "old"),
         _word_above,
@@ -413,6 +448,7 @@ EDITS: dict[str, Edit] = {
     "motion_change": Edit(
         _draw_motion,
         ("Move the {color} {shape} to the {to}.", "The {shape} should be at the {to}."),
+        "{shape} to {to}",
         _scene_motion,
         _another("to", tuple(PLACES), "place"),
         _object_elsewhere(),
@@ -423,6 +459,7 @@ EDITS: dict[str, Edit] = {
             "Make the photo {tone} and add a {color} {shape}.",
             "Add a {color} {shape}, then make the rest {tone}.",
         ),
+        "{tone}, add {color} {shape}",
         _scene_compose,
         _result_of(_other_composition),
         _corner_only,

@@ -14,7 +14,7 @@ from PIL import Image
 from curation.editors.artefacts import ARTEFACTS, Artefact
 from curation.editors.base import Editor
 from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mask, size_of, to_array, to_image
-from curation.editors.edits import EDITS, STICKER_COLORS, Plan, Scene, choose
+from curation.editors.edits import EDITS, STICKER_COLORS, Misread, Plan, Scene, choose
 from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import rng as seeded_rng
@@ -39,6 +39,8 @@ class Outcome:
     clean: Array
     """With the unasked changes, before artefacts."""
     output: Array
+    seen: str
+    """What was done, in few words; artefacts are not mentioned."""
 
 
 class Programmatic(Editor):
@@ -78,25 +80,30 @@ class Programmatic(Editor):
 def carry_out(fault: Fault, artefact: Artefact, photo: Array, plan: Plan, draw: np.random.Generator) -> Outcome:
     """A plan on a photograph, with one fault and one artefact."""
     scene = EDITS[plan["task"]].scene(photo, plan)
-    intended = _understand(fault, photo, plan, scene, draw)
-    clean = _change_the_rest(intended, scene, draw) if fault == "over_edited" else intended
-    return Outcome(scene, intended, clean, ARTEFACTS[artefact](clean, draw))
+    intended, seen = _understand(fault, photo, plan, scene, draw)
+    clean = intended
+    if fault == "over_edited":
+        clean, more = _change_the_rest(intended, scene, draw)
+        seen = f"{seen} and {more}"
+    return Outcome(scene, intended, clean, ARTEFACTS[artefact](clean, draw), seen)
 
 
-def _understand(fault: Fault, photo: Array, plan: Plan, scene: Scene, draw: np.random.Generator) -> Array:
+def _understand(fault: Fault, photo: Array, plan: Plan, scene: Scene, draw: np.random.Generator) -> Misread:
+    edit = EDITS[plan["task"]]
     if fault == "untouched":
-        return scene.before
+        return Misread(scene.before, "nothing")
     if fault == "half_done":
-        return scene.before + (scene.after - scene.before) * np.float32(draw.uniform(0.3, 0.65))
+        share = np.float32(draw.uniform(0.3, 0.65))
+        return Misread(scene.before + (scene.after - scene.before) * share, f"half {edit.seen(plan)}")
     if fault == "wrong_result":
-        return EDITS[plan["task"]].wrong_result(photo, plan, draw)
+        return edit.wrong_result(photo, plan, draw)
     if fault == "wrong_target":
-        return EDITS[plan["task"]].wrong_target(photo, plan, draw)
-    return scene.after
+        return edit.wrong_target(photo, plan, draw)
+    return Misread(scene.after, edit.seen(plan))
 
 
-def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> Array:
-    """Change what nobody mentioned: a colour cast, a blur, or an object from nowhere."""
+def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> Misread:
+    """Change what nobody mentioned: a colour cast, a blur, or an object from nowhere; and say which."""
     size = size_of(image)
     target = scene.target
     # Where the target fills most of the picture there is hardly a rest to change: the unasked change lies on top of it.
@@ -106,12 +113,14 @@ def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> A
     if kind == "blur":
         soft = blend(image, blur(image, draw.uniform(2.5, 5.0)), rest)
         if np.abs(soft - image).mean() > _VISIBLE:
-            return soft
+            return Misread(soft, "blur")
         kind = "cast"  # the rest is a plain surface, on which nobody would see a blur
     if kind == "cast":
-        color = fill(size, choose(draw, STICKER_COLORS))
-        return blend(image, image + (color - image) * np.float32(draw.uniform(0.25, 0.5)), rest)
+        color = choose(draw, STICKER_COLORS)
+        cast = image + (fill(size, color) - image) * np.float32(draw.uniform(0.25, 0.5))
+        return Misread(blend(image, cast, rest), f"{color} cast")
     places = sorted(PLACES, key=lambda place: float((shape_mask(size, "disc", place, 0.4) * target).sum()))
     place = places[int(draw.integers(2))] if local else choose(draw, tuple(PLACES))
     spot = shape_mask(size, choose(draw, ("disc", "square", "triangle")), place, draw.uniform(0.3, 0.42))
-    return blend(image, fill(size, choose(draw, STICKER_COLORS)), spot)
+    color = choose(draw, STICKER_COLORS)
+    return Misread(blend(image, fill(size, color), spot), f"{color} object")
