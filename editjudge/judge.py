@@ -6,8 +6,9 @@ import argparse
 import hashlib
 import itertools
 import logging
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -32,6 +33,9 @@ __all__ = ["Judge", "JudgeRecipe", "card_from_passes", "main", "make_card"]
 
 logger = logging.getLogger(__name__)
 
+_READERS = 4
+"""Threads that decode and resize images while the engine works."""
+
 DEFAULT_RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
 
 
@@ -43,6 +47,10 @@ class _Question:
     aspect: Aspect
     text: str
     images: tuple[Image.Image, ...]
+
+
+_Row = tuple[EditTriplet, "list[_Question] | str"]
+"""A triplet with what is asked about it, or why its images could not be loaded."""
 
 
 class Judge:
@@ -103,7 +111,7 @@ class Judge:
             origin=Origin(source=shown.sha256, licence="unknown"),
         )
         triplet = EditTriplet(id=digest(task.id, edited.sha256), task=task, edited=edited, editor="unknown", seed=0)
-        return self._score_chunk([(triplet, images)])[0]
+        return self.score_images([(triplet, images)])[0]
 
     def score_many(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> list[ScoreCard]:
         """One card per triplet, in order. Image paths are relative to `root`.
@@ -114,26 +122,49 @@ class Judge:
         return list(self.score_each(triplets, root))
 
     def score_each(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> Iterator[ScoreCard]:
-        """`score_many`, card by card, with at most one chunk of images in memory."""
-        store = ImageStore(Path(root))
+        """`score_many`, card by card; the images of a chunk are read while the engine works on the one before."""
         remaining = iter(triplets)
-        while chunk := list(itertools.islice(remaining, self.chunk)):
-            yield from self._score_chunk([(triplet, _read_pair(triplet, store)) for triplet in chunk])
+        chunks = iter(lambda: list(itertools.islice(remaining, self.chunk)), [])
+        for cards in self.score_chunks(chunks, root):
+            yield from cards
 
-    def _score_chunk(self, rows: list[tuple[EditTriplet, tuple[Image.Image, Image.Image] | str]]) -> list[ScoreCard]:
-        """Cards of loaded triplets; a string in the place of the images is why they could not be loaded."""
-        questions = [
-            question
-            for triplet, images in rows
-            if not isinstance(images, str)
-            for question in self._questions(triplet, *images)
-        ]
+    def score_chunks(
+        self, chunks: Iterable[Sequence[EditTriplet]], root: Path | str = "."
+    ) -> Iterator[list[ScoreCard]]:
+        """The cards of each chunk, in order. A chunk is put to the engine at once, and two are in memory at a time."""
+        store = ImageStore(Path(root))
+        loading: deque[list[Future[_Row]]] = deque()
+        pool = ThreadPoolExecutor(_READERS)  # decoding and resizing leave the interpreter to the others
+        try:
+            for chunk in chunks:
+                loading.append([pool.submit(self._load, triplet, store) for triplet in chunk])
+                if len(loading) > 1:
+                    yield self._score_rows([row.result() for row in loading.popleft()])
+            while loading:
+                yield self._score_rows([row.result() for row in loading.popleft()])
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+    def score_images(self, rows: Iterable[tuple[EditTriplet, tuple[Image.Image, Image.Image]]]) -> list[ScoreCard]:
+        """Cards of triplets whose images (before, after; RGB) are at hand, put to the engine at once.
+
+        What is shown are these images, whatever the triplet refers to; its id decides the seeds.
+        """
+        return self._score_rows([(triplet, self._questions(triplet, *images)) for triplet, images in rows])
+
+    def _load(self, triplet: EditTriplet, store: ImageStore) -> _Row:
+        images = _read_pair(triplet, store)
+        return triplet, images if isinstance(images, str) else self._questions(triplet, *images)
+
+    def _score_rows(self, rows: list[_Row]) -> list[ScoreCard]:
+        """Cards of loaded triplets."""
+        questions = [question for _, asked in rows if not isinstance(asked, str) for question in asked]
         answers = self._ask(questions)
         cards = []
-        for triplet, images in rows:
-            if isinstance(images, str):
+        for triplet, asked in rows:
+            if isinstance(asked, str):
                 judgments = [
-                    self._judgment(triplet, aspect, index, self._seed(triplet, aspect, index, 0), images)
+                    self._judgment(triplet, aspect, index, self._seed(triplet, aspect, index, 0), asked)
                     for aspect in ASPECTS
                     for index in range(self.passes)
                 ]
@@ -142,13 +173,15 @@ class Judge:
             cards.append(make_card(triplet, judgments))
         return cards
 
-    def _questions(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> Iterator[_Question]:
+    def _questions(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> list[_Question]:
         """Both aspects. As in the benchmark, the output is brought to the input's size first."""
         after = match_size(after, before)
         if self.max_pixels is not None:
             before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)
-        yield _Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after))
-        yield _Question(triplet, "quality", self.prompts.ask_quality(), (after,))
+        return [
+            _Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after)),
+            _Question(triplet, "quality", self.prompts.ask_quality(), (after,)),
+        ]
 
     def _ask(self, questions: list[_Question]) -> Iterator[Judgment]:
         """Judgments of all questions and passes, in that order, after the retries."""
@@ -168,9 +201,14 @@ class Judge:
             again = []
             for (number, indices), request, reply in zip(wanted, requests, replies, strict=True):
                 question = questions[number]
+                read = reply.prompt_tokens  # once for all passes of the reply
                 for index, seed, completion in zip(indices, request.seeds, reply.completions, strict=True):
-                    judgment = self._judgment(question.triplet, question.aspect, index, seed, completion)
+                    tokens = (read, completion.n_tokens)
+                    if (earlier := judgments.get((number, index))) is not None:
+                        tokens = (tokens[0] + earlier.prompt_tokens, tokens[1] + earlier.completion_tokens)
+                    judgment = self._judgment(question.triplet, question.aspect, index, seed, completion, tokens)
                     judgments[number, index] = judgment
+                    read = 0
                 unread = tuple(index for index in indices if _worth_asking_again(judgments[number, index]))
                 if unread:
                     again.append((number, unread))
@@ -178,9 +216,15 @@ class Judge:
         return iter([judgments[key] for key in sorted(judgments)])
 
     def _judgment(
-        self, triplet: EditTriplet, aspect: Aspect, index: int, seed: int, outcome: Completion | str
+        self,
+        triplet: EditTriplet,
+        aspect: Aspect,
+        index: int,
+        seed: int,
+        outcome: Completion | str,
+        tokens: tuple[int, int] = (0, 0),
     ) -> Judgment:
-        """What one pass said; a string as `outcome` is the reason why nothing was asked."""
+        """What one pass said; a string as `outcome` is the reason why nothing was asked. `tokens`: read, written."""
         if isinstance(outcome, str):
             failure: str | None = outcome
             raw, scores, rationale, parsed_by = "", None, "", "none"
@@ -205,6 +249,8 @@ class Judge:
             seed=seed,
             engine=self.engine.identity,
             prompt_version=self.prompts.name,
+            prompt_tokens=tokens[0],
+            completion_tokens=tokens[1],
         )
 
     def _seed(self, triplet: EditTriplet, aspect: Aspect, index: int, attempt: int) -> int:

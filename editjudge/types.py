@@ -100,6 +100,11 @@ class Judgment(Record):
     engine: str
     """Identity of the engine that wrote the reply."""
     prompt_version: str
+    prompt_tokens: int = Field(0, ge=0)
+    """Tokens read for it, image tokens and repeated questions included. Passes that share one reading count it once,
+    in the first of them, so that sums are what was paid; 0 where the engine does not tell."""
+    completion_tokens: int = Field(0, ge=0)
+    """Tokens written, unreadable replies that were asked again included; 0 where the engine does not tell."""
 
     @model_validator(mode="after")
     def _scores_or_reason(self) -> Judgment:
