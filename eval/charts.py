@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from math import log2
 
 from markupsafe import Markup
 
@@ -28,35 +29,58 @@ def floor_of(points: Sequence[Point]) -> float:
     return max(0.0, min(0.4, int(lowest * 10) / 10))
 
 
+@dataclass(frozen=True)
+class Axis:
+    """The horizontal axis of a curve."""
+
+    place: Callable[[int], float]
+    """Step to share of the width, 0 to 1."""
+    label: Callable[[int], str]
+    caption: str
+
+
 def learning_curve(points: Sequence[Point], extra: Point | None, bottom: float, title: str, kind: str) -> Markup:
-    """Accuracy over steps with its band of confidence; `extra` is drawn as a ring. Empty without points.
+    """Accuracy over training steps with its band of confidence; `extra` is drawn as a ring. Empty without points.
 
     `bottom` is the lowest accuracy on the axis (the highest is 1), `kind` the class that carries the colour.
     """
+    last = max((point.step for point in points), default=0)
+    axis = Axis(lambda step: step / last if last else 0.5, lambda step: str(step) if step else "base", "training step")
+    return curve(points, extra, bottom, title, kind, axis)
+
+
+def k_curve(points: Sequence[Point], bottom: float, title: str, kind: str) -> Markup:
+    """Accuracy over the number of passes (`Point.step`, 1 or more), on a logarithmic axis. Empty without points."""
+    last = max((point.step for point in points), default=1)
+    axis = Axis(lambda step: log2(step) / log2(last) if last > 1 else 0.5, str, "passes averaged, K")
+    return curve(points, None, bottom, title, kind, axis)
+
+
+def curve(points: Sequence[Point], extra: Point | None, bottom: float, title: str, kind: str, axis: Axis) -> Markup:
+    """See `learning_curve`."""
     if not points:
         return Markup("")
-    last = max(point.step for point in points)
 
     def x(step: int) -> float:
-        share = step / last if last else 0.5
-        return round(_LEFT + share * (WIDTH - _LEFT - _RIGHT), 1)
+        return round(_LEFT + axis.place(step) * (WIDTH - _LEFT - _RIGHT), 1)
 
     def y(value: float) -> float:
         return round(_TOP + (1 - value) / (1 - bottom) * (HEIGHT - _TOP - _BOTTOM), 1)
 
-    parts = [_grid(bottom, y), _steps([point.step for point in points], x)]
+    parts = [_grid(bottom, y), _steps([point.step for point in points], x, axis)]
     banded = [(point.step, point.low, point.high) for point in points]
     above = [f"{x(step)},{y(high)}" for step, _, high in banded if high is not None]
     below = [f"{x(step)},{y(low)}" for step, low, _ in reversed(banded) if low is not None]
     if len(above) > 1:
         parts.append(f'<polygon class="band" points="{" ".join([*above, *below])}"/>')
     parts.append(f'<polyline class="line" points="{" ".join(f"{x(p.step)},{y(p.value)}" for p in points)}"/>')
+    radius = 4.0 if len(points) <= 16 else 2.2
     for point in points:
         if len(above) == 1 and point.low is not None and point.high is not None:
             parts.append(_whisker(x(point.step), y(point.low), y(point.high)))
-        parts.append(_dot(x(point.step), y(point.value), "dot", _told(point)))
+        parts.append(_dot(x(point.step), y(point.value), "dot", _told(point, axis), radius))
     if extra is not None:
-        parts.append(_dot(x(extra.step), y(extra.value), "ring", _told(extra)))
+        parts.append(_dot(x(extra.step), y(extra.value), "ring", _told(extra, axis), 4.0))
     return Markup(
         f'<svg class="chart {kind}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_plain(title)}">'
         f"{''.join(parts)}</svg>"
@@ -73,34 +97,32 @@ def _grid(bottom: float, y: Callable[[float], float]) -> str:
     return "".join(parts)
 
 
-def _steps(steps: Sequence[int], x: Callable[[int], float]) -> str:
+def _steps(steps: Sequence[int], x: Callable[[int], float], axis: Axis) -> str:
     """Labels below the axis, as many as fit side by side."""
     shown: list[int] = []
     for step in sorted(steps, reverse=True):
         if not shown or x(shown[-1]) - x(step) >= 34:
             shown.append(step)
     ticks = [
-        f'<text class="tick" x="{x(step)}" y="{HEIGHT - 18}" text-anchor="middle">{step or "base"}</text>'
+        f'<text class="tick" x="{x(step)}" y="{HEIGHT - 18}" text-anchor="middle">{_plain(axis.label(step))}</text>'
         for step in shown
     ]
     middle = (_LEFT + WIDTH - _RIGHT) / 2
-    return (
-        "".join(ticks) + f'<text class="tick" x="{middle}" y="{HEIGHT - 3}" text-anchor="middle">training step</text>'
-    )
+    caption = f'<text class="tick" x="{middle}" y="{HEIGHT - 3}" text-anchor="middle">{_plain(axis.caption)}</text>'
+    return "".join(ticks) + caption
 
 
-def _dot(x: float, y: float, kind: str, told: str) -> str:
-    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="4"><title>{told}</title></circle>'
+def _dot(x: float, y: float, kind: str, told: str, radius: float) -> str:
+    return f'<circle class="{kind}" cx="{x}" cy="{y}" r="{radius:g}"><title>{told}</title></circle>'
 
 
 def _whisker(x: float, low: float, high: float) -> str:
     return f'<line class="whisker" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>'
 
 
-def _told(point: Point) -> str:
-    name = f"step {point.step}" if point.step else "base"
+def _told(point: Point, axis: Axis) -> str:
     interval = "" if point.low is None or point.high is None else f" ({point.low:.1%} to {point.high:.1%})"
-    return f"{name}: {point.value:.1%}{interval}"
+    return f"{_plain(axis.caption)} {_plain(axis.label(point.step))}: {point.value:.1%}{interval}"
 
 
 def _plain(text: str) -> str:

@@ -1,95 +1,179 @@
-"""Examples for a report: scored pairs with their images inside, wrong ones beside right ones."""
+"""The inspector of a report: pairs that a judge did not get right, with images, scores and rationales.
+
+Every label that prefers one candidate is a pair here: those of pairs, of comparisons, and inside groups of several
+candidates. Labels that are ties are not shown, as whether one was met depends on a threshold.
+"""
 
 from __future__ import annotations
 
-import base64
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 
-from editjudge.errors import ImageError
-from editjudge.images import ImageStore
-from editjudge.io import digest, read_jsonl
-from editjudge.tasks import ASPECTS, Aspect
-from editjudge.types import ImageRef, PreferencePair, ScoreCard
-from eval.scoring import PAIRS, Evaluation, ScoredPair
+from editjudge.io import digest
+from editjudge.tasks import ASPECTS, Aspect, Dimension
+from editjudge.types import EditTask, EditTriplet, ScoreCard
+from eval.benchmarks import Benchmark
+from eval.labels import SIGN, Label
+from eval.metrics import Outcome
+from eval.pictures import Pictures
+from eval.scoring import Evaluation
+
+_TIE_DECIMALS = 9
+
+
+@dataclass(frozen=True)
+class Preferred:
+    """A label that prefers one of two candidates."""
+
+    id: str
+    task: EditTask
+    better: EditTriplet
+    worse: EditTriplet
+    dimension: Dimension
 
 
 @dataclass(frozen=True)
 class Candidate:
     """One side of an example."""
 
-    image: str | None
-    """Data URI; None when the image could not be read."""
+    picture: str | None
+    """Key in the report's pictures; None when the image could not be read."""
+    editor: str
     score: float | None
     """In the pair's dimension, 0 to 10."""
     values: tuple[tuple[str, float | None], ...]
-    """Every score of the card, 0 to 10, by name."""
+    """Every score of the card, 0 to 10, by name; empty without a card."""
     remarks: tuple[tuple[Aspect, str], ...]
     """What the first pass said or why it was not readable, per aspect."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A pair as the report shows it. The first candidate is the preferred one."""
+    """A pair as the report shows it."""
 
-    row: ScoredPair
+    id: str
+    outcome: Outcome
+    dimension: Dimension
+    task_type: str
     instruction: str
     before: str | None
-    """Data URI of the image before the edit."""
+    """Picture before the edit."""
     better: Candidate
     worse: Candidate
 
 
-def build_gallery(evaluation: Evaluation, n: int, image_px: int) -> list[Example]:
-    """At most `n` examples, half of them not right where there are enough; always the same ones for the same data."""
-    if n == 0:
+@dataclass(frozen=True)
+class Gallery:
+    """What is shown of one evaluation."""
+
+    examples: tuple[Example, ...]
+    n_not_right: int
+    """Pairs not judged right that there are."""
+    shown_not_right: int
+
+
+def preferences(bench: Benchmark) -> list[Preferred]:
+    """Every label of a benchmark that prefers one candidate, in its order."""
+    found = [Preferred(pair.id, pair.task, pair.better, pair.worse, pair.dimension) for pair in bench.pairs]
+    for item in bench.comparisons:
+        found += _untied(item.id, item.task, item.first, item.second, item.label, item.dimension)
+    for group in bench.multiways:
+        for part in group.preferences:
+            first, second = group.candidates[part.first], group.candidates[part.second]
+            found += _untied(part.id, group.task, first, second, part.label, group.dimension)
+    return found
+
+
+def _untied(
+    name: str, task: EditTask, first: EditTriplet, second: EditTriplet, label: Label, dimension: Dimension
+) -> list[Preferred]:
+    if SIGN[label] == 0:
         return []
-    rows = list(read_jsonl(evaluation.folder / PAIRS, ScoredPair))
-    places = _pick(rows, n)
-    cards = evaluation.cards()
-    store = ImageStore(evaluation.bench.root)
-    return [_example(rows[place], evaluation.bench.pairs[place], cards, store, image_px) for place in places]
+    better, worse = (first, second) if SIGN[label] > 0 else (second, first)
+    return [Preferred(name, task, better, worse, dimension)]
 
 
-def _pick(rows: Sequence[ScoredPair], n: int) -> list[int]:
-    """Places of the rows shown: not right and right in turns, each spread over dimensions and tasks."""
-    wrong = _spread([place for place, row in enumerate(rows) if row.outcome != "right"], rows)
-    right = _spread([place for place, row in enumerate(rows) if row.outcome == "right"], rows)
-    mixed = [place for both in zip_longest(wrong, right) for place in both if place is not None]
-    return mixed[:n]
+def outcome_of(pair: Preferred, cards: Mapping[str, ScoreCard]) -> Outcome:
+    """How the judge's scores answer the label; a candidate without a card is unscored."""
+    better, worse = _score(pair.better, pair, cards), _score(pair.worse, pair, cards)
+    if better is None or worse is None:
+        return "unscored"
+    margin = round(better - worse, _TIE_DECIMALS)
+    return "tie" if margin == 0 else "right" if margin > 0 else "wrong"
 
 
-def _spread(places: Sequence[int], rows: Sequence[ScoredPair]) -> list[int]:
+def _score(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreCard]) -> float | None:
+    card = cards.get(triplet.id)
+    return None if card is None else card.value(pair.dimension)
+
+
+def build_gallery(
+    evaluation: Evaluation, cards: Mapping[str, ScoreCard], pictures: Pictures, wrong: int, right: int, room: int
+) -> Gallery:
+    """At most `wrong` pairs not judged right and `right` that are; always the same ones for the same data.
+
+    They are spread over dimensions, tasks and outcomes, and end where the pictures would take more than `room`
+    characters in all.
+    """
+    if not cards or wrong + right == 0:
+        return Gallery((), 0, 0)
+    pairs = preferences(evaluation.bench)
+    outcomes = [outcome_of(pair, cards) for pair in pairs]
+    not_right = [place for place, outcome in enumerate(outcomes) if outcome != "right"]
+    contrast = [place for place, outcome in enumerate(outcomes) if outcome == "right"]
+    chosen = [*_spread(contrast, pairs, outcomes)[:right], *_spread(not_right, pairs, outcomes)[:wrong]]
+    fitting = _fitting([pairs[place] for place in chosen], pictures, evaluation, room)
+    examples = [_example(pairs[place], outcomes[place], cards, pictures) for place in chosen[:fitting]]
+    # The wrong ones are what is looked for; the right ones stand after them for comparison.
+    examples.sort(key=lambda example: example.outcome == "right")
+    shown = sum(example.outcome != "right" for example in examples)
+    return Gallery(tuple(examples), len(not_right), shown)
+
+
+def _fitting(chosen: Sequence[Preferred], pictures: Pictures, evaluation: Evaluation, room: int) -> int:
+    """How many of the first examples have room for their pictures, which are loaded by the dozen."""
+    for start in range(0, len(chosen), 12):
+        part = chosen[start : start + 12]
+        refs = chain.from_iterable((pair.task.inputs[0], pair.better.edited, pair.worse.edited) for pair in part)
+        if pictures.size > room:
+            return start
+        pictures.load(refs, evaluation.bench.root)
+    return len(chosen)
+
+
+def _spread(places: Sequence[int], pairs: Sequence[Preferred], outcomes: Sequence[Outcome]) -> list[int]:
     """One of every (dimension, task, outcome), then a second of every one, and so on, in an order fixed by hash."""
     kinds: dict[tuple[str, str, str], list[int]] = {}
-    for place in sorted(places, key=lambda place: digest("gallery", rows[place].pair, place)):
-        row = rows[place]
-        kinds.setdefault((row.dimension, row.task_type, row.outcome), []).append(place)
+    for place in sorted(places, key=lambda place: digest("gallery", pairs[place].id, place)):
+        pair = pairs[place]
+        kinds.setdefault((pair.dimension, pair.task.task_type, outcomes[place]), []).append(place)
     rounds: Iterator[tuple[int | None, ...]] = zip_longest(*kinds.values())
     return [place for drawn in rounds for place in drawn if place is not None]
 
 
-def _example(
-    row: ScoredPair, pair: PreferencePair, cards: dict[str, ScoreCard], store: ImageStore, image_px: int
-) -> Example:
-    def candidate(triplet_id: str, ref: ImageRef, score: float | None) -> Candidate:
-        card = cards[triplet_id]
-        names = ("prompt_following", "consistency", "perceptual_quality", "overall")
-        return Candidate(
-            image=_data_uri(ref, store, image_px),
-            score=score,
-            values=tuple((name.replace("_", " "), getattr(card, name)) for name in names),
-            remarks=tuple(_remarks(card)),
-        )
-
+def _example(pair: Preferred, outcome: Outcome, cards: Mapping[str, ScoreCard], pictures: Pictures) -> Example:
     return Example(
-        row=row,
+        id=pair.id,
+        outcome=outcome,
+        dimension=pair.dimension,
+        task_type=pair.task.task_type,
         instruction=pair.task.instruction,
-        before=_data_uri(pair.task.inputs[0], store, image_px),
-        better=candidate(pair.better.id, pair.better.edited, row.better_score),
-        worse=candidate(pair.worse.id, pair.worse.edited, row.worse_score),
+        before=pictures.key(pair.task.inputs[0]),
+        better=_candidate(pair.better, pair, cards, pictures),
+        worse=_candidate(pair.worse, pair, cards, pictures),
+    )
+
+
+def _candidate(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreCard], pictures: Pictures) -> Candidate:
+    card = cards.get(triplet.id)
+    names = ("prompt_following", "consistency", "perceptual_quality", "overall")
+    return Candidate(
+        picture=pictures.key(triplet.edited),
+        editor=triplet.editor,
+        score=_score(triplet, pair, cards),
+        values=() if card is None else tuple((name.replace("_", " "), getattr(card, name)) for name in names),
+        remarks=() if card is None else tuple(_remarks(card)),
     )
 
 
@@ -103,14 +187,3 @@ def _remarks(card: ScoreCard) -> Iterator[tuple[Aspect, str]]:
             yield aspect, readable.rationale
         else:
             yield aspect, f"not readable ({judgments[0].failure}): {judgments[0].raw[:300]}"
-
-
-def _data_uri(ref: ImageRef, store: ImageStore, image_px: int) -> str | None:
-    try:
-        image = store.read(ref)
-    except ImageError:
-        return None  # shown as missing; its card is unscored and counted
-    image.thumbnail((image_px, image_px))
-    buffer = io.BytesIO()
-    image.save(buffer, "JPEG", quality=82, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(buffer.getvalue()).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -12,6 +12,7 @@ from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
+from eval.human import Human
 from eval.sweep_options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -26,8 +27,14 @@ class Report(BaseModel):
     title: str = "How good is this judge?"
     funnel: Path | None = None
     """`funnel.json` of the curation run that made the training data."""
-    examples: int = Field(24, ge=0)
-    """Scored pairs shown with their images, right ones and wrong ones."""
+    examples: int = Field(150, ge=0)
+    """Pairs not judged right that the inspector shows with their images, spread over dimensions and tasks."""
+    right_examples: int = Field(10, ge=0)
+    """Pairs judged right, for comparison."""
+    max_mb: float = Field(18, gt=0)
+    """The inspector ends where its pictures would take more, in megabytes of the page."""
+    tables: tuple[Literal["latex", "markdown"], ...] = ()
+    """Also write the tables beside the report, as tables.tex and tables.md."""
     image_px: int = Field(224, ge=32, le=1024)
     """Longer side of the images shown."""
 
@@ -40,6 +47,8 @@ class EvalRecipe(Recipe):
     bootstrap_rounds: int = Field(10_000, ge=100)
     shard_triplets: int = Field(64, ge=1)
     """Triplets scored between two points from which an interrupted run can go on."""
+    human: Human | None = None
+    """Rankings by people that the judge is compared with."""
     report: Report = Report()
 
 

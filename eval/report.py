@@ -2,78 +2,75 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from editjudge.errors import DataError
 from editjudge.io import atomic_write, read_json
-from editjudge.tasks import CATEGORIES, CATEGORY_OF, DIMENSIONS, TASK_TYPES
-from eval.charts import Point, floor_of, learning_curve, strip
-from eval.gallery import Example, build_gallery
+from editjudge.tasks import CATEGORY_OF, DIMENSIONS
+from eval.charts import strip
+from eval.gallery import build_gallery
+from eval.pictures import Pictures
 from eval.recipe import Report
 from eval.results import Measured
-
-KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
-"""Class of the style sheet that carries a dimension's colour."""
+from eval.sections import KIND, Row, Section, make_section, pick_shown
 
 MEANING = {
     "prompt_following": "Which edit carries out the instruction better?",
     "consistency": "Which edit leaves the rest of the photograph alone?",
     "overall": "Which edit is better, all in all?",
 }
-
-Row = Mapping[str, Any]
-
-
-@dataclass(frozen=True)
-class Section:
-    """What the report shows of one benchmark."""
-
-    name: str
-    about: Row
-    n_left_out: int
-    rows: Sequence[Row]
-    """Evaluations in the order of the table."""
-    shown: Row
-    """The one the tiles, the tasks and the examples are of: the last checkpoint, asked the usual way."""
-    base: Row | None
-    """The untrained base, when it is another one than `shown`."""
-    ensemble: Row | None
-    """`shown` with more passes."""
-    curves: Sequence[tuple[str, Any]]
-    """Dimension and chart; empty without at least two checkpoints."""
-    tasks: Sequence[tuple[str, Sequence[str]]]
-    """Category and those of its tasks that have pairs."""
-    examples: Sequence[Example]
+THUMBNAILS = ".thumbnails"
+"""Folder beside the report with the small pictures, so that the next report need not make them again."""
 
 
 def write_report(path: Path, results: Row, measured: Sequence[Measured], options: Report) -> None:
-    """Write the file. `results` is what `build_results` made of `measured`."""
+    """Write the file. `results` is what `build_results` made of `measured`, in the same order."""
+    pictures = Pictures(path.parent / THUMBNAILS, options.image_px)
+    sections = _sections(results, measured, options, pictures)
+    funnel = None if options.funnel is None else read_funnel(options.funnel)
+    html = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=options.title,
+            results=results,
+            sections=sections,
+            parts=_parts(results, sections, funnel is not None),
+            gain=results.get("gain"),
+            funnel=funnel,
+            widest=max((max(stage["in"], stage["kept"]) for stage in funnel), default=0) if funnel else 0,
+            # Keys are hexadecimal and values Base64, so that nothing in it can end the element it stands in.
+            pictures=Markup(json.dumps(pictures.content)) if pictures.content else None,
+            dimensions=DIMENSIONS,
+            kind=KIND,
+            meaning=MEANING,
+            category_of=CATEGORY_OF,
+            strip=strip,
+            heat=_heat,
+        )
+    )
+    atomic_write(path, html)
+
+
+def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("eval"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": _percent, "words": _words, "signed": _signed}
-    template = environment.get_template("report.html")
-    funnel = None if options.funnel is None else read_funnel(options.funnel)
-    html = template.render(
-        title=options.title,
-        results=results,
-        sections=[_section(name, results, measured, options) for name in results["benchmarks"]],
-        gain=results.get("gain"),
-        funnel=funnel,
-        widest=max((max(stage["in"], stage["kept"]) for stage in funnel), default=0) if funnel else 0,
-        dimensions=DIMENSIONS,
-        kind=KIND,
-        meaning=MEANING,
-        category_of=CATEGORY_OF,
-        strip=strip,
-        heat=_heat,
-    )
-    atomic_write(path, html)
+    environment.filters |= {
+        "percent": _percent,
+        "words": _words,
+        "signed": _signed,
+        "whole": _whole,
+        "size": _size,
+        "told": _told,
+    }
+    return environment
 
 
 def read_funnel(path: Path) -> list[dict[str, Any]]:
@@ -89,57 +86,27 @@ def read_funnel(path: Path) -> list[dict[str, Any]]:
     return stages
 
 
-def _section(name: str, results: Row, measured: Sequence[Measured], options: Report) -> Section:
-    both = zip(results["evaluations"], measured, strict=True)
-    of_bench = [(row, item) for row, item in both if row["benchmark"] == name]
-    rows = [row for row, _ in of_bench]
-    usual = [row for row in rows if row["passes"] == rows[0]["passes"]]
-    shown = usual[-1]
-    ensemble = next((row for row in rows if row["step"] == shown["step"] and row["passes"] > shown["passes"]), None)
-    evaluation = next(item.evaluation for row, item in of_bench if row is shown)
-    about = results["benchmarks"][name]
-    with_pairs = {task for found in shown["dimensions"].values() for task in found["tasks"]}
-    return Section(
-        name=name,
-        about=about,
-        n_left_out=sum(kind["count"] for kind in about["left_out"].values()),
-        rows=rows,
-        shown=shown,
-        base=usual[0] if usual[0]["step"] == 0 and len(usual) > 1 else None,
-        ensemble=ensemble,
-        curves=_curves(usual, ensemble) if len(usual) > 1 else (),
-        tasks=[
-            (category, [task for task in TASK_TYPES if task in tasks and task in with_pairs])
-            for category, tasks in CATEGORIES.items()
-            if with_pairs & set(tasks)
-        ],
-        examples=build_gallery(evaluation, options.examples, options.image_px),
-    )
-
-
-def _curves(rows: Sequence[Row], ensemble: Row | None) -> list[tuple[str, Any]]:
-    """One chart per dimension, all on the same vertical axis."""
-    points = {name: [point for row in rows if (point := _point(row, name)) is not None] for name in DIMENSIONS}
-    bottom = floor_of([point for line in points.values() for point in line])
-    return [
-        (
-            name,
-            learning_curve(
-                line,
-                None if ensemble is None else _point(ensemble, name),
-                bottom,
-                f"{_words(name)}: share of pairs judged right over training steps",
-                KIND[name],
-            ),
+def _sections(results: Row, measured: Sequence[Measured], options: Report, pictures: Pictures) -> list[Section]:
+    sections = []
+    for name in results["benchmarks"]:
+        both = zip(results["evaluations"], measured, strict=True)
+        of_bench = [(row, item.evaluation) for row, item in both if row["benchmark"] == name]
+        shown = pick_shown([row for row, _ in of_bench], results.get("best"))
+        evaluation = next(evaluation for row, evaluation in of_bench if row is shown)
+        room = round(options.max_mb * 1e6)
+        gallery = build_gallery(
+            evaluation, evaluation.cards(), pictures, options.examples, options.right_examples, room
         )
-        for name, line in points.items()
-        if line
-    ]
+        sections.append(make_section(name, results, shown, gallery))
+    return sections
 
 
-def _point(row: Row, dimension: str) -> Point | None:
-    found = row["dimensions"].get(dimension)
-    return None if found is None else Point(row["step"], **found["pair_mean"])
+def _parts(results: Row, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
+    """Anchors and names of the parts of the page that are shown."""
+    parts = [("leaderboard", "Leaderboard")] if results.get("leaderboard") else []
+    parts += [(section.anchor, section.name) for section in sections]
+    parts += [(key, text) for key, text in (("human", "Judge and people"), ("probes", "Probes")) if results.get(key)]
+    return [*parts, ("funnel", "Training data")] if with_funnel else parts
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
@@ -152,8 +119,31 @@ def _signed(value: float | None) -> str:
     return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
 
 
+def _whole(value: int) -> str:
+    return f"{value:,}"
+
+
 def _words(name: str) -> str:
     return name.replace("_", " ")
+
+
+def _size(about: Row) -> str:
+    """A benchmark's size in words; kinds of labels that it does not have are left out."""
+    kinds = (
+        ("n_pairs", "pairs"),
+        ("n_comparisons", "comparisons"),
+        ("n_multiways", "groups"),
+        ("n_ratings", "ratings"),
+    )
+    labels = [f"{about[key]:,} {word}" for key, word in kinds if about.get(key)]
+    return f"{' and '.join(labels)} from {about['n_groups']:,} tasks, {about['n_triplets']:,} edits"
+
+
+def _told(value: object) -> str:
+    """A value of a judge's description in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_words(str(key))} {_told(part)}" for key, part in value.items())
+    return "–" if value is None else str(value)
 
 
 def _heat(value: float | None) -> str:

@@ -12,6 +12,7 @@ from editjudge.io import write_json
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from eval.benchmarks import Benchmark
+from eval.human import human_results
 from eval.recipe import EvalRecipe, folder_name
 from eval.report import write_report
 from eval.results import Measured, build_results
@@ -52,6 +53,8 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
             measured.append(Measured("judge", None, evaluation))
     with record.phase("report"):
         results = build_results(measured, recipe.bootstrap_rounds, recipe.seed)
+        if recipe.human is not None:
+            results["human"] = human_results(recipe.human, measured, recipe.bootstrap_rounds, recipe.seed)
         write_json(recipe.out / "results.json", results)
         write_report(recipe.out / "report.html", results, measured, recipe.report)
     return results

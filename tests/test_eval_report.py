@@ -1,17 +1,26 @@
 """`report.html`: self-contained, escaped, and holding the numbers of results.json."""
 
+import base64
+import io
 import json
 import re
 from html.parser import HTMLParser
 
 import pytest
 from eval_world import PixelEngine, write_benchmark, write_checkpoint
+from PIL import Image
 
 from editjudge.errors import DataError
+from editjudge.io import write_jsonl
 from editjudge.judge import JudgeRecipe
+from editjudge.types import TierRanking
 from eval.charts import Point, floor_of, learning_curve, strip
-from eval.recipe import SweepRecipe
-from eval.sweep import run_sweep
+from eval.human import Human, human_results
+from eval.pairs import Pairs
+from eval.recipe import Report
+from eval.report import write_report
+from eval.results import Measured, build_results
+from eval.scoring import evaluate
 
 ATTACK = "<script>alert('x')</script>"
 FUNNEL = {
@@ -33,21 +42,38 @@ FUNNEL = {
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    pairs = write_benchmark(folder / "bench", groups=9, instruction=f"Add {ATTACK} to the sky, number")
-    write_checkpoint(folder / "run", 10, noise=8.0)
+    path = write_benchmark(folder / "bench", groups=9, instruction=f"Add {ATTACK} to the sky, number")
     (folder / "funnel.json").write_text(json.dumps(FUNNEL))
-    recipe = SweepRecipe(
-        out=folder / "sweep",
-        run=folder / "run",
-        bench=[{"use": "pairs", "path": pairs}],
-        judge=JudgeRecipe(
-            engine=PixelEngine(rationale=f'It says {ATTACK} & "more".', unreadable=0.1), prompts="brief-v1", retries=0
-        ),
-        bootstrap_rounds=200,
-        report={"examples": 12, "funnel": folder / "funnel.json"},
-    )
-    results = run_sweep(recipe)
-    return (folder / "sweep" / "report.html").read_text(), results
+    bench = Pairs(path=path).load(folder)
+    rationale = f'It says {ATTACK} & "more".'
+    measured = []
+    for step in (0, 10):
+        adapter = None if step == 0 else str(write_checkpoint(folder / "run", step, noise=8.0))
+        engine = PixelEngine(adapter=adapter, rationale=rationale, unreadable=0.1)
+        judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0).build()
+        evaluation = evaluate(judge, bench, folder / f"step-{step}", 64, "judge")
+        measured.append(Measured(f"step {step}" if step else "base", step, evaluation))
+    results = build_results(measured, rounds=200, seed=1)
+    results["human"] = human_results(Human(rankings=rankings(folder / "rankings.jsonl", bench)), measured, 200, 1)
+    options = Report(examples=8, right_examples=4, funnel=folder / "funnel.json")
+    write_report(folder / "report.html", results, measured, options)
+    return (folder / "report.html").read_text(), results
+
+
+def rankings(path, bench):
+    """Two people who agree with the labels, except that the second turns every third task around."""
+    rows = []
+    for number, task in enumerate(dict.fromkeys(triplet.task.id for triplet in bench.triplets)):
+        tiers = [[triplet.id] for triplet in bench.triplets if triplet.task.id == task]
+        for unit in (f"anna {ATTACK}", "ben"):
+            best_first = unit != "ben" or number % 3
+            rows.append(
+                TierRanking(
+                    task_id=task, dimension="overall", annotator=unit, tiers=tiers if best_first else tiers[::-1]
+                )
+            )
+    write_jsonl(path, rows)
+    return path
 
 
 class Page(HTMLParser):
@@ -79,14 +105,13 @@ def page(report):
 
 
 def test_nothing_is_loaded_from_elsewhere(report, page):
-    assert page.loads
-    assert all(target.startswith("data:image/jpeg;base64,") for target in page.loads)
+    assert all(target.startswith("#") for target in page.loads)
     assert not {"link", "iframe", "object"} & set(page.tags)
     assert not re.search(r"https?://|@import|url\(", report[0])
 
 
 def test_instructions_and_rationales_are_escaped(report, page):
-    assert page.tags.count("script") == 1  # the page's own
+    assert page.tags.count("script") == 2  # the page's own: pictures and code
     assert ATTACK not in report[0]
     assert f"Add {ATTACK} to the sky" in page.words
     assert f'It says {ATTACK} & "more".' in page.words
@@ -100,11 +125,21 @@ def test_the_numbers_are_those_of_the_results(report, page):
             assert f"task mean {100 * found['task_mean']['value']:.1f}\u202f%" in page.words
 
 
+def test_every_picture_is_there_once(report):
+    pictures = json.loads(re.search(r'id="pictures">(.*?)</script>', report[0]).group(1))
+    named = re.findall(r'data-picture="(\w+)"', report[0])
+    assert set(named) == set(pictures)
+    assert len(pictures) < len(named)
+    for data in pictures.values():
+        assert Image.open(io.BytesIO(base64.b64decode(data))).format == "JPEG"
+
+
 def test_examples_include_wrong_ones(page):
     assert len(page.badges) == 12
     assert "right" in page.badges
     assert {"wrong", "tie", "unscored"} & set(page.badges)
-    assert sum(badge == "right" for badge in page.badges) == 6
+    assert sum(badge == "right" for badge in page.badges) == 4
+    assert page.badges[-4:] == ["right"] * 4
 
 
 def test_funnel_shows_kept_dropped_and_failed(page):

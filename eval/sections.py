@@ -1,0 +1,168 @@
+"""What the report shows of one benchmark, taken from results.json's content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from eval.charts import Point, floor_of, learning_curve
+from eval.gallery import Gallery
+from eval.plots import heat_map
+from eval.recipe import folder_name
+
+KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
+"""Class of the style sheet that carries a dimension's colour."""
+
+Row = Mapping[str, Any]
+Chart = tuple[str, Any]
+"""Dimension and chart."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the report shows of one benchmark. Whatever is empty or None is not shown."""
+
+    name: str
+    anchor: str
+    about: Row
+    n_left_out: int
+    rows: Sequence[Row]
+    """Evaluations in the order of the table."""
+    shown: Row
+    """The one the tiles, the tasks and the examples are of: the best or last checkpoint, asked the usual way."""
+    several_runs: bool
+    why_shown: str
+    """In words, as `, the last checkpoint`."""
+    base: Row | None
+    """The untrained base of the same run, when it is another one than `shown`."""
+    ensemble: Row | None
+    """`shown` with more passes."""
+    curves: Sequence[tuple[str, Sequence[Chart]]]
+    """Run and charts; only of runs with two checkpoints or more."""
+    k_curves: Sequence[Chart]
+    heat_maps: Sequence[Chart]
+    """Tasks x evaluations; only with three evaluations or more."""
+    tasks: Sequence[tuple[str, Sequence[str]]]
+    """Category and those of its tasks that have pairs."""
+    labels: Row | None
+    scores: Sequence[Any]
+    calibration: Sequence[Chart]
+    gallery: Gallery
+
+
+def usual_rows(rows: Sequence[Row]) -> list[Row]:
+    """Of every judge or checkpoint the row with the fewest passes, in order."""
+    fewest: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        key = (row.get("run"), row["step"], row["label"] if row["step"] is None else None)
+        if key not in fewest or (row["passes"] or 0) < (fewest[key]["passes"] or 0):
+            fewest[key] = row
+    return list(fewest.values())
+
+
+def pick_shown(rows: Sequence[Row], best: Row | None) -> Row:
+    """The row of the best checkpoint where one is named, else the last one asked the usual way."""
+    usual = usual_rows(rows)
+    if best is not None:
+        for row in usual:
+            if row.get("run") == best.get("run") and row["step"] == best.get("step"):
+                return row
+    return usual[-1]
+
+
+def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Section:
+    """The section of a benchmark; `shown` is one of its rows and `gallery` of that row's evaluation."""
+    rows = [row for row in results["evaluations"] if row["benchmark"] == name]
+    usual = usual_rows(rows)
+    of_run = [row for row in usual if row.get("run") == shown.get("run")]
+    first = of_run[0]
+    about = results["benchmarks"][name]
+    with_pairs = {task for found in shown["dimensions"].values() for task in found["tasks"]}
+    ensemble = [
+        row
+        for row in rows
+        if row.get("run") == shown.get("run") and row["step"] == shown["step"] and row["label"] == shown["label"]
+        if (row["passes"] or 0) > (shown["passes"] or 0)
+    ]
+    return Section(
+        name=name,
+        anchor=f"bench-{folder_name(name)}",
+        about=about,
+        n_left_out=sum(kind["count"] for kind in about["left_out"].values()),
+        rows=rows,
+        shown=shown,
+        several_runs=len({row.get("run") for row in rows}) > 1,
+        why_shown=_why(shown, of_run, results.get("best")),
+        base=first if first["step"] == 0 and first is not shown else None,
+        ensemble=ensemble[-1] if ensemble else None,
+        curves=_learning_curves(usual, ensemble[-1] if ensemble else None),
+        k_curves=(),
+        heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
+        tasks=[
+            (category, [task for task in TASK_TYPES if task in tasks and task in with_pairs])
+            for category, tasks in CATEGORIES.items()
+            if with_pairs & set(tasks)
+        ],
+        labels=shown.get("labels"),
+        scores=(),
+        calibration=(),
+        gallery=gallery,
+    )
+
+
+def _why(shown: Row, of_run: Sequence[Row], best: Row | None) -> str:
+    if best is not None and best.get("run") == shown.get("run") and best.get("step") == shown["step"]:
+        return ", the checkpoint chosen as best"
+    return ", the last checkpoint" if shown is of_run[-1] else ""
+
+
+def _learning_curves(usual: Sequence[Row], ensemble: Row | None) -> list[tuple[str, list[Chart]]]:
+    """Per run one chart per dimension, all on the same vertical axis."""
+    runs: dict[str, list[Row]] = {}
+    for row in usual:
+        if row["step"] is not None:
+            runs.setdefault(row.get("run") or "", []).append(row)
+    points = {
+        (run, name): [point for row in rows if (point := _point(row, name)) is not None]
+        for run, rows in runs.items()
+        for name in DIMENSIONS
+    }
+    bottom = floor_of([point for line in points.values() for point in line])
+    curves = []
+    for run, rows in runs.items():
+        ring = ensemble if ensemble is not None and (ensemble.get("run") or "") == run else None
+        charts = [
+            (
+                name,
+                learning_curve(line, _point(ring, name), bottom, f"{run} {name}: share right over steps", KIND[name]),
+            )
+            for name in DIMENSIONS
+            if (line := points[run, name])
+        ]
+        if len(rows) > 1 and charts:
+            curves.append((run, charts))
+    return curves
+
+
+def _point(row: Row | None, dimension: str) -> Point | None:
+    found = None if row is None else row["dimensions"].get(dimension)
+    if row is None or found is None or found["pair_mean"]["value"] is None:
+        return None
+    return Point(row["step"], **found["pair_mean"])
+
+
+def _heat_maps(usual: Sequence[Row], with_pairs: set[str]) -> list[Chart]:
+    """Per dimension, tasks x judges or checkpoints."""
+    tasks = [task for task in TASK_TYPES if task in with_pairs]
+    several = len({row.get("run") for row in usual}) > 1
+    columns = [f"{row['run']} {row['label']}" if several else str(row["label"]) for row in usual]
+    charts = []
+    for name in DIMENSIONS:
+        of_dimension = [row["dimensions"].get(name, {"tasks": {}})["tasks"] for row in usual]
+        values = [[found[task]["value"] if task in found else None for found in of_dimension] for task in tasks]
+        if any(value is not None for line in values for value in line):
+            title = f"{name}: share right by task"
+            charts.append((name, heat_map(tasks, [column.removeprefix("step ") for column in columns], values, title)))
+    return charts
