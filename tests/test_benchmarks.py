@@ -11,8 +11,8 @@ from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
 from editjudge.types import PreferencePair
-from eval.benchmarks import Pairs
 from eval.editreward_bench import EditRewardBench
+from eval.pairs import Pairs
 
 
 def png(seed: int) -> dict:
@@ -157,7 +157,7 @@ def test_pairs_file_reads_and_leaves_out_what_has_no_image(tmp_path):
     bench = Pairs(path=tmp_path / "data" / "mine.jsonl").load(tmp_path / "cache")
     assert [pair.id for pair in bench.pairs] == ["a"]
     assert bench.name == "mine"
-    assert bench.left_out.names == {"missing_image": ["b: b2.png"]}
+    assert bench.left_out.names == {"missing_image": ["line 2: pair b: b2.png"]}
 
 
 def test_one_id_with_two_contents_is_refused(tmp_path):
@@ -171,5 +171,5 @@ def test_one_id_with_two_contents_is_refused(tmp_path):
 
 def test_a_line_that_is_no_pair_is_named(tmp_path):
     (tmp_path / "pairs.jsonl").write_text('{"id": "a"}\n')
-    with pytest.raises(DataError, match=r"pairs\.jsonl:1"):
+    with pytest.raises(DataError, match=r"pairs\.jsonl: no usable pair \(1 x not_a_pair, as line 1: task: "):
         Pairs(path=tmp_path / "pairs.jsonl").load(Path("unused"))

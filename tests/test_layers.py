@@ -14,7 +14,18 @@ APPLICATIONS = ("curation", "annotation", "sft", "eval")
 # A module of the ground floor may import from its own level and from those before it.
 LEVELS = (
     ("errors", "tasks"),
-    ("types", "io", "images", "bench_schema", "prompts", "recipe_yaml", "recipe", "progress", "provenance"),
+    (
+        "types",
+        "io",
+        "images",
+        "bench_schema",
+        "prompts",
+        "recipe_yaml",
+        "recipe",
+        "progress",
+        "provenance",
+        "rating_tables",
+    ),
     ("engines.base", "parsing"),  # the interface of engines; parsing must know how a reply may end
     ("engines",),
     ("cards", "judge"),
