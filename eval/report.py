@@ -19,6 +19,7 @@ from eval.pictures import Pictures
 from eval.recipe import Report
 from eval.results import Measured
 from eval.sections import KIND, Row, Section, make_section, pick_shown
+from eval.tables import write_tables
 
 MEANING = {
     "prompt_following": "Which edit carries out the instruction better?",
@@ -30,7 +31,7 @@ THUMBNAILS = ".thumbnails"
 
 
 def write_report(path: Path, results: Row, measured: Sequence[Measured], options: Report) -> None:
-    """Write the file. `results` is what `build_results` made of `measured`, in the same order."""
+    """Write the file, and the tables asked for beside it. `results` is of `measured`, in the same order."""
     pictures = Pictures(path.parent / THUMBNAILS, options.image_px)
     sections = _sections(results, measured, options, pictures)
     funnel = None if options.funnel is None else read_funnel(options.funnel)
@@ -56,6 +57,7 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
         )
     )
     atomic_write(path, html)
+    write_tables(path.parent, results, sections, options.tables)
 
 
 def _environment() -> Environment:

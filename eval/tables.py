@@ -1,0 +1,145 @@
+"""The report's tables as LaTeX (booktabs) and Markdown, to be put into a paper or an issue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from editjudge.io import atomic_write
+from editjudge.tasks import CATEGORIES, DIMENSIONS
+from eval.sections import Section
+
+Row = Mapping[str, Any]
+Format = Literal["latex", "markdown"]
+FILES: dict[Format, str] = {"latex": "tables.tex", "markdown": "tables.md"}
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{char: "\\" + char for char in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+    "−": "$-$",
+}
+_MARKDOWN = {char: "\\" + char for char in "\\`*_[]<>|#~$"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Plain cells; the first column is text, the others are figures."""
+
+    caption: str
+    head: Sequence[str]
+    body: Sequence[Sequence[str]]
+
+
+def write_tables(folder: Path, results: Row, sections: Sequence[Section], formats: Sequence[Format]) -> None:
+    """Write `tables.tex` and `tables.md`, whichever are asked for, into a folder."""
+    for name in formats:
+        tables = make_tables(results, sections)
+        text = "\n".join(as_latex(table) if name == "latex" else as_markdown(table) for table in tables)
+        start = "% needs \\usepackage{booktabs}\n" if name == "latex" else ""
+        atomic_write(folder / FILES[name], start + text)
+
+
+def make_tables(results: Row, sections: Sequence[Section]) -> list[Table]:
+    """Per benchmark with pairs: every judge by dimension, and the tasks of the one shown."""
+    tables = []
+    for section in sections:
+        if section.tasks:
+            tables += [_judges(section, results), _tasks(section)]
+    return tables
+
+
+def _judges(section: Section, results: Row) -> Table:
+    size = f"{section.about['n_pairs']:,} pairs, {section.about['n_groups']:,} tasks"
+    caption = (
+        f"{section.name}: share of pairs judged right in %, pair mean and task mean, with 95 % intervals from "
+        f"{results['bootstrap']['rounds']:,} resamples of tasks ({size}). Ties and unreadable replies count as wrong."
+    )
+    head = ["Judge", "K"]
+    for name in DIMENSIONS:
+        head += [name.replace("_", " "), "task mean"]
+    body = []
+    for row in section.rows:
+        run = f"{row['run']} " if section.several_runs and row.get("run") else ""
+        cells = [run + str(row["label"]), str(row["passes"]) if row["passes"] else "–"]
+        for name in DIMENSIONS:
+            found = row["dimensions"].get(name)
+            cells += ["–", "–"] if found is None else [figure(found["pair_mean"]), figure(found["task_mean"])]
+        body.append([*cells, coverage(row)])
+    return Table(_marked(caption, section), [*head, "coverage"], body)
+
+
+def _tasks(section: Section) -> Table:
+    caption = f"{section.name}: share of pairs judged right in % by task, {section.shown['label']}."
+    body = []
+    found = section.shown["dimensions"]
+    for category, tasks in section.tasks:
+        for task in tasks:
+            cells = [found.get(name, {}).get("tasks", {}).get(task) for name in DIMENSIONS]
+            body.append([task, *("–" if cell is None else figure(cell) for cell in cells)])
+        if len(tasks) > 1 and category in CATEGORIES:
+            means = [found.get(name, {}).get("categories", {}).get(category) for name in DIMENSIONS]
+            body.append([f"mean of {category}", *("–" if cell is None else figure(cell) for cell in means)])
+    return Table(_marked(caption, section), ["Task", *(name.replace("_", " ") for name in DIMENSIONS)], body)
+
+
+def _marked(caption: str, section: Section) -> str:
+    """Figures of an incomplete benchmark never stand without saying so."""
+    if not section.about["partial"]:
+        return caption
+    return f"{caption} PARTIAL: {section.n_left_out:,} rows of the benchmark could not be used."
+
+
+def figure(found: Row) -> str:
+    """In per cent: `72.4 [69.0, 75.7]`; without interval where there is none."""
+    if found["value"] is None:
+        return "–"
+    text = f"{100 * found['value']:.1f}"
+    if found["low"] is None or found["high"] is None:
+        return text
+    return f"{text} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+
+
+def coverage(row: Row) -> str:
+    """The lowest of the dimensions, in per cent."""
+    known = [found["coverage"] for found in row["dimensions"].values() if found["coverage"] is not None]
+    return f"{100 * min(known):.1f}" if known else "–"
+
+
+def as_latex(table: Table) -> str:
+    """A floating table in booktabs style."""
+    lines = [
+        r"\begin{table}[t]",
+        r"\centering\small",
+        rf"\caption{{{_escape(table.caption, _LATEX)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
+        r"\toprule",
+        " & ".join(_escape(cell, _LATEX) for cell in table.head) + r" \\",
+        r"\midrule",
+        *(" & ".join(_escape(cell, _LATEX) for cell in row) + r" \\" for row in table.body),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(table: Table) -> str:
+    """A GitHub table under its caption."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(_escape(cell, _MARKDOWN) for cell in cells) + " |"
+
+    rule = "|" + "|".join(["---", *["---:"] * (len(table.head) - 1)]) + "|"
+    return "\n".join([_escape(table.caption, _MARKDOWN), "", line(table.head), rule, *map(line, table.body)]) + "\n"
+
+
+def _escape(text: str, how: Mapping[str, str]) -> str:
+    """Character by character, so that no replacement is replaced again; line breaks become spaces."""
+    return "".join(how.get(char, char) for char in " ".join(text.split()))

@@ -1,0 +1,80 @@
+"""LaTeX and Markdown tables: figures by hand, and nothing of a name breaks out of its cell."""
+
+from __future__ import annotations
+
+from eval.gallery import Gallery
+from eval.sections import make_section
+from eval.tables import Table, as_latex, as_markdown, figure, make_tables, write_tables
+
+FIGURE = {"value": 0.7244, "low": 0.69, "high": 0.757}
+POINT = {"value": 0.5, "low": None, "high": None}
+
+
+def results(left_out=0, label="step 10"):
+    found = {
+        "n_pairs": 40,
+        "pair_mean": FIGURE,
+        "task_mean": POINT,
+        "coverage": 0.975,
+        "categories": {"advanced": POINT},
+        "tasks": {"compose": FIGURE, "ps_human": POINT},
+    }
+    row = {
+        "label": label,
+        "run": None,
+        "step": 10,
+        "passes": 4,
+        "benchmark": "mine",
+        "dimensions": {"overall": found},
+    }
+    about = {
+        "n_pairs": 40,
+        "n_groups": 8,
+        "n_triplets": 20,
+        "partial": left_out > 0,
+        "left_out": {"missing_image": {"count": left_out, "names": ["x"]}} if left_out else {},
+        "notes": {},
+    }
+    return {"bootstrap": {"rounds": 10000}, "benchmarks": {"mine": about}, "evaluations": [row]}
+
+
+def tables(content):
+    section = make_section("mine", content, content["evaluations"][0], Gallery((), 0, 0))
+    return make_tables(content, [section])
+
+
+def test_cells():
+    judges, tasks = tables(results())
+    assert judges.body == [["step 10", "4", "–", "–", "–", "–", "72.4 [69.0, 75.7]", "50.0", "97.5"]]
+    assert tasks.body == [
+        ["ps_human", "–", "–", "50.0"],
+        ["compose", "–", "–", "72.4 [69.0, 75.7]"],
+        ["mean of advanced", "–", "–", "50.0"],
+    ]
+    assert "PARTIAL" not in judges.caption
+    assert figure({"value": None, "low": None, "high": None}) == "–"
+
+
+def test_partial_figures_say_so_in_every_table():
+    assert all("PARTIAL: 3 rows" in table.caption for table in tables(results(left_out=3)))
+
+
+def test_names_are_escaped():
+    table = Table("50 % <b>", ["a|b", "K"], [[r"\x_1 & {y}", "1\n2"]])
+    assert r"\textbackslash{}x\_1 \& \{y\} & 1 2 \\" in as_latex(table)
+    assert r"\caption{50 \% \textless{}b\textgreater{}}" in as_latex(table)
+    assert as_markdown(table).splitlines() == [
+        r"50 % \<b\>",
+        "",
+        r"| a\|b | K |",
+        "|---|---:|",
+        r"| \\x\_1 & {y} | 1 2 |",
+    ]
+
+
+def test_only_what_was_asked_for_is_written(tmp_path):
+    content = results()
+    section = make_section("mine", content, content["evaluations"][0], Gallery((), 0, 0))
+    write_tables(tmp_path, content, [section], ("latex",))
+    assert [file.name for file in tmp_path.iterdir()] == ["tables.tex"]
+    assert (tmp_path / "tables.tex").read_text().count(r"\begin{tabular}") == 2
