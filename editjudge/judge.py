@@ -7,7 +7,7 @@ import hashlib
 import itertools
 import logging
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +130,7 @@ class Judge:
 
     def score_chunks(
         self, chunks: Iterable[Sequence[EditTriplet]], root: Path | str = "."
-    ) -> Iterator[list[ScoreCard]]:
+    ) -> Generator[list[ScoreCard], None, None]:
         """The cards of each chunk, in order. A chunk is put to the engine at once, and two are in memory at a time."""
         store = ImageStore(Path(root))
         loading: deque[list[Future[_Row]]] = deque()

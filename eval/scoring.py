@@ -4,6 +4,7 @@ Folder of one evaluation:
     shards/00000.jsonl, 00000.done.json   cards of some triplets, and the marker that they are whole
     cards.jsonl                           all cards, in the benchmark's order
     pairs.jsonl                           every pair with both values and its outcome
+    values.npz                            the scores of every pass and card as arrays
     done.json                             marker, written last; the shards are removed then
 """
 
@@ -12,7 +13,8 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,9 +26,12 @@ from editjudge.progress import bar
 from editjudge.tasks import Dimension
 from editjudge.types import EditTriplet, ScoreCard
 from eval.benchmarks import Benchmark
+from eval.cost import usage
+from eval.labels import Label
 from eval.metrics import OUTCOMES, PairTable, build_table, pair_values
+from eval.values import Values, values_of
 
-CARDS, PAIRS, DONE = "cards.jsonl", "pairs.jsonl", "done.json"
+CARDS, PAIRS, VALUES, DONE = "cards.jsonl", "pairs.jsonl", "values.npz", "done.json"
 
 
 class ScoredPair(BaseModel):
@@ -59,10 +64,19 @@ class Evaluation:
     n_triplets: int
     seconds: float
     """Time the judge took, summed over the shards; loading a model falls into the first of them."""
+    votes: dict[str, Label] | None = None
+    """Labels by comparison id, from a rival that voted without scores."""
+    cost: dict[str, Any] = field(default_factory=dict)
+    """`cost.usage` of the cards; empty for scores made elsewhere."""
 
     def cards(self) -> dict[str, ScoreCard]:
         """The cards by triplet id, read from the folder."""
         return {card.triplet.id: card for card in read_jsonl(self.folder / CARDS, ScoreCard)}
+
+    def values(self) -> Values:
+        """The scores as arrays; made from the cards where the file is not there."""
+        path = self.folder / VALUES
+        return Values.load(path) if path.is_file() else values_of(list(read_jsonl(self.folder / CARDS, ScoreCard)))
 
 
 def describe_judge(judge: Judge) -> dict[str, Any]:
@@ -91,35 +105,48 @@ def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, 
     if not is_done(folder / DONE, identity):
         shards = [triplets[start : start + shard_triplets] for start in range(0, len(triplets), shard_triplets)]
         with bar(label, len(triplets)) as advance:
-            for number, shard in enumerate(shards):
-                _score_shard(judge, shard, bench.root, folder, number, advance)
+            _score_shards(judge, shards, bench.root, folder, advance)
         _collect(bench, folder, identity, len(shards))
     shutil.rmtree(folder / "shards", ignore_errors=True)
     table = build_table(
         bench.pairs, ((row.better_score, row.worse_score) for row in read_jsonl(folder / PAIRS, ScoredPair))
     )
     marker = read_marker(folder / DONE)
-    seconds = float(marker["info"]["seconds"]) if marker is not None else 0.0
-    return Evaluation(folder, bench, described, table, len(triplets), seconds)
+    info = {} if marker is None else marker["info"]
+    used = {name: info[name] for name in ("judgments", "prompt_tokens", "completion_tokens") if name in info}
+    return Evaluation(folder, bench, described, table, len(triplets), float(info.get("seconds", 0.0)), cost=used)
 
 
-def _score_shard(
-    judge: Judge, shard: Sequence[EditTriplet], root: Path, folder: Path, number: int, advance: Callable[[int], None]
+def _score_shards(
+    judge: Judge, shards: Sequence[Sequence[EditTriplet]], root: Path, folder: Path, advance: Callable[[int], None]
 ) -> None:
-    """Score a shard unless its marker says that it is done."""
-    data, marker = _shard_files(folder, number)
-    content = digest([[triplet.id, triplet.edited.sha256] for triplet in shard])
-    identity = {"judge": describe_judge(judge), "triplets": content}
-    if is_done(marker, identity):
-        advance(len(shard))
-        return
-    start = time.monotonic()
-    cards = []
-    for card in judge.score_each(shard, root):
-        cards.append(card)
-        advance(1)
-    write_jsonl(data, cards)
-    write_marker(marker, identity, {"triplets": len(shard), "seconds": time.monotonic() - start})
+    """Score the shards whose marker does not say that they are done.
+
+    They go to the judge as one stream, so that images of the next shard are read while this one is judged; no chunk
+    holds triplets of two shards, so that a resumed run puts the same batches to the engine.
+    """
+    waiting = []
+    for number, shard in enumerate(shards):
+        content = digest([[triplet.id, triplet.edited.sha256] for triplet in shard])
+        identity = {"judge": describe_judge(judge), "triplets": content}
+        if is_done(_shard_files(folder, number)[1], identity):
+            advance(len(shard))
+        else:
+            waiting.append((number, shard, identity))
+    chunks = (
+        shard[start : start + judge.chunk] for _, shard, _ in waiting for start in range(0, len(shard), judge.chunk)
+    )
+    with closing(judge.score_chunks(chunks, root)) as scored:
+        for number, shard, identity in waiting:
+            data, marker = _shard_files(folder, number)
+            start = time.monotonic()
+            cards: list[ScoreCard] = []
+            while len(cards) < len(shard):
+                found = next(scored)
+                cards += found
+                advance(len(found))
+            write_jsonl(data, cards)
+            write_marker(marker, identity, {"triplets": len(shard), "seconds": time.monotonic() - start})
 
 
 def _shard_files(folder: Path, number: int) -> tuple[Path, Path]:
@@ -130,12 +157,14 @@ def _shard_files(folder: Path, number: int) -> tuple[Path, Path]:
 def _collect(bench: Benchmark, folder: Path, identity: dict[str, Any], n_shards: int) -> None:
     """Join the shards, decide the pairs, and mark the folder complete."""
     files = [_shard_files(folder, number) for number in range(n_shards)]
-    write_jsonl(folder / CARDS, (card for data, _ in files for card in read_jsonl(data, ScoreCard)))
-    cards = {card.triplet.id: card for card in read_jsonl(folder / CARDS, ScoreCard)}
+    cards = {card.triplet.id: card for data, _ in files for card in read_jsonl(data, ScoreCard)}
+    write_jsonl(folder / CARDS, cards.values())
+    values_of([*cards.values()]).save(folder / VALUES)
     write_jsonl(folder / PAIRS, scored_pairs(bench, cards))
     markers = [read_marker(marker) for _, marker in files]
     seconds = sum(float(marker["info"]["seconds"]) for marker in markers if marker is not None)
-    write_marker(folder / DONE, identity, {"triplets": len(cards), "pairs": len(bench.pairs), "seconds": seconds})
+    info = {"triplets": len(cards), "pairs": len(bench.pairs), "seconds": seconds, **usage(cards.values())}
+    write_marker(folder / DONE, identity, info)
 
 
 def scored_pairs(bench: Benchmark, cards: dict[str, ScoreCard]) -> Iterator[ScoredPair]:

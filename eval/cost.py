@@ -1,0 +1,83 @@
+"""What a measurement cost: time, tokens and, when the recipe knows the rates, money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from editjudge.types import ScoreCard
+
+
+class Prices(BaseModel):
+    """Rates, as the provider or the machine's owner states them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: str = "USD"
+    per_million_prompt_tokens: float = Field(0, ge=0)
+    per_million_completion_tokens: float = Field(0, ge=0)
+    per_hour: float = Field(0, ge=0)
+    """Of the machine the judge runs on, all its devices together."""
+
+    @model_validator(mode="after")
+    def _some_rate(self) -> Prices:
+        if not (self.per_million_prompt_tokens or self.per_million_completion_tokens or self.per_hour):
+            raise ValueError("prices: every rate is 0; give at least one, or leave `prices` out")
+        return self
+
+
+def usage(cards: Iterable[ScoreCard]) -> dict[str, int]:
+    """`judgments` (replies that were kept), `prompt_tokens` and `completion_tokens` of these cards.
+
+    Replies that came from a reply cache count as when they were written.
+    """
+    found = {"judgments": 0, "prompt_tokens": 0, "completion_tokens": 0}
+    for card in cards:
+        found["judgments"] += len(card.judgments)
+        found["prompt_tokens"] += sum(row.prompt_tokens for row in card.judgments)
+        found["completion_tokens"] += sum(row.completion_tokens for row in card.judgments)
+    return found
+
+
+def describe_cost(
+    used: Mapping[str, Any], seconds: float, n_triplets: int, prices: Prices | None
+) -> dict[str, Any] | None:
+    """The `cost` of an evaluation in results.json from its `usage`; None for scores that nobody asked a judge for.
+
+    Tokens are None where the engine does not tell them; a price that needs them is then None too.
+    """
+    if not used:
+        return None
+    # Every reply has read a prompt, so a total of 0 means that the engine did not count.
+    read = used.get("prompt_tokens") or None
+    wrote = used.get("completion_tokens") or None
+    return {
+        "seconds": round(seconds, 3),
+        "triplets_per_second": _per(n_triplets, seconds),
+        "judgments": used["judgments"],
+        "prompt_tokens": read,
+        "completion_tokens": wrote,
+        "prompt_tokens_per_triplet": None if read is None else _per(read, n_triplets),
+        "completion_tokens_per_triplet": None if wrote is None else _per(wrote, n_triplets),
+        "completion_tokens_per_second": None if wrote is None else _per(wrote, seconds),
+        "price": None if prices is None else _price(prices, read, wrote, seconds, n_triplets),
+    }
+
+
+def _price(prices: Prices, read: int | None, wrote: int | None, seconds: float, n_triplets: int) -> dict[str, Any]:
+    total: float | None = prices.per_hour * seconds / 3600
+    for rate, tokens in ((prices.per_million_prompt_tokens, read), (prices.per_million_completion_tokens, wrote)):
+        if rate > 0:
+            total = None if total is None or tokens is None else total + rate * tokens / 1e6
+    return {
+        "currency": prices.currency,
+        "total": None if total is None else round(total, 6),
+        "per_1000_triplets": None if total is None else _per(1000 * total, n_triplets),
+        "rates": prices.model_dump(mode="json", exclude={"currency"}),
+    }
+
+
+def _per(amount: float, of: float) -> float | None:
+    return round(amount / of, 3) if of > 0 else None
