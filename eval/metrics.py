@@ -167,6 +167,8 @@ class Counts:
 def count(table: PairTable) -> Counts:
     """Tally a table by group, task and dimension."""
     shape = (len(table.group_ids), len(TASK_TYPES), len(DIMENSIONS))
+    if not len(table):  # a benchmark of other labels than pairs
+        return Counts(np.zeros(shape), np.zeros(shape))
     where = np.ravel_multi_index((table.group, table.task, table.dimension), shape)
     size = int(np.prod(shape))
 

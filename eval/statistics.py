@@ -21,7 +21,8 @@ ROUNDS = 10_000
 MIN_GROUPS = 5
 """With fewer groups behind a figure no interval is given: resampling so few cannot show how much it may vary."""
 _CHUNK_ROUNDS = 1_000
-_ALPHA = 0.05
+ALPHA = 0.05
+"""Share outside the intervals."""
 
 
 @dataclass(frozen=True)
@@ -88,24 +89,26 @@ def intervals(judges: Sequence[Counts], rounds: int = ROUNDS, seed: int = 0) -> 
 
     A task that a resample leaves without pairs is left out of that resample's means. A figure of exactly 0 or 1 is
     the same in every resample, which would claim certainty; its open side is the exact binomial bound for that many
-    groups (0.025^(1/n), Clopper and Pearson 1934), each group counted as one trial.
+    groups (0.025^(1/n), Clopper and Pearson 1934), each group counted as one trial. Without any pair all is NaN.
     """
     n_behind = groups_behind(judges[0].pairs)
     enough = n_behind >= MIN_GROUPS
     result = []
+    if judges[0].pairs.shape[0] == 0:  # a benchmark of other labels than pairs
+        return [Intervals(*(judge.measures() for _ in range(3))) for judge in judges]
     for counts, drawn in zip(judges, resample(judges, rounds, seed), strict=True):
         value, samples = counts.measures().flat(), drawn.flat()
         low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
         # Sorting each column once and reading both ends is several times faster than nanpercentile.
-        low[enough], high[enough] = _ends(samples[:, enough])
-        slack = (_ALPHA / 2) ** (1 / np.maximum(n_behind, 1))
+        low[enough], high[enough] = percentile_ends(samples[:, enough])
+        slack = (ALPHA / 2) ** (1 / np.maximum(n_behind, 1))
         low = np.where(enough & (value == 1), slack, low)
         high = np.where(enough & (value == 0), 1 - slack, high)
         result.append(Intervals(*(Measures.unflat(part) for part in (value, low, high))))
     return result
 
 
-def _ends(samples: Floats) -> tuple[Floats, Floats]:
+def percentile_ends(samples: Floats) -> tuple[Floats, Floats]:
     """2.5 % and 97.5 % quantiles of each column of [rounds, columns], NaN left out, linear interpolation."""
     ordered = np.sort(samples, axis=0)  # NaN sorts last
     known = (~np.isnan(samples)).sum(axis=0)
@@ -119,7 +122,7 @@ def _ends(samples: Floats) -> tuple[Floats, Floats]:
         quantiles: Floats = ordered[below, columns] * (1 - part) + ordered[above, columns] * part
         return quantiles
 
-    return quantile(_ALPHA / 2), quantile(1 - _ALPHA / 2)
+    return quantile(ALPHA / 2), quantile(1 - ALPHA / 2)
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,7 @@ def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> Compar
     drawn_a, drawn_b = resample([a, b], rounds, seed)
     differences = drawn_a.flat() - drawn_b.flat()
     value = a.measures().flat() - b.measures().flat()
-    low, high = _ends(differences)
+    low, high = percentile_ends(differences)
     known = ~np.isnan(differences)
     n_known = known.sum(axis=0)
     not_better = (known & (differences <= 0)).sum(axis=0)
