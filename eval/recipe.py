@@ -12,6 +12,7 @@ from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
+from eval.cost import Prices
 from eval.human import Human
 from eval.sweep_options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 
@@ -47,6 +48,8 @@ class EvalRecipe(Recipe):
     bootstrap_rounds: int = Field(10_000, ge=100)
     shard_triplets: int = Field(64, ge=1)
     """Triplets scored between two points from which an interrupted run can go on."""
+    prices: Prices | None = None
+    """What tokens and hours cost; null: costs are told in time and tokens only."""
     human: Human | None = None
     """Rankings by people that the judge is compared with."""
     report: Report = Report()

@@ -10,6 +10,10 @@ import numpy as np
 
 from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from eval.benchmarks import Benchmark
+from eval.calibration import calibrations
+from eval.cost import Prices, describe_cost
+from eval.distributions import distributions
+from eval.kcurve import k_curve
 from eval.metrics import OUTCOMES, Ints, count, coverage, outcome_counts
 from eval.scoring import Evaluation
 from eval.statistics import Intervals, intervals
@@ -31,10 +35,11 @@ class Measured:
     """Name of the training run; None outside of one."""
 
 
-def build_results(measured: Sequence[Measured], rounds: int, seed: int) -> dict[str, Any]:
+def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: Prices | None = None) -> dict[str, Any]:
     """The content of results.json.
 
-    `evaluations` is in the order of `measured`; all of one benchmark share their resamples.
+    `evaluations` is in the order of `measured`; all of one benchmark share their resamples. Costs are in money where
+    `prices` says what things cost.
     """
     rows: dict[int, dict[str, Any]] = {}
     benches: dict[str, dict[str, Any]] = {}
@@ -43,8 +48,15 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int) -> dict[
         of_bench = [measured[place] for place in places]
         benches[name] = _describe_benchmark(of_bench[0].evaluation.bench, of_bench[0].evaluation.n_triplets)
         found = intervals([count(item.evaluation.table) for item in of_bench], rounds, seed)
-        for place, item, interval in zip(places, of_bench, found, strict=True):
-            rows[place] = _describe(item, interval)
+        margins = calibrations([item.evaluation.table for item in of_bench], rounds, seed)
+        for place, item, interval, calibration in zip(places, of_bench, found, margins, strict=True):
+            evaluation = item.evaluation
+            rows[place] = _describe(item, interval) | {
+                "k_curve": k_curve(evaluation, rounds, seed),
+                "cost": describe_cost(evaluation.cost, evaluation.seconds, evaluation.n_triplets, prices),
+                "scores": distributions(evaluation.values()),
+                "calibration": calibration,
+            }
     return {
         "format": FORMAT,
         "bootstrap": {"rounds": rounds, "seed": seed, "level": 0.95, "clusters": "groups"},

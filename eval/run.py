@@ -52,7 +52,7 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
             evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
             measured.append(Measured("judge", None, evaluation))
     with record.phase("report"):
-        results = build_results(measured, recipe.bootstrap_rounds, recipe.seed)
+        results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
         if recipe.human is not None:
             results["human"] = human_results(recipe.human, measured, recipe.bootstrap_rounds, recipe.seed)
         write_json(recipe.out / "results.json", results)

@@ -113,7 +113,9 @@ def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, 
     )
     marker = read_marker(folder / DONE)
     info = {} if marker is None else marker["info"]
-    used = {name: info[name] for name in ("judgments", "prompt_tokens", "completion_tokens") if name in info}
+    used: dict[str, Any] = {
+        name: info[name] for name in ("judgments", "prompt_tokens", "completion_tokens") if name in info
+    }
     return Evaluation(folder, bench, described, table, len(triplets), float(info.get("seconds", 0.0)), cost=used)
 
 

@@ -112,7 +112,7 @@ def write_checkpoint(run: Path, step: int, noise: float, complete: bool = True) 
 def comparable(results: dict[str, Any]) -> dict[str, Any]:
     """results.json without what a clock decides."""
     rows = [
-        {key: value for key, value in row.items() if key not in ("seconds", "triplets_per_second")}
+        {key: value for key, value in row.items() if key not in ("seconds", "triplets_per_second", "cost")}
         for row in results["evaluations"]
     ]
     return results | {"evaluations": rows}

@@ -60,7 +60,7 @@ def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
         assert found["dimensions"][dimension]["pair_mean"]["value"] == pytest.approx(right / 36, abs=1e-6)
     assert json.loads((tmp_path / "results.json").read_text()) == results
     assert {path.name for path in tmp_path.iterdir()} == {"pairs", "results.json", "report.html", "run.json"}
-    assert {path.name for path in folder.iterdir()} == {"cards.jsonl", "pairs.jsonl", "done.json"}
+    assert {path.name for path in folder.iterdir()} == {"cards.jsonl", "pairs.jsonl", "values.npz", "done.json"}
 
 
 def test_a_second_run_asks_nothing_and_gives_the_same(tmp_path, pairs):
@@ -130,7 +130,7 @@ def test_killed_and_resumed_gives_the_same_bytes(tmp_path, pairs):
     markers = {path: path.stat().st_mtime_ns for path in out.glob("pairs/shards/*.done.json")}
     assert 3 <= len(markers) < 9
     resumed = run_eval(make_recipe(out, pairs))
-    for name in ("cards.jsonl", "pairs.jsonl"):
+    for name in ("cards.jsonl", "pairs.jsonl", "values.npz"):
         assert (out / "pairs" / name).read_bytes() == (tmp_path / "whole" / "pairs" / name).read_bytes()
     assert comparable(resumed) == comparable(whole)
 

@@ -1,0 +1,57 @@
+"""How a judge's scores are spread: one that uses three values, or only the upper end, cannot tell candidates apart."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from eval.values import CARD_VALUES, PASS_SCORES, Floats, Values
+
+EDGES = [step / 2 for step in range(21)]
+"""Of the histograms, on 0 to 10; a bin holds its lower edge, the last one both."""
+
+
+def distributions(values: Values) -> dict[str, Any]:
+    """The `scores` of an evaluation in results.json, everything on 0 to 10.
+
+    `dimensions`: per triplet, the values of its card. `aspects`: every readable pass, the two raw scores of each
+    reply. `spread`: the mean over triplets of the standard deviation of `overall` between passes; None for one pass.
+    Each has `n` and `unscored` (counts), `mean`, `std` (population), `distinct` (different values), `counts` (bins).
+    """
+    passes = 10 * values.passes
+    return {
+        "edges": EDGES,
+        "dimensions": {name: _spread_of(values.cards[:, column]) for column, name in enumerate(CARD_VALUES)},
+        "aspects": {
+            "semantic": {name: _spread_of(passes[:, :, column]) for column, name in enumerate(PASS_SCORES[:2])},
+            "quality": {name: _spread_of(passes[:, :, 2 + column]) for column, name in enumerate(PASS_SCORES[2:])},
+        }
+        if values.n_passes
+        else None,
+        "spread": _between_passes(values),
+    }
+
+
+def _spread_of(scores: Floats) -> dict[str, Any]:
+    known = scores[~np.isnan(scores)]
+    # Sums of floats may end a hair above 10 or below an edge.
+    known = np.clip(np.round(known, 9), 0, 10)
+    return {
+        "n": int(known.size),
+        "unscored": int(scores.size - known.size),
+        "mean": round(float(known.mean()), 6) if known.size else None,
+        "std": round(float(known.std()), 6) if known.size else None,
+        "distinct": len(np.unique(known)),
+        "counts": np.histogram(known, bins=EDGES)[0].tolist(),
+    }
+
+
+def _between_passes(values: Values) -> float | None:
+    """Mean over the triplets with at least two readable passes."""
+    singles = [values.of_passes([number])[:, CARD_VALUES.index("overall")] for number in range(values.n_passes)]
+    if len(singles) < 2:
+        return None
+    overall = np.stack(singles, axis=1)
+    several = overall[(~np.isnan(overall)).sum(axis=1) >= 2]
+    return round(float(np.nanstd(several, axis=1).mean()), 6) if len(several) else None
