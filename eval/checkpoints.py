@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, NoReturn, cast
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
-from editjudge.engines.base import Engine
-from editjudge.errors import CheckpointError, EditJudgeError
-from editjudge.io import read_marker
+from editjudge.engines.base import Engine, Request, Sampling
+from editjudge.errors import CheckpointError, EditJudgeError, EngineError
+from editjudge.io import is_done, read_marker, write_marker
 from editjudge.judge import JudgeRecipe
+
+DONE = "done.json"
+"""In a checkpoint: it is complete. In the run's folder: training is finished."""
+STARTED = "started.json"
+"""In the run's folder: identity of the training."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 
@@ -32,22 +38,61 @@ class Checkpoint:
         return "base" if self.path is None else f"step {self.step}"
 
 
+@dataclass(frozen=True)
+class Scan:
+    """What a run's folder holds at one moment."""
+
+    complete: tuple[Checkpoint, ...]
+    """By step."""
+    incomplete: tuple[str, ...]
+    """Names of checkpoints without their `done.json`: being written, or left half-written by a killed training."""
+    finished: bool
+    """Whether training says that it is over."""
+
+
+def scan(run: Path) -> Scan:
+    """Look at a run, which need not exist yet."""
+    # Asked first: what training wrote before it said that it was over is then surely seen below.
+    finished = read_marker(run / DONE) is not None
+    complete, incomplete = [], []
+    for folder in run.glob("checkpoint-*"):
+        match = _NAME.fullmatch(folder.name)
+        if match is None or not folder.is_dir():
+            continue
+        if read_marker(folder / DONE) is None:
+            incomplete.append((int(match.group(1)), folder.name))
+        else:
+            complete.append(Checkpoint(int(match.group(1)), folder))
+    return Scan(
+        tuple(sorted(complete, key=lambda checkpoint: checkpoint.step)),
+        tuple(name for _, name in sorted(incomplete)),
+        finished,
+    )
+
+
 def find_checkpoints(run: Path) -> list[Checkpoint]:
     """The complete checkpoints of a run, by step. One without its `done.json` is being written and is left out.
 
     Raises `CheckpointError` when there is none.
     """
-    found = []
-    for folder in run.glob("checkpoint-*"):
-        match = _NAME.fullmatch(folder.name)
-        if match is not None and read_marker(folder / "done.json") is not None:
-            found.append(Checkpoint(int(match.group(1)), folder))
+    found = scan(run).complete
     if not found:
         raise CheckpointError(
             f"{run}: no complete checkpoint (checkpoint-<step>/ with a done.json); train first, or set `run` to the "
             "`out` of a training recipe"
         )
-    return sorted(found, key=lambda checkpoint: checkpoint.step)
+    return list(found)
+
+
+def pin_training(run: Path, folder: Path) -> None:
+    """Note in a sweep's folder which training it is of.
+
+    Training removes old checkpoints, and what was measured of them stays in the table. So `StaleOutputError` when the
+    run's folder now holds another training than the one these figures are of.
+    """
+    marker = read_marker(run / STARTED)
+    if marker is not None and not is_done(folder / "training.json", marker["identity"]):
+        write_marker(folder / "training.json", marker["identity"], {"run": str(run)})
 
 
 def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:
@@ -79,3 +124,20 @@ def _parameter_for(checkpoint: Path) -> str:
     if (checkpoint / "config.json").is_file():
         return "model"
     raise CheckpointError(f"{checkpoint}: neither adapter_config.json nor config.json in it; train it again")
+
+
+class GoneEngine(BaseModel):
+    """Stands for weights that were measured and then removed: it has their identity and cannot be asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    identity: str
+
+    def generate(self, requests: list[Request], sampling: Sampling) -> NoReturn:
+        """Always `EngineError`."""
+        raise EngineError("the checkpoint is gone and was not measured before; train it again to measure it")
+
+
+def gone_judge(recipe: JudgeRecipe, judged: Mapping[str, Any]) -> JudgeRecipe:
+    """The recipe's judge with the weights whose scores are on disk; `judged` is the judge in their marker."""
+    return recipe.model_copy(update={"engine": cast(Engine, GoneEngine(identity=str(judged["engine"]))), "cache": None})

@@ -1,136 +1,243 @@
-"""`editjudge sweep RECIPE`: the untrained base and every checkpoint of a training run, on the same pairs."""
+"""`editjudge sweep RECIPE`: the untrained base and every checkpoint of training runs, on the same pairs."""
 
 from __future__ import annotations
 
 import argparse
-import gc
+import fcntl
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editjudge.engines.base import Sampling
+from rich.console import Console
+
+from editjudge.errors import CheckpointError, EditJudgeError, RecipeError, StorageError
 from editjudge.io import write_json
+from editjudge.progress import bar
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from eval.benchmarks import Benchmark
-from eval.checkpoints import Checkpoint, find_checkpoints, judge_of
-from eval.metrics import count
-from eval.recipe import SweepRecipe, folder_name
+from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan
+from eval.devices import FAILURES, resolve_devices, run_on_devices
+from eval.jobs import Job, collect, plan_run, run_folder, score
+from eval.leaderboard import leaderboard_table
+from eval.recipe import SweepRecipe
 from eval.report import write_report
-from eval.results import Measured, build_results, summarise, summary
+from eval.results import Measured
 from eval.run import load_benchmarks
-from eval.scoring import evaluate
-from eval.statistics import compare
+from eval.sweep_results import build_sweep_results
 from eval.terminal import print_results
+from eval.tracking import Tracker, require_wandb
+
+ATTEMPTS = 2
+"""How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""
 
 
-@dataclass(frozen=True)
-class Way:
-    """How a checkpoint is asked."""
+class Sweep:
+    """The state of one command: what was measured, what failed. Everything else lies in the folder."""
 
-    passes: int
-    sampling: Sampling
+    def __init__(self, recipe: SweepRecipe) -> None:
+        """Reads the benchmarks. Raises what `load_benchmarks` raises, and `RecipeError` for devices not here."""
+        self.recipe = recipe
+        if recipe.wandb is not None:
+            require_wandb()
+        self.devices = resolve_devices(recipe.runtime.devices)
+        self.record = RunRecord(recipe.out, dump_recipe(recipe))
+        with self.record.phase("load"):
+            self.benches: list[Benchmark] = load_benchmarks(recipe)
+        self._check_choice()
+        self.measured: list[Measured] = []
+        self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}
+        self._known: dict[Path, Measured] = {}
+        self._states: dict[str, dict[str, Any]] = {}
+
+    def _check_choice(self) -> None:
+        wanted, names = self.recipe.select.benchmark, [bench.name for bench in self.benches if bench.pairs]
+        if wanted is not None and wanted not in names:
+            raise RecipeError("recipe", [f"select.benchmark: no benchmark of pairs {wanted!r}; known: {names}"])
+
+    def look(self) -> dict[str, Scan]:
+        """What lies in the folders of the runs now."""
+        return {name: scan(run.path) for name, run in self.recipe.named_runs().items()}
+
+    def check(self) -> None:
+        """What is wrong with a run or one of its checkpoints is told before hours are spent on the others."""
+        for run in self.recipe.named_runs().values():
+            for checkpoint in find_checkpoints(run.path):
+                judge_of(self.recipe.judge_of_run(run), checkpoint)
+
+    def measure(self, found: dict[str, Scan], closing: bool) -> bool:
+        """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
+
+        `closing`: no further checkpoint will come. What concerns one checkpoint only (`FAILURES`) is kept for the
+        report and the others go on; it is raised when nothing at all could be measured.
+        """
+        jobs: list[Job] = []
+        for name, run in self.recipe.named_runs().items():
+            pin_training(run.path, run_folder(self.recipe, name))
+            of_run, missed = plan_run(self.recipe, name, found[name], self.benches, closing)
+            jobs += of_run
+            self._states[name] = {
+                "path": str(run.path),
+                "finished": found[name].finished,
+                "incomplete": list(found[name].incomplete),
+                "missed": missed,
+            }
+        before = len(self._known)
+        with self.record.phase("judge"):
+            self._collect(jobs)  # refuses other judges' scores before anything new is asked
+            self._score(self._waiting(jobs))
+            self.measured = self._collect(jobs)
+        if not self.measured and self._failed:
+            raise next(iter(self._failed.values()))[1]
+        return len(self._known) > before
+
+    def _waiting(self, jobs: Sequence[Job]) -> list[Job]:
+        """What must be scored, the longest first so that no device is left with a long one at the end.
+
+        Runs may share the measurement of their base; it is made once.
+        """
+        todo: dict[Path, Job] = {}
+        for job in jobs:
+            tries = self._failed.get((job.run, job.checkpoint.step), (0, None))[0]
+            if not job.gone and tries < ATTEMPTS and not job.is_measured(self.benches):
+                todo.setdefault(job.place(job.ways[-1], self.benches[0]), job)
+        return sorted(todo.values(), key=lambda job: -sum(way.passes for way in job.ways))
+
+    def _score(self, jobs: Sequence[Job]) -> None:
+        function = partial(score, benches=self.benches, recipe=self.recipe)
+        if self.devices and jobs:
+            with bar("checkpoints", len(jobs)) as advance:
+                for job, error in run_on_devices(self.devices, function, jobs, self.recipe.out / "devices"):
+                    self._note(job, error)
+                    advance(1)
+            return
+        for job in sorted(jobs, key=lambda job: (job.run, job.checkpoint.step)):
+            try:
+                function(job)
+            except FAILURES as error:
+                self._note(job, error)
+            else:
+                self._note(job, None)
+
+    def _note(self, job: Job, error: EditJudgeError | None) -> None:
+        key = (job.run, job.checkpoint.step)
+        if error is None:
+            self._failed.pop(key, None)
+            return
+        self._failed[key] = (self._failed.get(key, (0, error))[0] + 1, error)
+        print(f"{job.label}: not measured: {error}", file=sys.stderr)
+
+    def _collect(self, jobs: Sequence[Job]) -> list[Measured]:
+        found = []
+        for job in jobs:
+            try:
+                items = [*collect(job, self.benches, self.recipe)] if self._is_new(job) else []
+            except CheckpointError as error:  # removed between the look and now
+                self._note(job, error)
+                continue
+            self._known |= {item.evaluation.folder: item for item in items}
+            for way in job.ways:
+                for bench in self.benches:
+                    known = self._known.get(job.place(way, bench))
+                    if known is not None:
+                        found.append(Measured(job.checkpoint.label, job.checkpoint.step, known.evaluation, job.run))
+        return found
+
+    def _is_new(self, job: Job) -> bool:
+        return any(job.place(way, bench) not in self._known for way in job.ways for bench in self.benches)
+
+    def write(self) -> dict[str, Any]:
+        """Write results.json, report.html and the log for wandb, and return the results."""
+        recipe = self.recipe
+        failed: dict[str, list[dict[str, Any]]] = {name: [] for name in self._states}
+        for (name, step), (_, error) in sorted(self._failed.items()):
+            failed[name].append({"step": step, "error": str(error)})
+        states = {name: {**state, "failed": failed[name]} for name, state in self._states.items()}
+        with self.record.phase("report"):
+            results = build_sweep_results(recipe, self.benches, self.measured, states)
+            write_json(recipe.out / "results.json", results)
+            write_report(recipe.out / "report.html", results, self.measured, recipe.report)
+            if recipe.wandb is not None:
+                Tracker(recipe.wandb, recipe.out).log(results)
+        return results
 
 
-@dataclass(frozen=True)
-class Job:
-    """One checkpoint, loaded once. Jobs do not depend on each other, so several devices may share them."""
-
-    checkpoint: Checkpoint
-    ways: tuple[Way, ...]
-
-
-def plan_jobs(recipe: SweepRecipe) -> list[Job]:
-    """What is to be measured of the checkpoints that are complete now, in the order of the table."""
-    checkpoints = find_checkpoints(recipe.run)
-    if recipe.base:
-        checkpoints = [Checkpoint(0, None), *checkpoints]
-    for checkpoint in checkpoints:
-        judge_of(recipe.judge, checkpoint)  # whatever is wrong with one is told before hours are spent on the others
-    once = Way(recipe.judge.passes, recipe.judge.sampling)
-    jobs = [Job(checkpoint, (once,)) for checkpoint in checkpoints]
-    sampling = recipe.last_sampling()
-    if recipe.last is not None and sampling is not None:
-        jobs[-1] = Job(jobs[-1].checkpoint, (once, Way(recipe.last.passes, sampling)))
-    return jobs
-
-
-def run_job(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> list[Measured]:
-    """Score what is not scored yet, way by way and benchmark by benchmark. The model is freed at the end."""
-    checkpoint, measured = job.checkpoint, []
-    judge_recipe = judge_of(recipe.judge, checkpoint)
-    for way in job.ways:
-        judge = judge_recipe.model_copy(update={"passes": way.passes, "sampling": way.sampling}).build()
-        for bench in benches:
-            folder = recipe.out / f"step-{checkpoint.step:06d}-k{way.passes}" / folder_name(bench.name)
-            label = f"judge {checkpoint.label}, K={way.passes}, {bench.name}"
-            evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, label)
-            measured.append(Measured(checkpoint.label, checkpoint.step, evaluation))
-    del judge, judge_recipe
-    free_memory()
-    return measured
-
-
-def free_memory() -> None:
-    """Give back what the last model held, before the next one is loaded."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()
+@contextmanager
+def only_sweep(out: Path) -> Iterator[None]:
+    """Hold a sweep's folder for this process. `StorageError` when another live process holds it."""
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        handle = (out / ".lock").open("a")
+    except OSError as error:
+        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system however the process ends
+        except OSError as error:
+            raise StorageError(f"{out}: another sweep works in this folder; wait for it or stop it") from error
+        yield
 
 
 def run_sweep(recipe: SweepRecipe) -> dict[str, Any]:
     """Measure what is not measured yet, write results.json and report.html, and return the results.
 
-    `results["checkpoints"]` is `summarise(results)` of the first benchmark; `results["ensemble"]` is the entry of the
-    last checkpoint with several passes, or None. Raises `CheckpointError` when there is no complete checkpoint and
-    `StaleOutputError` when a checkpoint or the benchmark is another one than before.
+    `results` is what `build_sweep_results` makes. A checkpoint that cannot be measured stands in `runs.*.failed`.
+    Raises `CheckpointError` when a run has no complete checkpoint and `StaleOutputError` when a checkpoint, the
+    training or the benchmark is another one than before.
     """
-    record = RunRecord(recipe.out, dump_recipe(recipe))
-    with record.phase("load"):
-        jobs = plan_jobs(recipe)
-        benches = load_benchmarks(recipe)
-    with record.phase("judge"):
-        measured = [found for job in jobs for found in run_job(job, benches, recipe)]
-    with record.phase("report"):
-        results = build_results(measured, recipe.bootstrap_rounds, recipe.seed)
-        first = [row for row in results["evaluations"] if row["benchmark"] == benches[0].name]
-        results["checkpoints"] = summarise(results)
-        results["gain"] = gains(measured, recipe)
-        results["ensemble"] = summary(first[-1]) if recipe.last is not None else None
-        write_json(recipe.out / "results.json", results)
-        write_report(recipe.out / "report.html", results, measured, recipe.report)
-    return results
+    with only_sweep(recipe.out):
+        sweep = Sweep(recipe)
+        sweep.check()
+        sweep.measure(sweep.look(), closing=True)
+        return sweep.write()
 
 
-def gains(measured: Sequence[Measured], recipe: SweepRecipe) -> dict[str, Any]:
-    """Last checkpoint minus untrained base, asked the same way: per benchmark and dimension, pair-mean accuracy.
+def failures(results: dict[str, Any]) -> list[str]:
+    """A line for each checkpoint that could not be measured."""
+    return [
+        f"{name}, step {failed['step']}: {failed['error']}"
+        for name, state in results["runs"].items()
+        for failed in state["failed"]
+    ]
 
-    `value`, `low`, `high` are differences of shares; `p` is one-sided, the share of resamples without a gain.
-    """
-    found: dict[str, Any] = {}
-    usual = [item for item in measured if item.evaluation.judge["passes"] == recipe.judge.passes]
-    for name in dict.fromkeys(item.evaluation.bench.name for item in usual):
-        of_bench = [item for item in usual if item.evaluation.bench.name == name]
-        first, last = of_bench[0], of_bench[-1]
-        if first.step != 0 or first is last:
-            continue
-        comparison = compare(
-            count(last.evaluation.table), count(first.evaluation.table), recipe.bootstrap_rounds, recipe.seed
-        )
-        found[name] = comparison.as_json()
-    return found
+
+def sentences(results: dict[str, Any]) -> list[str]:
+    """What to do with each run, in words."""
+    runs = results["runs"].items()
+    return [f"{name}: {run['best']['words']} {run['early_stop']['words']}" for name, run in runs]
+
+
+def show(results: dict[str, Any]) -> None:
+    """The tables and sentences a sweep ends with, on standard output."""
+    print_results(results)
+    console = Console()
+    wide = console if console.is_terminal else Console(width=max(console.width, 160))
+    for board in results["leaderboard"]:
+        wide.print(leaderboard_table(board))
+    for line in sentences(results):
+        print(line)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of a training run.")
+    """The command. Returns 1 when a checkpoint could not be measured."""
+    parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of training runs.")
     parser.add_argument("recipe", type=Path, help="YAML file")
+    parser.add_argument("--watch", action="store_true", help="go on with new checkpoints until training is finished")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_args(argv)
     recipe = load_recipe(arguments.recipe, SweepRecipe, arguments.overrides)
-    print_results(run_sweep(recipe))
+    if arguments.watch:
+        from eval.watch import watch_sweep
+
+        results = watch_sweep(recipe)
+    else:
+        results = run_sweep(recipe)
+    show(results)
     print(f"report: {recipe.out / 'report.html'}")
-    return 0
+    problems = failures(results)
+    for problem in problems:
+        print(f"not measured: {problem}", file=sys.stderr)
+    return 1 if problems else 0
