@@ -30,10 +30,10 @@ import numpy as np
 from PIL import Image
 
 from annotation import server
+from annotation.answers import make_result
 from annotation.client import Studio
 from annotation.home import Home
 from annotation.install import default_venv, ensure_installed
-from annotation.layout import make_result
 from annotation.mirror import load_mirror
 from annotation.projects import ensure_project, layout_of
 from annotation.pull import pull
