@@ -53,8 +53,8 @@ def test_the_benchmarks_photographs_are_not_used(script):
 def test_what_was_carried_out_is_compared_first(examples):
     done = [example.compared[0][1] for example in examples]
     others = [answer for example in examples for _, answer in example.compared[1:]]
-    share = [sum("Not done" not in answer for answer in answers) / len(answers) for answers in (done, others)]
-    assert share[0] > 1.5 * share[1]
+    share = [sum(bool(re.search("Fully|Nearly", answer)) for answer in found) / len(found) for found in (done, others)]
+    assert share[0] > 2 * share[1]
 
 
 def test_questions_that_share_images_are_answered_as_if_asked_alone(script, examples, batches):
