@@ -131,8 +131,9 @@ def _receive(worker: _Worker, item: object) -> EditJudgeError | None:
     except (EOFError, ConnectionResetError):
         worker.process.join()
         code = worker.process.exitcode
-        killed = code is not None and code < 0
-        how = f"was ended by {signal.Signals(-code).name}" if killed else f"ended with status {code}"
+        how = f"ended with status {code}"
+        if code is not None and code < 0:
+            how = f"was ended by {signal.Signals(-code).name}"
         hint = " (the system does this when memory runs out)" if code == -signal.SIGKILL else ""
         return EngineError(f"{item}: its process {how}{hint}; see {worker.log}; the same command goes on from there")
     if error is None or isinstance(error, FAILURES):

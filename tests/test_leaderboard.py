@@ -1,0 +1,118 @@
+"""The leaderboard: order, published rows only beside the same pairs, rows of other evaluations."""
+
+import json
+
+import pytest
+from rich.console import Console
+
+from editjudge.errors import DataError
+from editjudge.tasks import DIMENSIONS
+from eval.benchmarks import BENCHMARKS
+from eval.leaderboard import build_leaderboard, leaderboard_table, published
+
+SIZES = {"prompt_following": 944, "consistency": 890, "overall": 1238}
+
+
+def make_row(run="sft", step=10, passes=1, overall=0.6, sizes=SIZES, **changes):
+    figure = {"value": overall, "low": overall - 0.02, "high": overall + 0.02}
+    dimensions = {
+        name: {"pair_mean": figure, "task_mean": figure, "coverage": 0.99, "n_pairs": size}
+        for name, size in sizes.items()
+    }
+    label = "base" if step == 0 else f"step {step}"
+    judge = {"identity": f"{run} {step} {passes}"}
+    row = {"run": run, "step": step, "label": label, "passes": passes, "benchmark": "bench", "partial": False}
+    return row | {"judge": judge, "dimensions": dimensions} | changes
+
+
+def make_results(rows, best=None, identity="abc"):
+    runs = {row["run"]: {"best": {"step": best}} for row in rows if row["run"] is not None}
+    about = {"n_pairs": 3072, "identity": identity}
+    return {"format": 1, "evaluations": rows, "benchmarks": {"bench": about}, "runs": runs}
+
+
+def board(results, others=(), kind="editreward_bench", with_published=True):
+    [table] = build_leaderboard(results, "sweep", {"bench": kind}, others, with_published)
+    return table
+
+
+def test_measured_and_published_rows_in_one_order():
+    rows = [make_row(step=0, overall=0.43), *(make_row(step=step, overall=step / 100) for step in (60, 70, 80, 65))]
+    table = board(make_results(rows, best=70))
+    names = [row["name"] for row in table["rows"] if row["kind"] == "measured"]
+    assert names == ["sft: step 80", "sft: step 70", "sft: base"]  # best, last and base; not every checkpoint
+    assert [row["name"] for row in table["rows"] if row["best"]] == ["sft: step 70"]
+    overall = [row["values"]["overall"]["value"] for row in table["rows"]]
+    assert overall == sorted(overall, reverse=True)
+    editscore = next(row for row in table["rows"] if row["name"] == "EditScore-7B" and row["passes"] == 4)
+    assert editscore["values"]["overall"] == {"value": 0.727, "low": None, "high": None}
+    assert (editscore["kind"], editscore["protocol"]) == ("published", "same")
+    assert table["figure"] == "task_mean"
+    assert table["notes"] == []
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kind", "note"),
+    [(SIZES | {"overall": 1237}, "editreward_bench", "other pairs"), (SIZES, "pairs", None)],
+)
+def test_published_figures_stand_only_beside_the_same_pairs(sizes, kind, note):
+    table = board(make_results([make_row(sizes=sizes)]), kind=kind)
+    assert {row["kind"] for row in table["rows"]} == {"measured"}
+    assert [note in text for text in table["notes"]] == ([True] if note else [])
+
+
+def test_published_rows_can_be_left_out():
+    assert {row["kind"] for row in board(make_results([make_row()]), with_published=False)["rows"]} == {"measured"}
+
+
+def test_more_passes_and_a_shared_base():
+    shared = {"identity": "base"}
+    rows = [
+        make_row("a", 0, overall=0.4, judge=shared),
+        make_row("a", 10),
+        make_row("a", 10, passes=4, overall=0.7),
+        make_row("b", 0, overall=0.4, judge=shared),
+        make_row("b", 20),
+    ]
+    found = board(make_results(rows), kind="pairs")["rows"]
+    assert [(row["name"], row["passes"]) for row in found] == [
+        ("a: step 10", 4),
+        ("a: step 10", 1),
+        ("b: step 20", 1),
+        ("a: base", 1),
+    ]
+
+
+def test_rows_of_other_evaluations_of_the_same_pairs(tmp_path):
+    rival = make_row(None, None, overall=0.9, label="judge")
+    for name, identity in (("rival", "abc"), ("stranger", "xyz")):
+        (tmp_path / name).mkdir()
+        results = make_results([rival], identity=identity)
+        (tmp_path / name / "results.json").write_text(json.dumps(results))
+    others = [tmp_path / name / "results.json" for name in ("rival", "stranger")]
+    table = board(make_results([make_row()]), others, kind="pairs")
+    assert [(row["kind"], row["values"]["overall"]["value"]) for row in table["rows"]] == [
+        ("other", 0.9),
+        ("measured", 0.6),
+    ]
+    assert len(table["notes"]) == 1
+    assert "stranger" in table["notes"][0]
+    (tmp_path / "rival" / "results.json").write_text('{"rows": []}')
+    with pytest.raises(DataError, match=r"not the results\.json"):
+        board(make_results([make_row()]), others)
+
+
+def test_every_published_figure_is_one_of_a_known_benchmark_and_names_its_source():
+    content = published()
+    assert set(content) <= set(BENCHMARKS)
+    rows = [row for found in content.values() for row in found.rows]
+    assert all(row.source and row.protocol for row in rows)
+    assert all(any(getattr(row, name) is not None for name in DIMENSIONS) for row in rows)
+
+
+def test_the_terminal_table_says_what_is_published_and_what_is_partial():
+    console = Console(width=200, record=True)
+    console.print(leaderboard_table(board(make_results([make_row(partial=True)], best=10))))
+    lines = console.export_text().splitlines()
+    assert any("sft: step 10 *" in line and "PARTIAL" in line and "[0.580, 0.620]" in line for line in lines)
+    assert any("GPT-5" in line and "published: EditScore paper, protocol same" in line for line in lines)
