@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from eval.metrics import Floats, Ints
 from eval.statistics import ALPHA, MIN_GROUPS, draw_weights, percentile_ends
@@ -24,7 +25,7 @@ class Share:
     """[groups]: how many there were."""
 
     @classmethod
-    def of(cls, right: Sequence[bool] | Floats, group: Ints, n_groups: int) -> Share:
+    def of(cls, right: ArrayLike, group: Ints, n_groups: int) -> Share:
         """From one entry per thing and the index of its group."""
         flags = np.asarray(right, dtype=np.float64)
         return cls(

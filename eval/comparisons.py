@@ -1,0 +1,100 @@
+"""Two candidates where a tie is an answer (GenAI-Bench, AURORA-Bench in pairs): accuracy by four and three labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from editjudge.types import ScoreCard
+from eval.labels import LABELS, SIGN, Comparison, Label
+from eval.metrics import Floats, Ints
+from eval.ratios import Share, group_index, share_figures
+from eval.ties import best_threshold, right_with_ties, signs
+
+UNREADABLE = 9
+"""Stands for no answer; it equals no label, so it is wrong."""
+ANSWERS = ("first", "second", "tie", "unanswered")
+
+
+def measure_comparisons(
+    comparisons: Sequence[Comparison],
+    cards: Mapping[str, ScoreCard],
+    votes: Mapping[str, Label] | None,
+    rounds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Figures of the comparisons of one dimension. What is unanswered is wrong everywhere.
+
+    `four_label`: exact match of A>B, B>A, both good, both bad (GenAI-Bench, arXiv 2406.04485); a vote "A=B" matches
+    either tie. Only votes have it: scores do not say whether a tie is a good one.
+    `three_class`: the same with one kind of tie; scores tie where they are equal.
+    `with_ties`: (C + Thm) / all at the tie threshold that fits best (Deutsch et al. 2023); votes need no threshold.
+    `without_ties`: C / (C + D + Tm), of the comparisons that people did not tie; scores tie where they are equal.
+    """
+    human = np.array([SIGN[item.label] for item in comparisons], dtype=np.int64)
+    cluster, n_clusters = group_index([item.task.id for item in comparisons])
+    threshold = None
+    if votes is None:
+        margin = _margins(comparisons, cards)
+        judged, answered = _signs_of(margin, 0.0), ~np.isnan(margin)
+        threshold = best_threshold(human, margin)
+        fitted = judged if threshold is None else _signs_of(margin, threshold.value)
+    else:
+        found = [votes.get(item.id) for item in comparisons]
+        judged = np.array([UNREADABLE if vote is None else SIGN[vote] for vote in found], dtype=np.int64)
+        answered, fitted = judged != UNREADABLE, judged
+    right, untied = right_with_ties(human, judged), human != 0
+    shares = {
+        "three_class": Share.of(right, cluster, n_clusters),
+        "with_ties": Share.of(right_with_ties(human, fitted), cluster, n_clusters),
+        "without_ties": Share.of(right[untied], cluster[untied], n_clusters),
+    }
+    if votes is not None:
+        exact = [same_label(item.label, votes.get(item.id)) for item in comparisons]
+        shares["four_label"] = Share.of(exact, cluster, n_clusters)
+    return {
+        "n": len(comparisons),
+        "n_groups": n_clusters,
+        "n_untied": int(untied.sum()),
+        "coverage": round(float(answered.mean()), 6),
+        "answered_by": "scores" if votes is None else "votes",
+        "four_label": None,
+        **share_figures(shares, rounds, seed),
+        "tie_threshold": None if threshold is None else round(threshold.value, 9),
+        "answers": _confusion(comparisons, judged),
+    }
+
+
+def same_label(human: Label, vote: Label | None) -> bool:
+    """Whether a vote is the label; a tie of which one side does not say good or bad matches either."""
+    return vote == human or (vote is not None and "A=B" in (vote, human) and SIGN[vote] == SIGN[human] == 0)
+
+
+def _margins(comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard]) -> Floats:
+    """First minus second, 0 to 10 scale; NaN where either is unscored."""
+    margins = []
+    for item in comparisons:
+        first, second = (
+            None if (card := cards.get(triplet.id)) is None else card.value(item.dimension)
+            for triplet in (item.first, item.second)
+        )
+        margins.append(np.nan if first is None or second is None else round(first - second, 9))
+    return np.array(margins, dtype=np.float64)
+
+
+def _signs_of(margin: Floats, threshold: float) -> Ints:
+    judged = np.full(len(margin), UNREADABLE, dtype=np.int64)
+    known = ~np.isnan(margin)
+    judged[known] = signs(margin[known], threshold)
+    return judged
+
+
+def _confusion(comparisons: Sequence[Comparison], judged: Ints) -> dict[str, dict[str, int]]:
+    """Human label -> the judge's answer -> how often, for the labels that occur."""
+    name = {1: "first", -1: "second", 0: "tie", UNREADABLE: "unanswered"}
+    table = {label: dict.fromkeys(ANSWERS, 0) for label in LABELS if any(item.label == label for item in comparisons)}
+    for item, answer in zip(comparisons, judged.tolist(), strict=True):
+        table[item.label][name[answer]] += 1
+    return {str(label): row for label, row in table.items()}

@@ -1,0 +1,64 @@
+"""Labels with scores, for tests of the figures that are no plain pair accuracy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from factories import make_card, make_ref, make_task, make_triplet
+
+from editjudge.types import EditTriplet, ScoreCard
+from eval.labels import Comparison, Multiway, Preference, Rating
+
+
+def candidate(task_id: str, name: str, editor: str = "editor", source: str = "photo0") -> EditTriplet:
+    task = make_task(id=task_id, task_type="unknown")
+    return make_triplet(id=f"{task_id}-{name}", task=task, edited=make_ref(path=f"{task_id}/{name}.png"), editor=editor)
+
+
+def card(triplet: EditTriplet, **values: Any) -> ScoreCard:
+    """A card without passes, as one that was made elsewhere."""
+    empty = dict.fromkeys(("prompt_following", "consistency", "perceptual_quality", "overall"))
+    return make_card(triplet=triplet, judgments=(), n_ok=0, **(empty | values))
+
+
+def comparison(name: str, label: str, **changes: Any) -> Comparison:
+    first, second = candidate(name, "a"), candidate(name, "b")
+    values = {"id": name, "task": first.task, "first": first, "second": second, "dimension": "overall", "label": label}
+    return Comparison(**(values | changes))
+
+
+def scored(comparisons: list[Comparison], margins: list[float | None]) -> dict[str, ScoreCard]:
+    """Cards whose overall values differ by the margins; None leaves the first candidate unscored."""
+    cards = {}
+    for item, margin in zip(comparisons, margins, strict=True):
+        cards[item.first.id] = card(item.first, overall=None if margin is None else 5 + margin)
+        cards[item.second.id] = card(item.second, overall=5)
+    return cards
+
+
+def group(name: str, labels: dict[str, str], task_id: str | None = None) -> Multiway:
+    """A group of the letters in `labels`: {"AB": "A>B", ...} says whether the first letter wins ("A>B")."""
+    letters = sorted({letter for pair in labels for letter in pair})
+    triplets = [candidate(task_id or name, letter) for letter in letters]
+    preferences = [
+        Preference(id=f"{name}_{one}vs{two}", first=letters.index(one), second=letters.index(two), label=label)
+        for (one, two), label in labels.items()
+    ]
+    return Multiway(
+        id=name,
+        task=triplets[0].task,
+        candidates=tuple(triplets),
+        preferences=tuple(preferences),
+        dimension="overall",
+    )
+
+
+def group_cards(multiway: Multiway, values: list[float | None]) -> dict[str, ScoreCard]:
+    return {
+        triplet.id: card(triplet, overall=value) for triplet, value in zip(multiway.candidates, values, strict=True)
+    }
+
+
+def rating(image: str, model: str, value: float, raters: tuple[float, ...] = (), scale: str = "overall") -> Rating:
+    triplet = candidate(image, model, editor=model)
+    return Rating(id=f"{model}/{image}/{scale}", triplet=triplet, scale=scale, value=value, raters=raters)
