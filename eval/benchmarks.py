@@ -82,6 +82,11 @@ class Benchmark:
         return digest(pairs, others) if others else digest(pairs)
 
     @property
+    def has_other_labels(self) -> bool:
+        """Whether there are labels besides pairs."""
+        return bool(self.comparisons or self.multiways or self.ratings)
+
+    @property
     def partial(self) -> bool:
         """Whether rows of the benchmark are missing from its labels."""
         return self.left_out.total > 0

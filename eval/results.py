@@ -14,6 +14,7 @@ from eval.calibration import calibrations
 from eval.cost import Prices, describe_cost
 from eval.distributions import distributions
 from eval.kcurve import k_curve
+from eval.labels_metrics import measure_labels
 from eval.metrics import OUTCOMES, Ints, count, coverage, outcome_counts
 from eval.scoring import Evaluation
 from eval.statistics import Intervals, intervals
@@ -57,6 +58,10 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
                 "scores": distributions(evaluation.values()),
                 "calibration": calibration,
             }
+            if evaluation.bench.has_other_labels:
+                rows[place]["labels"] = measure_labels(
+                    evaluation.bench, evaluation.cards(), evaluation.votes, rounds, seed
+                )
     return {
         "format": FORMAT,
         "bootstrap": {"rounds": rounds, "seed": seed, "level": 0.95, "clusters": "groups"},
@@ -70,7 +75,10 @@ def _describe_benchmark(bench: Benchmark, n_triplets: int) -> dict[str, Any]:
         "source": bench.source,
         "identity": bench.identity,
         "n_pairs": len(bench.pairs),
-        "n_groups": len({pair.task.id for pair in bench.pairs}),
+        "n_comparisons": len(bench.comparisons),
+        "n_multiways": len(bench.multiways),
+        "n_ratings": len(bench.ratings),
+        "n_groups": len({triplet.task.id for triplet in bench.mentioned()}),
         "n_triplets": n_triplets,
         "partial": bench.partial,
         "left_out": bench.left_out.as_json(),
