@@ -31,7 +31,11 @@ def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
 
     names = [unit.name for unit in recipe.project.units]
     found = measured(names)
-    tables = [agreement_table(found, f"{recipe.project.title}: agreement of {len(names)} units", level)]
+    tables = [
+        agreement_table(
+            found, f"{recipe.project.title}: agreement of {len(names)} {'unit' if len(names) == 1 else 'units'}", level
+        )
+    ]
     kinds = {}
     for kind in ("single", "pair"):
         members = [unit.name for unit in recipe.project.units if unit.kind == kind]
@@ -50,7 +54,11 @@ def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
         level,
     )
     disputes = find_disputes(campaign.ordinary, rule)
-    show(*tables, majority_table(found, level), quality_table(report))
+    if any(part.n_shared for part in found.values()):
+        show(*tables, majority_table(found, level))
+    else:
+        print("Agreement is undefined: no task was ranked by two units. Units that rank are in project.units.")
+    show(quality_table(report))
     n_tasks = len({row.task_id for row in campaign.ordinary})
     content = {
         "units": names,

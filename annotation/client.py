@@ -83,8 +83,8 @@ class Studio:
             ) from error
         except httpx.HTTPError as error:
             raise StudioError(
-                f"{name}: the server does not answer ({error or type(error).__name__}); "
-                "start it with `editjudge annotate serve RECIPE`, then run this command again"
+                f"{name}: the server does not answer ({error or type(error).__name__}); start it (a local one with "
+                "`editjudge annotate serve RECIPE`), then run this command again"
             ) from error
         return _content(answer, name)
 
@@ -213,7 +213,7 @@ def _content(answer: httpx.Response, name: str) -> Any:
     if status in (401, 403):
         raise StudioError(
             f"{name}: the token is refused ({status}). For a server of your own set LABEL_STUDIO_API_KEY to a token of "
-            "its account page; for the local one remove nothing: restart it with `editjudge annotate serve RECIPE`"
+            "its account page; for the local one, stop it with `editjudge annotate serve RECIPE --stop` and serve again"
         )
     if status == 404:
         raise StudioError(f"{name}: not found (404); was it deleted? `editjudge annotate push RECIPE` makes it again")

@@ -40,6 +40,8 @@ class Plan:
     tasks: tuple[Planned, ...]
     too_small: int
     """Groups with fewer candidates than are shown; left out."""
+    not_drawn: int
+    """Groups beyond `project.max_tasks`; left out."""
     changed: tuple[str, ...]
     """`group_id` of tasks that were pushed with candidates the groups no longer hold: kept, but never pushed again."""
 
@@ -109,6 +111,8 @@ def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mappin
         key: group for key, group in groups.items() if key not in gold and (len(group.triplets) >= n or key in recorded)
     }
     too_small = sum(key not in gold and key not in ordinary for key in groups)
+    whole = len(ordinary)
+    ordinary = _at_most(recipe, ordinary, recorded)
     chosen_gold = _choose_gold(recipe, gold, len(ordinary), recorded)
     ranked = sorted([*ordinary, *chosen_gold], key=lambda key: digest("place", recipe.seed, key))
     repeated = _repeated(recipe, ranked, ordinary, recorded)
@@ -134,12 +138,22 @@ def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mappin
             repeat_of=None if group_id == key else key,
         )
         tasks.append(Planned(row, group.task, tuple(group.triplets[candidate] for candidate in candidates)))
-    return Plan(tuple(tasks), too_small, tuple(changed))
+    return Plan(tuple(tasks), too_small, whole - len(ordinary), tuple(changed))
 
 
 def repeat_id(group_id: str) -> str:
     """The `group_id` under which a task is shown a second time. Nobody can tell it from others."""
     return digest("repeat", group_id)
+
+
+def _at_most(recipe: AnnotationRecipe, ordinary: dict[str, Group], recorded: Mapping[str, object]) -> dict[str, Group]:
+    """`project.max_tasks` of the groups, drawn by hash; those pushed before stay, even when they are more."""
+    wanted = recipe.project.max_tasks
+    if wanted is None or wanted >= len(ordinary):
+        return ordinary
+    by_hash = sorted(ordinary, key=lambda key: (key not in recorded, digest("task", recipe.seed, key)))
+    drawn = {*by_hash[: max(wanted, sum(key in recorded for key in ordinary))]}
+    return {key: group for key, group in ordinary.items() if key in drawn}
 
 
 def _draw(recipe: AnnotationRecipe, group_id: str, group: Group, allowed: Iterable[str]) -> list[str]:

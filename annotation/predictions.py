@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from annotation.answers import make_result
 from annotation.groups import Planned
-from annotation.layout import make_result
 from annotation.projects import layout_of
 from annotation.recipe import AnnotationRecipe
 from editjudge.io import read_jsonl

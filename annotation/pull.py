@@ -10,8 +10,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from annotation.answers import Reading, read_result
 from annotation.client import Studio, StudioError
-from annotation.layout import Layout, Reading, read_result
+from annotation.layout import Layout
 from annotation.mirror import Mirror, StudioAnnotation, StudioTask, known, load_mirror, refresh, save_mirror
 from annotation.projects import UnitProject, find_project, layout_of, units_of
 from annotation.ranking import Ranking, make_ranking
@@ -282,4 +283,4 @@ def print_report(report: PullReport, out: Path) -> None:
     for row in report.invalid[:10]:
         print(f"not used: {row.link} ({row.unit}, annotation {row.annotation_id}): {shortened(row.problem)}")
     if report.invalid:
-        print(f"{len(report.invalid):,} annotations are not used; all of them: {invalid_file(out)}")
+        print(f"annotations that are not used: {len(report.invalid):,}, all of them in {invalid_file(out)}")

@@ -78,6 +78,7 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
             gold=sum(task.row.is_gold for task in planned.tasks),
             repeats=sum(task.row.repeat_of is not None for task in planned.tasks),
             too_small=planned.too_small,
+            not_drawn=planned.not_drawn,
             changed=[*planned.changed],
         )
         predictions, report.without_prediction = judge_rankings(recipe, planned.tasks)

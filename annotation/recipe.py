@@ -68,6 +68,8 @@ class Project(_Block):
     layout: LayoutName = "matrix"
     candidates: int = Field(5, ge=2, le=20)
     """Shown per task. Groups that have more lose some by hash; smaller groups are left out and counted."""
+    max_tasks: int | None = Field(None, ge=1)
+    """Groups beyond so many are left out, by hash; null: all are shown. Gold and repeats come on top."""
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
     """Ranked independently of each other, in this order on the page."""
     screen_px: int = Field(768, ge=64, le=4096)

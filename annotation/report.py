@@ -6,13 +6,14 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from annotation.campaign import read_campaign
+from annotation.campaign import Campaign, read_campaign
 from annotation.campaign_agreement import measure_campaign
 from annotation.campaign_pairs import write_pairs, write_tiers
 from annotation.ratings import measure_ratings, read_ratings
 from annotation.recipe import AnnotationRecipe
+from annotation.records import rankings_file
 from annotation.tables import ratings_table, show
-from editjudge.errors import RecipeError
+from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
 from editjudge.recipe import load_recipe
 
@@ -41,7 +42,7 @@ def agreement_main(argv: Sequence[str] | None = None) -> int:
         show(ratings_table(ratings))
     else:
         recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
-        found = measure_campaign(read_campaign(recipe), arguments.disputes)
+        found = measure_campaign(_ranked(recipe), arguments.disputes)
     if arguments.json is not None:
         write_json(arguments.json, found)
     return 0
@@ -69,7 +70,18 @@ def pairs_main(argv: Sequence[str] | None = None) -> int:
         found = write_tiers(*arguments.tiers)
     else:
         recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
-        found = write_pairs(read_campaign(recipe))
+        found = write_pairs(_ranked(recipe))
     if arguments.json is not None:
         write_json(arguments.json, found)
     return 0
+
+
+def _ranked(recipe: AnnotationRecipe) -> Campaign:
+    """The campaign; `DataError` while nobody has ranked an ordinary task."""
+    campaign = read_campaign(recipe)
+    if not campaign.ordinary:
+        raise DataError(
+            f"{rankings_file(recipe.out)}: holds no ranking of an ordinary task; rank some, then run "
+            "`editjudge annotate pull RECIPE`"
+        )
+    return campaign

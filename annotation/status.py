@@ -22,7 +22,7 @@ from annotation.pull import PULL, PullReport, UnitPull, pull, shortened
 from annotation.recipe import AnnotationRecipe
 from annotation.records import InvalidAnnotation
 from annotation.studio import connect
-from annotation.tables import show
+from annotation.tables import dimension_name, measure_name, show
 from editjudge.errors import DataError
 from editjudge.io import atomic_write, read_json, write_json
 from editjudge.progress import duration
@@ -96,6 +96,8 @@ def main(argv: list[str]) -> int:
     if arguments.json is not None:
         write_json(arguments.json, as_json(status))
     show(*tables(status))
+    if status.agreement and status.agreement_tasks == 0:
+        print("Agreement: undefined, no task was ranked by two units yet.")
     for row in status.invalid[:5]:
         print(f"not used: {row.link} ({row.unit}): {shortened(row.problem)}")
     if len(status.invalid) > 5:
@@ -134,6 +136,8 @@ def unit_status(unit: UnitPull, members: Sequence[str], now: datetime) -> UnitSt
     """What the answers of a unit say of its speed."""
     median = statistics.median(unit.seconds) if unit.seconds else None
     finish, why = projected_finish([datetime.fromisoformat(moment) for moment in unit.submitted], unit.left, now)
+    if unit.left == 0 and unit.invalid > 0:
+        why = "all but the invalid ones"
     return UnitStatus(
         unit=unit.unit,
         who=" and ".join(members) + (", together" if len(members) > 1 else ""),
@@ -194,21 +198,26 @@ def cells(unit: UnitStatus) -> tuple[str, ...]:
         f"{unit.invalid:,}",
         "–" if unit.median_s is None else duration(unit.median_s),
         "–" if unit.work_left_s is None else duration(unit.work_left_s),
-        unit.finish.replace("T", " ") if unit.finish is not None else f"– ({unit.why_no_finish})",
+        readable(unit.finish) if unit.finish is not None else f"– ({unit.why_no_finish})",
     )
+
+
+def readable(moment: str) -> str:
+    """`2026-03-01 20:00 UTC` of a moment in ISO 8601."""
+    return f"{datetime.fromisoformat(moment).astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
 def tables(status: Status) -> list[Table]:
     """For the terminal."""
     progress = Table(
-        title=f"{status.title}, as of {status.pulled.replace('T', ' ')}",
+        title=f"{status.title}, as of {readable(status.pulled)}",
         caption="per task: median time; work left: at that speed; done by: at the pace so far, breaks included",
     )
     for column in COLUMNS:
         progress.add_column(column, justify="left" if column in ("unit", "done by") else "right")
     for unit in status.units:
         progress.add_row(*cells(unit))
-    if not status.agreement:
+    if status.agreement_tasks == 0:
         return [progress]
     agreement = Table(
         title=f"Agreement so far, on {status.agreement_tasks:,} tasks that two units or more ranked",
@@ -216,9 +225,9 @@ def tables(status: Status) -> list[Table]:
     )
     agreement.add_column("measure")
     for name in status.agreement:
-        agreement.add_column(name.replace("_", " "), justify="right")
+        agreement.add_column(dimension_name(name), justify="right")
     for key in next(iter(status.agreement.values())):
-        agreement.add_row(key.replace("_", " "), *(plain(figures[key]) for figures in status.agreement.values()))
+        agreement.add_row(measure_name(key), *(plain(figures[key]) for figures in status.agreement.values()))
     return [progress, agreement]
 
 
@@ -239,5 +248,8 @@ def render(status: Status) -> str:
         dimensions=[*status.agreement],
         measures=[*next(iter(status.agreement.values()), {})],
         plain=plain,
+        readable=readable,
+        measure_name=measure_name,
+        dimension_name=dimension_name,
         invalid=status.invalid[:SHOWN_INVALID],
     )

@@ -75,6 +75,8 @@ def main(argv: list[str]) -> int:
         return 0
     command = " ".join(["editjudge annotate serve", arguments.recipe, *arguments.overrides])
     with _Interruptible():
+        if server.running(home) is None:
+            print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)
         found = serve(recipe)
         foreground = found.new and not arguments.background
         _tell(recipe, home, found, "Ctrl-C" if foreground else f"{command} --stop")

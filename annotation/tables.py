@@ -44,10 +44,10 @@ def agreement_table(found: Mapping[str, DimensionAgreement], title: str, level: 
     table = Table(title=escape(title), caption=f"value [{level:.0%} interval from resampled tasks]", show_lines=False)
     table.add_column("measure")
     for name in found:
-        table.add_column(_dimension(name))
+        table.add_column(dimension_name(name))
     _add_row(table, "tasks ranked by two units or more", *(f"{part.n_shared:,}" for part in found.values()))
     for key in next(iter(found.values())).figures if found else ():
-        _add_row(table, _measure(key), *(part.figures[key].text() for part in found.values()))
+        _add_row(table, measure_name(key), *(part.figures[key].text() for part in found.values()))
     return table
 
 
@@ -60,11 +60,11 @@ def majority_table(found: Mapping[str, DimensionAgreement], level: float) -> Tab
     table.add_column("unit")
     table.add_column("what agrees")
     for name in found:
-        table.add_column(_dimension(name))
+        table.add_column(dimension_name(name))
     for unit in next(iter(found.values())).units if found else ():
         for key in ("majority_ranking", "majority_relation", "others_relation"):
             cells = (part.units[unit][key].text() for part in found.values())
-            _add_row(table, unit if key == "majority_ranking" else "", _measure(key), *cells)
+            _add_row(table, unit if key == "majority_ranking" else "", measure_name(key), *cells)
     return table
 
 
@@ -117,7 +117,7 @@ def pairs_table(report: PairReport) -> Table:
     table = Table(title=f"{len(report.pairs):,} preference pairs")
     table.add_column("")
     for name in report.dimensions:
-        table.add_column(_dimension(name), justify="right")
+        table.add_column(dimension_name(name), justify="right")
     parts = report.dimensions.values()
     _add_row(table, "tasks", *(f"{part.tasks:,}" for part in parts))
     _add_row(table, "pairs of candidates", *(f"{part.candidate_pairs:,}" for part in parts))
@@ -129,11 +129,13 @@ def pairs_table(report: PairReport) -> Table:
     return table
 
 
-def _dimension(name: str) -> str:
+def dimension_name(name: str) -> str:
+    """What a dimension is called in tables."""
     return "all together" if name == POOLED else name.replace("_", " ")
 
 
-def _measure(key: str) -> str:
+def measure_name(key: str) -> str:
+    """What a measure is called in tables."""
     name, _, threshold = key.partition("@")
     return f"converged: {float(threshold):.0%} of the units identical" if threshold else EXPLAINED[name]
 

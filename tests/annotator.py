@@ -57,6 +57,10 @@ class Annotator:
             return
         self.dismiss()
         self.rest(".ej-flags")
+        self.loaded()
+
+    def loaded(self) -> None:
+        """Wait until all pictures are there."""
         self.wait.until(lambda _: self.ask("return [...document.querySelectorAll('.ej-small')].every(i => i.complete)"))
 
     def dismiss(self) -> None:

@@ -18,9 +18,9 @@ from factories import make_card
 from studio_ground import StudioGround, make_recipe, write_groups
 
 from annotation import server
+from annotation.answers import make_result, read_result
 from annotation.client import Studio, StudioError
 from annotation.install import default_venv, ensure_installed
-from annotation.layout import make_result, read_result
 from annotation.main import main as annotate
 from annotation.mirror import Mirror, load_mirror
 from annotation.projects import MODEL_VERSION, layout_of

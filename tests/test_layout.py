@@ -11,8 +11,9 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import ValidationError
 
+from annotation.answers import make_result, read_result
 from annotation.instructions import annotator_instructions
-from annotation.layout import FLAGS, TITLES, Layout, config_xml, make_result, read_result
+from annotation.layout import FLAGS, TITLES, Layout, config_xml
 from annotation.page import Shown, task_data
 from editjudge.tasks import DIMENSIONS
 

@@ -8,8 +8,8 @@ import pytest
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_recipe, write_groups
 
+from annotation.answers import make_result
 from annotation.client import Studio, StudioError
-from annotation.layout import make_result
 from annotation.mirror import load_mirror, mirror_file
 from annotation.projects import layout_of
 from annotation.pull import as_json, main, pull
@@ -314,6 +314,27 @@ def test_a_failed_pull_changes_nothing(fake, recipe, answer, expected):
     assert rankings_file(recipe().out).read_bytes() == before, project
     fake.fault = None
     assert run(recipe()).rankings == 6
+
+
+def test_a_server_that_dies_in_the_middle_of_a_pull_loses_nothing(fake, recipe):
+    fake.annotate(task_of(fake, "a", "g0"), result(recipe()))
+    run(recipe())
+    before = rankings_file(recipe().out).read_bytes()
+    fake.annotate(task_of(fake, "a", "g1"), result(recipe()))
+    fake.annotate(task_of(fake, "b", "g1"), result(recipe()))
+    asked = []
+
+    def fault(studio, method, path):
+        asked.append(path)
+        studio.dead = asked.count("/api/tasks") == 3  # a's tasks have arrived, b's have not
+
+    fake.fault = fault
+    with pytest.raises(StudioError, match="does not answer"):
+        run(recipe())
+    assert asked.count("/api/tasks") >= 3
+    assert rankings_file(recipe().out).read_bytes() == before
+    fake.fault, fake.dead = None, False
+    assert run(recipe()).rankings == 9
 
 
 def test_another_layout_than_the_annotations_is_refused(fake, recipe):

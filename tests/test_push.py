@@ -11,9 +11,9 @@ from factories import make_card
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_groups, make_recipe, write_groups
 
+from annotation.answers import read_result
 from annotation.client import Studio, StudioError
 from annotation.groups import plan, read_groups, repeat_id
-from annotation.layout import read_result
 from annotation.mirror import load_mirror
 from annotation.predictions import score_tiers
 from annotation.projects import layout_of
@@ -191,6 +191,21 @@ def test_groups_that_are_too_small_or_whose_images_are_bad_are_left_out_and_told
     assert report.unreadable.keys() == {"g1", "g2"}
     assert "the file changed" in report.unreadable["g1"]
     assert [unit.added for unit in report.units] == [1, 1]
+
+
+def test_at_most_so_many_groups_are_drawn_and_those_shown_before_stay(tmp_path, fake, recipe):
+    report = run(recipe(max_tasks=2))
+    assert (report.tasks, report.not_drawn) == (2, 4)
+    first = {row.group_id for row in rows(recipe())}
+    assert len(first) == 2
+    again = run(recipe(max_tasks=2))
+    assert [(unit.added, unit.there) for unit in again.units] == [(0, 2)] * 2
+    write_groups(tmp_path / "data", 30)  # others would be drawn from a grown set
+    assert [unit.added for unit in run(recipe(max_tasks=3)).units] == [1, 1]
+    assert len(rows(recipe())) == 3
+    assert first < {row.group_id for row in rows(recipe())}
+    assert [unit.added for unit in run(recipe(max_tasks=1)).units] == [0, 0]
+    assert run(recipe()).tasks == 30
 
 
 def killed_after(imports):

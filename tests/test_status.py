@@ -8,8 +8,10 @@ import pytest
 from fake_studio import TOKEN, fake_studio
 from studio_ground import make_recipe, write_groups
 
+from annotation.answers import make_result
+from annotation.campaign import read_campaign
+from annotation.campaign_agreement import measure_campaign
 from annotation.client import Studio
-from annotation.layout import make_result
 from annotation.main import main as annotate
 from annotation.projects import layout_of
 from annotation.pull import UnitPull, pull
@@ -111,6 +113,36 @@ def test_the_numbers(campaign):
     assert status.agreement_tasks == 1
     assert status.agreement["overall"]["identical"].value == 1
     assert len(tables(status)) == 2
+
+
+def test_one_unit_alone_has_no_agreement(campaign, capsys):
+    recipe, report, _ = campaign
+    rankings = recipe.out / "rankings.jsonl"
+    rankings.write_text("".join(line for line in rankings.open() if '"annotator":"a"' in line.replace(": ", ":")))
+    status = make_status(recipe, report, NOON)
+    assert status.agreement["overall"]["identical"].value is None
+    assert len(tables(status)) == 1
+    assert "Undefined: no task was ranked by two units yet." in Page(render(status)).texts
+    assert measure_campaign(read_campaign(recipe), "contradiction")["dimensions"]["all"]["n_shared"] == 0
+    told = capsys.readouterr().out
+    assert "Agreement is undefined: no task was ranked by two units" in told
+    assert "undefined (" not in told
+
+
+def test_what_is_invalid_is_not_done():
+    moments = [(NOON - timedelta(hours=1)).isoformat()] * 2
+    pulled = UnitPull("a", "http://x", tasks=3, done=2, invalid=1, submitted=moments)
+    assert unit_status(pulled, ("a",), NOON).why_no_finish == "all but the invalid ones"
+
+
+def test_steps_without_rankings_say_what_to_do(campaign, tmp_path):
+    recipe, _, _ = campaign
+    (recipe.out / "rankings.jsonl").write_text("")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(recipe.model_dump_json())
+    for step in ("agreement", "pairs"):
+        with pytest.raises(DataError, match=r"rankings.jsonl: holds no ranking.*annotate pull"):
+            annotate([step, str(path)])
 
 
 def test_nothing_ranked_yet(tmp_path, campaign):
