@@ -106,6 +106,7 @@ def _sections(results: Row, measured: Sequence[Measured], options: Report, pictu
 def _parts(results: Row, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
     """Anchors and names of the parts of the page that are shown."""
     parts = [("leaderboard", "Leaderboard")] if results.get("leaderboard") else []
+    parts += [("checkpoints", "Checkpoints")] if results.get("runs") else []
     parts += [(section.anchor, section.name) for section in sections]
     parts += [(key, text) for key, text in (("human", "Judge and people"), ("probes", "Probes")) if results.get(key)]
     return [*parts, ("funnel", "Training data")] if with_funnel else parts

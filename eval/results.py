@@ -34,6 +34,8 @@ class Measured:
     evaluation: Evaluation
     run: str | None = None
     """Name of the training run; None outside of one."""
+    probes: tuple[dict[str, Any], ...] = ()
+    """What `probes.run_probes` found."""
 
 
 def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: Prices | None = None) -> dict[str, Any]:
@@ -62,11 +64,17 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
                 rows[place]["labels"] = measure_labels(
                     evaluation.bench, evaluation.cards(), evaluation.votes, rounds, seed
                 )
+    probed = [
+        {"label": item.label, "run": item.run, "step": item.step, "benchmark": item.evaluation.bench.name, **row}
+        for item in measured
+        for row in item.probes
+    ]
     return {
         "format": FORMAT,
         "bootstrap": {"rounds": rounds, "seed": seed, "level": 0.95, "clusters": "groups"},
         "benchmarks": benches,
         "evaluations": [rows[place] for place in range(len(measured))],
+        **({"probes": probed} if probed else {}),
     }
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
-from eval.charts import Point, floor_of, learning_curve
+from eval.charts import Point, floor_of, k_curve, learning_curve
 from eval.gallery import Gallery
-from eval.plots import heat_map
+from eval.plots import Bin, calibration, heat_map, histogram
 from eval.recipe import folder_name
 
 KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
@@ -41,14 +42,19 @@ class Section:
     """`shown` with more passes."""
     curves: Sequence[tuple[str, Sequence[Chart]]]
     """Run and charts; only of runs with two checkpoints or more."""
+    k_row: Row | None
+    """The row of the same judge with the most passes, when it has a K-curve."""
     k_curves: Sequence[Chart]
     heat_maps: Sequence[Chart]
     """Tasks x evaluations; only with three evaluations or more."""
     tasks: Sequence[tuple[str, Sequence[str]]]
     """Category and those of its tasks that have pairs."""
     labels: Row | None
-    scores: Sequence[Any]
+    histograms: Sequence[tuple[str, Row, Any]]
+    """Score, what is known of its spread, and chart."""
     calibration: Sequence[Chart]
+    costs: Sequence[Row]
+    """Rows whose cost is known."""
     gallery: Gallery
 
 
@@ -86,6 +92,8 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         if row.get("run") == shown.get("run") and row["step"] == shown["step"] and row["label"] == shown["label"]
         if (row["passes"] or 0) > (shown["passes"] or 0)
     ]
+    most = ensemble[-1] if ensemble else shown
+    k_row = most if most.get("k_curve") else None
     return Section(
         name=name,
         anchor=f"bench-{folder_name(name)}",
@@ -98,7 +106,8 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         base=first if first["step"] == 0 and first is not shown else None,
         ensemble=ensemble[-1] if ensemble else None,
         curves=_learning_curves(usual, ensemble[-1] if ensemble else None),
-        k_curves=(),
+        k_row=k_row,
+        k_curves=_k_curves(k_row),
         heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
         tasks=[
             (category, [task for task in TASK_TYPES if task in tasks and task in with_pairs])
@@ -106,8 +115,9 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
             if with_pairs & set(tasks)
         ],
         labels=shown.get("labels"),
-        scores=(),
-        calibration=(),
+        histograms=_histograms(shown),
+        calibration=_calibration(shown),
+        costs=[row for row in rows if row.get("cost")],
         gallery=gallery,
     )
 
@@ -151,6 +161,58 @@ def _point(row: Row | None, dimension: str) -> Point | None:
     if row is None or found is None or found["pair_mean"]["value"] is None:
         return None
     return Point(row["step"], **found["pair_mean"])
+
+
+def _k_curves(row: Row | None) -> list[Chart]:
+    """Per dimension, accuracy by number of passes."""
+    if row is None:
+        return []
+    points = {
+        name: [
+            Point(point["k"], **found["pair_mean"])
+            for point in row["k_curve"]["points"]
+            if (found := point["dimensions"].get(name)) is not None and found["pair_mean"]["value"] is not None
+        ]
+        for name in DIMENSIONS
+    }
+    bottom = floor_of([point for line in points.values() for point in line])
+    return [
+        (name, k_curve(line, bottom, f"{name}: share right by number of passes", KIND[name]))
+        for name, line in points.items()
+        if line
+    ]
+
+
+def _histograms(row: Row) -> list[tuple[str, Row, Any]]:
+    """Of every value of the cards."""
+    scores = row.get("scores")
+    if not scores:
+        return []
+    low, high = scores["edges"][0], scores["edges"][-1]
+    found = []
+    for name, spread in scores["dimensions"].items():
+        if spread["n"]:
+            title = f"{name}: how often each score was given"
+            chart = histogram(spread["counts"], low, high, "score", title, KIND.get(name, "k"))
+            found.append((name, spread, chart))
+    return found
+
+
+def _calibration(row: Row) -> list[Chart]:
+    """Share right by margin; the axis ends at a round number above the widest bin."""
+    found = row.get("calibration") or {}
+    widest = max((part["bins"][-1]["mean"] for part in found.values() if part["bins"]), default=0.0)
+    end = max(1.0, float(ceil(widest)))
+    ticks = [(share, f"{share * end:.3g}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    charts = []
+    for name, part in found.items():
+        bins = [
+            Bin(one["mean"] / end, f"margin {one['low']:.2f} to {one['high']:.2f}", n=one["n_pairs"], **one["right"])
+            for one in part["bins"]
+        ]
+        title = f"{name}: share right by margin"
+        charts.append((name, calibration(bins, ticks, "margin between the two scores", title, KIND[name])))
+    return charts
 
 
 def _heat_maps(usual: Sequence[Row], with_pairs: set[str]) -> list[Chart]:

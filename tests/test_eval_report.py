@@ -47,11 +47,11 @@ def report(tmp_path_factory):
     bench = Pairs(path=path).load(folder)
     rationale = f'It says {ATTACK} & "more".'
     measured = []
-    for step in (0, 10):
+    for step, passes in ((0, 1), (10, 1), (10, 4)):
         adapter = None if step == 0 else str(write_checkpoint(folder / "run", step, noise=8.0))
         engine = PixelEngine(adapter=adapter, rationale=rationale, unreadable=0.1)
-        judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0).build()
-        evaluation = evaluate(judge, bench, folder / f"step-{step}", 64, "judge")
+        judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0, passes=passes).build()
+        evaluation = evaluate(judge, bench, folder / f"step-{step}-k{passes}", 64, "judge")
         measured.append(Measured(f"step {step}" if step else "base", step, evaluation))
     results = build_results(measured, rounds=200, seed=1)
     results["human"] = human_results(Human(rankings=rankings(folder / "rankings.jsonl", bench)), measured, 200, 1)
@@ -147,8 +147,10 @@ def test_funnel_shows_kept_dropped_and_failed(page):
         assert word in page.words
 
 
-def test_three_curves_with_bands(report, page):
-    assert page.tags.count("polyline") == page.tags.count("polygon") == 3
+def test_curves_have_bands(report, page):
+    # Over steps and over passes with a band each; calibration has a line and whiskers.
+    assert page.tags.count("polygon") == 6
+    assert page.tags.count("polyline") == 9
 
 
 def test_a_file_that_is_no_funnel_is_named(tmp_path):
