@@ -47,8 +47,9 @@ def report(tmp_path_factory):
     bench = Pairs(path=path).load(folder)
     rationale = f'It says {ATTACK} & "more".'
     measured = []
+    trained = str(write_checkpoint(folder / "run", 10, noise=8.0))
     for step, passes in ((0, 1), (10, 1), (10, 4)):
-        adapter = None if step == 0 else str(write_checkpoint(folder / "run", step, noise=8.0))
+        adapter = trained if step else None
         engine = PixelEngine(adapter=adapter, rationale=rationale, unreadable=0.1)
         judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0, passes=passes).build()
         evaluation = evaluate(judge, bench, folder / f"step-{step}-k{passes}", 64, "judge")
