@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.errors import DataError
 from editjudge.io import digest, is_done, read_jsonl, read_marker, write_jsonl, write_marker
 from editjudge.judge import Judge
 from editjudge.progress import bar
@@ -99,6 +100,10 @@ def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, 
     Raises `StaleOutputError` when the folder was made with another judge or benchmark, `EngineError` when the engine
     cannot work; what was scored before stays and is not asked for again.
     """
+    if not bench.has_images:
+        raise DataError(
+            f"{bench.source}: holds labels without images, so no judge can be asked; give the images, or `scores:`"
+        )
     described = describe_judge(judge)
     identity = {"judge": described, "benchmark": bench.identity, "shard_triplets": shard_triplets}
     triplets = bench.triplets
