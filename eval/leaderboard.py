@@ -118,10 +118,14 @@ def _measured_row(row: Row, which: str, kind: str, place: str, results: Row) -> 
     found = row["dimensions"]
     coverages = [found[name]["coverage"] for name in DIMENSIONS if name in found]
     best = _best_steps(results)
-    what = "base" if row["step"] == 0 else row["label"] if row["step"] is None else f"step {row['step']}"
+    what = row["label"] if row["step"] is None else f"step {row['step']}"
+    runs = row["run"]
+    if row["step"] == 0:
+        what = "base"
+        runs = ", ".join(dict.fromkeys(other["run"] for other in results["evaluations"] if _same_judge(row, other)))
     return {
         "kind": kind,
-        "name": f"{place if row['run'] is None else row['run']}: {what}",
+        "name": f"{place if row['run'] is None else runs}: {what}",
         "run": row["run"],
         "step": row["step"],
         "passes": row["passes"],
@@ -132,6 +136,13 @@ def _measured_row(row: Row, which: str, kind: str, place: str, results: Row) -> 
         "source": None,
         "protocol": None,
     }
+
+
+def _same_judge(row: Row, other: Row) -> bool:
+    return row is other or (row["step"], row["judge"].get("identity")) == (
+        other["step"],
+        other["judge"].get("identity"),
+    )
 
 
 def _published_row(row: PublishedRow) -> dict[str, Any]:

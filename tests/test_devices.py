@@ -90,7 +90,7 @@ def test_one_items_failure_and_one_process_death_do_not_stop_the_others(tmp_path
 @pytest.mark.parametrize(("name", "error"), [("stale", StaleOutputError), ("bug", RuntimeError)])
 def test_any_other_error_ends_the_work_at_once(tmp_path, name, error):
     started = time.monotonic()
-    with pytest.raises(error, match="another judge|oops"):
+    with pytest.raises(error, match=r"another judge|oops"):
         run(["cpu", "cpu"], ["slow", name], tmp_path)
     assert time.monotonic() - started < 30
 

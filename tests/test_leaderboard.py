@@ -79,7 +79,7 @@ def test_more_passes_and_a_shared_base():
         ("a: step 10", 4),
         ("a: step 10", 1),
         ("b: step 20", 1),
-        ("a: base", 1),
+        ("a, b: base", 1),
     ]
 
 

@@ -1,0 +1,54 @@
+"""Logging a sweep to Weights & Biases, offline: the real package where it is installed."""
+
+import importlib.util
+import json
+
+import pytest
+from eval_world import write_benchmark, write_checkpoint
+from test_sweep_watch import make_recipe
+
+from editjudge.errors import MissingExtraError
+from eval.sweep import run_sweep
+from eval.sweep_options import Wandb
+from eval.tracking import Tracker, metrics
+
+INSTALLED = importlib.util.find_spec("wandb") is not None
+
+
+def row(step=10, **changes):
+    figure = {"value": 0.6, "low": None, "high": 0.7}
+    found = {"pair_mean": figure, "task_mean": {"value": 0.5, "low": None, "high": None}, "coverage": 0.9}
+    values = {"run": "sft", "step": step, "passes": 4, "benchmark": "bench", "judge": {"identity": str(step)}}
+    return values | {"dimensions": {"overall": found}} | changes
+
+
+def test_what_is_undefined_is_not_logged():
+    assert metrics(row()) == {
+        "bench/k4/overall/pair_mean": 0.6,
+        "bench/k4/overall/pair_mean_high": 0.7,
+        "bench/k4/overall/task_mean": 0.5,
+        "bench/k4/overall/coverage": 0.9,
+    }
+
+
+@pytest.mark.skipif(INSTALLED, reason="wandb is installed")
+def test_a_missing_package_is_told_before_anything_is_judged(tmp_path):
+    pairs = write_benchmark(tmp_path / "bench", groups=1)
+    write_checkpoint(tmp_path / "run", 10, noise=1.0)
+    with pytest.raises(MissingExtraError, match=r"editjudge\[train\]"):
+        run_sweep(make_recipe(tmp_path, pairs, wandb={}))
+    assert not (tmp_path / "sweep" / "step-000000-k1").exists()
+
+
+@pytest.mark.skipif(not INSTALLED, reason="wandb is not installed")
+def test_every_checkpoint_is_logged_once_and_nothing_leaves_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    results = {"evaluations": [row(10), row(20)], "runs": {"sft": {"best": {"step": 10}}}}
+    assert Tracker(Wandb(), tmp_path).log(results) == 2
+    results["evaluations"].append(row(30))
+    assert Tracker(Wandb(), tmp_path).log(results) == 1
+    assert Tracker(Wandb(), tmp_path).log(results) == 0
+    assert len(json.loads((tmp_path / "wandb.json").read_text())["logged"]) == 3
+    files = sorted(tmp_path.glob("wandb/offline-run-*/*.wandb"))
+    assert len(files) == 2
+    assert b"bench/k4/overall/pair_mean" in files[0].read_bytes()
