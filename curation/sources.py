@@ -33,7 +33,7 @@ class Photograph:
         """Its file; `MissingExtraError` when the package is not installed."""
         spec = find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
-            raise MissingExtraError(f"{self.package} is not installed: pip install 'editjudge[quickstart]'")
+            raise MissingExtraError(f"{self.package} is not installed: pip install 'editjudge[photographs]'")
         return Path(spec.submodule_search_locations[0]) / self.path
 
 

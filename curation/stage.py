@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import EngineError, StorageError
+from editjudge.errors import EngineError, MissingExtraError, StorageError
 from editjudge.images import ImageStore
 from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
@@ -34,7 +34,7 @@ STAGES: dict[str, str] = {
 }
 """What `use:` may name in a curation recipe."""
 
-FATAL = (StorageError, EngineError)
+FATAL = (StorageError, EngineError, MissingExtraError)
 """Errors that are about the machine, not about a row: they end the shard instead of failing every row of it."""
 
 

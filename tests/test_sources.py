@@ -10,8 +10,9 @@ from world import make_context
 
 from curation.editors.edits import EDITS
 from curation.instructions import Templates
-from curation.sources import PHOTOGRAPHS, Photographs
+from curation.sources import PHOTOGRAPHS, Photograph, Photographs
 from curation.stage import Drop, Fail, Photo
+from editjudge.errors import MissingExtraError
 from editjudge.types import EditTask
 
 SOME = ("coffee", "chelsea", "camera")
@@ -26,6 +27,12 @@ def photos(root, stage=None, **changes):
 def test_every_photograph_is_there_and_has_a_licence(name):
     assert PHOTOGRAPHS[name].locate().is_file()
     assert PHOTOGRAPHS[name].licence
+
+
+def test_a_missing_package_ends_the_run_instead_of_failing_every_row(tmp_path, monkeypatch):
+    monkeypatch.setitem(PHOTOGRAPHS, "coffee", Photograph("no_such_package", "coffee.png", "CC0-1.0"))
+    with pytest.raises(MissingExtraError, match=r"no_such_package is not installed: pip install"):
+        photos(tmp_path)
 
 
 def test_crops_are_square_stored_and_named_after_their_photograph(tmp_path):
