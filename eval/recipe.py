@@ -13,7 +13,9 @@ from editjudge.judge import JudgeRecipe
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.cost import Prices
+from eval.external import ScoresFile
 from eval.human import Human
+from eval.probes import Probes
 from eval.sweep_options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
@@ -40,22 +42,43 @@ class Report(BaseModel):
     """Longer side of the images shown."""
 
 
-class EvalRecipe(Recipe):
-    """`editjudge eval`: one judge on one or more benchmarks. `seed` is the bootstrap's; the judge has its own."""
+class MeasureRecipe(Recipe):
+    """What every evaluation is told. `seed` is the bootstrap's; the judge has its own."""
 
     bench: tuple[Annotated[BenchmarkSource, Use(BENCHMARKS)], ...] = Field(min_length=1)
-    judge: JudgeRecipe
     bootstrap_rounds: int = Field(10_000, ge=100)
     shard_triplets: int = Field(64, ge=1)
     """Triplets scored between two points from which an interrupted run can go on."""
     prices: Prices | None = None
     """What tokens and hours cost; null: costs are told in time and tokens only."""
+    probes: Probes | None = None
+    """Probes of the judge's soundness; `probes: {}` asks all of them."""
     human: Human | None = None
     """Rankings by people that the judge is compared with."""
     report: Report = Report()
 
 
-class SweepRecipe(EvalRecipe):
+class EvalRecipe(MeasureRecipe):
+    """`editjudge eval`: one judge, or scores made elsewhere, on one or more benchmarks."""
+
+    judge: JudgeRecipe | None = None
+    scores: ScoresFile | None = None
+    """In place of a judge: a file of scores or votes, or a block with its `path`."""
+
+    @model_validator(mode="after")
+    def _probes_need_a_judge(self) -> EvalRecipe:
+        if self.probes is not None and self.judge is None:
+            raise ValueError("probes: they ask a judge, and `scores` has none; leave `probes` out")
+        return self
+
+    @model_validator(mode="after")
+    def _one_source_of_scores(self) -> EvalRecipe:
+        if (self.judge is None) == (self.scores is None):
+            raise ValueError("give either `judge` (a model to ask) or `scores` (a file made elsewhere), one of the two")
+        return self
+
+
+class SweepRecipe(MeasureRecipe):
     """`editjudge sweep`: the untrained base and every checkpoint of one or more training runs."""
 
     judge: JudgeRecipe

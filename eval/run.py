@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import RecipeError
+from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from eval.benchmarks import Benchmark
+from eval.external import evaluate_scores
 from eval.human import human_results
-from eval.recipe import EvalRecipe, folder_name
+from eval.probes import run_probes
+from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
 from eval.report import write_report
 from eval.results import Measured, build_results
-from eval.scoring import evaluate
+from eval.scoring import Evaluation, evaluate
 from eval.terminal import print_results
 
 
-def load_benchmarks(recipe: EvalRecipe) -> list[Benchmark]:
+def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
     """The recipe's benchmarks, images extracted below `out/images`.
 
     Raises `RecipeError` when two of them would be written into one folder.
@@ -44,13 +46,11 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("load"):
         benches = load_benchmarks(recipe)
-        judge = recipe.judge.build()
-    measured = []
     with record.phase("judge"):
-        for bench in benches:
-            folder = recipe.out / folder_name(bench.name)
-            evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
-            measured.append(Measured("judge", None, evaluation))
+        label = "judge" if recipe.scores is None else recipe.scores.label
+        measured = [
+            Measured(label, None, evaluation, probes=probed) for evaluation, probed in _evaluations(recipe, benches)
+        ]
     with record.phase("report"):
         results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
         if recipe.human is not None:
@@ -58,6 +58,22 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
         write_json(recipe.out / "results.json", results)
         write_report(recipe.out / "report.html", results, measured, recipe.report)
     return results
+
+
+def _evaluations(
+    recipe: EvalRecipe, benches: Sequence[Benchmark]
+) -> Iterator[tuple[Evaluation, tuple[dict[str, Any], ...]]]:
+    """One per benchmark, from the recipe's judge or from its file of scores; with what the probes found."""
+    judge = None if recipe.judge is None else recipe.judge.build()
+    for bench in benches:
+        folder = recipe.out / folder_name(bench.name)
+        if judge is not None:
+            if not bench.has_images:
+                raise DataError(f"{bench.source}: labels without images; a judge needs them, only `scores` do without")
+            evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
+            yield evaluation, () if recipe.probes is None else tuple(run_probes(judge, evaluation, recipe.probes))
+        elif recipe.scores is not None:
+            yield evaluate_scores(recipe.scores, bench, folder), ()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

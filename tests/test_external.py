@@ -1,0 +1,291 @@
+"""Scores and votes made elsewhere: every format; what cannot be used is named and counted."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from eval_world import PixelEngine, comparable, write_benchmark
+from factories import make_ref
+from pydantic import ValidationError
+from test_eval_run import make_recipe
+
+from editjudge.errors import DataError, StaleOutputError
+from editjudge.io import read_jsonl, write_jsonl
+from editjudge.types import PreferencePair
+from eval.benchmarks import Benchmark
+from eval.external import ScoresFile, read_scores
+from eval.labels import Comparison, Rating
+from eval.lint import Findings
+from eval.pairs import Pairs
+from eval.recipe import EvalRecipe
+from eval.run import run_eval
+
+
+@pytest.fixture(scope="module")
+def pairs(tmp_path_factory):
+    return write_benchmark(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.fixture(scope="module")
+def bench(pairs):
+    return Pairs(path=pairs).load(pairs.parent)
+
+
+def read(path, bench, **options):
+    return read_scores(ScoresFile(path=path, **options), bench)
+
+
+def rows_for(bench, **columns) -> list[dict]:
+    """A row per triplet of the benchmark with the same values."""
+    return [{"triplet_id": triplet.id, **columns} for triplet in bench.triplets]
+
+
+def scores_recipe(out: Path, pairs: Path, scores, **changes) -> EvalRecipe:
+    return make_recipe(out, pairs, judge=None, scores=scores, **changes)
+
+
+def test_the_cards_of_a_judge_give_the_figures_of_that_judge(tmp_path, pairs):
+    judged = run_eval(make_recipe(tmp_path / "judge", pairs, PixelEngine(unreadable=0.1)))
+    file = str(tmp_path / "judge" / "pairs" / "cards.jsonl")
+    again = run_eval(scores_recipe(tmp_path / "file", pairs, file))
+    assert again["evaluations"][0]["dimensions"] == judged["evaluations"][0]["dimensions"]
+    assert again["evaluations"][0]["label"] == "cards"
+    assert again["evaluations"][0]["judge"]["unused"] == {}
+    second = run_eval(scores_recipe(tmp_path / "file", pairs, file))
+    assert comparable(second) == comparable(again)
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "csv", "json"])
+@pytest.mark.parametrize("name", ["id", "sha256", "image"])
+def test_a_plain_table_names_candidates_in_several_ways(tmp_path, bench, ending, name):
+    names = {"id": lambda t: t.id, "sha256": lambda t: t.edited.sha256, "image": lambda t: f"/other/{t.edited.path}"}
+    rows = [
+        {name: names[name](triplet), "overall": 20 + place % 3, "consistency": 0}
+        for place, triplet in enumerate(bench.triplets)
+    ]
+    path = tmp_path / f"scores.{ending}"
+    if ending == "csv":
+        with path.open("w", newline="") as handle:
+            writer = csv.DictWriter(handle, rows[0])
+            writer.writeheader()
+            writer.writerows(rows)
+    elif ending == "json":
+        path.write_text(json.dumps(rows))
+    else:
+        write_jsonl(path, rows)
+    found = read(path, bench, range=[0, 25])
+    for place, triplet in enumerate(bench.triplets):
+        card = found.cards[triplet.id]
+        assert (card.overall, card.consistency, card.prompt_following) == ((20 + place % 3) / 2.5, 0, None)
+        assert (card.n_ok, card.n_failed) == (1, 0)
+    assert found.votes is None
+    assert found.findings.as_json() == {}
+
+
+def test_a_range_may_be_negative(tmp_path, bench):
+    write_jsonl(tmp_path / "s.jsonl", rows_for(bench, score=0.5))
+    card = next(iter(read(tmp_path / "s.jsonl", bench, range=[-2, 3]).cards.values()))
+    assert card.overall == 5
+
+
+def test_what_cannot_be_used_is_unscored_and_counted(tmp_path, bench):
+    rows = rows_for(bench, overall=5.0)
+    rows[0]["overall"] = 90
+    rows[1]["overall"] = "n/a"
+    rows[2]["overall"] = None
+    rows[3]["overall"] = float("nan")
+    rows[4]["triplet_id"] = "nobody"
+    rows += [rows[5] | {"overall": 6.0}, rows[6]]  # two different scores; the same score twice
+    (tmp_path / "s.jsonl").write_text("\n".join(json.dumps(row) for row in rows))
+    found = read(tmp_path / "s.jsonl", bench)
+    ids = [triplet.id for triplet in bench.triplets]
+    assert [found.cards[name].overall for name in ids[:8]] == [None, None, None, None, None, None, 5.0, 5.0]
+    assert {kind: block["count"] for kind, block in found.findings.as_json().items()} == {
+        "out_of_range": 1,
+        "unreadable_score": 3,
+        "not_in_benchmark": 1,
+        "no_score": 1,
+        "two_scores": 1,
+    }
+    assert "s.jsonl:1: overall 90" in found.findings.names["out_of_range"][0]
+    assert [found.cards[ids[place]].n_failed for place in (0, 4)] == [1, 0]  # asked and unreadable; never asked
+
+
+def test_unscored_candidates_lower_the_coverage(tmp_path, pairs, bench):
+    write_jsonl(tmp_path / "s.jsonl", rows_for(bench, overall=5.0)[1:])
+    results = run_eval(scores_recipe(tmp_path / "out", pairs, {"path": tmp_path / "s.jsonl", "name": "Rival"}))
+    row = results["evaluations"][0]
+    assert row["label"] == "Rival"
+    assert row["dimensions"]["overall"]["unscored"] == 2
+    assert row["judge"]["unused"]["no_score"] == {"count": 1, "names": [bench.triplets[0].id]}
+
+
+def test_other_scores_in_the_same_folder_are_refused(tmp_path, pairs, bench):
+    write_jsonl(tmp_path / "s.jsonl", rows_for(bench, overall=5.0))
+    run_eval(scores_recipe(tmp_path / "out", pairs, tmp_path / "s.jsonl"))
+    write_jsonl(tmp_path / "s.jsonl", rows_for(bench, overall=6.0))
+    with pytest.raises(StaleOutputError, match="scores"):
+        run_eval(scores_recipe(tmp_path / "out", pairs, tmp_path / "s.jsonl"))
+
+
+def test_an_editscore_folder(tmp_path, bench):
+    """`<backbone>/<task>/<dimension>.jsonl`; the keys of EditReward-Bench are the candidates' editors."""
+    for pair in bench.pairs:
+        if pair.task.id != "task000" or pair.dimension == "consistency":
+            continue
+        file = tmp_path / "qwen25vl" / pair.task.task_type / f"{pair.dimension}.jsonl"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        level = {"editor0": 9.0, "editor1": 7.5, "editor2": 3.0}
+        row = {
+            "key": [pair.better.editor, pair.worse.editor],
+            "score": [level[pair.better.editor], level[pair.worse.editor]],
+        }
+        with file.open("a") as handle:
+            handle.write(json.dumps(row) + "\n")
+    one_group = Benchmark(
+        "b", "b", tuple(pair for pair in bench.pairs if pair.task.id == "task000"), bench.root, Findings(), Findings()
+    )
+    found = read(tmp_path, one_group)
+    assert found.format == "editscore"
+    cards = {card.triplet.editor: card for card in found.cards.values()}
+    assert [cards[f"editor{rank}"].overall for rank in range(3)] == [9.0, 7.5, 3.0]
+    assert [cards[f"editor{rank}"].prompt_following for rank in range(3)] == [9.0, 7.5, 3.0]
+    assert cards["editor0"].consistency is None
+    assert found.findings.as_json() == {}
+
+
+def rated(bench: Benchmark) -> Benchmark:
+    """ImagenHub's shape: the uid is the task's source, the editing model the editor."""
+    ratings = []
+    for place, triplet in enumerate(bench.triplets):
+        task = triplet.task.model_copy(
+            update={"origin": triplet.task.origin.model_copy(update={"source": f"{triplet.task.id}.jpg"})}
+        )
+        ratings.append(
+            Rating(id=str(place), triplet=triplet.model_copy(update={"task": task}), scale="overall", value=0.5)
+        )
+    return Benchmark("rated", "r", (), bench.root, Findings(), Findings(), ratings=tuple(ratings))
+
+
+@pytest.mark.parametrize("keep", [False, True])
+def test_viescore_files(tmp_path, bench, keep):
+    for editor in ("editor0", "editor1", "editor2"):
+        (tmp_path / editor).mkdir()
+        semantic = {f"task{n:03d}.jpg": {"score": [8, 2 + n % 5], "reasoning": "Fine."} for n in range(12)}
+        semantic["task001.jpg"] = {"score": [9], "reasoning": "One score only."}
+        semantic["task002.jpg"] = {"score": [9, 9], "reasoning": "guess_if_cannot_parse | It was ..."}
+        quality = {f"task{n:03d}.jpg": {"score": [5, 7], "reasoning": ""} for n in range(12)}
+        (tmp_path / editor / "SC.json").write_text(json.dumps(semantic))
+        (tmp_path / editor / "PQ.json").write_text(json.dumps(quality))
+    found = read(tmp_path, rated(bench), keep_guesses=keep)
+    by_name = {(card.triplet.task.id, card.triplet.editor): card for card in found.cards.values()}
+    card = by_name["task003", "editor1"]
+    assert (card.prompt_following, card.consistency, card.perceptual_quality) == (8, 5, 5)
+    assert card.overall == 5.0  # sqrt(min(8, 5) * min(5, 7))
+    assert card.rationale == "Fine."
+    assert by_name["task001", "editor0"].overall is None
+    assert by_name["task002", "editor0"].overall == (pytest.approx(45**0.5) if keep else None)
+    counts = found.findings.counts
+    assert counts == {"not_two_scores": 3} | ({} if keep else {"guessed_score": 3})
+
+
+def test_gedit_csv(tmp_path, bench):
+    header = (
+        "source_image,edited_image,instruction,sementics_score,quality_score,intersection_exist,instruction_language\n"
+    )
+    lines = [
+        f'src.png,/results/{triplet.edited.path},"{triplet.task.instruction}",4,9,True,en' for triplet in bench.triplets
+    ]
+    (tmp_path / "color_alter_gpt_score.csv").write_text(header + "\n".join(lines))
+    found = read(tmp_path, bench)
+    assert found.format == "gedit"
+    assert {(card.overall, card.perceptual_quality, card.prompt_following) for card in found.cards.values()} == {
+        (6.0, 9.0, None)
+    }
+
+
+def compared(bench: Benchmark) -> Benchmark:
+    """Four comparisons with the ids of GenAI-Bench."""
+    labels = ("A>B", "B>A", "A=B=Good", "A=B=Bad")
+    some = [pair for pair in bench.pairs if pair.dimension == "overall"][::3][:4]
+    comparisons = tuple(
+        Comparison(
+            id=f"genai_bench-{number}",
+            task=pair.task,
+            first=pair.better,
+            second=pair.worse,
+            dimension="overall",
+            label=label,
+        )
+        for number, (pair, label) in enumerate(zip(some, labels, strict=True))
+    )
+    return Benchmark("genai", "g", (), bench.root, Findings(), Findings(), comparisons=comparisons)
+
+
+def test_genai_votes(tmp_path, bench):
+    genai = compared(bench)
+    rows = [
+        {"idx": 0, "model_vote": "[[A>B]]", "instruct_prompt": genai.comparisons[0].task.instruction + " "},
+        {"idx": 1, "model_vote": "[[A=B=Good]]"},
+        {"idx": 2, "model_vote": "I cannot say"},
+        {"idx": 3, "model_vote": "[[A=B=Bad]]", "instruct_prompt": "something else"},
+        {"idx": 9, "model_vote": "[[A>B]]"},
+    ]
+    (tmp_path / "votes.json").write_text(json.dumps(rows))
+    found = read(tmp_path / "votes.json", genai)
+    assert found.votes == {"genai_bench-0": "A>B", "genai_bench-1": "A=B=Good"}
+    assert found.findings.counts == {
+        "unreadable_vote": 1,
+        "other_instruction": 1,
+        "not_in_benchmark": 1,
+        "no_vote": 2,
+    }
+
+
+def test_the_same_image_for_the_same_task_may_go_by_two_ids_but_a_shared_name_is_refused(tmp_path, bench):
+    write_jsonl(tmp_path / "s.jsonl", [*rows_for(bench, overall=5.0), {"triplet_id": "editor0", "overall": 1.0}])
+    found = read(tmp_path / "s.jsonl", bench)
+    assert found.findings.counts == {"ambiguous_name": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"triplet_id": "nobody", "overall": 5}', "none of its 1 rows is about pairs"),
+        ('{"overall": 5}', "s.jsonl:1: no column says what the row is about"),
+        ('{"triplet_id": "x"}', "s.jsonl:1: neither a score nor a vote"),
+        ("{", "s.jsonl:1: not valid JSON"),
+        ("[1]", "s.jsonl:1: not an object"),
+        ("", "holds no row"),
+    ],
+)
+def test_files_that_are_something_else_are_named(tmp_path, bench, content, said):
+    (tmp_path / "s.jsonl").write_text(content)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "s.jsonl", bench)
+
+
+@pytest.mark.parametrize("name", ["absent.jsonl", "."])
+def test_nothing_to_read(tmp_path, bench, name):
+    with pytest.raises(DataError, match=r"check `scores`|no scores in this folder"):
+        read(tmp_path / name, bench)
+
+
+def test_cards_of_another_image_are_not_used(tmp_path, pairs, bench):
+    run_eval(make_recipe(tmp_path / "judge", pairs))
+    first = next(read_jsonl(pairs, PreferencePair))
+    changed = first.better.model_copy(update={"edited": make_ref(path="edits/0-0.png")})
+    other = Benchmark("b", "b", (first.model_copy(update={"better": changed}),), bench.root, Findings(), Findings())
+    found = read(tmp_path / "judge" / "pairs", other)
+    assert found.cards[changed.id].overall is None
+    assert found.findings.counts["other_image"] == 1
+
+
+def test_a_recipe_has_a_judge_or_scores(tmp_path, pairs):
+    with pytest.raises(ValidationError, match="either `judge`"):
+        make_recipe(tmp_path, pairs, judge=None)
+    with pytest.raises(ValidationError, match="either `judge`"):
+        make_recipe(tmp_path, pairs, scores="x.jsonl")
+    with pytest.raises(ValidationError, match="worst score comes first"):
+        scores_recipe(tmp_path, pairs, {"path": "x.jsonl", "range": [10, 0]})
