@@ -39,11 +39,13 @@ class Section:
     base: Row | None
     """The untrained base of the same run, when it is another one than `shown`."""
     ensemble: Row | None
-    """`shown` with more passes."""
+    """The row with the most passes, of the judge or run shown; None when all have as many."""
+    single: Row | None
+    """The same judge or checkpoint as `ensemble`, with the fewest passes."""
     curves: Sequence[tuple[str, Sequence[Chart]]]
     """Run and charts; only of runs with two checkpoints or more."""
     k_row: Row | None
-    """The row of the same judge with the most passes, when it has a K-curve."""
+    """`ensemble`, or else `shown`, when it has a K-curve."""
     k_curves: Sequence[Chart]
     heat_maps: Sequence[Chart]
     """Tasks x evaluations; only with three evaluations or more."""
@@ -86,13 +88,8 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
     first = of_run[0]
     about = results["benchmarks"][name]
     with_pairs = {task for found in shown["dimensions"].values() for task in found["tasks"]}
-    ensemble = [
-        row
-        for row in rows
-        if row.get("run") == shown.get("run") and row["step"] == shown["step"] and row["label"] == shown["label"]
-        if (row["passes"] or 0) > (shown["passes"] or 0)
-    ]
-    most = ensemble[-1] if ensemble else shown
+    ensemble, single = _ensemble([row for row in rows if row.get("run") == shown.get("run")], shown)
+    most = shown if ensemble is None else ensemble
     k_row = most if most.get("k_curve") else None
     return Section(
         name=name,
@@ -104,8 +101,9 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         several_runs=len({row.get("run") for row in rows}) > 1,
         why_shown=_why(shown, of_run, results.get("best")),
         base=first if first["step"] == 0 and first is not shown else None,
-        ensemble=ensemble[-1] if ensemble else None,
-        curves=_learning_curves(usual, ensemble[-1] if ensemble else None),
+        ensemble=ensemble,
+        single=single,
+        curves=_learning_curves(usual, ensemble),
         k_row=k_row,
         k_curves=_k_curves(k_row),
         heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
@@ -120,6 +118,19 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         costs=[row for row in rows if row.get("cost")],
         gallery=gallery,
     )
+
+
+def _ensemble(rows: Sequence[Row], shown: Row) -> tuple[Row | None, Row | None]:
+    """The row with the most passes, that of `shown` where there are several, and its twin with the fewest passes."""
+    pairs = [
+        (row, one)
+        for row in rows
+        for one in usual_rows(rows)
+        if (row["step"], row["label"]) == (one["step"], one["label"]) and (row["passes"] or 0) > (one["passes"] or 0)
+    ]
+    if not pairs:
+        return None, None
+    return max(pairs, key=lambda pair: (pair[0]["step"] == shown["step"], pair[0]["passes"]))
 
 
 def _why(shown: Row, of_run: Sequence[Row], best: Row | None) -> str:

@@ -11,6 +11,7 @@ the page in headless Chromium where there is one.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import platform
 import resource
@@ -48,13 +49,15 @@ RATIONALE = (
 )
 
 
-def photograph(side: int, seed: int) -> Image.Image:
-    """Smooth shapes with grain: compresses about as a photograph does."""
+def photograph(side: int, seed: int) -> bytes:
+    """A JPEG file of smooth shapes with grain, which compresses about as a photograph does."""
     generator = np.random.default_rng(seed)
     coarse = generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)
     pixels = np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC), dtype=np.int16)
     grain = generator.integers(-6, 7, (side, side, 1), dtype=np.int16)
-    return Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8))
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(pixels + grain, 0, 255).astype(np.uint8)).save(buffer, "JPEG", quality=90)
+    return buffer.getvalue()
 
 
 def make_benchmark(folder: Path, n_pairs: int, side: int) -> Path:
@@ -63,7 +66,7 @@ def make_benchmark(folder: Path, n_pairs: int, side: int) -> Path:
     orders = list(combinations(range(CANDIDATES), 2))
     group = 0
     while len(pairs) < n_pairs:
-        before = store.add(photograph(side, 10 * group), f"images/{group}/before.png")
+        before = store.add_file(photograph(side, 10 * group), f"images/{group}/before.jpg")
         task = EditTask(
             id=f"task{group:05d}",
             inputs=(before,),
@@ -73,7 +76,7 @@ def make_benchmark(folder: Path, n_pairs: int, side: int) -> Path:
         )
         triplets = []
         for place in range(CANDIDATES):
-            edited = store.add(photograph(side, 10 * group + place + 1), f"images/{group}/{place}.png")
+            edited = store.add_file(photograph(side, 10 * group + place + 1), f"images/{group}/{place}.jpg")
             name = digest(task.id, place)
             triplets.append(EditTriplet(id=name, task=task, edited=edited, editor=f"editor{place}", seed=0))
         dimension = DIMENSIONS[group % len(DIMENSIONS)]
