@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,7 @@ def note_labels(said: Iterable[Statement], ratings: Iterable[Rating], notes: Fin
         rated.setdefault(key, rating.value)
 
 
-def cycles(group: Iterable[Statement]) -> list[list[str]]:
+def cycles(group: Sequence[Statement]) -> list[list[str]]:
     """Sets of three or more candidates of one group that are each preferred to each other along some path.
 
     A tie leads both ways, so A > B, B = C, C = A is one; a set of ties alone is none. Two contradicting labels of
