@@ -9,6 +9,7 @@ from pydantic import BaseModel
 
 from editjudge.recipe import Use
 from eval.benchmarks import BENCHMARKS, Benchmark
+from eval.human import human_results
 from eval.leaderboard import build_leaderboard
 from eval.metrics import count
 from eval.recipe import SweepRecipe
@@ -55,10 +56,21 @@ def build_sweep_results(
     chosen = [about["best"] for about in runs.values() if about["best"]["step"] is not None]
     results["best"] = max(chosen, key=lambda best: best["value"], default=None)
     results["early_stop"] = [about["early_stop"] for about in runs.values()]
+    if recipe.human is not None:
+        results["human"] = human_results(recipe.human, _notable(measured, runs), recipe.bootstrap_rounds, recipe.seed)
     results["leaderboard"] = build_leaderboard(
         results, recipe.out.name, kinds_of(recipe, benches), recipe.leaderboard.results, recipe.leaderboard.published
     )
     return results
+
+
+def _notable(measured: Sequence[Measured], runs: Mapping[str, Mapping[str, Any]]) -> list[Measured]:
+    """Of each run the base, the best and the last checkpoint: what is worth a comparison with people."""
+    wanted = set()
+    for name, about in runs.items():
+        last = max((item.step or 0 for item in measured if item.run == name), default=0)
+        wanted |= {(name, 0), (name, last), (name, about["best"]["step"])}
+    return [item for item in measured if (item.run, item.step) in wanted]
 
 
 def kinds_of(recipe: SweepRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
