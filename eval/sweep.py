@@ -27,6 +27,7 @@ from eval.recipe import SweepRecipe
 from eval.report import write_report
 from eval.results import Measured
 from eval.run import load_benchmarks
+from eval.sweep_probes import probe_last
 from eval.sweep_results import build_sweep_results
 from eval.terminal import print_results
 from eval.tracking import Tracker, require_wandb
@@ -90,6 +91,9 @@ class Sweep:
             self._collect(jobs)  # refuses other judges' scores before anything new is asked
             self._score(self._waiting(jobs))
             self.measured = self._collect(jobs)
+        if closing and self.recipe.probes is not None:
+            with self.record.phase("probes"):
+                self.measured = probe_last(self.recipe, self.recipe.probes, found, self.measured)
         if not self.measured and self._failed:
             raise next(iter(self._failed.values()))[1]
         return len(self._known) > before
