@@ -30,6 +30,7 @@ COMMANDS: dict[str, Command] = {
     "merge": Command("sft.merge:main", "CHECKPOINT OUT", "adapter to full weights, verified", "Build"),
     "eval": Command("eval.run:main", "RECIPE", "one judge on one or more benchmarks", "Measure"),
     "sweep": Command("eval.sweep:main", "RECIPE", "every checkpoint of a training run", "Measure"),
+    "compare": Command("eval.compare:main", "A B", "is judge A better than judge B, or is it noise", "Measure"),
     "score": Command("editjudge.judge:main", "--instruction ...", "judge one edit", "Use"),
 }
 
@@ -41,6 +42,7 @@ EXTRAS = {
     "accelerate": "train",
     "datasets": "train",
     "deepspeed": "train",
+    "wandb": "train",
     "safetensors": "train",
     "tokenizers": "train",
     "skimage": "quickstart",

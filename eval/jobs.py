@@ -12,6 +12,7 @@ from pathlib import Path
 from editjudge.engines.base import Sampling
 from editjudge.io import read_marker
 from editjudge.judge import Judge, JudgeRecipe
+from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of
 from eval.recipe import SweepRecipe, folder_name
@@ -144,7 +145,9 @@ def _asked(judge: JudgeRecipe, way: Way) -> Judge:
 
 def _evaluate(judge: Judge, job: Job, way: Way, bench: Benchmark, recipe: SweepRecipe) -> Evaluation:
     label = f"judge {job.label}, K={way.passes}, {bench.name}"
-    return evaluate(judge, bench, job.place(way, bench), recipe.shard_triplets, label)
+    evaluation = evaluate(judge, bench, job.place(way, bench), recipe.shard_triplets, label)
+    write_answers(evaluation)
+    return evaluation
 
 
 def _free_memory() -> None:

@@ -11,6 +11,7 @@ from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
+from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.external import evaluate_scores
 from eval.human import human_results
@@ -71,9 +72,12 @@ def _evaluations(
             if not bench.has_images:
                 raise DataError(f"{bench.source}: labels without images; a judge needs them, only `scores` do without")
             evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
+            write_answers(evaluation)
             yield evaluation, () if recipe.probes is None else tuple(run_probes(judge, evaluation, recipe.probes))
         elif recipe.scores is not None:
-            yield evaluate_scores(recipe.scores, bench, folder), ()
+            evaluation = evaluate_scores(recipe.scores, bench, folder)
+            write_answers(evaluation)
+            yield evaluation, ()
 
 
 def main(argv: Sequence[str] | None = None) -> int:

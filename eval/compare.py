@@ -1,0 +1,148 @@
+"""`editjudge compare A B`: is one judge better than the other, or is it noise? In words and as JSON."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from editjudge.errors import DataError
+from editjudge.io import read_jsonl, read_marker, write_json
+from eval.answers import ANSWERS, Answer
+from eval.compare_words import describe
+from eval.paired import Difference, Question, differences
+from eval.scoring import DONE, PAIRS, ScoredPair
+from eval.statistics import ROUNDS
+
+Key = tuple[str, str, str, int]
+"""Figure, task type, id of the question, and how often that id stood before: benchmarks hold duplicates."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Two judges on one benchmark."""
+
+    benchmark: str
+    a: Path
+    b: Path
+    n_common: int
+    """Questions both were asked; only these count."""
+    only_a: int
+    only_b: int
+    differences: list[Difference]
+
+    def as_json(self) -> dict[str, Any]:
+        """Everything that is printed, six decimals."""
+        rows = []
+        for item in self.differences:
+            row = asdict(item) | {
+                "significant": item.significant,
+                "power": None if item.power is None else item.power.as_json(),
+            }
+            rows.append({key: round(value, 6) if isinstance(value, float) else value for key, value in row.items()})
+        return {
+            "benchmark": self.benchmark,
+            "a": str(self.a),
+            "b": str(self.b),
+            "n_common": self.n_common,
+            "only_a": self.only_a,
+            "only_b": self.only_b,
+            "partial": bool(self.only_a or self.only_b),
+            "differences": rows,
+        }
+
+
+def compare_folders(a: Path, b: Path, rounds: int = ROUNDS, seed: int = 0) -> list[Verdict]:
+    """One verdict per benchmark that both `a` and `b` were measured on, in the order of names.
+
+    Each is the folder of one evaluation, the `out` of an eval recipe, or a results.json in it. Raises `DataError`
+    when a folder holds no finished evaluation or more than one judge, and when the two have nothing in common.
+    """
+    pairs = _matched(find_evaluations(a), find_evaluations(b), a, b)
+    return [_verdict(name, *folders, rounds, seed) for name, folders in sorted(pairs.items())]
+
+
+def find_evaluations(path: Path) -> dict[str, Path]:
+    """The finished evaluations of one judge by benchmark folder. `DataError` when there is none, or several judges."""
+    root = path.parent if path.is_file() else path
+    found = [root] if _is_evaluation(root) else sorted(folder for folder in root.glob("*") if _is_evaluation(folder))
+    waiting = [folder for folder in (root, *root.glob("*")) if (folder / "shards").is_dir()]
+    if waiting:
+        raise DataError(f"{waiting[0]}: this evaluation is not finished; run its recipe again, it goes on where it was")
+    if not found:
+        deeper = sorted({file.parent.parent for file in root.rglob(PAIRS) if _is_evaluation(file.parent)})
+        if deeper:
+            listed = "\n".join(f"  {folder}" for folder in deeper)
+            raise DataError(f"{path}: evaluations of several judges; give the folder of one of them:\n{listed}")
+        raise DataError(f"{path}: no evaluation in it; give the `out` of an eval recipe, or a checkpoint's folder")
+    return {folder.name: folder for folder in found}
+
+
+def _is_evaluation(folder: Path) -> bool:
+    return (folder / PAIRS).is_file() and read_marker(folder / DONE) is not None
+
+
+def _matched(a: Mapping[str, Path], b: Mapping[str, Path], of_a: Path, of_b: Path) -> dict[str, tuple[Path, Path]]:
+    if len(a) == len(b) == 1:
+        (name, one), (_, other) = *a.items(), *b.items()
+        return {name: (one, other)}
+    common = {name: (a[name], b[name]) for name in a if name in b}
+    if not common:
+        raise DataError(
+            f"{of_a} and {of_b} have no benchmark in common: {', '.join(a)} there, {', '.join(b)} here; measure both "
+            "on the same one"
+        )
+    return common
+
+
+def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
+    asked_a, asked_b = dict(_questions(a)), dict(_questions(b))
+    common = [key for key in asked_a if key in asked_b]
+    if not common:
+        raise DataError(f"{a} and {b}: not one question in common; they were measured on different benchmarks")
+    questions = []
+    for key in common:
+        (group, label_a, right_a), (_, label_b, right_b) = asked_a[key], asked_b[key]
+        if label_a != label_b:
+            raise DataError(f"{a} and {b}: question {key[2]} has two labels; measure both on the same benchmark file")
+        questions.append(Question(key[0], key[1], group, right_a, right_b))
+    found = differences(questions, rounds, seed)
+    return Verdict(name, a, b, len(common), len(asked_a) - len(common), len(asked_b) - len(common), found)
+
+
+def _questions(folder: Path) -> Iterator[tuple[Key, tuple[str, str, bool]]]:
+    """Group, label and whether the judge was right, by key."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for row in read_jsonl(folder / PAIRS, ScoredPair):
+        seen[row.dimension, row.pair] += 1
+        key = (row.dimension, row.task_type, row.pair, seen[row.dimension, row.pair])
+        yield key, (row.task_id, f"{row.better} > {row.worse}", row.outcome == "right")
+    if (folder / ANSWERS).is_file():
+        for item in read_jsonl(folder / ANSWERS, Answer):
+            figure = f"{item.dimension}, {item.kind.replace('_', ' ')}"
+            seen[figure, item.id] += 1
+            yield (figure, item.task_type, item.id, seen[figure, item.id]), (item.task_id, "", item.right)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(
+        prog="editjudge compare", description="Say whether judge A differs from judge B by more than noise."
+    )
+    parser.add_argument("a", type=Path, help="folder of an evaluation, or of a finished `editjudge eval`")
+    parser.add_argument("b", type=Path, help="the same of the other judge")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="bootstrap rounds (default: %(default)s)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    arguments = parser.parse_args(argv)
+    if arguments.rounds < 100:
+        parser.error(f"--rounds: at least 100, not {arguments.rounds}")
+    verdicts = compare_folders(arguments.a, arguments.b, arguments.rounds, arguments.seed)
+    print("\n\n".join(describe(verdict.as_json(), arguments.rounds) for verdict in verdicts))
+    if arguments.json is not None:
+        content = {"rounds": arguments.rounds, "seed": arguments.seed, "level": 0.05}
+        write_json(arguments.json, content | {"benchmarks": [verdict.as_json() for verdict in verdicts]})
+    return 0
