@@ -7,74 +7,18 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from eval_world import PixelEngine, write_benchmark, write_checkpoint
 from PIL import Image
+from report_ground import ATTACK, make_report
 
 from editjudge.errors import DataError
-from editjudge.io import write_jsonl
-from editjudge.judge import JudgeRecipe
-from editjudge.types import TierRanking
 from eval.charts import Point, floor_of, learning_curve, strip
-from eval.human import Human, human_results
-from eval.pairs import Pairs
-from eval.recipe import Report
-from eval.report import write_report
-from eval.results import Measured, build_results
-from eval.scoring import evaluate
-
-ATTACK = "<script>alert('x')</script>"
-FUNNEL = {
-    "stages": [
-        {"name": "00-photographs", "part": None, "in": 0, "kept": 500, "dropped": {}, "failed": 0},
-        {
-            "name": "01-min_side",
-            "part": "train",
-            "in": 500,
-            "kept": 421,
-            "dropped": {"side_below_512": 77},
-            "failed": 2,
-        },
-    ],
-    "parts": {},
-}
 
 
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    path = write_benchmark(folder / "bench", groups=9, instruction=f"Add {ATTACK} to the sky, number")
-    (folder / "funnel.json").write_text(json.dumps(FUNNEL))
-    bench = Pairs(path=path).load(folder)
-    rationale = f'It says {ATTACK} & "more".'
-    measured = []
-    trained = str(write_checkpoint(folder / "run", 10, noise=8.0))
-    for step, passes in ((0, 1), (10, 1), (10, 4)):
-        adapter = trained if step else None
-        engine = PixelEngine(adapter=adapter, rationale=rationale, unreadable=0.1)
-        judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0, passes=passes).build()
-        evaluation = evaluate(judge, bench, folder / f"step-{step}-k{passes}", 64, "judge")
-        measured.append(Measured(f"step {step}" if step else "base", step, evaluation))
-    results = build_results(measured, rounds=200, seed=1)
-    results["human"] = human_results(Human(rankings=rankings(folder / "rankings.jsonl", bench)), measured, 200, 1)
-    options = Report(examples=8, right_examples=4, funnel=folder / "funnel.json")
-    write_report(folder / "report.html", results, measured, options)
+    results = make_report(folder)
     return (folder / "report.html").read_text(), results
-
-
-def rankings(path, bench):
-    """Two people who agree with the labels, except that the second turns every third task around."""
-    rows = []
-    for number, task in enumerate(dict.fromkeys(triplet.task.id for triplet in bench.triplets)):
-        tiers = [[triplet.id] for triplet in bench.triplets if triplet.task.id == task]
-        for unit in (f"anna {ATTACK}", "ben"):
-            best_first = unit != "ben" or number % 3
-            rows.append(
-                TierRanking(
-                    task_id=task, dimension="overall", annotator=unit, tiers=tiers if best_first else tiers[::-1]
-                )
-            )
-    write_jsonl(path, rows)
-    return path
 
 
 class Page(HTMLParser):
@@ -174,3 +118,12 @@ def test_curve_places_points_by_hand():
 
 def test_axis_reaches_down_to_the_lowest_band():
     assert floor_of([Point(0, 0.3, 0.17, 0.4)]) == 0.1
+
+
+def test_people_stand_beside_the_judge(report, page):
+    """By construction ben contradicts anna on every third task, and the last judge hardly errs."""
+    _, results = report
+    last = results["human"]["evaluations"][-1]["dimensions"]["overall"]["figures"]["preference"]
+    assert last["people"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    assert f"{100 * last['judge']['value']:.1f}\u202f%" in page.words
+    assert "anna" in page.words
