@@ -13,7 +13,7 @@ from typing import Any
 
 from rich.console import Console
 
-from editjudge.errors import CheckpointError, EditJudgeError, RecipeError, StorageError
+from editjudge.errors import CheckpointError, DataError, EditJudgeError, RecipeError, StorageError
 from editjudge.io import write_json
 from editjudge.progress import bar
 from editjudge.provenance import RunRecord
@@ -48,6 +48,9 @@ class Sweep:
         self.record = RunRecord(recipe.out, dump_recipe(recipe))
         with self.record.phase("load"):
             self.benches: list[Benchmark] = load_benchmarks(recipe)
+        for bench in self.benches:
+            if not bench.has_images:
+                raise DataError(f"{bench.source}: labels without images, and a judge needs them; leave it out")
         self._check_choice()
         self.measured: list[Measured] = []
         self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}
