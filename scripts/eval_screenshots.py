@@ -154,7 +154,7 @@ def photograph(page: Path, folder: Path) -> None:
             chrome.execute_script("document.querySelector(arguments[0]).scrollIntoView()", selector)
             time.sleep(1)  # pictures near the window are decoded
             data = chrome.get_screenshot_as_png()
-            picture = Image.open(io.BytesIO(data)).convert("P", palette=Image.Palette.ADAPTIVE, colors=128)
+            picture = Image.open(io.BytesIO(data)).convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
             picture.save(folder / f"{name}.png", optimize=True)
     finally:
         chrome.quit()
