@@ -289,3 +289,19 @@ def test_a_recipe_has_a_judge_or_scores(tmp_path, pairs):
         make_recipe(tmp_path, pairs, scores="x.jsonl")
     with pytest.raises(ValidationError, match="worst score comes first"):
         scores_recipe(tmp_path, pairs, {"path": "x.jsonl", "range": [10, 0]})
+
+
+def test_a_public_results_file_gives_its_own_accuracy(tmp_path):
+    """A GenAI-Bench results file holds the human votes and the model's: labels and scores of one evaluation."""
+    votes = [("leftvote", "[[A>B]]"), ("rightvote", "[[A>B]]"), ("tievote", "[[A=B=Good]]"), ("bothbad_vote", "?")]
+    rows = [{"idx": n, "human_vote": human, "model_vote": model} for n, (human, model) in enumerate(votes * 3)]
+    (tmp_path / "gpt4o.json").write_text(json.dumps(rows))
+    bench = [{"use": "genai_bench", "path": str(tmp_path / "gpt4o.json")}]
+    recipe = scores_recipe(tmp_path / "out", tmp_path, tmp_path / "gpt4o.json", bench=bench)
+    results = run_eval(recipe)
+    assert results["evaluations"][0]["label"] == "gpt4o"
+    assert results["evaluations"][0]["judge"]["unused"]["unreadable_vote"]["count"] == 3
+    kinds = [json.loads(line)["kind"] for line in (tmp_path / "out/gpt4o/answers.jsonl").read_text().splitlines()]
+    assert (kinds.count("with_ties"), kinds.count("without_ties")) == (12, 6)
+    with pytest.raises(DataError, match="labels without images"):
+        run_eval(make_recipe(tmp_path / "judge", tmp_path, bench=bench))
