@@ -48,7 +48,7 @@ from curation.editors.edits import EDITS, Plan, Scene, choose, input_kind, redra
 from curation.editors.programmatic import Fault, carry_out
 from curation.sources import PHOTOGRAPHS
 from editjudge.images import load_image
-from editjudge.io import write_json
+from editjudge.io import read_json, write_json
 from editjudge.prompts import FAMILIES, IMAGE_MARK, format_completion, get_prompts, render_chat
 from editjudge.provenance import cores, git_state, installed_versions
 from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer, save_tiny
@@ -70,11 +70,11 @@ _FAULT_SHARES: dict[Fault, float] = {
     "wrong_target": 0.12,
 }
 _ARTEFACT_SHARES: dict[Artefact, float] = {
-    "none": 0.5,
-    "noise": 0.125,
-    "blocks": 0.125,
-    "watermark": 0.125,
-    "seams": 0.125,
+    "none": 0.28,
+    "noise": 0.2,
+    "blocks": 0.2,
+    "watermark": 0.16,
+    "seams": 0.16,
 }
 
 
@@ -210,7 +210,7 @@ def corpus(examples: list[Example]) -> list[str]:
 
 
 class Batches:
-    """Shuffled batches without end, three about edits to one about single pictures."""
+    """Shuffled batches without end, about edits and about single pictures in turn."""
 
     def __init__(
         self, examples: list[Example], tokenizer: Any, processor: Any, rope_index: Any, size: int, seed: int
@@ -228,9 +228,9 @@ class Batches:
             self.waiting = self.random.sample(range(len(self.examples)), len(self.examples))
         chosen = [self.examples[self.waiting.pop()] for _ in range(self.size)]
         self.given += 1
-        if self.given % 4 == 0:
-            return self.collate([self.picture(example) for example in chosen])
-        return self.collate([self.edit(example) for example in chosen])
+        if self.given % 2:
+            return self.collate([self.edit(example) for example in chosen])
+        return self.collate([self.picture(example) for example in chosen])
 
     def edit(self, example: Example) -> Viewing:
         """What was done, the instruction carried out and two others."""
@@ -385,6 +385,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="edits in a batch, per process")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--start", type=Path, help="go on from the weights and tokenizer in this folder")
     arguments = parser.parse_args()
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if processes > 1:
@@ -396,9 +397,14 @@ def main() -> None:
     with ProcessPoolExecutor(max(1, cores() // processes), mp_context=get_context("spawn")) as pool:
         drawn = [example for part in pool.map(make_examples, mine) for example in part]
     held_back, examples = drawn[:400], drawn[400:]
-    tokenizer = build_tokenizer(corpus(held_back))
-    model = build_model(tokenizer, vision_depth=2, seed=arguments.seed)
-    from transformers import Qwen2VLImageProcessor
+    from transformers import Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer, Qwen2VLImageProcessor
+
+    if arguments.start is None:
+        tokenizer = build_tokenizer(corpus(held_back))
+        model = build_model(tokenizer, vision_depth=2, seed=arguments.seed)
+    else:
+        tokenizer = Qwen2Tokenizer.from_pretrained(arguments.start)
+        model = Qwen2_5_VLForConditionalGeneration.from_pretrained(arguments.start, dtype=torch.float32)
 
     processor = Qwen2VLImageProcessor(min_pixels=28 * 28, max_pixels=SIDE_PX**2)
     rope_index = model.model.get_rope_index
@@ -415,7 +421,8 @@ def main() -> None:
         save_tiny(arguments.out, model, tokenizer)
         provenance = {
             "made_by": "scripts/make_tiny_base.py",
-            "arguments": {key: str(value) for key, value in vars(arguments).items() if key != "out"},
+            "arguments": {key: str(value) for key, value in vars(arguments).items() if key not in ("out", "start")},
+            "went_on_from": None if arguments.start is None else read_json(arguments.start / "provenance.json"),
             "processes": processes,
             "steps": step,
             "answers_right": accuracy(model, check),

@@ -40,7 +40,7 @@ class Outcome:
     """With the unasked changes, before artefacts."""
     output: Array
     seen: str
-    """What was done, in few words; artefacts are not mentioned."""
+    """What was done, in few words, such as `half sepia and blur, noise`."""
 
 
 class Programmatic(Editor):
@@ -85,6 +85,8 @@ def carry_out(fault: Fault, artefact: Artefact, photo: Array, plan: Plan, draw: 
     if fault == "over_edited":
         clean, more = _change_the_rest(intended, scene, draw)
         seen = f"{seen} and {more}"
+    if artefact != "none":
+        seen = f"{seen}, {artefact}"
     return Outcome(scene, intended, clean, ARTEFACTS[artefact](clean, draw), seen)
 
 
