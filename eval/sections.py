@@ -154,7 +154,7 @@ def _learning_curves(usual: Sequence[Row], ensemble: Row | None) -> list[tuple[s
     curves = []
     for run, rows in runs.items():
         ring = ensemble if ensemble is not None and (ensemble.get("run") or "") == run else None
-        charts = [
+        charts: list[Chart] = [
             (
                 name,
                 learning_curve(line, _point(ring, name), bottom, f"{run} {name}: share right over steps", KIND[name]),
@@ -215,7 +215,7 @@ def _calibration(row: Row) -> list[Chart]:
     widest = max((part["bins"][-1]["mean"] for part in found.values() if part["bins"]), default=0.0)
     end = max(1.0, float(ceil(widest)))
     ticks = [(share, f"{share * end:.3g}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
-    charts = []
+    charts: list[Chart] = []
     for name, part in found.items():
         bins = [
             Bin(one["mean"] / end, f"margin {one['low']:.2f} to {one['high']:.2f}", n=one["n_pairs"], **one["right"])
@@ -231,7 +231,7 @@ def _heat_maps(usual: Sequence[Row], with_pairs: set[str]) -> list[Chart]:
     tasks = [task for task in TASK_TYPES if task in with_pairs]
     several = len({row.get("run") for row in usual}) > 1
     columns = [f"{row['run']} {row['label']}" if several else str(row["label"]) for row in usual]
-    charts = []
+    charts: list[Chart] = []
     for name in DIMENSIONS:
         of_dimension = [row["dimensions"].get(name, {"tasks": {}})["tasks"] for row in usual]
         values = [[found[task]["value"] if task in found else None for found in of_dimension] for task in tasks]
