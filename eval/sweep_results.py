@@ -10,8 +10,6 @@ from pydantic import BaseModel
 from editjudge.recipe import Use
 from eval.benchmarks import BENCHMARKS, Benchmark
 from eval.human import human_results
-from eval.human import human_results
-from eval.leaderboard import build_leaderboard
 from eval.metrics import count
 from eval.recipe import SweepRecipe
 from eval.results import Measured, build_results, summarise, summary
@@ -60,8 +58,6 @@ def build_sweep_results(
     if recipe.human is not None:
         results["human"] = human_results(recipe.human, _notable(measured, runs), recipe.bootstrap_rounds, recipe.seed)
     if recipe.human is not None:
-        results["human"] = human_results(recipe.human, measured, recipe.bootstrap_rounds, recipe.seed)
-    results["leaderboard"] = build_leaderboard(
         results, recipe.out.name, kinds_of(recipe, benches), recipe.leaderboard.results, recipe.leaderboard.published
     )
     return results
