@@ -97,12 +97,6 @@ class SweepRecipe(MeasureRecipe):
     runtime: SweepRuntime = SweepRuntime()
 
     @model_validator(mode="after")
-    def _probes_elsewhere(self) -> SweepRecipe:
-        if self.probes is not None:
-            raise ValueError("probes: a sweep asks none; probe the checkpoint you choose with `editjudge eval`")
-        return self
-
-    @model_validator(mode="after")
     def _one_kind_of_runs(self) -> SweepRecipe:
         if (self.run is None) == (not self.runs):
             raise ValueError("give either `run` (a folder) or `runs` (name: folder), one of the two")
