@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from editjudge.recipe import Use
 from eval.benchmarks import BENCHMARKS, Benchmark
 from eval.human import human_results
+from eval.leaderboard import build_leaderboard
 from eval.metrics import count
 from eval.recipe import SweepRecipe
 from eval.results import Measured, build_results, summarise, summary
@@ -57,7 +58,7 @@ def build_sweep_results(
     results["early_stop"] = [about["early_stop"] for about in runs.values()]
     if recipe.human is not None:
         results["human"] = human_results(recipe.human, _notable(measured, runs), recipe.bootstrap_rounds, recipe.seed)
-    if recipe.human is not None:
+    results["leaderboard"] = build_leaderboard(
         results, recipe.out.name, kinds_of(recipe, benches), recipe.leaderboard.results, recipe.leaderboard.published
     )
     return results
