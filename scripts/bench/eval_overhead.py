@@ -110,7 +110,7 @@ def make_benchmark(folder: Path, n_triplets: int, side: int) -> Benchmark:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--triplets", type=int, default=256)
+    parser.add_argument("--triplets", type=int, default=768)
     parser.add_argument("--side", type=int, default=1024, help="of the images, in pixels")
     parser.add_argument("--seconds-per-triplet", type=float, default=0.25)
     parser.add_argument("--passes", type=int, default=4)
