@@ -59,7 +59,13 @@ def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
         assert found["dimensions"][dimension]["right"] == right
         assert found["dimensions"][dimension]["pair_mean"]["value"] == pytest.approx(right / 36, abs=1e-6)
     assert json.loads((tmp_path / "results.json").read_text()) == results
-    assert {path.name for path in tmp_path.iterdir()} == {"pairs", "results.json", "report.html", "run.json"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        ".thumbnails",
+        "pairs",
+        "results.json",
+        "report.html",
+        "run.json",
+    }
     assert {path.name for path in folder.iterdir()} == {"cards.jsonl", "pairs.jsonl", "values.npz", "done.json"}
 
 
