@@ -43,8 +43,7 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
             results=results,
             sections=sections,
             parts=_parts(results, sections, funnel is not None),
-            gain=results.get("gain"),
-            funnel=funnel,
+                funnel=funnel,
             widest=max((max(stage["in"], stage["kept"]) for stage in funnel), default=0) if funnel else 0,
             # Keys are hexadecimal and values Base64, so that nothing in it can end the element it stands in.
             pictures=Markup(json.dumps(pictures.content)) if pictures.content else None,

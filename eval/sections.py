@@ -38,6 +38,8 @@ class Section:
     """In words, as `, the last checkpoint`."""
     base: Row | None
     """The untrained base of the same run, when it is another one than `shown`."""
+    gain: Row | None
+    """Paired gain over the base by dimension; of the last checkpoint, so None when another one is shown."""
     ensemble: Row | None
     """The row with the most passes, of the judge or run shown; None when all have as many."""
     single: Row | None
@@ -101,6 +103,7 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         several_runs=len({row.get("run") for row in rows}) > 1,
         why_shown=_why(shown, of_run, results.get("best")),
         base=first if first["step"] == 0 and first is not shown else None,
+        gain=_gain(name, results, shown) if shown is of_run[-1] else None,
         ensemble=ensemble,
         single=single,
         curves=_learning_curves(usual, ensemble),
@@ -118,6 +121,13 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         costs=[row for row in rows if row.get("cost")],
         gallery=gallery,
     )
+
+
+def _gain(name: str, results: Row, shown: Row) -> Row | None:
+    """The gain of the run that `shown` is of, on this benchmark."""
+    of_run = results.get("runs", {}).get(shown.get("run"), results)
+    found: Row | None = (of_run.get("gain") or {}).get(name)
+    return found
 
 
 def _ensemble(rows: Sequence[Row], shown: Row) -> tuple[Row | None, Row | None]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from eval.gallery import Gallery
-from eval.sections import make_section
+from eval.sections import make_section, pick_shown
 from eval.tables import Table, as_latex, as_markdown, figure, make_tables, write_tables
 
 FIGURE = {"value": 0.7244, "low": 0.69, "high": 0.757}
@@ -78,3 +80,13 @@ def test_only_what_was_asked_for_is_written(tmp_path):
     write_tables(tmp_path, content, [section], ("latex",))
     assert [file.name for file in tmp_path.iterdir()] == ["tables.tex"]
     assert (tmp_path / "tables.tex").read_text().count(r"\begin{tabular}") == 2
+
+
+@pytest.mark.parametrize(("best", "gain"), [(None, 0.2), ({"run": None, "step": 5}, None)])
+def test_the_gain_of_the_last_checkpoint_stands_beside_no_other(best, gain):
+    content = results()
+    last = content["evaluations"][0]
+    content["evaluations"] = [last | {"step": 0}, last | {"step": 5}, last]
+    content |= {"gain": {"mine": {"overall": {"value": 0.2}}}, "best": best}
+    section = make_section("mine", content, pick_shown(content["evaluations"], best), Gallery((), 0, 0))
+    assert (section.gain or {"overall": {"value": None}})["overall"]["value"] == gain
