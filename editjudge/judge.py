@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import hashlib
 import itertools
 import logging
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -29,14 +28,12 @@ from editjudge.recipe import Use, load_recipe
 from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
 from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
 
-__all__ = ["Judge", "JudgeRecipe", "card_from_passes", "main", "make_card"]
+__all__ = ["Judge", "JudgeRecipe", "card_from_passes", "make_card"]
 
 logger = logging.getLogger(__name__)
 
 _READERS = 4
 """Threads that decode and resize images while the engine works."""
-
-DEFAULT_RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
 
 
 @dataclass(frozen=True)
@@ -325,39 +322,3 @@ def _describe(source: Image.Image | Path | str, image: Image.Image) -> ImageRef:
         return ImageRef(path=f"memory/{pixels}", sha256=pixels, width=image.width, height=image.height)
     sha256 = hashlib.sha256(Path(source).read_bytes()).hexdigest()
     return ImageRef(path=str(source), sha256=sha256, width=image.width, height=image.height)
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """`editjudge score`: judge one edit and print its card. Returns 1 when it could not be scored."""
-    parser = argparse.ArgumentParser(prog="editjudge score", description="Judge one edit.")
-    parser.add_argument("--instruction", required=True, help="what the editor was asked to do")
-    parser.add_argument("--input", required=True, help="image before the edit")
-    parser.add_argument("--output", required=True, help="image after the edit")
-    parser.add_argument("--judge", default=str(DEFAULT_RECIPE), help="recipe of the judge (default: %(default)s)")
-    parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    arguments = parser.parse_args(argv)
-    judge = Judge.from_recipe(arguments.judge, arguments.overrides)
-    card = judge.score(arguments.instruction, arguments.input, arguments.output)
-    print(card.model_dump_json(indent=2) if arguments.json else _table(card))
-    return 0 if card.overall is not None else 1
-
-
-def _table(card: ScoreCard) -> str:
-    """The card for a terminal."""
-    lines = []
-    for name in ("prompt_following", "consistency", "perceptual_quality", "overall"):
-        value = getattr(card, name)
-        lines.append(f"{name.replace('_', ' '):<20}{'unscored' if value is None else f'{value:5.2f} / 10'}")
-    spread = "" if card.spread is None else f", spread {card.spread:.2f}"
-    lines.append(f"{'passes':<20}{card.n_ok} readable, {card.n_failed} not{spread}")
-    for aspect in ASPECTS:
-        said = next((row.rationale for row in card.judgments if row.aspect == aspect and row.scores is not None), None)
-        if said:
-            lines.append(f"{aspect:<20}{said}")
-    failures = Counter(f"{row.aspect}: {row.failure}" for row in card.judgments if row.failure is not None)
-    lines += [
-        f"{'unreadable':<20}{reason} ({count} of {card.n_ok + card.n_failed} passes)"
-        for reason, count in failures.items()
-    ]
-    return "\n".join(lines)

@@ -19,8 +19,9 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EngineError, ImageError, RecipeError
 from editjudge.images import ImageStore
-from editjudge.judge import card_from_passes, main, make_card
+from editjudge.judge import card_from_passes, make_card
 from editjudge.prompts import format_completion, get_prompts
+from editjudge.score import main
 from editjudge.types import EditTriplet, ScoreCard
 
 PROMPTS = get_prompts("editjudge-v1")

@@ -1,0 +1,50 @@
+"""`editjudge score`: judge one edit."""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+
+from editjudge.judge import Judge
+from editjudge.tasks import ASPECTS
+from editjudge.types import ScoreCard
+
+DEFAULT_RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The command. Prints the card, and returns 1 when the edit could not be scored."""
+    parser = argparse.ArgumentParser(prog="editjudge score", description="Judge one edit.")
+    parser.add_argument("--instruction", required=True, help="what the editor was asked to do")
+    parser.add_argument("--input", required=True, help="image before the edit")
+    parser.add_argument("--output", required=True, help="image after the edit")
+    parser.add_argument("--judge", default=str(DEFAULT_RECIPE), help="recipe of the judge (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    arguments = parser.parse_args(argv)
+    judge = Judge.from_recipe(arguments.judge, arguments.overrides)
+    card = judge.score(arguments.instruction, arguments.input, arguments.output)
+    print(card.model_dump_json(indent=2) if arguments.json else _table(card))
+    return 0 if card.overall is not None else 1
+
+
+def _table(card: ScoreCard) -> str:
+    """The card for a terminal."""
+    lines = []
+    for name in ("prompt_following", "consistency", "perceptual_quality", "overall"):
+        value = getattr(card, name)
+        lines.append(f"{name.replace('_', ' '):<20}{'unscored' if value is None else f'{value:5.2f} / 10'}")
+    spread = "" if card.spread is None else f", spread {card.spread:.2f}"
+    lines.append(f"{'passes':<20}{card.n_ok} readable, {card.n_failed} not{spread}")
+    for aspect in ASPECTS:
+        said = next((row.rationale for row in card.judgments if row.aspect == aspect and row.scores is not None), None)
+        if said:
+            lines.append(f"{aspect:<20}{said}")
+    failures = Counter(f"{row.aspect}: {row.failure}" for row in card.judgments if row.failure is not None)
+    lines += [
+        f"{'unreadable':<20}{reason} ({count} of {card.n_ok + card.n_failed} passes)"
+        for reason, count in failures.items()
+    ]
+    return "\n".join(lines)
