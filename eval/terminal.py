@@ -19,7 +19,11 @@ def figure(value: float | None, low: float | None, high: float | None) -> str:
 
 
 def results_table(results: Mapping[str, Any], benchmark: str) -> Table:
-    """Evaluations x dimensions of one benchmark: pair-mean accuracy with its interval, task mean, coverage."""
+    """Evaluations x dimensions of one benchmark: pair-mean accuracy with its interval, task mean, coverage.
+
+    Of several training runs, each judge is called by its run too.
+    """
+    several = len({row["run"] for row in results["evaluations"]}) > 1
     about = results["benchmarks"][benchmark]
     size = f"{about['n_pairs']:,} pairs, {about['n_groups']:,} groups"
     left_out = sum(kind["count"] for kind in about["left_out"].values())
@@ -34,7 +38,8 @@ def results_table(results: Mapping[str, Any], benchmark: str) -> Table:
     table.add_column("coverage", justify="right")
     for row in results["evaluations"]:
         if row["benchmark"] == benchmark:
-            table.add_row(row["label"], str(row["passes"]), *(_cell(row, name) for name in DIMENSIONS), _coverage(row))
+            name = f"{row['run']}, {row['label']}" if several else row["label"]
+            table.add_row(name, str(row["passes"]), *(_cell(row, name) for name in DIMENSIONS), _coverage(row))
     return table
 
 

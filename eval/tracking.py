@@ -21,7 +21,11 @@ def require_wandb() -> None:
 
 
 class Tracker:
-    """Logs every evaluation once, also over several commands in the same folder: `out/wandb.json` says which."""
+    """Logs evaluations that are new, also over several commands in one folder: `out/wandb.json` says which are not.
+
+    Online, a run is resumed and gets the new ones. Offline nothing can be resumed, and of several local copies of a run
+    the last one uploaded takes the place of the others, so each copy holds everything up to then.
+    """
 
     def __init__(self, options: Wandb, out: Path) -> None:
         require_wandb()
@@ -37,7 +41,8 @@ class Tracker:
             if _key(row) not in self._logged:
                 fresh.setdefault(row["run"], []).append(row)
         for run, rows in fresh.items():
-            self._log_run(run, rows, results)
+            of_run = [row for row in results["evaluations"] if row["run"] == run]
+            self._log_run(run, rows if self._options.mode == "online" else of_run, results)
             self._logged |= {_key(row) for row in rows}
             write_json(self._path, {"logged": sorted(self._logged)})
         return sum(map(len, fresh.values()))
@@ -53,10 +58,10 @@ class Tracker:
             group=options.group,
             name=run,
             id=digest(str(self._out.absolute()), run),
-            resume="allow",  # a later command adds its checkpoints to the same run
+            resume="allow" if options.mode == "online" else None,
             dir=str(self._out),
             job_type="sweep",
-            settings=wandb.Settings(console="off", x_disable_meta=True, x_disable_stats=True),
+            settings=wandb.Settings(console="off", quiet=True, x_disable_meta=True, x_disable_stats=True),
         ) as handle:
             # Checkpoints may come out of order, so the step is a value of its own and not wandb's counter.
             handle.define_metric("checkpoint_step")

@@ -141,13 +141,20 @@ def test_an_engine_that_cannot_load_adapters_is_named(world, tmp_path):
 def test_the_terminal_table_has_every_judge_and_figure(world, capsys):
     results = run_sweep(make_recipe(world))
     print_results(results, Console(width=160))
-    lines = capsys.readouterr().out.splitlines()
-    rows = [line for line in lines if line.startswith("│")]
-    assert [row.split("│")[1].strip() for row in rows if row.split("│")[1].strip()] == [
-        "base",
-        "step 10",
-        "step 20",
-        "step 20",
-    ]
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert judges(rows) == ["base", "step 10", "step 20", "step 20"]
     figure = results["evaluations"][0]["dimensions"]["consistency"]["pair_mean"]
     assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in rows[0]
+
+
+def test_judges_of_several_runs_are_told_apart_on_the_terminal(world, capsys):
+    runs = {"small": world[0] / "run", "large": world[0] / "run"}
+    results = run_sweep(make_recipe(world, run=None, runs=runs, last=None))
+    print_results(results, Console(width=160))
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert judges(rows) == [f"{name}, {label}" for name in runs for label in ("base", "step 10", "step 20")]
+
+
+def judges(rows) -> list:
+    """The first column of a printed table."""
+    return [name for row in rows if (name := row.split("│")[1].strip())]
