@@ -3,68 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, cast
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel
+from rich.console import Console
 from rich.table import Table
 
 from editjudge.errors import DataError
 from editjudge.io import read_json
-from editjudge.tasks import DIMENSIONS, Dimension
+from editjudge.recipe import Use
+from editjudge.tasks import DIMENSIONS
+from eval.benchmarks import BENCHMARKS, Benchmark
+from eval.published import Figure, PublishedBenchmark, PublishedRow, published
+from eval.recipe import MeasureRecipe
 from eval.terminal import figure
 
-PUBLISHED = Path(__file__).parent / "published.yaml"
-
 Row = Mapping[str, Any]
-Share = Field(None, ge=0, le=1)
-
-
-class PublishedRow(BaseModel):
-    """A judge's figures as somebody else printed them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    passes: int | None = None
-    """K of Avg@K; None where it was not said or does not apply."""
-    prompt_following: float | None = Share
-    consistency: float | None = Share
-    overall: float | None = Share
-    source: str
-    protocol: str
-    """"same" as here, or how it differs."""
-
-
-class PublishedBenchmark(BaseModel):
-    """What was published on one benchmark."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    pairs: dict[Dimension, int]
-    """Size of the public benchmark."""
-    figure: Literal["pair_mean", "task_mean"]
-    """Which of our figures is defined as the published one."""
-    rows: tuple[PublishedRow, ...]
-
-
-def published() -> dict[str, PublishedBenchmark]:
-    """The figures of the field, by name in the table `BENCHMARKS`. `DataError` when the file was damaged."""
-    try:
-        content = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
-        return TypeAdapter(dict[str, PublishedBenchmark]).validate_python(content)
-    except (yaml.YAMLError, ValidationError) as error:
-        raise DataError(f"{PUBLISHED}: {error}") from error
+LABEL_FIGURES: tuple[Figure, ...] = ("comparisons", "multiway", "ratings")
+SAYS: dict[Figure, str] = {
+    "pair_mean": "share of all pairs judged right",
+    "task_mean": "share of pairs judged right, mean over tasks",
+    "comparisons": "share of comparisons answered as people did",
+    "multiway": "share of groups with every comparison right, with ties",
+    "ratings": "Spearman's correlation with ratings, mean over editing models",
+}
+"""What the figures of a table are."""
+_COMPARISONS = {
+    "without_ties": "without ties",
+    "with_ties": "with ties",
+    "three_class": "three classes",
+    "four_label": "four labels",
+}
 
 
 def build_leaderboard(
     results: Row, name: str, kinds: Mapping[str, str], others: Sequence[Path], with_published: bool
 ) -> list[dict[str, Any]]:
-    """One table per benchmark that has pairs: `benchmark`, `figure`, `rows` from best to worst overall, `notes`.
+    """One table per benchmark and kind of label: `benchmark`, `figure`, `says` (the figure in words), `columns` (key:
+    title), `rows` by value, best first, and `notes`.
 
     A row: `kind` ("measured", "other", "published"), `name`, `run`, `step`, `passes`, `best` (chosen by the rule),
-    `values` (per dimension `{value, low, high}` or None), `coverage`, `partial`, `source`, `protocol`.
+    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `source`, `protocol`.
     `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
     `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
     taken over; `DataError` when one is no results.json.
@@ -72,24 +53,88 @@ def build_leaderboard(
     elsewhere = [(path, _read_results(path)) for path in others]
     tables = []
     for benchmark, about in results["benchmarks"].items():
-        if about["n_pairs"] == 0:
-            continue
         known = published().get(kinds.get(benchmark, ""))
-        which = "task_mean" if known is None else known.figure
-        notes: list[str] = []
-        rows = [_measured_row(row, which, "measured", name, results) for row in notable(results, benchmark)]
-        for path, other in elsewhere:
-            same = [key for key, value in other["benchmarks"].items() if value.get("identity") == about["identity"]]
-            if not same:
-                notes.append(f"{path}: has no evaluation on exactly these pairs")
-            for key in same:
-                rows += [_measured_row(row, which, "other", str(path.parent), other) for row in notable(other, key)]
-        if with_published and known is not None:
-            reason = _not_comparable(results, benchmark, known)
-            rows += [] if reason else [_published_row(row) for row in known.rows]
-            notes += [reason] if reason else []
-        tables.append({"benchmark": benchmark, "figure": which, "rows": sorted(rows, key=_order), "notes": notes})
+        first = next(row for row in results["evaluations"] if row["benchmark"] == benchmark)
+        for which in figures_of(first, None if known is None else known.figure):
+            notes: list[str] = []
+            rows = [_measured_row(row, which, "measured", name, results) for row in notable(results, benchmark)]
+            for path, other in elsewhere:
+                same = [key for key, value in other["benchmarks"].items() if value.get("identity") == about["identity"]]
+                if not same:
+                    notes.append(f"{path}: has no evaluation of exactly these labels")
+                for key in same:
+                    rows += [_measured_row(row, which, "other", str(path.parent), other) for row in notable(other, key)]
+            columns = columns_of(first, which)
+            if with_published and known is not None and known.figure == which:
+                reason = _not_comparable(size_of(first), known)
+                rows += [] if reason else [_published_row(row, columns) for row in known.rows]
+                notes += [reason] if reason else []
+            rows.sort(key=partial(_order, decides="overall" if "overall" in columns else next(iter(columns))))
+            table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
+            tables.append(table | {"rows": rows, "notes": notes})
     return tables
+
+
+def kinds_of(recipe: MeasureRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
+    """Which entry of `BENCHMARKS` each benchmark is, by its name."""
+    dump = Use(BENCHMARKS).dump
+    return {
+        bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, recipe.bench, strict=True)
+    }
+
+
+def figures_of(row: Row, of_pairs: Figure | None) -> list[Figure]:
+    """Which tables a benchmark gets; `of_pairs` is the published figure, the mean over tasks where there is none."""
+    found: list[Figure] = []
+    if row["dimensions"]:
+        found.append("pair_mean" if of_pairs == "pair_mean" else "task_mean")
+    labels = row.get("labels", {})
+    return found + [name for name in LABEL_FIGURES if labels.get(name)]
+
+
+def columns_of(row: Row, which: Figure) -> dict[str, str]:
+    """Key and title of each column of a table."""
+    labels = row.get("labels", {})
+    if which == "comparisons":
+        several = len(labels[which]) > 1
+        return {
+            f"{name}.{key}" if several else key: f"{name.replace('_', ' ')}, {title}" if several else title
+            for name in labels[which]
+            for key, title in _COMPARISONS.items()
+        }
+    if which == "multiway":
+        return {f"k{k}": f"K = {k}" for k in labels[which]["k"]} | {"overall": "overall"}
+    if which == "ratings":
+        return {name: f"{name}, Spearman" for name in labels[which]}
+    return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}
+
+
+def values_of(row: Row, which: Figure) -> dict[str, Any]:
+    """The figures of one evaluation by column."""
+    labels = row.get("labels", {})
+    if which == "comparisons":
+        several = len(labels[which]) > 1
+        return {
+            f"{name}.{key}" if several else key: found[key]
+            for name, found in labels[which].items()
+            for key in _COMPARISONS
+        }
+    if which == "multiway":
+        by_size = {f"k{k}": found["group_with_ties"] for k, found in labels[which]["k"].items()}
+        return by_size | {"overall": labels[which]["overall"]["group_with_ties"]}
+    if which == "ratings":
+        return {name: found["spearman"]["mean"] for name, found in labels[which].items()}
+    return {name: found[which] for name, found in row["dimensions"].items()}
+
+
+def size_of(row: Row) -> dict[str, int]:
+    """How many labels stand behind an evaluation, by kind; published figures are of benchmarks of one size."""
+    size = {name: found["n_pairs"] for name, found in row["dimensions"].items()}
+    labels = row.get("labels", {})
+    size |= {f"comparisons of {name}": found["n"] for name, found in labels.get("comparisons", {}).items()}
+    if labels.get("multiway"):
+        size |= {f"groups of {k}": found["n"] for k, found in labels["multiway"]["k"].items()}
+    return size | {f"ratings of {name}": found["n"] for name, found in labels.get("ratings", {}).items()}
 
 
 def notable(results: Row, benchmark: str) -> list[Row]:
@@ -114,9 +159,7 @@ def _best_steps(results: Row) -> dict[str, int | None]:
     return {name: run["best"]["step"] for name, run in results.get("runs", {}).items()}
 
 
-def _measured_row(row: Row, which: str, kind: str, place: str, results: Row) -> dict[str, Any]:
-    found = row["dimensions"]
-    coverages = [found[name]["coverage"] for name in DIMENSIONS if name in found]
+def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) -> dict[str, Any]:
     best = _best_steps(results)
     what = row["label"] if row["step"] is None else f"step {row['step']}"
     runs = row["run"]
@@ -130,8 +173,8 @@ def _measured_row(row: Row, which: str, kind: str, place: str, results: Row) -> 
         "step": row["step"],
         "passes": row["passes"],
         "best": row["run"] is not None and best.get(row["run"]) == row["step"],
-        "values": {name: dict(found[name][which]) if name in found else None for name in DIMENSIONS},
-        "coverage": min(coverages) if coverages else None,
+        "values": values_of(row, which),
+        "coverage": _coverage(row, which),
         "partial": row["partial"],
         "source": None,
         "protocol": None,
@@ -145,8 +188,14 @@ def _same_judge(row: Row, other: Row) -> bool:
     )
 
 
-def _published_row(row: PublishedRow) -> dict[str, Any]:
-    values = {name: getattr(row, name) for name in DIMENSIONS}
+def _coverage(row: Row, which: Figure) -> float | None:
+    """The lowest of what stands in a row."""
+    found = row["dimensions"] if which in ("task_mean", "pair_mean") else row["labels"][which]
+    parts = [found] if which == "multiway" else found.values()
+    return min((part["coverage"] for part in parts if part["coverage"] is not None), default=None)
+
+
+def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, Any]:
     return {
         "kind": "published",
         "name": row.name,
@@ -155,8 +204,8 @@ def _published_row(row: PublishedRow) -> dict[str, Any]:
         "passes": row.passes,
         "best": False,
         "values": {
-            name: None if value is None else {"value": value, "low": None, "high": None}
-            for name, value in values.items()
+            name: {"value": row.values[name], "low": None, "high": None} if name in row.values else None
+            for name in columns
         },
         "coverage": None,
         "partial": False,
@@ -165,24 +214,22 @@ def _published_row(row: PublishedRow) -> dict[str, Any]:
     }
 
 
-def _not_comparable(results: Row, benchmark: str, known: PublishedBenchmark) -> str | None:
+def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str | None:
     """Why published figures do not belong beside these; None when they do."""
-    row = next(row for row in results["evaluations"] if row["benchmark"] == benchmark)
-    here = {name: found["n_pairs"] for name, found in row["dimensions"].items()}
-    if here == dict(known.pairs):
+    if here == known.size:
         return None
 
-    def sizes(pairs: Mapping[Any, int]) -> str:
-        return ", ".join(f"{name.replace('_', ' ')} {pairs[name]:,}" for name in DIMENSIONS if name in pairs)
+    def told(size: Mapping[str, int]) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in size.items())
 
-    return f"published figures are left out: they are for other pairs ({sizes(known.pairs)}) than these ({sizes(here)})"
+    return f"published figures are left out: they are for other labels ({told(known.size)}) than these ({told(here)})"
 
 
-def _order(row: Row) -> tuple[float, float, str]:
-    """Overall first; without it, the mean of what is there; what has nothing comes last."""
+def _order(row: Row, decides: str) -> tuple[float, float, str]:
+    """By the column that decides; what has nothing there comes last, by the mean of what it has."""
     known = [found["value"] for found in row["values"].values() if found is not None and found["value"] is not None]
-    overall = row["values"]["overall"]
-    first = None if overall is None else overall["value"]
+    found = row["values"].get(decides)
+    first = None if found is None else found["value"]
     return (2.0 if first is None else -first, -sum(known) / len(known) if known else 1.0, row["name"])
 
 
@@ -194,23 +241,39 @@ def _read_results(path: Path) -> Row:
 
 
 def leaderboard_table(board: Row) -> Table:
-    """One benchmark's table for a terminal."""
+    """One table for a terminal."""
     table = Table(
-        title=f"{board['benchmark']}: leaderboard, {board['figure'].replace('_', ' ')} accuracy",
+        title=f"{board['benchmark']}: leaderboard, {board['says']}",
         caption="; ".join(
-            ["* chosen by the rule; published figures are as their authors printed them, without intervals"]
+            [
+                "* chosen by the rule; overlapping intervals are no order; "
+                "published figures are as their authors printed them, without intervals"
+            ]
             + board["notes"]
         ),
     )
     table.add_column("judge", no_wrap=True)
     table.add_column("K", justify="right")
-    for dimension in DIMENSIONS:
-        table.add_column(dimension.replace("_", " "), no_wrap=True)
+    for title in board["columns"].values():
+        table.add_column(title, no_wrap=True)
+    table.add_column("coverage", justify="right")
     table.add_column("from")
     for row in board["rows"]:
-        cells = ["–" if value is None else figure(**value) for value in row["values"].values()]
+        found = [row["values"].get(key) for key in board["columns"]]
+        cells = ["–" if value is None else figure(**value) for value in found]
         source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol {row['protocol']}"
-        partial = ", PARTIAL" if row["partial"] else ""
+        mark = ", PARTIAL" if row["partial"] else ""
         passes = "–" if row["passes"] is None else str(row["passes"])
-        table.add_row(f"{row['name']}{' *' if row['best'] else ''}", passes, *cells, f"{source}{partial}")
+        coverage = "–" if row["coverage"] is None else f"{row['coverage']:.1%}"
+        name = f"{row['name']}{' *' if row['best'] else ''}"
+        table.add_row(name, passes, *cells, coverage, f"{source}{mark}")
     return table
+
+
+def print_leaderboards(results: Row) -> None:
+    """The tables that hold more than one judge, on standard output."""
+    console = Console()
+    wide = console if console.is_terminal else Console(width=max(console.width, 200))
+    for board in results["leaderboard"]:
+        if len(board["rows"]) > 1:
+            wide.print(leaderboard_table(board))

@@ -55,6 +55,7 @@ class MeasureRecipe(Recipe):
     """Probes of the judge's soundness; `probes: {}` asks all of them."""
     human: Human | None = None
     """Rankings by people that the judge is compared with."""
+    leaderboard: LeaderboardOptions = LeaderboardOptions()
     report: Report = Report()
 
 
@@ -91,7 +92,6 @@ class SweepRecipe(MeasureRecipe):
     last: LastCheckpoint | None = LastCheckpoint()
     """Null leaves the additional measurement of the last checkpoint out."""
     select: Selection = Selection()
-    leaderboard: LeaderboardOptions = LeaderboardOptions()
     wandb: Wandb | None = None
     """Null logs nothing there."""
     runtime: SweepRuntime = SweepRuntime()

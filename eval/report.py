@@ -43,7 +43,8 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
             results=results,
             sections=sections,
             parts=_parts(results, sections, funnel is not None),
-                funnel=funnel,
+            boards=_boards(results),
+            funnel=funnel,
             widest=max((max(stage["in"], stage["kept"]) for stage in funnel), default=0) if funnel else 0,
             # Keys are hexadecimal and values Base64, so that nothing in it can end the element it stands in.
             pictures=Markup(json.dumps(pictures.content)) if pictures.content else None,
@@ -104,11 +105,16 @@ def _sections(results: Row, measured: Sequence[Measured], options: Report, pictu
 
 def _parts(results: Row, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
     """Anchors and names of the parts of the page that are shown."""
-    parts = [("leaderboard", "Leaderboard")] if results.get("leaderboard") else []
+    parts = [("leaderboard", "Leaderboard")] if _boards(results) else []
     parts += [("checkpoints", "Checkpoints")] if results.get("runs") else []
     parts += [(section.anchor, section.name) for section in sections]
     parts += [(key, text) for key, text in (("human", "Judge and people"), ("probes", "Probes")) if results.get(key)]
     return [*parts, ("funnel", "Training data")] if with_funnel else parts
+
+
+def _boards(results: Row) -> list[Row]:
+    """Leaderboards with more than one judge."""
+    return [board for board in results.get("leaderboard") or [] if len(board["rows"]) > 1]
 
 
 def _percent(value: float | None, digits: int = 1) -> str:

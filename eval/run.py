@@ -15,6 +15,7 @@ from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.external import evaluate_scores
 from eval.human import human_results
+from eval.leaderboard import build_leaderboard, kinds_of, print_leaderboards
 from eval.probes import run_probes
 from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
 from eval.report import write_report
@@ -56,6 +57,10 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
         results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
         if recipe.human is not None:
             results["human"] = human_results(recipe.human, measured, recipe.bootstrap_rounds, recipe.seed)
+        options = recipe.leaderboard
+        results["leaderboard"] = build_leaderboard(
+            results, recipe.out.name, kinds_of(recipe, benches), options.results, options.published
+        )
         write_json(recipe.out / "results.json", results)
         write_report(recipe.out / "report.html", results, measured, recipe.report)
     return results
@@ -87,6 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_args(argv)
     recipe = load_recipe(arguments.recipe, EvalRecipe, arguments.overrides)
-    print_results(run_eval(recipe))
+    results = run_eval(recipe)
+    print_results(results)
+    print_leaderboards(results)
     print(f"report: {recipe.out / 'report.html'}")
     return 0

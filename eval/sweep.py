@@ -11,8 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from editjudge.errors import CheckpointError, DataError, EditJudgeError, RecipeError, StorageError
 from editjudge.io import write_json
 from editjudge.progress import bar
@@ -22,7 +20,7 @@ from eval.benchmarks import Benchmark
 from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan
 from eval.devices import FAILURES, resolve_devices, run_on_devices
 from eval.jobs import Job, collect, plan_run, run_folder, score
-from eval.leaderboard import leaderboard_table
+from eval.leaderboard import print_leaderboards
 from eval.recipe import SweepRecipe
 from eval.report import write_report
 from eval.results import Measured
@@ -220,10 +218,7 @@ def sentences(results: dict[str, Any]) -> list[str]:
 def show(results: dict[str, Any]) -> None:
     """The tables and sentences a sweep ends with, on standard output."""
     print_results(results)
-    console = Console()
-    wide = console if console.is_terminal else Console(width=max(console.width, 160))
-    for board in results["leaderboard"]:
-        wide.print(leaderboard_table(board))
+    print_leaderboards(results)
     for line in sentences(results):
         print(line)
 

@@ -54,7 +54,7 @@ class Selection(_Block):
 
 
 class LeaderboardOptions(_Block):
-    """What stands in the leaderboard besides the runs."""
+    """What stands in the leaderboard besides what is measured here."""
 
     published: bool = True
     """Figures of the field, on the benchmark they were published for."""

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from typing import Any
 
-from pydantic import BaseModel
-
-from editjudge.recipe import Use
-from eval.benchmarks import BENCHMARKS, Benchmark
+from eval.benchmarks import Benchmark
 from eval.human import human_results
-from eval.leaderboard import build_leaderboard
+from eval.leaderboard import build_leaderboard, kinds_of
 from eval.metrics import count
 from eval.recipe import SweepRecipe
 from eval.results import Measured, build_results, summarise, summary
@@ -71,14 +68,6 @@ def _notable(measured: Sequence[Measured], runs: Mapping[str, Mapping[str, Any]]
         last = max((item.step or 0 for item in measured if item.run == name), default=0)
         wanted |= {(name, 0), (name, last), (name, about["best"]["step"])}
     return [item for item in measured if (item.run, item.step) in wanted]
-
-
-def kinds_of(recipe: SweepRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
-    """Which entry of `BENCHMARKS` each benchmark is, by its name."""
-    dump = Use(BENCHMARKS).dump
-    return {
-        bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, recipe.bench, strict=True)
-    }
 
 
 def _bench_of_choice(recipe: SweepRecipe, benches: Sequence[Benchmark]) -> str | None:

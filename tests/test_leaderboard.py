@@ -6,9 +6,9 @@ import pytest
 from rich.console import Console
 
 from editjudge.errors import DataError
-from editjudge.tasks import DIMENSIONS
 from eval.benchmarks import BENCHMARKS
-from eval.leaderboard import build_leaderboard, leaderboard_table, published
+from eval.leaderboard import build_leaderboard, leaderboard_table
+from eval.published import published
 
 SIZES = {"prompt_following": 944, "consistency": 890, "overall": 1238}
 
@@ -53,7 +53,7 @@ def test_measured_and_published_rows_in_one_order():
 
 @pytest.mark.parametrize(
     ("sizes", "kind", "note"),
-    [(SIZES | {"overall": 1237}, "editreward_bench", "other pairs"), (SIZES, "pairs", None)],
+    [(SIZES | {"overall": 1237}, "editreward_bench", "other labels"), (SIZES, "pairs", None)],
 )
 def test_published_figures_stand_only_beside_the_same_pairs(sizes, kind, note):
     table = board(make_results([make_row(sizes=sizes)]), kind=kind)
@@ -102,12 +102,62 @@ def test_rows_of_other_evaluations_of_the_same_pairs(tmp_path):
         board(make_results([make_row()]), others)
 
 
+def figures(*values):
+    return [{"value": value, "low": None, "high": None} for value in values]
+
+
+def labelled(labels, **changes):
+    """A row of a benchmark without pairs."""
+    return make_row(None, None, label="judge", dimensions={}, labels=labels, **changes)
+
+
+def multiway(overall=0.4, sizes=(186, 150, 148)):
+    blocks = {str(k): {"n": n, "group_with_ties": figures(0.5)[0]} for k, n in zip((2, 3, 4), sizes, strict=True) if n}
+    return {"multiway": {"coverage": 0.9, "k": blocks, "overall": {"group_with_ties": figures(overall)[0]}}}
+
+
+def comparisons(n=919, four=None, without=0.6):
+    keys = ("four_label", "three_class", "with_ties", "without_ties")
+    values = [figures(four)[0] if four else None, *figures(0.5, 0.55, without)]
+    return {"comparisons": {"overall": {"n": n, "coverage": 1.0, **dict(zip(keys, values, strict=True))}}}
+
+
+def test_groups_stand_beside_what_was_published_of_tiger():
+    table = board(make_results([labelled(multiway())]), kind="tiger_editreward_bench")
+    assert list(table["columns"]) == ["k2", "k3", "k4", "overall"]
+    assert [row["name"] for row in table["rows"]][:2] == ["sweep: judge", "EditReward (MiMo-VL-7B)"]  # 0.4, 0.3842
+    assert table["rows"][0]["coverage"] == 0.9
+    smaller = board(make_results([labelled(multiway(sizes=(186, 150, 147)))]), kind="tiger_editreward_bench")
+    assert len(smaller["rows"]) == 1
+    assert "groups of 4 148" in smaller["notes"][0]
+
+
+def test_comparisons_stand_beside_what_was_published_of_genai_bench():
+    table = board(make_results([labelled(comparisons())]), kind="genai_bench")
+    assert table["rows"][0]["values"]["four_label"] is None  # scores do not say whether a tie is a good one
+    published_rows = {row["name"]: row["values"]["four_label"]["value"] for row in table["rows"][1:]}
+    assert published_rows["GPT-4o"] == 0.5354
+    assert [*published_rows.values()] == sorted(published_rows.values(), reverse=True)
+
+
+def test_ratings_have_a_table_of_their_own():
+    found = {"overall": {"n": 8, "coverage": 0.5, "spearman": {"mean": figures(-0.2)[0]}}}
+    table = board(make_results([labelled({"ratings": found})]), kind="imagenhub")
+    assert table["rows"][0]["values"]["overall"]["value"] == -0.2
+    assert (table["figure"], table["rows"][0]["coverage"]) == ("ratings", 0.5)
+
+
 def test_every_published_figure_is_one_of_a_known_benchmark_and_names_its_source():
     content = published()
     assert set(content) <= set(BENCHMARKS)
     rows = [row for found in content.values() for row in found.rows]
     assert all(row.source and row.protocol for row in rows)
-    assert all(any(getattr(row, name) is not None for name in DIMENSIONS) for row in rows)
+    shown = {
+        "editreward_bench": set(SIZES),
+        "tiger_editreward_bench": {"k2", "k3", "k4", "overall"},
+        "genai_bench": {"four_label"},
+    }
+    assert {name: {key for row in found.rows for key in row.values} for name, found in content.items()} == shown
 
 
 def test_the_terminal_table_says_what_is_published_and_what_is_partial():
