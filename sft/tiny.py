@@ -71,7 +71,7 @@ def _bpe_model(bpe: Any) -> dict[str, Any]:
 
 
 def build_model(
-    tokenizer: Qwen2Tokenizer, *, hidden: int = 96, layers: int = 4, vision_depth: int = 1, rope_theta: float = 100.0, seed: int = 0
+    tokenizer: Qwen2Tokenizer, *, hidden: int = 96, layers: int = 4, vision_depth: int = 1, seed: int = 0
 ) -> Qwen2_5_VLForConditionalGeneration:
     """A model with random weights that fits the tokenizer; 0.9 M weights with the defaults."""
     import torch
@@ -98,12 +98,13 @@ def build_model(
             "bos_token_id": token_id("<|endoftext|>"),
             "eos_token_id": token_id("<|im_end|>"),
             "pad_token_id": token_id("<|endoftext|>"),
-            # The three sections (time, height, width) share half of a head's dimensions, and width gets the slowest
-            # of them. With the usual base of 1e4 and so few dimensions, neighbouring image tokens would be turned by
-            # about a thousandth of a radian, which attention cannot tell apart.
+            # Half of a head's few dimensions are shared by three sections (time, height, width), width getting the
+            # slowest. With the usual base of 1e4 neighbouring image tokens would be turned by about a thousandth of
+            # a radian, which attention cannot tell apart; with 4 no dimension is slow enough to compare words far
+            # from each other, and fine-tuning is slower.
             "rope_parameters": {
                 "rope_type": "default",
-                "rope_theta": rope_theta,
+                "rope_theta": 100.0,
                 "mrope_section": [head_dim // 2 - 2 * (3 * head_dim // 16)] + [3 * head_dim // 16] * 2,
             },
         },
