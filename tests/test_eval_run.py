@@ -11,6 +11,7 @@ import pytest
 import yaml
 from eval_world import PixelEngine, comparable, write_benchmark
 
+from editjudge.engines.base import Completion, Reply
 from editjudge.errors import DataError, RecipeError, StaleOutputError
 from editjudge.io import read_jsonl
 from editjudge.judge import JudgeRecipe
@@ -122,8 +123,8 @@ run_eval(make_recipe(Path(sys.argv[1]), Path(sys.argv[2]), PixelEngine(latency_s
 
 
 def test_killed_and_resumed_gives_the_same_bytes(tmp_path, pairs):
-    whole = run_eval(make_recipe(tmp_path / "whole", pairs))
-    out = tmp_path / "killed"
+    whole = run_eval(make_recipe(tmp_path / "whole" / "out", pairs))  # the folder's name stands in the leaderboard
+    out = tmp_path / "killed" / "out"
     command = [sys.executable, "-c", KILLED, str(out), str(pairs)]
     process = subprocess.Popen(command, cwd=TESTS, env={"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
     try:
@@ -137,8 +138,66 @@ def test_killed_and_resumed_gives_the_same_bytes(tmp_path, pairs):
     assert 3 <= len(markers) < 9
     resumed = run_eval(make_recipe(out, pairs))
     for name in ("cards.jsonl", "pairs.jsonl", "values.npz"):
-        assert (out / "pairs" / name).read_bytes() == (tmp_path / "whole" / "pairs" / name).read_bytes()
+        assert (out / "pairs" / name).read_bytes() == (tmp_path / "whole" / "out" / "pairs" / name).read_bytes()
     assert comparable(resumed) == comparable(whole)
+
+
+class ByBatch(PixelEngine):
+    """Its scores depend a little on the size of the batch; it notes each batch when it starts with it."""
+
+    log: Path
+
+    def generate(self, requests, sampling):
+        with self.log.open("a") as handle:
+            print(len(requests), file=handle)
+        return [
+            Reply(tuple(self._lowered(completion, len(requests)) for completion in reply.completions))
+            for reply in super().generate(requests, sampling)
+        ]
+
+    @staticmethod
+    def _lowered(completion, size):
+        said = json.loads(completion.text)
+        said["score"] = [score * (1 - size / 1000) for score in said["score"]]
+        return Completion(json.dumps(said), "stop")
+
+
+KILLED_IN_A_SHARD = """
+import sys
+from pathlib import Path
+from test_eval_run import recipe_by_batch
+from eval.run import run_eval
+run_eval(recipe_by_batch(Path(sys.argv[1]), Path(sys.argv[2]), latency_s=0.3))
+"""
+
+
+def recipe_by_batch(out: Path, pairs: Path, latency_s: float = 0) -> EvalRecipe:
+    """Shards of six triplets, four and two of them at once."""
+    engine = ByBatch(log=out.with_suffix(".log"), latency_s=latency_s)
+    judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0, chunk=4)
+    return make_recipe(out, pairs, judge=judge, shard_triplets=6)
+
+
+def test_killed_within_a_shard_the_same_batches_are_asked_again(tmp_path, pairs):
+    """Images of the next batch are read ahead by then; what was begun counts as not asked."""
+    run_eval(recipe_by_batch(tmp_path / "whole", pairs))
+    out, log = tmp_path / "killed", tmp_path / "killed.log"
+    command = [sys.executable, "-c", KILLED_IN_A_SHARD, str(out), str(pairs)]
+    process = subprocess.Popen(command, cwd=TESTS, env={"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
+    try:
+        deadline = time.monotonic() + 60
+        # Two shards of two batches are done, one batch of the third is answered, and its last one is asked.
+        while (not log.exists() or len(log.read_text().split()) < 6) and time.monotonic() < deadline:
+            time.sleep(0.01)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert log.read_text().split() == ["8", "4"] * 3
+    assert len(list(out.glob("pairs/shards/*.done.json"))) == 2
+    run_eval(recipe_by_batch(out, pairs))
+    assert log.read_text().split() == ["8", "4"] * (3 + 4)
+    for name in ("cards.jsonl", "pairs.jsonl", "values.npz"):
+        assert (out / "pairs" / name).read_bytes() == (tmp_path / "whole" / "pairs" / name).read_bytes()
 
 
 def test_done_shards_are_not_scored_again(tmp_path, pairs):
