@@ -180,12 +180,13 @@ def test_a_stubborn_one_is_killed(home, start, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("how", "expected"), [("die", "(?s)status 3:.*no such table: users"), ("hang", "did not answer")]
+    ("how", "expected", "timeout_s"),
+    [("die", "(?s)status 3:.*no such table: users", 30), ("hang", "did not answer", 4)],
 )
-def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home, start, how, expected):
+def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home, start, how, expected, timeout_s):
     behave(home, how)
     with pytest.raises(StudioError, match=expected) as caught:
-        start(timeout_s=1.5)
+        start(timeout_s=timeout_s)
     assert home.make_credentials().token not in str(caught.value)
     assert "token ***" in str(caught.value)
     assert home.state() is None
