@@ -32,6 +32,12 @@ class Verdict:
     """Questions both were asked; only these count."""
     only_a: int
     only_b: int
+    left_out_a: int
+    """Rows of the benchmark that could not be used when A was measured."""
+    left_out_b: int
+    unscored_a: int
+    """Pairs among the common questions that A gave no readable score; they count as wrong."""
+    unscored_b: int
     differences: list[Difference]
 
     def as_json(self) -> dict[str, Any]:
@@ -50,7 +56,11 @@ class Verdict:
             "n_common": self.n_common,
             "only_a": self.only_a,
             "only_b": self.only_b,
-            "partial": bool(self.only_a or self.only_b),
+            "left_out_a": self.left_out_a,
+            "left_out_b": self.left_out_b,
+            "unscored_a": self.unscored_a,
+            "unscored_b": self.unscored_b,
+            "partial": any((self.only_a, self.only_b, self.left_out_a, self.left_out_b)),
             "differences": rows,
         }
 
@@ -105,26 +115,53 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
         raise DataError(f"{a} and {b}: not one question in common; they were measured on different benchmarks")
     questions = []
     for key in common:
-        (group, label_a, right_a), (_, label_b, right_b) = asked_a[key], asked_b[key]
-        if label_a != label_b:
+        of_a, of_b = asked_a[key], asked_b[key]
+        if of_a.label != of_b.label:
             raise DataError(f"{a} and {b}: question {key[2]} has two labels; measure both on the same benchmark file")
-        questions.append(Question(key[0], key[1], group, right_a, right_b))
-    found = differences(questions, rounds, seed)
-    return Verdict(name, a, b, len(common), len(asked_a) - len(common), len(asked_b) - len(common), found)
+        questions.append(Question(key[0], key[1], of_a.group, of_a.right, of_b.right))
+    return Verdict(
+        name,
+        a,
+        b,
+        n_common=len(common),
+        only_a=len(asked_a) - len(common),
+        only_b=len(asked_b) - len(common),
+        left_out_a=_left_out(a),
+        left_out_b=_left_out(b),
+        unscored_a=sum(asked_a[key].unscored for key in common),
+        unscored_b=sum(asked_b[key].unscored for key in common),
+        differences=differences(questions, rounds, seed),
+    )
 
 
-def _questions(folder: Path) -> Iterator[tuple[Key, tuple[str, str, bool]]]:
-    """Group, label and whether the judge was right, by key."""
+def _left_out(folder: Path) -> int:
+    marker = read_marker(folder / DONE)
+    return 0 if marker is None else int(marker["info"].get("left_out", 0))
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question and how one judge fared."""
+
+    group: str
+    label: str
+    right: bool
+    unscored: bool = False
+
+
+def _questions(folder: Path) -> Iterator[tuple[Key, _Asked]]:
+    """What a judge was asked, by key."""
     seen: Counter[tuple[str, str]] = Counter()
     for row in read_jsonl(folder / PAIRS, ScoredPair):
         seen[row.dimension, row.pair] += 1
         key = (row.dimension, row.task_type, row.pair, seen[row.dimension, row.pair])
-        yield key, (row.task_id, f"{row.better} > {row.worse}", row.outcome == "right")
+        label = f"{row.better} > {row.worse}"
+        yield key, _Asked(row.task_id, label, row.outcome == "right", row.outcome == "unscored")
     if (folder / ANSWERS).is_file():
         for item in read_jsonl(folder / ANSWERS, Answer):
             figure = f"{item.dimension}, {item.kind.replace('_', ' ')}"
             seen[figure, item.id] += 1
-            yield (figure, item.task_type, item.id, seen[figure, item.id]), (item.task_id, "", item.right)
+            yield (figure, item.task_type, item.id, seen[figure, item.id]), _Asked(item.task_id, "", item.right)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

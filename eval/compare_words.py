@@ -22,7 +22,17 @@ def describe(verdict: Row, rounds: int) -> str:
     """The text for one benchmark, from `Verdict.as_json`."""
     lines = [f"{verdict['benchmark']}: {verdict['n_common']:,} questions", f"  A = {verdict['a']}"]
     lines.append(f"  B = {verdict['b']}")
-    if verdict["partial"]:
+    if verdict["left_out_a"] or verdict["left_out_b"]:
+        lines.append(
+            f"  PARTIAL: rows of the benchmark could not be used ({verdict['left_out_a']:,} for A, "
+            f"{verdict['left_out_b']:,} for B)."
+        )
+    if verdict["unscored_a"] or verdict["unscored_b"]:
+        lines.append(
+            f"  Pairs without a readable score, which count as wrong: A {verdict['unscored_a']:,}, "
+            f"B {verdict['unscored_b']:,}."
+        )
+    if verdict["only_a"] or verdict["only_b"]:
         lines.append(
             f"  PARTIAL: {verdict['only_a']:,} questions were put to A only and {verdict['only_b']:,} to B only; "
             "they are left out."
@@ -75,6 +85,8 @@ def _tasks(rows: list[Row]) -> list[str]:
     if not rows:
         return []
     significant = [row for row in rows if row["significant"]]
+    if all(row["p_holm"] is None for row in rows):
+        return [f"  None of its {len(rows)} tasks alone has enough groups for a test.", *map(_task, rows)]
     if not significant:
         return [f"  In none of its {len(rows)} tasks alone is the difference significant.", *map(_task, rows)]
     sides = [("A", 1), ("B", -1)]

@@ -38,7 +38,7 @@ class EditRewardBench(BaseModel):
         left_out, notes = Findings(), Findings()
         store = TableImages(cache)
         rows = parquet_rows(self.path, local_files(self.path), _COLUMNS, "EditReward-Bench", self.split)
-        images_of_key: dict[str, str] = {}
+        image_of_key: dict[tuple[str, str], str] = {}
         pairs: list[PreferencePair] = []
         for number, row in enumerate(rows, start=1):
             try:
@@ -47,7 +47,8 @@ class EditRewardBench(BaseModel):
                 left_out.add(problem.kind, f"row {number}: {problem}")
                 continue
             for triplet in (pair.better, pair.worse):
-                if images_of_key.setdefault(triplet.editor, triplet.id) != triplet.id:
+                # A key may come again in another group; within one it stands for one output.
+                if image_of_key.setdefault((pair.task.id, triplet.editor), triplet.id) != triplet.id:
                     notes.add("key_names_two_images", f"row {number}: {triplet.editor}")
             pairs.append(pair)
         name = Path(self.path).name if self.name is None else self.name

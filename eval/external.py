@@ -25,7 +25,7 @@ from eval.external_rows import Format, PairSaid, Said, Voted, as_number, detect,
 from eval.labels import Label
 from eval.lint import Findings
 from eval.metrics import build_table, pair_values
-from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, scored_pairs
+from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.values import values_of
 
 
@@ -83,7 +83,9 @@ def read_scores(block: ScoresFile, bench: Benchmark) -> ExternalScores:
         raise DataError(f"{block.path}: no such file or folder; check `scores`")
     kind = detect(block.path) if block.format is None else block.format
     files = files_of(block.path, kind)
-    hashes = [[str(file), hashlib.sha256(file.read_bytes()).hexdigest()] for file in files]
+    # Names as the folder has them, so that a folder that is moved keeps its identity.
+    names = [file.relative_to(block.path).as_posix() if block.path.is_dir() else file.name for file in files]
+    hashes = [[name, hashlib.sha256(file.read_bytes()).hexdigest()] for name, file in zip(names, files, strict=True)]
     identity = digest("scores", kind, block.range, block.keep_guesses, hashes, bench.identity)
     findings = Findings()
     if kind == "cards":
@@ -298,9 +300,10 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evalua
         write_jsonl(folder / CARDS, found.cards.values())
         values_of([*found.cards.values()]).save(folder / VALUES)
         write_jsonl(folder / PAIRS, scored_pairs(bench, found.cards))
-        write_marker(folder / DONE, identity, {"triplets": len(found.cards), "pairs": len(bench.pairs), "seconds": 0.0})
+        write_marker(folder / DONE, identity, describe_content(bench, found.cards) | {"seconds": 0.0})
     table = build_table(bench.pairs, _pair_values(bench, found.cards))
-    return Evaluation(folder, bench, described, table, len(found.cards), 0.0, votes=found.votes)
+    unreadable = describe_content(bench, found.cards)["unreadable"]
+    return Evaluation(folder, bench, described, table, len(found.cards), 0.0, votes=found.votes, unreadable=unreadable)
 
 
 def _n_passes(card: ScoreCard) -> int:

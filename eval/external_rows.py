@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -239,15 +240,16 @@ def _table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _lines(path: Path) -> list[str]:
     try:
-        return path.read_text(encoding="utf-8-sig").splitlines()
+        # JSON may hold line separators of Unicode, at which str.splitlines would cut.
+        return path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: cannot be read as text ({error}); check the path") from error
 
 
 def _csv(path: Path) -> Iterator[dict[str, Any]]:
     # Joined again, since a quoted cell may hold line breaks; an empty cell is no value.
-    for row in csv.DictReader("\n".join(_lines(path)).splitlines(keepends=True)):
-        yield {str(name): value for name, value in row.items() if value not in (None, "")}
+    for row in csv.DictReader(io.StringIO("\n".join(_lines(path)), newline="")):
+        yield {str(name): value if value != "" else None for name, value in row.items()}
 
 
 def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
@@ -261,7 +263,7 @@ def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
 
 def _first(row: Mapping[str, Any], columns: Sequence[str], where: str) -> str:
     for column in columns:
-        if column in row:
+        if row.get(column) is not None:
             return str(row[column])
     raise DataError(f"{where}: no column says what the row is about; one of {', '.join(columns)} must")
 

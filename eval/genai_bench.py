@@ -79,7 +79,7 @@ def results_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a public results file, a JSON list or JSONL; `DataError` when it is neither."""
     if path.suffix == ".jsonl":
         try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: cannot be read as JSONL ({error}); check the path") from error
     else:

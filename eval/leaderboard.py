@@ -242,16 +242,14 @@ def _read_results(path: Path) -> Row:
 
 def leaderboard_table(board: Row) -> Table:
     """One table for a terminal."""
-    table = Table(
-        title=f"{board['benchmark']}: leaderboard, {board['says']}",
-        caption="; ".join(
-            [
-                "* chosen by the rule; overlapping intervals are no order; "
-                "published figures are as their authors printed them, without intervals"
-            ]
-            + board["notes"]
-        ),
-    )
+    caption = []
+    if any(row["best"] for row in board["rows"]):
+        caption.append("* chosen by the rule")
+    if len(board["rows"]) > 1:
+        caption.append("overlapping intervals are no order")
+    if any(row["kind"] == "published" for row in board["rows"]):
+        caption.append("published figures are as their authors printed them, without intervals")
+    table = Table(title=f"{board['benchmark']}: {board['says']}", caption="; ".join(caption + board["notes"]))
     table.add_column("judge", no_wrap=True)
     table.add_column("K", justify="right")
     for title in board["columns"].values():
@@ -271,9 +269,9 @@ def leaderboard_table(board: Row) -> Table:
 
 
 def print_leaderboards(results: Row) -> None:
-    """The tables that hold more than one judge, on standard output."""
+    """The tables of labels that are no pairs, and those of more than one judge, on standard output."""
     console = Console()
     wide = console if console.is_terminal else Console(width=max(console.width, 200))
     for board in results["leaderboard"]:
-        if len(board["rows"]) > 1:
+        if len(board["rows"]) > 1 or board["figure"] in LABEL_FIGURES:
             wide.print(leaderboard_table(board))

@@ -71,6 +71,7 @@ def _environment() -> Environment:
         "whole": _whole,
         "size": _size,
         "told": _told,
+        "findings": _findings,
     }
     return environment
 
@@ -152,6 +153,12 @@ def _told(value: object) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(str(key))} {_told(part)}" for key, part in value.items())
     return "–" if value is None else str(value)
+
+
+def _findings(found: Row) -> str:
+    """`3 × missing image (first: row 7: ...)`, kind by kind."""
+    kinds = (f"{about['count']:,} × {_words(kind)} (first: {about['names'][0]})" for kind, about in found.items())
+    return "; ".join(kinds)
 
 
 def _heat(value: float | None) -> str:

@@ -131,6 +131,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
         "judge": evaluation.judge,
         "n_triplets": evaluation.n_triplets,
         "seconds": round(seconds, 3),
+        "unreadable": evaluation.unreadable,
         "triplets_per_second": round(evaluation.n_triplets / seconds, 3) if seconds > 0 else None,
         "dimensions": dimensions,
     }
@@ -189,6 +190,7 @@ def summary(row: Mapping[str, Any]) -> dict[str, Any]:
         "step": row["step"],
         "label": row["label"],
         "passes": row["passes"],
+        "partial": row["partial"],
         **pick("pair_mean", "value"),
         "coverage": {
             name: row["dimensions"][name]["coverage"] if name in row["dimensions"] else None for name in DIMENSIONS

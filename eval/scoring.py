@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,8 @@ class Evaluation:
     """Labels by comparison id, from a rival that voted without scores."""
     cost: dict[str, Any] = field(default_factory=dict)
     """`cost.usage` of the cards; empty for scores made elsewhere."""
+    unreadable: dict[str, int] = field(default_factory=dict)
+    """Replies without usable scores, by reason."""
 
     def cards(self) -> dict[str, ScoreCard]:
         """The cards by triplet id, read from the folder."""
@@ -121,7 +124,16 @@ def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, 
     used: dict[str, Any] = {
         name: info[name] for name in ("judgments", "prompt_tokens", "completion_tokens") if name in info
     }
-    return Evaluation(folder, bench, described, table, len(triplets), float(info.get("seconds", 0.0)), cost=used)
+    return Evaluation(
+        folder,
+        bench,
+        described,
+        table,
+        len(triplets),
+        float(info.get("seconds", 0.0)),
+        cost=used,
+        unreadable=info.get("unreadable", {}),
+    )
 
 
 def _score_shards(
@@ -170,8 +182,20 @@ def _collect(bench: Benchmark, folder: Path, identity: dict[str, Any], n_shards:
     write_jsonl(folder / PAIRS, scored_pairs(bench, cards))
     markers = [read_marker(marker) for _, marker in files]
     seconds = sum(float(marker["info"]["seconds"]) for marker in markers if marker is not None)
-    info = {"triplets": len(cards), "pairs": len(bench.pairs), "seconds": seconds, **usage(cards.values())}
-    write_marker(folder / DONE, identity, info)
+    info = {"seconds": seconds, **usage(cards.values())}
+    write_marker(folder / DONE, identity, describe_content(bench, cards) | info)
+
+
+def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[str, Any]:
+    """What the marker of an evaluation says of it: sizes, rows of the benchmark left out, unreadable replies."""
+    replies = [judgment for card in cards.values() for judgment in card.judgments]
+    unreadable = Counter(judgment.failure for judgment in replies if judgment.failure is not None)
+    return {
+        "triplets": len(cards),
+        "pairs": len(bench.pairs),
+        "left_out": bench.left_out.total,
+        "unreadable": dict(sorted(unreadable.items())),
+    }
 
 
 def scored_pairs(bench: Benchmark, cards: dict[str, ScoreCard]) -> Iterator[ScoredPair]:

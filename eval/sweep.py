@@ -211,8 +211,12 @@ def failures(results: dict[str, Any]) -> list[str]:
 
 def sentences(results: dict[str, Any]) -> list[str]:
     """What to do with each run, in words."""
-    runs = results["runs"].items()
-    return [f"{name}: {run['best']['words']} {run['early_stop']['words']}" for name, run in runs]
+    found = []
+    for name, run in results["runs"].items():
+        bench = results["benchmarks"].get(run["best"]["benchmark"])
+        mark = f" PARTIAL: rows of {run['best']['benchmark']} could not be used." if bench and bench["partial"] else ""
+        found.append(f"{name}: {run['best']['words']} {run['early_stop']['words']}{mark}")
+    return found
 
 
 def show(results: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from editjudge.io import atomic_write
 from editjudge.tasks import CATEGORIES, DIMENSIONS
+from eval.leaderboard import LABEL_FIGURES, SAYS, columns_of, values_of
+from eval.published import Figure
 from eval.sections import Section
 
 Row = Mapping[str, Any]
@@ -47,12 +49,53 @@ def write_tables(folder: Path, results: Row, sections: Sequence[Section], format
 
 
 def make_tables(results: Row, sections: Sequence[Section]) -> list[Table]:
-    """Per benchmark with pairs: every judge by dimension, and the tasks of the one shown."""
-    tables = []
+    """Leaderboards; then per benchmark every judge by dimension, the tasks of the one shown, and other labels."""
+    tables = [_board(board) for board in results.get("leaderboard") or [] if len(board["rows"]) > 1]
     for section in sections:
         if section.tasks:
             tables += [_judges(section, results), _tasks(section)]
+        tables += [_labels(section, which) for which in LABEL_FIGURES if (section.labels or {}).get(which)]
     return tables
+
+
+def _board(board: Row) -> Table:
+    """Measured and published rows; what they are stands in the last column."""
+    body = []
+    for row in board["rows"]:
+        cells = [_cell(row["values"].get(key), board["figure"]) for key in board["columns"]]
+        source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol: {row['protocol']}"
+        name = f"{row['name']}, PARTIAL" if row["partial"] else row["name"]
+        body.append([name, str(row["passes"]) if row["passes"] else "–", *cells, source])
+    unit = "" if board["figure"] == "ratings" else " in %"
+    caption = f"{board['benchmark']}: {board['says']}{unit}, with 95 % intervals. {' '.join(board['notes'])}"
+    return Table(caption.strip(), ["Judge", "K", *board["columns"].values(), "from"], body)
+
+
+def _labels(section: Section, which: Figure) -> Table:
+    """Every judge on labels that are no pairs."""
+    columns = columns_of(section.shown, which)
+    body = []
+    for row in section.rows:
+        values = values_of(row, which)
+        cells = [_cell(values.get(key), which) for key in columns]
+        body.append([_name(row, section), str(row["passes"]) if row["passes"] else "–", *cells])
+    unit = "" if which == "ratings" else " in %"
+    caption = f"{section.name}: {SAYS[which]}{unit}, with 95 % intervals."
+    return Table(_marked(caption, section), ["Judge", "K", *columns.values()], body)
+
+
+def _cell(found: Row | None, which: Figure) -> str:
+    """Shares in per cent, correlations as they are."""
+    if found is None or found["value"] is None:
+        return "–"
+    if which != "ratings":
+        return figure(found)
+    interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    return f"{found['value']:.3f}{interval}"
+
+
+def _name(row: Row, section: Section) -> str:
+    return f"{row['run']} {row['label']}" if section.several_runs and row.get("run") else str(row["label"])
 
 
 def _judges(section: Section, results: Row) -> Table:
@@ -66,8 +109,7 @@ def _judges(section: Section, results: Row) -> Table:
         head += [name.replace("_", " "), "task mean"]
     body = []
     for row in section.rows:
-        run = f"{row['run']} " if section.several_runs and row.get("run") else ""
-        cells = [run + str(row["label"]), str(row["passes"]) if row["passes"] else "–"]
+        cells = [_name(row, section), str(row["passes"]) if row["passes"] else "–"]
         for name in DIMENSIONS:
             found = row["dimensions"].get(name)
             cells += ["–", "–"] if found is None else [figure(found["pair_mean"]), figure(found["task_mean"])]

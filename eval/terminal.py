@@ -43,6 +43,29 @@ def results_table(results: Mapping[str, Any], benchmark: str) -> Table:
     return table
 
 
+def remarks(results: Mapping[str, Any]) -> list[str]:
+    """What a reader of the tables must know: rows left out and why, suspicious ones, unreadable replies."""
+    lines = []
+    for name, about in results["benchmarks"].items():
+        if about["left_out"]:
+            lines.append(f"{name}: PARTIAL, rows that could not be used: {_kinds(about['left_out'])}")
+        if about["notes"]:
+            lines.append(f"{name}: suspicious rows, kept: {_kinds(about['notes'])}")
+    for row in results["evaluations"]:
+        judge = row["label"] if row["run"] is None else f"{row['run']}, {row['label']}"
+        start = f"{row['benchmark']}: {judge}, K = {row['passes']}"
+        if row["unreadable"]:
+            reasons = ", ".join(f"{count:,} x {reason}" for reason, count in row["unreadable"].items())
+            lines.append(f"{start}: replies without usable scores: {reasons}")
+        if row["judge"].get("unused"):
+            lines.append(f"{start}: not used of its file: {_kinds(row['judge']['unused'])}")
+    return lines
+
+
+def _kinds(findings: Mapping[str, Any]) -> str:
+    return "; ".join(f"{found['count']:,} x {kind} (first: {found['names'][0]})" for kind, found in findings.items())
+
+
 def _cell(row: Mapping[str, Any], dimension: str) -> str:
     found = row["dimensions"].get(dimension)
     if found is None:
@@ -58,10 +81,13 @@ def _coverage(row: Mapping[str, Any]) -> str:
 
 
 def print_results(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """One table per benchmark, on standard output."""
+    """One table per benchmark with pairs, and what must be known of them, on standard output."""
     target = Console() if console is None else console
     if not target.is_terminal:
         # Piped into a file there is no screen to fit, and a table cut to 80 columns would lose figures.
         target = Console(file=target.file, width=max(target.width, 140))
-    for benchmark in results["benchmarks"]:
-        target.print(results_table(results, benchmark))
+    for benchmark, about in results["benchmarks"].items():
+        if about["n_pairs"]:
+            target.print(results_table(results, benchmark))
+    for line in remarks(results):
+        target.print(line, markup=False, highlight=False, soft_wrap=True)
