@@ -90,3 +90,26 @@ def test_the_gain_of_the_last_checkpoint_stands_beside_no_other(best, gain):
     content |= {"gain": {"mine": {"overall": {"value": 0.2}}}, "best": best}
     section = make_section("mine", content, pick_shown(content["evaluations"], best), Gallery((), 0, 0))
     assert (section.gain or {"overall": {"value": None}})["overall"]["value"] == gain
+
+
+def test_labels_that_are_no_pairs_and_leaderboards_have_tables_too():
+    content = results()
+    row = content["evaluations"][0]
+    row["dimensions"], row["partial"] = {}, True
+    row["labels"] = {
+        "multiway": {"k": {"2": {"group_with_ties": FIGURE}}, "overall": {"group_with_ties": POINT}},
+        "ratings": {"overall": {"spearman": {"mean": {"value": -0.25, "low": -0.5, "high": 0.1}}}},
+    }
+    groups, ratings = tables(content)
+    assert groups.head == ["Judge", "K", "K = 2", "overall"]
+    assert groups.body == [["step 10", "4", "72.4 [69.0, 75.7]", "50.0"]]
+    assert ratings.body == [["step 10", "4", "-0.250 [-0.500, 0.100]"]]
+    mine = {"name": "mine", "passes": 4, "values": {"overall": FIGURE}, "kind": "measured", "source": None}
+    theirs = {"name": "GPT", "passes": None, "values": {"overall": POINT}, "kind": "published", "source": "a paper"}
+    board = {"benchmark": "mine", "says": "share", "figure": "task_mean", "columns": {"overall": "overall"}}
+    rows = [mine | {"partial": True}, theirs | {"partial": False, "protocol": "same"}]
+    content["leaderboard"] = [board | {"rows": rows, "notes": ["a note"]}]
+    assert tables(content)[0].body == [
+        ["mine, PARTIAL", "4", "72.4 [69.0, 75.7]", "measured"],
+        ["GPT", "–", "50.0", "published: a paper, protocol: same"],
+    ]

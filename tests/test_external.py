@@ -305,3 +305,28 @@ def test_a_public_results_file_gives_its_own_accuracy(tmp_path):
     assert (kinds.count("with_ties"), kinds.count("without_ties")) == (12, 6)
     with pytest.raises(DataError, match="labels without images"):
         run_eval(make_recipe(tmp_path / "judge", tmp_path, bench=bench))
+
+
+def test_an_empty_cell_is_an_unscored_candidate(tmp_path, bench):
+    rows = rows_for(bench, overall="5.0")
+    rows[0]["overall"] = ""
+    with (tmp_path / "s.csv").open("w", newline="") as handle:
+        writer = csv.DictWriter(handle, rows[0])
+        writer.writeheader()
+        writer.writerows(rows)
+    found = read(tmp_path / "s.csv", bench)
+    assert found.cards[bench.triplets[0].id].overall is None
+    assert found.findings.counts == {"unreadable_score": 1}
+
+
+def test_a_line_separator_inside_a_row_ends_no_line(tmp_path, bench):
+    rows = rows_for(bench, overall=5.0, rationale="one\u2028two")
+    (tmp_path / "s.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
+    assert read(tmp_path / "s.jsonl", bench).findings.total == 0
+
+
+def test_a_moved_file_is_the_same_scores(tmp_path, bench):
+    (tmp_path / "moved").mkdir()
+    for folder in (tmp_path, tmp_path / "moved"):
+        write_jsonl(folder / "s.jsonl", rows_for(bench, overall=5.0))
+    assert read(tmp_path / "s.jsonl", bench).identity == read(tmp_path / "moved" / "s.jsonl", bench).identity
