@@ -11,10 +11,8 @@ from editjudge.types import ScoreCard
 from eval.labels import LABELS, SIGN, Comparison, Label
 from eval.metrics import Floats, Ints
 from eval.ratios import Share, group_index, share_figures
-from eval.ties import best_threshold, right_with_ties, signs
+from eval.ties import UNREADABLE, best_threshold, margin, right_with_ties, scored_signs, voted_signs
 
-UNREADABLE = 9
-"""Stands for no answer; it equals no label, so it is wrong."""
 ANSWERS = ("first", "second", "tie", "unanswered")
 
 
@@ -37,14 +35,13 @@ def measure_comparisons(
     cluster, n_clusters = group_index([item.task.id for item in comparisons])
     threshold = None
     if votes is None:
-        margin = _margins(comparisons, cards)
-        judged, answered = _signs_of(margin, 0.0), ~np.isnan(margin)
-        threshold = best_threshold(human, margin)
-        fitted = judged if threshold is None else _signs_of(margin, threshold.value)
+        margins = margins_of(comparisons, cards)
+        judged = scored_signs(margins, 0.0)
+        threshold = best_threshold(human, margins)
+        fitted = judged if threshold is None else scored_signs(margins, threshold.value)
     else:
-        found = [votes.get(item.id) for item in comparisons]
-        judged = np.array([UNREADABLE if vote is None else SIGN[vote] for vote in found], dtype=np.int64)
-        answered, fitted = judged != UNREADABLE, judged
+        judged = voted_signs([item.id for item in comparisons], votes)
+        fitted = judged
     right, untied = right_with_ties(human, judged), human != 0
     shares = {
         "three_class": Share.of(right, cluster, n_clusters),
@@ -58,7 +55,7 @@ def measure_comparisons(
         "n": len(comparisons),
         "n_groups": n_clusters,
         "n_untied": int(untied.sum()),
-        "coverage": round(float(answered.mean()), 6),
+        "coverage": round(float((judged != UNREADABLE).mean()), 6),
         "answered_by": "scores" if votes is None else "votes",
         "four_label": None,
         **share_figures(shares, rounds, seed),
@@ -72,23 +69,9 @@ def same_label(human: Label, vote: Label | None) -> bool:
     return vote == human or (vote is not None and "A=B" in (vote, human) and SIGN[vote] == SIGN[human] == 0)
 
 
-def _margins(comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard]) -> Floats:
-    """First minus second, 0 to 10 scale; NaN where either is unscored."""
-    margins = []
-    for item in comparisons:
-        first, second = (
-            None if (card := cards.get(triplet.id)) is None else card.value(item.dimension)
-            for triplet in (item.first, item.second)
-        )
-        margins.append(np.nan if first is None or second is None else round(first - second, 9))
-    return np.array(margins, dtype=np.float64)
-
-
-def _signs_of(margin: Floats, threshold: float) -> Ints:
-    judged = np.full(len(margin), UNREADABLE, dtype=np.int64)
-    known = ~np.isnan(margin)
-    judged[known] = signs(margin[known], threshold)
-    return judged
+def margins_of(comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard]) -> Floats:
+    """See `ties.margin`; one entry per comparison."""
+    return np.array([margin(item.first, item.second, item.dimension, cards) for item in comparisons], dtype=np.float64)
 
 
 def _confusion(comparisons: Sequence[Comparison], judged: Ints) -> dict[str, dict[str, int]]:

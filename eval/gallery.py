@@ -12,25 +12,11 @@ from itertools import chain, zip_longest
 
 from editjudge.io import digest
 from editjudge.tasks import ASPECTS, Aspect, Dimension
-from editjudge.types import EditTask, EditTriplet, ScoreCard
-from eval.benchmarks import Benchmark
-from eval.labels import SIGN, Label
+from editjudge.types import EditTriplet, ScoreCard
 from eval.metrics import Outcome
 from eval.pictures import Pictures
+from eval.preferences import Preferred, outcome_of, preferences, score_of
 from eval.scoring import Evaluation
-
-_TIE_DECIMALS = 9
-
-
-@dataclass(frozen=True)
-class Preferred:
-    """A label that prefers one of two candidates."""
-
-    id: str
-    task: EditTask
-    better: EditTriplet
-    worse: EditTriplet
-    dimension: Dimension
 
 
 @dataclass(frozen=True)
@@ -71,41 +57,8 @@ class Gallery:
     n_not_right: int
     """Pairs not judged right that there are."""
     shown_not_right: int
-
-
-def preferences(bench: Benchmark) -> list[Preferred]:
-    """Every label of a benchmark that prefers one candidate, in its order."""
-    found = [Preferred(pair.id, pair.task, pair.better, pair.worse, pair.dimension) for pair in bench.pairs]
-    for item in bench.comparisons:
-        found += _untied(item.id, item.task, item.first, item.second, item.label, item.dimension)
-    for group in bench.multiways:
-        for part in group.preferences:
-            first, second = group.candidates[part.first], group.candidates[part.second]
-            found += _untied(part.id, group.task, first, second, part.label, group.dimension)
-    return found
-
-
-def _untied(
-    name: str, task: EditTask, first: EditTriplet, second: EditTriplet, label: Label, dimension: Dimension
-) -> list[Preferred]:
-    if SIGN[label] == 0:
-        return []
-    better, worse = (first, second) if SIGN[label] > 0 else (second, first)
-    return [Preferred(name, task, better, worse, dimension)]
-
-
-def outcome_of(pair: Preferred, cards: Mapping[str, ScoreCard]) -> Outcome:
-    """How the judge's scores answer the label; a candidate without a card is unscored."""
-    better, worse = _score(pair.better, pair, cards), _score(pair.worse, pair, cards)
-    if better is None or worse is None:
-        return "unscored"
-    margin = round(better - worse, _TIE_DECIMALS)
-    return "tie" if margin == 0 else "right" if margin > 0 else "wrong"
-
-
-def _score(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreCard]) -> float | None:
-    card = cards.get(triplet.id)
-    return None if card is None else card.value(pair.dimension)
+    voted: bool = False
+    """The judge saw both candidates and voted; it gave no scores."""
 
 
 def build_gallery(
@@ -119,7 +72,7 @@ def build_gallery(
     if not cards or wrong + right == 0:
         return Gallery((), 0, 0)
     pairs = preferences(evaluation.bench)
-    outcomes = [outcome_of(pair, cards) for pair in pairs]
+    outcomes = [outcome_of(pair, cards, evaluation.votes) for pair in pairs]
     not_right = [place for place, outcome in enumerate(outcomes) if outcome != "right"]
     contrast = [place for place, outcome in enumerate(outcomes) if outcome == "right"]
     chosen = [*_spread(contrast, pairs, outcomes)[:right], *_spread(not_right, pairs, outcomes)[:wrong]]
@@ -128,7 +81,7 @@ def build_gallery(
     # The wrong ones are what is looked for; the right ones stand after them for comparison.
     examples.sort(key=lambda example: example.outcome == "right")
     shown = sum(example.outcome != "right" for example in examples)
-    return Gallery(tuple(examples), len(not_right), shown)
+    return Gallery(tuple(examples), len(not_right), shown, evaluation.votes is not None)
 
 
 def _fitting(chosen: Sequence[Preferred], pictures: Pictures, evaluation: Evaluation, room: int) -> int:
@@ -171,7 +124,7 @@ def _candidate(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreC
     return Candidate(
         picture=pictures.key(triplet.edited),
         editor=triplet.editor,
-        score=_score(triplet, pair, cards),
+        score=score_of(triplet, pair, cards),
         values=() if card is None else tuple((name.replace("_", " "), getattr(card, name)) for name in names),
         remarks=() if card is None else tuple(_remarks(card)),
     )

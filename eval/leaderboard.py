@@ -103,7 +103,7 @@ def columns_of(row: Row, which: Figure) -> dict[str, str]:
             for key, title in _COMPARISONS.items()
         }
     if which == "multiway":
-        return {f"k{k}": f"K = {k}" for k in labels[which]["k"]} | {"overall": "overall"}
+        return {f"k{k}": f"{k} candidates" for k in labels[which]["k"]} | {"overall": "overall"}
     if which == "ratings":
         return {name: f"{name}, Spearman" for name in labels[which]}
     return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}

@@ -11,25 +11,61 @@ from numpy.typing import NDArray
 
 from editjudge.types import ScoreCard
 from eval.labels import SIGN, Label, Multiway
-from eval.metrics import Floats, Ints
+from eval.metrics import Ints
 from eval.ratios import Share, group_index, share_figures
-from eval.ties import best_threshold, signs
+from eval.ties import UNREADABLE, best_threshold, margin, scored_signs, voted_signs
 
-UNREADABLE = 9
-"""Stands for no answer; it equals no label, so it is wrong."""
+Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Comparisons:
-    """All comparisons of some groups; one entry each."""
+class Decided:
+    """How a judge answered all comparisons of some groups; one entry per comparison unless said otherwise."""
 
-    human: Ints
-    margin: Floats
-    """First minus second, 0 to 10; NaN where unscored or where the judge voted."""
-    voted: Ints
-    """The judge's vote as a sign; `UNREADABLE` where there is none."""
     place: Ints
-    """Index of the group."""
+    """Index of the comparison's group."""
+    answered: Flags
+    exact: Flags
+    """Right, scores being tied only where they are equal."""
+    fitted: Flags
+    """Right, scores closer than the best tie threshold being tied."""
+    sizes: Ints
+    """[groups]: number of candidates."""
+    thresholds: dict[int, float | None]
+    """By number of candidates; None for votes, and where people tied nothing."""
+
+    def all_right(self, right: Flags) -> Flags:
+        """[groups]: whether all comparisons of a group are right."""
+        wrong = np.bincount(self.place, weights=~right, minlength=len(self.sizes))
+        return np.asarray(wrong == 0)
+
+
+def decide(multiways: Sequence[Multiway], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Decided:
+    """By votes where there are any, else by scores; the threshold is fitted per number of candidates."""
+    asked = [(place, group, item) for place, group in enumerate(multiways) for item in group.preferences]
+    human = np.array([SIGN[item.label] for _, _, item in asked], dtype=np.int64)
+    place = np.array([place for place, _, _ in asked], dtype=np.int64)
+    sizes = np.array([len(group.candidates) for group in multiways], dtype=np.int64)
+    if votes is not None:
+        judged = voted_signs([item.id for _, _, item in asked], votes)
+        nothing = dict.fromkeys(sizes.tolist())
+        return Decided(place, judged != UNREADABLE, judged == human, judged == human, sizes, nothing)
+    margins = np.array(
+        [
+            margin(group.candidates[item.first], group.candidates[item.second], group.dimension, cards)
+            for _, group, item in asked
+        ],
+        dtype=np.float64,
+    )
+    exact = scored_signs(margins, 0.0) == human
+    fitted, thresholds = exact.copy(), {}
+    for size in sorted(set(sizes.tolist())):
+        mine = sizes[place] == size
+        best = best_threshold(human[mine], margins[mine]) if (human[mine] == 0).any() else None
+        thresholds[size] = None if best is None else best.value
+        if best is not None:
+            fitted[mine] = (scored_signs(margins, best.value) == human)[mine]
+    return Decided(place, ~np.isnan(margins), exact, fitted, sizes, thresholds)
 
 
 def measure_multiways(
@@ -45,70 +81,29 @@ def measure_multiways(
     in `group_with_ties` scores closer than the best tie threshold are tied too (fitted per K, where people tied);
     `pairwise` is the share of single comparisons. "overall" pools the groups: it is no mean of the K columns.
     """
-    answers = _answers(multiways, cards, votes)
-    sizes = np.array([len(group.candidates) for group in multiways], dtype=np.int64)
+    found = decide(multiways, cards, votes)
     cluster, n_clusters = group_index([group.task.id for group in multiways])
-    exact = _decide(answers, 0.0)
-    fitted = exact.copy()
-    by_size: dict[str, dict[str, Any]] = {}
-    for size in sorted(set(sizes.tolist())):
-        mine = sizes[answers.place] == size
-        threshold = best_threshold(answers.human[mine], answers.margin[mine]) if votes is None else None
-        if threshold is not None and (answers.human[mine] == 0).any():
-            fitted[mine] = _decide(answers, threshold.value)[mine]
-        else:
-            threshold = None
-        by_size[str(size)] = {"tie_threshold": None if threshold is None else threshold.value}
+    by_size: dict[str, dict[str, Any]] = {
+        str(size): {"tie_threshold": found.thresholds[size]} for size in sorted(found.thresholds)
+    }
     shares: dict[str, Share] = {}
-    for name, wanted in [*((key, sizes == int(key)) for key in by_size), ("overall", sizes > 0)]:
-        of_groups, of_pairs = cluster[wanted], cluster[answers.place[wanted[answers.place]]]
-        for kind, right in (("group", exact), ("group_with_ties", fitted)):
-            shares[f"{name} {kind}"] = Share.of(_all_right(right, answers, len(sizes))[wanted], of_groups, n_clusters)
-        shares[f"{name} pairwise"] = Share.of(exact[wanted[answers.place]], of_pairs, n_clusters)
+    for name, wanted in [*((key, found.sizes == int(key)) for key in by_size), ("overall", found.sizes > 0)]:
+        single = wanted[found.place]
+        of_groups, of_pairs = cluster[wanted], cluster[found.place[single]]
+        for kind, right in (("group", found.exact), ("group_with_ties", found.fitted)):
+            shares[f"{name} {kind}"] = Share.of(found.all_right(right)[wanted], of_groups, n_clusters)
+        shares[f"{name} pairwise"] = Share.of(found.exact[single], of_pairs, n_clusters)
         block = by_size.setdefault(name, {})
         block |= {"n": int(wanted.sum()), "n_comparisons": len(of_pairs)}
-    for key, found in share_figures(shares, rounds, seed).items():
+    for key, figures in share_figures(shares, rounds, seed).items():
         name, _, kind = key.partition(" ")
-        by_size[name][kind] = found
-    answered = ~np.isnan(answers.margin) if votes is None else answers.voted != UNREADABLE
+        by_size[name][kind] = figures
     return {
         "n": len(multiways),
         "n_tasks": n_clusters,
-        "n_comparisons": len(answers.human),
-        "coverage": round(float(answered.mean()), 6),
+        "n_comparisons": len(found.place),
+        "coverage": round(float(found.answered.mean()), 6),
         "answered_by": "scores" if votes is None else "votes",
         "k": {name: block for name, block in by_size.items() if name != "overall"},
         "overall": by_size["overall"],
     }
-
-
-def _answers(
-    multiways: Sequence[Multiway], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None
-) -> Comparisons:
-    human, margins, voted, places = [], [], [], []
-    for place, group in enumerate(multiways):
-        found = [cards.get(triplet.id) for triplet in group.candidates]
-        values = [None if card is None else card.value(group.dimension) for card in found]
-        for item in group.preferences:
-            human.append(SIGN[item.label])
-            first, second = values[item.first], values[item.second]
-            margins.append(np.nan if first is None or second is None else round(first - second, 9))
-            voted.append(SIGN[votes[item.id]] if votes is not None and item.id in votes else UNREADABLE)
-            places.append(place)
-    by_vote = np.full(len(human), np.nan) if votes is not None else np.array(margins, dtype=np.float64)
-    return Comparisons(
-        np.array(human, dtype=np.int64), by_vote, np.array(voted, dtype=np.int64), np.array(places, dtype=np.int64)
-    )
-
-
-def _decide(answers: Comparisons, threshold: float) -> NDArray[np.bool_]:
-    """Whether each comparison is right."""
-    known = ~np.isnan(answers.margin)
-    judged = answers.voted.copy()
-    judged[known] = signs(answers.margin[known], threshold)
-    return judged == answers.human
-
-
-def _all_right(right: NDArray[np.bool_], answers: Comparisons, n_groups: int) -> Floats:
-    wrong = np.bincount(answers.place, weights=~right, minlength=n_groups)
-    return (wrong == 0).astype(np.float64)

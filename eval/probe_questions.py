@@ -12,22 +12,11 @@ from PIL import Image
 from editjudge.errors import ImageError
 from editjudge.images import ImageStore, load_image
 from editjudge.io import derive_seed
-from editjudge.tasks import Dimension
 from editjudge.types import EditTriplet
 from eval.benchmarks import Benchmark
-from eval.labels import SIGN, Comparison, Multiway
+from eval.preferences import Preferred, preferences
 
 Pair = tuple[Image.Image, Image.Image]
-
-
-@dataclass(frozen=True)
-class Couple:
-    """One pair of a group, as probes use it."""
-
-    id: str
-    better: EditTriplet
-    worse: EditTriplet
-    dimension: Dimension
 
 
 @dataclass(frozen=True)
@@ -63,33 +52,16 @@ class Question:
         return self.alter((self.store.read(self.triplet.task.inputs[0]), self.store.read(self.triplet.edited)))
 
 
-def couples_of(bench: Benchmark, groups: int, seed: int) -> list[Couple]:
+def couples_of(bench: Benchmark, groups: int, seed: int) -> list[Preferred]:
     """One pair of each of at most `groups` groups; both are drawn by hash. Labels that are ties are left out."""
-    by_group: dict[str, list[Couple]] = {}
-    for pair in bench.pairs:
-        by_group.setdefault(pair.task.id, []).append(Couple(pair.id, pair.better, pair.worse, pair.dimension))
-    for label in (*bench.comparisons, *(item for several in bench.multiways for item in _comparisons(several))):
-        if SIGN[label.label] != 0:
-            ordered = (label.first, label.second) if SIGN[label.label] > 0 else (label.second, label.first)
-            by_group.setdefault(label.task.id, []).append(Couple(label.id, *ordered, label.dimension))
+    by_group: dict[str, list[Preferred]] = {}
+    for pair in preferences(bench):
+        by_group.setdefault(pair.task.id, []).append(pair)
     chosen = sorted(by_group, key=lambda name: derive_seed(seed, "probe group", name))[:groups]
     return [min(by_group[name], key=lambda couple: derive_seed(seed, "probe pair", couple.id)) for name in chosen]
 
 
-def _comparisons(several: Multiway) -> Iterator[Comparison]:
-    for item in several.preferences:
-        first, second = several.candidates[item.first], several.candidates[item.second]
-        yield Comparison(
-            id=item.id,
-            task=several.task,
-            first=first,
-            second=second,
-            dimension=several.dimension,
-            label=item.label,
-        )
-
-
-def ask_about(probe: str, couples: Sequence[Couple], root: Path, altered: Altered) -> Iterator[Question]:
+def ask_about(probe: str, couples: Sequence[Preferred], root: Path, altered: Altered) -> Iterator[Question]:
     """What a probe shows, in order. Edits whose images cannot be read, or that have several inputs, are left out."""
     store = ImageStore(root)
     if probe == "other_instruction":
@@ -118,7 +90,7 @@ def _unchanged(images: Pair) -> Pair:
     return images
 
 
-def _other_instructions(couples: Sequence[Couple], store: ImageStore) -> Iterator[Question]:
+def _other_instructions(couples: Sequence[Preferred], store: ImageStore) -> Iterator[Question]:
     """Each preferred edit with the instruction of the next group of another kind of task, or else of another text."""
     for place, couple in enumerate(couples):
         own = couple.better.task

@@ -20,7 +20,8 @@ from editjudge.io import is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.judge import Judge
 from editjudge.progress import bar
 from editjudge.types import ScoreCard
-from eval.probe_questions import Altered, Couple, ask_about, couples_of
+from eval.preferences import Preferred
+from eval.probe_questions import Altered, ask_about, couples_of
 from eval.scoring import Evaluation, describe_judge
 from eval.values import CARD_VALUES, values_of
 
@@ -98,7 +99,7 @@ def run_probes(judge: Judge, evaluation: Evaluation, probes: Probes) -> list[dic
 
 
 def _cards(
-    judge: Judge, evaluation: Evaluation, probes: Probes, name: str, couples: Sequence[Couple]
+    judge: Judge, evaluation: Evaluation, probes: Probes, name: str, couples: Sequence[Preferred]
 ) -> list[ScoreCard]:
     """The cards of one probe, from the folder when they are there."""
     folder: Path = evaluation.folder / "probes"
@@ -139,7 +140,7 @@ Cards = Mapping[str, Any]
 """Card values by triplet id, in the order of `CARD_VALUES`."""
 
 
-def _fallen(name: str, couples: Sequence[Couple], before: Cards, after: Cards) -> dict[str, Any]:
+def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> dict[str, Any]:
     """A probe whose value must be lower than before."""
     column = CARD_VALUES.index(MUST_FALL[name])
     changes: list[float] = []
@@ -156,7 +157,7 @@ def _fallen(name: str, couples: Sequence[Couple], before: Cards, after: Cards) -
     return _row(name, MUST_FALL[name], changes, failed, skipped, None)
 
 
-def _unmoved(name: str, couples: Sequence[Couple], before: Cards, after: Cards) -> dict[str, Any]:
+def _unmoved(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> dict[str, Any]:
     """A probe after which a pair's verdict, or in `batch_position` every value, must be as before."""
     changes: list[float] = []
     skipped, flips, failed = 0, 0, []

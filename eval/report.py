@@ -72,6 +72,7 @@ def _environment() -> Environment:
         "size": _size,
         "told": _told,
         "findings": _findings,
+        "who": lambda label: "the judge" if label == "judge" else label,
     }
     return environment
 

@@ -6,12 +6,39 @@ C, D: both say which is better, and agree or not. Th: only people tie. Tm: only 
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from editjudge.tasks import Dimension
+from editjudge.types import EditTriplet, ScoreCard
+from eval.labels import SIGN, Label
 from eval.metrics import Floats, Ints
+
+UNREADABLE = 9
+"""Stands for no answer; it equals no label, so it is wrong."""
+_TIE_DECIMALS = 9
+
+
+def margin(first: EditTriplet, second: EditTriplet, dimension: Dimension, cards: Mapping[str, ScoreCard]) -> float:
+    """Score of the first minus that of the second, 0 to 10 scale; NaN where either is unscored."""
+    one, other = (None if (card := cards.get(each.id)) is None else card.value(dimension) for each in (first, second))
+    return float("nan") if one is None or other is None else round(one - other, _TIE_DECIMALS)
+
+
+def voted_signs(names: Sequence[str], votes: Mapping[str, Label]) -> Ints:
+    """The votes on these comparisons as signs; `UNREADABLE` where there is none."""
+    return np.array([SIGN[votes[name]] if name in votes else UNREADABLE for name in names], dtype=np.int64)
+
+
+def scored_signs(margins: Floats, threshold: float) -> Ints:
+    """What scores say, as `signs`; `UNREADABLE` where unscored."""
+    judged = np.full(len(margins), UNREADABLE, dtype=np.int64)
+    known = ~np.isnan(margins)
+    judged[known] = signs(margins[known], threshold)
+    return judged
 
 
 def signs(margin: Floats, threshold: float = 0.0) -> Ints:

@@ -30,7 +30,7 @@ def write_recipe(folder: Path, name: str, bench: Path, replies: list[str], **cha
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A file with every fault: an unknown task, a missing column, a missing image, half a line, a label turned round."""
+    """A file with every fault: an unknown task, no dimension, a missing image, half a line, a label turned round."""
     folder = tmp_path_factory.mktemp("faults")
     path = write_benchmark(folder, groups=8)
     rows = [json.loads(line) for line in path.read_text().splitlines()]

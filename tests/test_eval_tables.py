@@ -101,7 +101,7 @@ def test_labels_that_are_no_pairs_and_leaderboards_have_tables_too():
         "ratings": {"overall": {"spearman": {"mean": {"value": -0.25, "low": -0.5, "high": 0.1}}}},
     }
     groups, ratings = tables(content)
-    assert groups.head == ["Judge", "K", "K = 2", "overall"]
+    assert groups.head == ["Judge", "K", "2 candidates", "overall"]
     assert groups.body == [["step 10", "4", "72.4 [69.0, 75.7]", "50.0"]]
     assert ratings.body == [["step 10", "4", "-0.250 [-0.500, 0.100]"]]
     mine = {"name": "mine", "passes": 4, "values": {"overall": FIGURE}, "kind": "measured", "source": None}

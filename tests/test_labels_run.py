@@ -92,3 +92,9 @@ def test_votes_made_elsewhere_reach_the_report(folder):
     recipe = make_recipe(folder / "out", {"use": "genai_bench", "path": str(path)}, judge=None, scores={"path": path})
     found = run_eval(recipe)["evaluations"][0]["labels"]["comparisons"]["overall"]
     assert round(100 * found["four_label"]["value"], 2) == votes["published_accuracy"]["gpt4o"]
+    [row] = [line for line in (folder / "out" / "report.html").read_text().splitlines() if "did not get" in line]
+    n_right = sum(
+        (human, vote) in {("leftvote", "[[A>B]]"), ("rightvote", "[[B>A]]")}
+        for human, vote in zip(votes["human_vote"], votes["model_vote"]["gpt4o"], strict=True)
+    )
+    assert f"of the {503 - n_right} pairs" in row  # the inspector goes by the votes, not by scores that are not there
