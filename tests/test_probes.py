@@ -101,7 +101,7 @@ def test_a_judge_that_gives_everything_the_same_fails_what_must_fall(tmp_path, b
     rows = probe(tmp_path, bench, Seeing(blind=True))
     assert [rows[name]["passed"] for name in MUST_FALL] == [0] * 4
     assert len(rows["black"]["failed"]) == 12
-    assert rows["jpeg"]["passed"] == 12  # always a tie, before and after
+    assert (rows["jpeg"]["passed"], rows["jpeg"]["flips"]) == (12, 0)  # always a tie, before and after
 
 
 def test_only_the_probe_of_the_fault_fails(tmp_path, bench):
@@ -122,6 +122,21 @@ def test_scores_that_depend_on_the_batch_are_found_behind_a_cache_too(tmp_path, 
     rows = probe(tmp_path / "out", bench, engine, use=("batch_position",))
     assert rows["batch_position"]["passed"] < 12
     assert rows["batch_position"]["mean_change"] > 0
+
+
+def test_the_batches_come_in_reverse_order(tmp_path, bench):
+    class Listening(Seeing):
+        def generate(self, requests, sampling):
+            heard.append([request.text for request in requests if len(request.images) == 2])
+            return super().generate(requests, sampling)
+
+    heard = []
+    probe(tmp_path, bench, Listening(), use=("jpeg",))
+    forwards = [text for batch in heard[-3:] for text in batch]  # 12 pairs, 8 edits at once
+    heard.clear()
+    probe(tmp_path, bench, Listening(), use=("batch_position",))
+    assert [text for batch in heard for text in batch] == forwards[::-1]
+    assert [len(batch) for batch in heard] == [3] * 8
 
 
 def test_asked_once_and_other_settings_are_refused(tmp_path, bench):

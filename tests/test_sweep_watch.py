@@ -105,6 +105,24 @@ def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path,
     assert json.loads(results_file.read_text()) == results
 
 
+def test_watch_waits_for_the_last_of_several_runs(tmp_path, pairs):
+    done, late = tmp_path / "done", tmp_path / "late"
+    write_checkpoint(done, 10, noise=1.0)
+    finish(done)
+    results_file = tmp_path / "sweep" / "results.json"
+
+    def train():
+        wait_until(results_file.exists)
+        write_checkpoint(late, 10, noise=1.0)
+        finish(late)
+
+    training = threading.Thread(target=train)
+    training.start()
+    results = watch_sweep(make_recipe(tmp_path, pairs, run=None, runs={"done": done, "late": late}, last=None))
+    training.join()
+    assert [row[:2] for row in measured(results)] == [("done", 0), ("done", 10), ("late", 0), ("late", 10)]
+
+
 def test_watch_gives_up_when_nothing_comes(tmp_path, pairs):
     runtime = {"poll_s": 0.05, "give_up_s": 0.3}
     with pytest.raises(CheckpointError, match="no complete checkpoint appeared"):
