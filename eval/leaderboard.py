@@ -249,7 +249,8 @@ def leaderboard_table(board: Row) -> Table:
         caption.append("overlapping intervals are no order")
     if any(row["kind"] == "published" for row in board["rows"]):
         caption.append("published figures are as their authors printed them, without intervals")
-    table = Table(title=f"{board['benchmark']}: {board['says']}", caption="; ".join(caption + board["notes"]))
+    what = "leaderboard, " if len(board["rows"]) > 1 else ""
+    table = Table(title=f"{board['benchmark']}: {what}{board['says']}", caption="; ".join(caption + board["notes"]))
     table.add_column("judge", no_wrap=True)
     table.add_column("K", justify="right")
     for title in board["columns"].values():

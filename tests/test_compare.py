@@ -266,7 +266,15 @@ def test_answers_about_ties_and_groups(tmp_path, world):
     multiway = Multiway(id="g", task=group[0].task, candidates=group, preferences=preferences, dimension="overall")
     groups = type(bench)("g", "g", (), bench.root, bench.left_out, bench.notes, multiways=(multiway,))
     cards = read_scores(ScoresFile(path=tmp_path / "s.jsonl"), groups).cards
-    assert [item.right for item in answers_of(groups, cards, None)] == [True]
+    found = [(item.kind, item.right) for item in answers_of(groups, cards, None)]
+    assert found == [("group", True), ("group_with_ties", True)]
+    tied = (*preferences[:2], preferences[2].model_copy(update={"label": "A=B"}))
+    with_tie = type(bench)(
+        *("g", "g", (), bench.root, bench.left_out, bench.notes),
+        multiways=(multiway.model_copy(update={"preferences": tied}),),
+    )
+    found = [(item.kind, item.right) for item in answers_of(with_tie, cards, None)]
+    assert found[0] == ("group", False)  # its scores differ where people tied
     swapped = {one.id: cards[other.id] for one, other in pairwise([*group, group[0]])}
-    assert [item.right for item in answers_of(groups, swapped, None)] == [False]
-    assert [item.right for item in answers_of(groups, {}, None)] == [False]
+    assert [item.right for item in answers_of(groups, swapped, None)] == [False, False]
+    assert [item.right for item in answers_of(groups, {}, None)] == [False, False]
