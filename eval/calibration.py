@@ -9,7 +9,7 @@ import numpy as np
 
 from editjudge.tasks import DIMENSIONS
 from eval.metrics import Floats, Ints, PairTable
-from eval.statistics import MIN_GROUPS, draw_weights
+from eval.ratios import Share, share_figures
 
 BINS = 8
 MIN_PAIRS_PER_BIN = 20
@@ -118,30 +118,15 @@ def _add_intervals(
 ) -> None:
     """Intervals of every bin of every table from one set of draws, written into `described`."""
     n_groups = len(tables[0].group_ids)
-    right_parts, pair_parts, rows = [], [], []
+    shares: dict[str, Share] = {}
+    rows: list[dict[str, Any]] = []
     for place, column, chosen, bins in cut:
-        found = described[place][DIMENSIONS[column]]["bins"]
-        where = (tables[place].group[chosen], bins)
-        pairs, right = np.zeros((n_groups, len(found))), np.zeros((n_groups, len(found)))
-        np.add.at(pairs, where, 1.0)
-        np.add.at(right, where, (tables[place].margin[chosen] > 0).astype(np.float64))
-        right_parts.append(right)
-        pair_parts.append(pairs)
-        rows += found
-    rights, pairs = np.concatenate(right_parts, axis=1), np.concatenate(pair_parts, axis=1)
-    drawn = []
-    for weights in draw_weights(n_groups, rounds, seed):
-        n_drawn = weights @ pairs
-        drawn.append(np.divide(weights @ rights, n_drawn, out=np.full(n_drawn.shape, np.nan), where=n_drawn > 0))
-    shares = np.concatenate(drawn)
-    for column, row in enumerate(rows):
-        n_behind = int((pairs[:, column] > 0).sum())
-        row["n_groups"] = n_behind
-        if n_behind < MIN_GROUPS:
-            continue
-        low, high = np.nanquantile(shares[:, column], [0.025, 0.975])
-        # A share of 0 or 1 is the same in every resample: as in `statistics.intervals`.
-        slack = 0.025 ** (1 / n_behind)
-        value = row["right"]["value"]
-        row["right"]["low"] = round(float(slack if value == 1 else low), 6)
-        row["right"]["high"] = round(float(1 - slack if value == 0 else high), 6)
+        table, found = tables[place], described[place][DIMENSIONS[column]]["bins"]
+        for number, row in enumerate(found):
+            inside = chosen[bins == number]
+            share = Share.of(table.margin[inside] > 0, table.group[inside], n_groups)
+            shares[str(len(rows))] = share
+            row["n_groups"] = int((share.all > 0).sum())
+            rows.append(row)
+    for row, figure in zip(rows, share_figures(shares, rounds, seed).values(), strict=True):
+        row["right"] = figure

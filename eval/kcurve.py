@@ -16,6 +16,7 @@ import numpy as np
 from editjudge.io import rng
 from editjudge.tasks import DIMENSIONS
 from eval.metrics import OUTCOMES, Counts, Floats, count, outcome_counts
+from eval.ratios import Figure, figure
 from eval.scoring import Evaluation
 from eval.statistics import Intervals, compare, intervals
 from eval.values import PairPlaces
@@ -90,6 +91,5 @@ def _point(k: int, found: Intervals, outcomes: Floats, between: Floats) -> dict[
     return {"k": k, "subsets": len(between), "dimensions": dimensions}
 
 
-def _figure(found: Intervals, name: str, column: int) -> dict[str, float | None]:
-    parts = {key: float(getattr(getattr(found, key), name)[column]) for key in ("value", "low", "high")}
-    return {key: None if np.isnan(part) else round(part, 6) for key, part in parts.items()}
+def _figure(found: Intervals, name: str, column: int) -> Figure:
+    return figure(*(float(getattr(part, name)[column]) for part in (found.value, found.low, found.high)))

@@ -16,6 +16,7 @@ from eval.distributions import distributions
 from eval.kcurve import k_curve
 from eval.labels_metrics import measure_labels
 from eval.metrics import OUTCOMES, Ints, count, coverage, outcome_counts
+from eval.ratios import Figure, figure
 from eval.scoring import Evaluation
 from eval.statistics import Intervals, intervals
 
@@ -148,14 +149,9 @@ def _counts(outcomes: Ints, n_groups: int) -> dict[str, Any]:
     }
 
 
-def _figure(found: Intervals, name: str, where: int | tuple[int, int]) -> dict[str, float | None]:
+def _figure(found: Intervals, name: str, where: int | tuple[int, int]) -> Figure:
     """A figure with its 95 % interval; None for an interval that too few groups stand behind."""
-
-    def rounded(part: Any) -> float | None:
-        value = float(getattr(part, name)[where])
-        return None if np.isnan(value) else round(value, 6)
-
-    return {"value": rounded(found.value), "low": rounded(found.low), "high": rounded(found.high)}
+    return figure(*(float(getattr(part, name)[where]) for part in (found.value, found.low, found.high)))
 
 
 def summarise(results: Mapping[str, Any], benchmark: str | None = None, run: str | None = None) -> list[dict[str, Any]]:
