@@ -1,11 +1,13 @@
-"""Make `sft/tiny_base/`: the tiny judge's base, pretrained to describe edits. It never sees a score.
+"""Make `sft/tiny_base/`: the tiny judge's base, pretrained to describe edits. It never sees the score of an edit.
 
     torchrun --nproc_per_node 2 scripts/make_tiny_base.py --minutes 40
 
-Each dialogue shows a photograph before and after a programmatic edit. Asked what was done, the model answers
+Each example shows a photograph before and after a programmatic edit. Asked what was done, the model answers
 `half negative`. Given an instruction (the one carried out or another), it says in words how far that was done and
 whether the rest was kept. Shown one picture, it names the artefact: `{"reasoning": "Full of noise."}`.
-Scores and the judge's own prompts are left for SFT to teach.
+It also copies sentences with two random numbers into the judge's format: digits that a model never wrote are all alike
+to it, and LoRA, which leaves the embeddings as they are, cannot tell them from any other token it never wrote.
+What a number says of an edit, and the judge's own prompts, are left for SFT to teach.
 Several questions about one edit share one sequence, because looking at the images costs more than the words; none sees
 another's words, or the model would copy answers instead of looking.
 Every answer weighs the same, however long: by the token, the long answers drown the short ones, and the model learns to
@@ -61,6 +63,7 @@ DRAWN_PX = 112
 DESCRIBE_EDIT = "Describe the edit."
 COMPARE = "{instruction}\nDescribe success and restraint."
 DESCRIBE_PICTURE = "Describe naturalness and cleanness."
+WRITE = "Write as JSON: {text} {first} {second}"
 _FAULT_SHARES: dict[Fault, float] = {
     "right": 0.3,
     "half_done": 0.2,
@@ -243,8 +246,15 @@ class Batches:
         return [image[:, ::-1] if flip else image for image in images]
 
     def picture(self, example: Example) -> Viewing:
-        """The edited picture alone."""
-        return Viewing(self.mirrored(example.after), [(DESCRIBE_PICTURE, example.picture)])
+        """The edited picture alone, and something to copy."""
+        return Viewing(self.mirrored(example.after), [(DESCRIBE_PICTURE, example.picture), self.dictation()])
+
+    def dictation(self) -> tuple[str, str]:
+        """Another edit's rationale and two numbers at random, to be written in the judge's format."""
+        text = json.loads(self.random.choice(self.examples).compared[0][1])["reasoning"]
+        first, second = self.random.randint(0, measure.SCALE), self.random.randint(0, measure.SCALE)
+        asked = WRITE.replace("{text}", text).replace("{first}", str(first)).replace("{second}", str(second))
+        return asked, format_completion(text, (first, second))
 
     def encode(self, viewing: Viewing) -> list[tuple[list[int], list[int]]]:
         """(token ids, labels) of the chat up to the images, then of each question with its answer.
@@ -301,11 +311,12 @@ class Batches:
 
 def accuracy(model: Any, batches: Batches) -> dict[str, float]:
     """Share of answers with every token right (teacher forcing), each asked alone."""
-    asked = {
+    asked: dict[str, Callable[[Example], Viewing]] = {
         "edit": lambda example: Viewing([example.before, example.after], example.about_edit([])),
         "compare": lambda example: Viewing([example.before, example.after], example.about_edit([0])[1:]),
         "compare_other": lambda example: Viewing([example.before, example.after], example.about_edit([1])[1:]),
-        "picture": batches.picture,
+        "picture": lambda example: Viewing([example.after], [(DESCRIBE_PICTURE, example.picture)]),
+        "write": lambda example: Viewing([example.after], [batches.dictation()]),
     }
     model.eval()
     found = {}
