@@ -134,7 +134,8 @@ def _since(tasks: Iterable[StudioTask]) -> str | None:
     newest = max((task.updated_at for task in tasks if task.updated_at is not None), default=None)
     if newest is None:
         return None
-    return (datetime.fromisoformat(newest.replace("Z", "+00:00")) - OVERLAP).isoformat().replace("+00:00", "Z")
+    moment = datetime.fromisoformat(newest.replace("Z", "+00:00")) - OVERLAP
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"  # the server reads no other form, though it writes whole seconds without
 
 
 def _read(pages: Iterator[list[dict[str, Any]]]) -> dict[int, StudioTask]:

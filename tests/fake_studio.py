@@ -125,6 +125,11 @@ class FakeStudio:
             rows = [task for task in rows if task["id"] in asked["selectedItems"]["included"]]
         for item in asked.get("filters", {}).get("items", ()):
             column, value = item["filter"].removeprefix("filter:tasks:"), item["value"]
+            if column == "updated_at":
+                try:
+                    value = datetime.strptime(value, "%Y-%m-%dT%H:%M:%S.%fZ").isoformat() + "Z"
+                except ValueError as error:
+                    return 500, {"detail": str(error)}
             compare = {"greater": operator.gt, "greater_or_equal": operator.ge}[item["operator"]]
             rows = [task for task in rows if compare(task[column], value)]
         if query.get("fields") != "all":
