@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.io import write_marker
 from sft.checkpoints import DONE, require_complete
-from sft.quiet import quiet
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
 """Largest difference of a logit allowed between adapter and merged weights, as a share of the largest logit.

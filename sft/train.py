@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 if __name__ == "__main__":  # run as a file: the packages lie one folder up, and sft/ itself must not be searched
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from editjudge.engines.quiet import quiet
 from editjudge.errors import (
     CheckpointError,
     DataError,
@@ -36,7 +37,6 @@ from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from sft import checkpoints
 from sft.launch import World, end_with_launcher, launch, process_count
-from sft.quiet import quiet
 from sft.recipe import SFTRecipe
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.io import digest
 from editjudge.prompts import FAMILIES
@@ -96,6 +97,7 @@ def load_model(
     from safetensors import SafetensorError
     from transformers import AutoConfig, AutoModelForImageTextToText
 
+    quiet(main=True)
     branch = "main" if revision is None else revision
     try:
         config = AutoConfig.from_pretrained(model, revision=branch)
