@@ -62,6 +62,9 @@ def choose(curve: Curve, options: Selection, rounds: int, seed: int) -> dict[str
         return {**about, "step": None, "words": f"No checkpoint can be chosen: {why}."}
     value, drawn = _figures(curve.counts, column, options.figure, rounds, seed)
     top = max(trained, key=lambda place: (value[place], -place))
+    if value[top] == 0:
+        words = f"No checkpoint can be chosen: none judged a single pair about {options.dimension} right."
+        return {**about, "step": None, "words": words}
     enough = n_groups >= MIN_GROUPS
     gaps = [_difference(value[top] - value[place], drawn[:, top] - drawn[:, place], enough) for place in trained]
     tied = [place for place, gap in zip(trained, gaps, strict=True) if not _above_zero(gap)] if enough else trained

@@ -116,3 +116,9 @@ def test_advice(shares, advice):
 
 def test_same_seed_same_bytes():
     assert chosen({0: 0.5, 100: 0.6, 200: 0.65}) == chosen({0: 0.5, 100: 0.6, 200: 0.65})
+
+
+def test_where_no_pair_was_judged_right_none_is_chosen():
+    best = chosen({0: 0.0, 100: 0.0, 200: 0.0})
+    assert best["step"] is None
+    assert "none judged a single pair about overall right" in best["words"]

@@ -108,4 +108,4 @@ def test_a_sweep_follows_a_real_training_run_to_its_end(tmp_path: Path) -> None:
     replies = [written(tmp_path / "sweep" / f"step-{step:06d}-k1" / "pairs") for step in (0, *SAVED)]
     assert all(one != other for one, other in pairwise(replies))
     assert (tmp_path / "sweep" / "report.html").is_file()
-    assert "out: Take step" in (tmp_path / "sweep.out").read_text()
+    assert f"out: {found['runs']['out']['best']['words']}" in (tmp_path / "sweep.out").read_text()
