@@ -168,6 +168,7 @@ def test_nothing_that_can_be_measured_is_an_error(tmp_path, pairs):
         run_sweep(make_recipe(tmp_path, pairs, base=False))
 
 
+@pytest.mark.slow
 def test_several_runs_on_two_devices_are_what_they_are_on_none(tmp_path, pairs):
     other = {"path": tmp_path / "c", "judge": JudgeRecipe(engine=SpoiltEngine(), prompts="brief-v1", retries=0)}
     for name, noise in (("a", 18.0), ("b", 0.5), ("c", 25.0)):
@@ -266,7 +267,7 @@ if __name__ == "__main__":
 """
 
 
-@pytest.mark.parametrize("devices", [(), ("cpu", "cpu")])
+@pytest.mark.parametrize("devices", [(), pytest.param(("cpu", "cpu"), marks=pytest.mark.slow)])
 def test_killed_and_resumed_gives_the_same_figures(tmp_path, pairs, devices):
     for step in (10, 20):
         write_checkpoint(tmp_path / "run", step, noise=20 / step)
