@@ -6,14 +6,12 @@ What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` i
 
 from __future__ import annotations
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import Field
 
-from editjudge.errors import StorageError
+from editjudge.processes import alone_in
 from editjudge.types import Record
 
 TASKS = "tasks.jsonl"
@@ -67,17 +65,6 @@ def invalid_file(out: Path) -> Path:
     return out / INVALID
 
 
-@contextmanager
-def campaign_lock(out: Path) -> Iterator[None]:
+def campaign_lock(out: Path) -> AbstractContextManager[None]:
     """Only one command at a time may change a campaign: two pushes at once would show every task twice."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = (out / ".lock").open("w")
-    except OSError as error:
-        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StorageError(f"{out}: another annotate command is at work here; wait until it has ended") from error
-        yield
+    return alone_in(out, "another annotate command is at work here")

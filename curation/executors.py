@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import pickle
 import signal
 import threading
@@ -16,6 +15,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from editjudge.errors import EditJudgeError
+from editjudge.processes import end_with_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -126,7 +126,7 @@ def _died(worker: _Worker, item: object) -> EditJudgeError:
 def _serve(connection: Connection[Any, Any], function: Callable[[Any], Any]) -> None:
     # Ctrl-C reaches the whole process group; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     while True:
         try:
             item = connection.recv()
@@ -146,11 +146,3 @@ def _attempt(function: Callable[[Any], Any], item: Any) -> tuple[bool, Any]:
         if isinstance(error, EditJudgeError):
             return False, error
         return False, RuntimeError(f"{item}: {traceback.format_exc()}")
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot stop its workers; they must not go on writing beside the next run."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -39,7 +39,7 @@ from editjudge.tasks import Aspect
 from editjudge.types import EditTriplet, Judgment, Record, ScoreCard
 
 SCALE = 25
-ENGINE = "measured-v1"
+ENGINE = "measured-v2"
 _OUTSIDE_WORST = 0.16
 """Mean absolute difference outside the target, on 0..1, at which nothing of the rest counts as kept."""
 _ARTEFACT_WORST = 0.2
@@ -129,6 +129,7 @@ def quality_rationale(scores: tuple[int, int], artefact: Artefact) -> str:
 class Measure(Stage):
     """Score programmatic edits from their pixels; see the module's docstring for the formulas."""
 
+    version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = EditTriplet
     gives: ClassVar[type[Record]] = ScoreCard
 

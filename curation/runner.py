@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,9 +19,10 @@ from curation.stage import group_id, row_id
 from curation.steps import Step, Tally, Task, Work, plan_steps
 from editjudge.bench_schema import write_editreward_bench
 from editjudge.engines.cache import CachedEngine
-from editjudge.errors import DataError, EditJudgeError, MissingExtraError, StaleOutputError, StorageError
+from editjudge.errors import DataError, MissingExtraError, StaleOutputError
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
+from editjudge.processes import alone_in
 from editjudge.progress import track
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
@@ -53,7 +52,7 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
     if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
         raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
     work = Work(recipe.out, recipe.seed, recipe.shards, {step.name: step for step in steps}, _cached_engines(recipe))
-    with _locked(recipe.out):
+    with alone_in(recipe.out, "another run is writing here"):
         done = _check_done(work, steps)
         _remove_partial_files(recipe.out)
         record = RunRecord(recipe.out, dump_recipe(recipe))
@@ -137,23 +136,6 @@ def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> Curati
             "rows; use more photographs or weaker filters"
         )
     return CurationResult(recipe.out, funnel, {name: recipe.out / part.file for name, part in parts.items()})
-
-
-@contextmanager
-def _locked(out: Path) -> Iterator[None]:
-    """Only one run at a time may write into a folder. The system gives the lock back however the process ends."""
-    path = out / ".lock"
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = path.open("w")
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be written ({error.strerror}); choose another `out`") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise EditJudgeError(f"{out}: another run is writing here; wait for it or choose another `out`") from None
-        yield
 
 
 def _remove_partial_files(out: Path) -> None:

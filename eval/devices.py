@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, RecipeError
+from editjudge.processes import end_with_parent
 from editjudge.provenance import cores, gpu_names
 
 Item = TypeVar("Item")
@@ -149,7 +150,7 @@ def _serve(connection: Connection[Any, Any], variables: dict[str, str], log: str
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(target, stream)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     function = connection.recv()
     while True:
         try:
@@ -171,11 +172,3 @@ def _attempt(function: Callable[[Any], None], item: object) -> Exception | None:
         known = same and isinstance(error, EditJudgeError)
         return error if known else RuntimeError(f"{item}: {traceback.format_exc()}")
     return None
-
-
-def _end_with_parent() -> None:
-    """A parent that was killed cannot stop its processes; they must not go on writing beside the next run."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import fcntl
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import CheckpointError, DataError, EditJudgeError, RecipeError, StorageError
+from editjudge.errors import CheckpointError, DataError, EditJudgeError, RecipeError
 from editjudge.io import write_json
+from editjudge.processes import alone_in
 from editjudge.progress import bar
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
@@ -170,20 +170,9 @@ class Sweep:
         return results
 
 
-@contextmanager
-def only_sweep(out: Path) -> Iterator[None]:
-    """Hold a sweep's folder for this process. `StorageError` when another live process holds it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = (out / ".lock").open("a")
-    except OSError as error:
-        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system however the process ends
-        except OSError as error:
-            raise StorageError(f"{out}: another sweep works in this folder; wait for it or stop it") from error
-        yield
+def only_sweep(out: Path) -> AbstractContextManager[None]:
+    """Hold a sweep's folder for this process; see `alone_in`."""
+    return alone_in(out, "another sweep works in this folder")
 
 
 def run_sweep(recipe: SweepRecipe) -> dict[str, Any]:

@@ -6,19 +6,19 @@ and the saved weights were read back.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import math
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import CheckpointError, StorageError
+from editjudge.errors import CheckpointError
 from editjudge.io import atomic_write, is_done, read_marker, write_marker
+from editjudge.processes import alone_in
 
 STARTED = "started.json"
 """In a run's folder: identity of the run that owns it."""
@@ -128,20 +128,9 @@ def verify_weights(path: Path, expected: int) -> None:
         )
 
 
-@contextmanager
-def only_writer(out: Path) -> Iterator[None]:
-    """Hold a run's folder for this process. `StorageError` when another live process holds it."""
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        handle = (out / ".lock").open("a")
-    except OSError as error:
-        raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # released by the system however the process ends
-        except OSError as error:
-            raise StorageError(f"{out}: another process is training in this folder; wait for it or stop it") from error
-        yield
+def only_writer(out: Path) -> AbstractContextManager[None]:
+    """Hold a run's folder for this process; see `alone_in`."""
+    return alone_in(out, "another process is training in this folder")
 
 
 def forget_after(log: Path, step: int) -> None:

@@ -51,7 +51,7 @@ def test_pictures_come_when_they_are_near(chrome):
     first = shown(chrome)[0]
     chrome.execute_script("arguments[0].scrollIntoView()", first)
     widths = "return [...arguments[0].querySelectorAll('img')].map((image) => image.naturalWidth)"
-    WebDriverWait(chrome, 10).until(lambda window: window.execute_script(widths, first) == [32, 32, 32])
+    assert WebDriverWait(chrome, 10).until(lambda window: window.execute_script(widths, first) == [32, 32, 32])
 
 
 def test_filters_and_words(chrome):

@@ -17,6 +17,7 @@ LEVELS = (
     (
         "types",
         "io",
+        "processes",
         "images",
         "bench_schema",
         "prompts",

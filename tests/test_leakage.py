@@ -58,7 +58,10 @@ def test_an_image_in_two_parts_is_named():
 
 def test_clean_parts_pass():
     cat, dog, sky = make_rows()
-    check_sources({"benchmark": [cat], "tuning": [dog], "train": [sky]})
+    parts = {"benchmark": [cat], "tuning": [dog], "train": [sky]}
+    assert check_sources(parts) is None
+    with pytest.raises(DataError, match="in both"):
+        check_sources({**parts, "train": [sky, cat]})
 
 
 def test_unknown_sources_are_named():

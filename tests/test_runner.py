@@ -160,7 +160,10 @@ def test_another_recipe_on_the_same_folder_is_refused(changes, named, clean, tmp
 
 
 def test_runtime_may_change(clean, tmp_path):
+    before = data_of(clean)
     run(tmp_path, out=str(clean), runtime={"workers": 2})
+    assert data_of(clean) == before
+    assert read_json(clean / "run.json")["recipe"]["runtime"]["workers"] == 2
 
 
 def test_a_corrupt_image_and_an_editor_without_images_are_counted(tmp_path):

@@ -89,6 +89,9 @@ def test_every_adapter_module_gets_a_gradient(tmp_path: Path, base: Path) -> Non
     batch = next(iter(trainer.get_train_dataloader()))
     trainer.compute_loss(trainer.model, batch).backward()
     watch.stop()
+    reached = [weight.grad.any() for name, weight in trainer.model.named_parameters() if "lora_B" in name]
+    assert reached
+    assert all(reached)
 
 
 def test_adapter_modules_outside_the_loss_are_named(tmp_path: Path, base: Path) -> None:

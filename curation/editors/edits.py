@@ -489,7 +489,7 @@ def input_kind(task: str) -> str:
 def redraw(plan: Plan, task: str, rng: np.random.Generator) -> Plan:
     """A new plan of `task` for the input that `plan` was drawn for; with an empty plan, for any input.
 
-    Places stay: no instruction names one, so an object elsewhere would be as right.
+    Where an object is put stays: no instruction says where, so elsewhere would be as right.
     """
     drawn = EDITS[task].draw(rng)
     drawn |= {key: plan[key] for key in ("place", "extent") if key in plan and key in drawn}
