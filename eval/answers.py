@@ -16,11 +16,11 @@ from editjudge.io import write_jsonl
 from editjudge.tasks import Dimension
 from editjudge.types import ScoreCard
 from eval.benchmarks import Benchmark
-from eval.comparisons import margins_of
-from eval.labels import SIGN, Comparison, Label, Multiway
-from eval.multiway import Flags, decide
+from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
+from eval.metrics.comparisons import margins_of
+from eval.metrics.multiway import Flags, decide
+from eval.metrics.ties import best_threshold, right_with_ties, scored_signs, voted_signs
 from eval.scoring import Evaluation
-from eval.ties import best_threshold, right_with_ties, scored_signs, voted_signs
 
 ANSWERS = "answers.jsonl"
 Kind = Literal["with_ties", "without_ties", "group", "group_with_ties"]

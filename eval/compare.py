@@ -13,9 +13,9 @@ from editjudge.errors import DataError
 from editjudge.io import read_jsonl, read_marker, write_json
 from eval.answers import ANSWERS, Answer
 from eval.compare_words import describe
-from eval.paired import Difference, Question, differences
+from eval.metrics.paired import Difference, Question, differences
+from eval.metrics.statistics import ROUNDS
 from eval.scoring import DONE, PAIRS, ScoredPair
-from eval.statistics import ROUNDS
 
 Key = tuple[str, str, str, int]
 """Figure, task type, id of the question, and how often that id stood before: benchmarks hold duplicates."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eval.statistics import MIN_GROUPS
+from eval.metrics.statistics import MIN_GROUPS
 
 Row = Mapping[str, Any]
 

@@ -12,11 +12,11 @@ from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
-from eval.cost import Prices
+from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 from eval.external import ScoresFile
-from eval.human import Human
+from eval.metrics.cost import Prices
+from eval.metrics.human import Human
 from eval.probes import Probes
-from eval.sweep_options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 """Also the name of a folder."""

@@ -10,15 +10,15 @@ import numpy as np
 
 from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from eval.benchmarks import Benchmark
-from eval.calibration import calibrations
-from eval.cost import Prices, describe_cost
-from eval.distributions import distributions
-from eval.kcurve import k_curve
-from eval.labels_metrics import measure_labels
-from eval.metrics import OUTCOMES, Ints, count, coverage, outcome_counts
-from eval.ratios import Figure, figure
+from eval.metrics.calibration import calibrations
+from eval.metrics.cost import Prices, describe_cost
+from eval.metrics.distributions import distributions
+from eval.metrics.kcurve import k_curve
+from eval.metrics.labels import measure_labels
+from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
+from eval.metrics.ratios import Figure, figure
+from eval.metrics.statistics import Intervals, intervals
 from eval.scoring import Evaluation
-from eval.statistics import Intervals, intervals
 
 FORMAT = 1
 """Raised when the meaning of a key in results.json changes."""

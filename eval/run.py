@@ -14,11 +14,11 @@ from editjudge.recipe import dump_recipe, load_recipe
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.external import evaluate_scores
-from eval.human import human_results
-from eval.leaderboard import build_leaderboard, kinds_of, print_leaderboards
+from eval.metrics.human import human_results
 from eval.probes import run_probes
 from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
 from eval.report import write_report
+from eval.report.leaderboard import build_leaderboard, kinds_of, print_leaderboards
 from eval.results import Measured, build_results
 from eval.scoring import Evaluation, evaluate
 from eval.terminal import print_results

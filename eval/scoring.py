@@ -28,9 +28,9 @@ from editjudge.progress import bar
 from editjudge.tasks import Dimension
 from editjudge.types import EditTriplet, ScoreCard
 from eval.benchmarks import Benchmark
-from eval.cost import usage
-from eval.labels import Label
-from eval.metrics import OUTCOMES, PairTable, build_table, pair_values
+from eval.benchmarks.labels import Label
+from eval.metrics.cost import usage
+from eval.metrics.pairs import OUTCOMES, PairTable, build_table, pair_values
 from eval.values import Values, values_of
 
 CARDS, PAIRS, VALUES, DONE = "cards.jsonl", "pairs.jsonl", "values.npz", "done.json"

@@ -18,17 +18,17 @@ from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from eval.benchmarks import Benchmark
 from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan
-from eval.devices import FAILURES, resolve_devices, run_on_devices
-from eval.jobs import Job, collect, plan_run, run_folder, score
-from eval.leaderboard import print_leaderboards
+from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
+from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
+from eval.checkpoints.probes import probe_last
+from eval.checkpoints.results import build_sweep_results
+from eval.checkpoints.tracking import Tracker, require_wandb
 from eval.recipe import SweepRecipe
 from eval.report import write_report
+from eval.report.leaderboard import print_leaderboards
 from eval.results import Measured
 from eval.run import load_benchmarks
-from eval.sweep_probes import probe_last
-from eval.sweep_results import build_sweep_results
 from eval.terminal import print_results
-from eval.tracking import Tracker, require_wandb
 
 ATTEMPTS = 2
 """How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""

@@ -32,13 +32,13 @@ from editjudge.io import read_jsonl, rng, write_json, write_jsonl
 from editjudge.judge import JudgeRecipe
 from editjudge.tasks import DIMENSIONS
 from editjudge.types import EditTriplet, ScoreCard, TierRanking
-from eval.human import Human
-from eval.pairs import Pairs
+from eval.benchmarks.pairs import Pairs
+from eval.checkpoints.results import build_sweep_results
+from eval.metrics.human import Human
 from eval.recipe import Report, SweepRecipe
 from eval.report import write_report
 from eval.results import Measured
 from eval.scoring import evaluate
-from eval.sweep_results import build_sweep_results
 
 ROOT = Path(__file__).resolve().parents[1]
 NOISE = {0: 16.0, 100: 9.0, 200: 6.0, 300: 5.0, 400: 5.2}

@@ -7,7 +7,7 @@ from typing import Any
 from factories import make_card, make_ref, make_task, make_triplet
 
 from editjudge.types import EditTriplet, ScoreCard
-from eval.labels import Comparison, Multiway, Preference, Rating
+from eval.benchmarks.labels import Comparison, Multiway, Preference, Rating
 
 
 def candidate(task_id: str, name: str, editor: str = "editor", source: str = "photo0") -> EditTriplet:

@@ -12,8 +12,8 @@ from editjudge.io import write_jsonl
 from editjudge.judge import JudgeRecipe
 from editjudge.types import TierRanking
 from eval.benchmarks import Benchmark
-from eval.human import Human, human_results
-from eval.pairs import Pairs
+from eval.benchmarks.pairs import Pairs
+from eval.metrics.human import Human, human_results
 from eval.recipe import Report
 from eval.report import write_report
 from eval.results import Measured, build_results

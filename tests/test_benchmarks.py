@@ -11,8 +11,8 @@ from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
 from editjudge.types import PreferencePair
-from eval.editreward_bench import EditRewardBench
-from eval.pairs import Pairs
+from eval.benchmarks.editreward_bench import EditRewardBench
+from eval.benchmarks.pairs import Pairs
 
 
 def png(seed: int) -> dict:

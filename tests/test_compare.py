@@ -15,16 +15,16 @@ from editjudge.errors import DataError
 from editjudge.io import read_jsonl, write_jsonl
 from editjudge.tasks import TASK_TYPES
 from eval.answers import answers_of
+from eval.benchmarks.labels import Multiway, Preference
+from eval.benchmarks.pairs import Pairs
 from eval.compare import compare_folders, find_evaluations, main
 from eval.external import ScoresFile, read_scores
-from eval.labels import Multiway, Preference
-from eval.metrics import count
-from eval.paired import Question, differences, holm
-from eval.pairs import Pairs
-from eval.power import power_of
+from eval.metrics.paired import Question, differences, holm
+from eval.metrics.pairs import count
+from eval.metrics.power import power_of
+from eval.metrics.statistics import compare
 from eval.run import run_eval
 from eval.scoring import ScoredPair
-from eval.statistics import compare
 
 
 def make_questions(right_a, right_b, group, task=None) -> list[Question]:

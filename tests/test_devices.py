@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOutputError
-from eval.devices import environment, resolve_devices, run_on_devices
+from eval.checkpoints.devices import environment, resolve_devices, run_on_devices
 
 TESTS = Path(__file__).parent
 
@@ -100,7 +100,7 @@ import sys
 from functools import partial
 from pathlib import Path
 from test_devices import Item, work
-from eval.devices import run_on_devices
+from eval.checkpoints.devices import run_on_devices
 if __name__ == "__main__":
     out = Path(sys.argv[1])
     list(run_on_devices(["cpu"], partial(work, out=out), [Item("slow")], out / "logs"))

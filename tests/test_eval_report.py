@@ -11,7 +11,7 @@ from PIL import Image
 from report_ground import ATTACK, make_report
 
 from editjudge.errors import DataError
-from eval.charts import Point, floor_of, learning_curve, strip
+from eval.report.charts import Point, floor_of, learning_curve, strip
 
 
 @pytest.fixture(scope="module")

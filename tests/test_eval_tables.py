@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from eval.gallery import Gallery
-from eval.sections import make_section, pick_shown
-from eval.tables import Table, as_latex, as_markdown, figure, make_tables, write_tables
+from eval.report.gallery import Gallery
+from eval.report.sections import make_section, pick_shown
+from eval.report.tables import Table, as_latex, as_markdown, figure, make_tables, write_tables
 
 FIGURE = {"value": 0.7244, "low": 0.69, "high": 0.757}
 POINT = {"value": 0.5, "low": None, "high": None}

@@ -14,10 +14,10 @@ from editjudge.errors import DataError, StaleOutputError
 from editjudge.io import read_jsonl, write_jsonl
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark
+from eval.benchmarks.labels import Comparison, Rating
+from eval.benchmarks.lint import Findings
+from eval.benchmarks.pairs import Pairs
 from eval.external import ScoresFile, read_scores
-from eval.labels import Comparison, Rating
-from eval.lint import Findings
-from eval.pairs import Pairs
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 

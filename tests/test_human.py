@@ -7,7 +7,7 @@ from factories import make_card, make_task, make_triplet
 
 from editjudge.errors import DataError
 from editjudge.io import write_jsonl
-from eval.human import Human, RankedRow, compare_with_people, read_rankings
+from eval.metrics.human import Human, RankedRow, compare_with_people, read_rankings
 
 
 def row(task, unit, *tiers, dimension="overall"):

@@ -12,12 +12,12 @@ from editjudge.cards import card_from_passes
 from editjudge.engines.base import Completion, Request, Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.judge import Judge
-from eval.calibration import calibrations
-from eval.cost import Prices, describe_cost, usage
-from eval.distributions import distributions
-from eval.kcurve import MAX_SUBSETS, k_curve, sizes, subsets
-from eval.metrics import PairTable, build_table, pair_values
-from eval.pairs import Pairs
+from eval.benchmarks.pairs import Pairs
+from eval.metrics.calibration import calibrations
+from eval.metrics.cost import Prices, describe_cost, usage
+from eval.metrics.distributions import distributions
+from eval.metrics.kcurve import MAX_SUBSETS, k_curve, sizes, subsets
+from eval.metrics.pairs import PairTable, build_table, pair_values
 from eval.scoring import evaluate
 from eval.values import Values, values_of
 

@@ -12,12 +12,12 @@ from label_ground import candidate, comparison, group, rating
 from editjudge.catalog import load_target
 from editjudge.errors import DataError
 from editjudge.images import ImageStore
-from eval.aurora import Aurora
 from eval.benchmarks import BENCHMARKS, checked
-from eval.genai_bench import GenAIBench
-from eval.imagenhub import ImagenHub
-from eval.lint import Findings, cycles, note_labels, statements
-from eval.tiger_editreward_bench import TigerEditRewardBench, read_ranking
+from eval.benchmarks.aurora import Aurora
+from eval.benchmarks.genai_bench import GenAIBench
+from eval.benchmarks.imagenhub import ImagenHub
+from eval.benchmarks.lint import Findings, cycles, note_labels, statements
+from eval.benchmarks.tiger_editreward_bench import TigerEditRewardBench, read_ranking
 
 DATA = Path(__file__).parent / "data"
 

@@ -10,14 +10,14 @@ from factories import make_card, make_judgment
 from label_ground import candidate, card, comparison, group, group_cards, rating, scored
 from scipy.stats import kendalltau, spearmanr
 
-from eval.comparisons import measure_comparisons, same_label
-from eval.correlation import Column, averages, correlate, kendall, spearman
-from eval.genai_bench import GenAIBench
-from eval.imagenhub import ImagenHub
-from eval.labels import card_value
-from eval.labels_metrics import measure_labels, measure_ratings
-from eval.multiway import measure_multiways
-from eval.ties import best_threshold, right_with_ties, signs
+from eval.benchmarks.genai_bench import GenAIBench
+from eval.benchmarks.imagenhub import ImagenHub
+from eval.benchmarks.labels import card_value
+from eval.metrics.comparisons import measure_comparisons, same_label
+from eval.metrics.correlation import Column, averages, correlate, kendall, spearman
+from eval.metrics.labels import measure_labels, measure_ratings
+from eval.metrics.multiway import measure_multiways
+from eval.metrics.ties import best_threshold, right_with_ties, signs
 
 DATA = Path(__file__).parent / "data"
 VOTES = json.loads((DATA / "genai_bench" / "votes.json").read_text())

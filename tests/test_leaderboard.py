@@ -7,8 +7,8 @@ from rich.console import Console
 
 from editjudge.errors import DataError
 from eval.benchmarks import BENCHMARKS
-from eval.leaderboard import build_leaderboard, leaderboard_table
-from eval.published import published
+from eval.report.leaderboard import build_leaderboard, leaderboard_table
+from eval.report.published import published
 
 SIZES = {"prompt_following": 944, "consistency": 890, "overall": 1238}
 

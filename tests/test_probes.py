@@ -13,9 +13,9 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.errors import StaleOutputError
 from editjudge.images import ImageStore
 from editjudge.judge import Judge
-from eval.pairs import Pairs
-from eval.probe_questions import Altered, couples_of
+from eval.benchmarks.pairs import Pairs
 from eval.probes import MUST_FALL, Probes, exact_share, run_probes
+from eval.probes.questions import Altered, couples_of
 from eval.scoring import evaluate
 
 GREEDY = Sampling(temperature=0)

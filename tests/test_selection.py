@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from eval.metrics import Counts
-from eval.selection import Curve, advise, choose
-from eval.sweep_options import Selection
+from eval.checkpoints.options import Selection
+from eval.checkpoints.selection import Curve, advise, choose
+from eval.metrics.pairs import Counts
 
 N_TASKS, N_DIMENSIONS, OVERALL = 13, 3, 2
 

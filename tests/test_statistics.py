@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from editjudge.errors import DataError
-from eval.metrics import Counts, PairTable, count
-from eval.statistics import compare, groups_behind, intervals, resample
+from eval.metrics.pairs import Counts, PairTable, count
+from eval.metrics.statistics import compare, groups_behind, intervals, resample
 
 
 def make_table(right, group, task=None, dimension=None) -> PairTable:

@@ -10,9 +10,9 @@ from eval_world import write_benchmark, write_checkpoint
 from test_sweep_watch import make_recipe
 
 from editjudge.errors import MissingExtraError
+from eval.checkpoints.options import Wandb
+from eval.checkpoints.tracking import Tracker, metrics
 from eval.sweep import run_sweep
-from eval.sweep_options import Wandb
-from eval.tracking import Tracker, metrics
 
 INSTALLED = importlib.util.find_spec("wandb") is not None
 

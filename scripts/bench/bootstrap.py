@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 
 from editjudge.tasks import DIMENSIONS, TASK_TYPES
-from eval.calibration import calibrations
-from eval.metrics import PairTable, count
-from eval.statistics import compare, intervals
+from eval.metrics.calibration import calibrations
+from eval.metrics.pairs import PairTable, count
+from eval.metrics.statistics import compare, intervals
 
 
 def make_table(n_pairs: int, n_groups: int, accuracy: float, seed: int) -> PairTable:

@@ -35,7 +35,7 @@ from editjudge.images import ImageStore
 from editjudge.io import digest, rng, write_json, write_jsonl
 from editjudge.tasks import ASPECTS, DIMENSIONS, TASK_TYPES
 from editjudge.types import EditTask, EditTriplet, Judgment, Origin, PreferencePair, ScoreCard
-from eval.pairs import Pairs
+from eval.benchmarks.pairs import Pairs
 from eval.recipe import Report
 from eval.report import THUMBNAILS, write_report
 from eval.results import Measured, build_results

@@ -1,0 +1,79 @@
+"""The benchmark EditReward-Bench of EditScore, and any table in its public schema."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from editjudge.io import digest
+from editjudge.tasks import DIMENSIONS, TASK_TYPES
+from editjudge.types import PreferencePair
+from eval.benchmarks import Benchmark, checked
+from eval.benchmarks.lint import Findings
+from eval.benchmarks.rows import RowError, TableImages, local_files, make_task, make_triplet, parquet_rows
+
+_COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
+
+
+class EditRewardBench(BaseModel):
+    """The schema of EditScore/EditReward-Bench: one row per pair, images inside, the preferred output first.
+
+    Columns: `key` [2] naming the two candidates, `instruction`, `input_image`, `output_images` [2], `task_type`,
+    `dimension`. A group is an instruction with an input image; a candidate is a group with the bytes of an output.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = "EditScore/EditReward-Bench"
+    """Folder with Parquet files, or a name on the Hugging Face hub."""
+    split: str = "train"
+    """Of a hub data set; a local folder is read whole."""
+    name: str | None = None
+    """How reports call it; the last part of `path` when it is not given."""
+
+    def load(self, cache: Path) -> Benchmark:
+        """See `BenchmarkSource.load`."""
+        left_out, notes = Findings(), Findings()
+        store = TableImages(cache)
+        rows = parquet_rows(self.path, local_files(self.path), _COLUMNS, "EditReward-Bench", self.split)
+        image_of_key: dict[tuple[str, str], str] = {}
+        pairs: list[PreferencePair] = []
+        for number, row in enumerate(rows, start=1):
+            try:
+                pair = _read_row(row, store)
+            except RowError as problem:
+                left_out.add(problem.kind, f"row {number}: {problem}")
+                continue
+            for triplet in (pair.better, pair.worse):
+                # A key may come again in another group; within one it stands for one output.
+                if image_of_key.setdefault((pair.task.id, triplet.editor), triplet.id) != triplet.id:
+                    notes.add("key_names_two_images", f"row {number}: {triplet.editor}")
+            pairs.append(pair)
+        name = Path(self.path).name if self.name is None else self.name
+        return checked(name, self.path, pairs, cache, left_out, notes)
+
+
+def _read_row(row: dict[str, Any], store: TableImages) -> PreferencePair:
+    keys, outputs = row["key"], row["output_images"]
+    task_type, dimension, instruction = row["task_type"], row["dimension"], row["instruction"]
+    if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
+        raise RowError("not_two_candidates", f"key {keys!r}, {len(outputs or ())} output images; two are needed")
+    if task_type not in TASK_TYPES:
+        raise RowError("unknown_task", repr(task_type))
+    if dimension not in DIMENSIONS:
+        raise RowError("unknown_dimension", repr(dimension))
+    before, after = store.add(row["input_image"]), [store.add(cell) for cell in outputs]
+    task = make_task("editreward_bench", instruction, before, task_type=task_type)
+    better, worse = (make_triplet(task, ref, str(key)) for key, ref in zip(keys, after, strict=True))
+    return PreferencePair(
+        id=digest("pair", better.id, worse.id, dimension),
+        task=task,
+        better=better,
+        worse=worse,
+        dimension=dimension,
+        tier_gap=1,
+        n_annotators=1,
+        agreement=1.0,
+    )

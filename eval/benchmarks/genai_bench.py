@@ -1,0 +1,121 @@
+"""GenAI-Bench, image editing: two outputs of one instruction, with a vote that may be a tie."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ConfigDict
+
+from editjudge.errors import DataError
+from editjudge.io import read_json
+from editjudge.types import ImageRef
+from eval.benchmarks import Benchmark, checked
+from eval.benchmarks.labels import Comparison, Label
+from eval.benchmarks.lint import Findings
+from eval.benchmarks.rows import RowError, TableImages, absent_image, local_files, make_task, make_triplet, parquet_rows
+
+CONFIG = "image_edition"
+_COLUMNS = (
+    *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
+    *("left_model", "right_model", "vote_type"),
+)
+VOTES: dict[str, Label] = {
+    "leftvote": "A>B",
+    "rightvote": "B>A",
+    "tievote": "A=B=Good",
+    "bothbad_vote": "A=B=Bad",
+}
+"""What the data set's `vote_type` means; the left output is A."""
+assert set(VOTES.values()) <= set(get_args(Label))
+
+
+class GenAIBench(BaseModel):
+    """GenAI-Bench, image editing (TIGER-Lab/GenAI-Bench, arXiv 2406.04485): two outputs and a vote with ties.
+
+    Columns: `instruct_prompt`, `source_image`, `left_model`, `left_output_image`, `right_model`,
+    `right_output_image`, `vote_type`. The published figures are of the 919 rows of the split test_v1.
+    The id of a row's comparison is `genai_bench-<row>`, from 0, as the `idx` of public results files.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    path: str = "TIGER-Lab/GenAI-Bench"
+    """Folder with Parquet files, a name on the Hugging Face hub, or a public results file (.json, .jsonl) with
+    `idx` and `human_vote`: labels without images, enough to measure votes made elsewhere."""
+    split: str = "test_v1"
+    """Of a hub data set, and of a folder whose files are named after splits; any other folder is read whole."""
+    name: str | None = None
+    """How reports call it; the last part of `path` when it is not given."""
+
+    def load(self, cache: Path) -> Benchmark:
+        """See `BenchmarkSource.load`."""
+        path = Path(self.path)
+        from_results = path.suffix in (".json", ".jsonl")
+        left_out = Findings()
+        store = TableImages(cache)
+        comparisons: list[Comparison] = []
+        for number, row in enumerate(results_rows(path) if from_results else self._rows()):
+            try:
+                comparisons.append(_read_result(row, number) if from_results else _read_row(row, number, store))
+            except RowError as problem:
+                left_out.add(problem.kind, f"row {number}: {problem}")
+        name = (path.stem if from_results else path.name) if self.name is None else self.name
+        notes = Findings()
+        return checked(
+            name, self.path, (), cache, left_out, notes, comparisons=comparisons, has_images=not from_results
+        )
+
+    def _rows(self) -> Iterator[dict[str, Any]]:
+        files = local_files(self.path)
+        of_config = [file for file in files if file.parent.name == CONFIG] or files
+        of_split = [file for file in of_config if file.name.startswith(f"{self.split}-")] or of_config
+        return parquet_rows(self.path, of_split, _COLUMNS, "GenAI-Bench", self.split, CONFIG)
+
+
+def results_rows(path: Path) -> Iterator[dict[str, Any]]:
+    """Rows of a public results file, a JSON list or JSONL; `DataError` when it is neither."""
+    if path.suffix == ".jsonl":
+        try:
+            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be read as JSONL ({error}); check the path") from error
+    else:
+        rows = read_json(path)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise DataError(f"{path}: not a list of rows; a results file of GenAI-Bench has one object per row")
+    yield from rows
+
+
+def _label(vote: object) -> Label:
+    label = VOTES.get(vote) if isinstance(vote, str) else None
+    if label is None:
+        raise RowError("unknown_label", f"{vote!r}; known: {', '.join(VOTES)}")
+    return label
+
+
+def _read_row(row: dict[str, Any], number: int, store: TableImages) -> Comparison:
+    before, left, right = (store.add(row[name]) for name in ("source_image", "left_output_image", "right_output_image"))
+    models = (str(row["left_model"]), str(row["right_model"]))
+    return _comparison(number, row["instruct_prompt"], (before, left, right), models, row["vote_type"])
+
+
+def _read_result(row: dict[str, Any], number: int) -> Comparison:
+    idx = row.get("idx", number)
+    if not isinstance(idx, int):
+        raise RowError("no_index", f"idx {idx!r}")
+    refs = tuple(absent_image(f"{idx}-{side}") for side in ("source", "left", "right"))
+    # Only the votes are compared; the prompts of a results file say what the row was about, where it has them.
+    instruction = row.get("instruct_prompt", f"row {idx}")
+    return _comparison(idx, instruction, (refs[0], refs[1], refs[2]), ("left", "right"), row.get("human_vote"))
+
+
+def _comparison(
+    idx: int, instruction: object, refs: tuple[ImageRef, ImageRef, ImageRef], models: tuple[str, str], vote: object
+) -> Comparison:
+    label = _label(vote)
+    task = make_task("genai_bench", instruction, refs[0])
+    first, second = (make_triplet(task, ref, model) for ref, model in zip(refs[1:], models, strict=True))
+    return Comparison(id=f"genai_bench-{idx}", task=task, first=first, second=second, dimension="overall", label=label)

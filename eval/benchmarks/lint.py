@@ -1,0 +1,140 @@
+"""What is suspicious in a benchmark's labels, and ids that would mix scores up. Nothing is removed here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from editjudge.errors import DataError
+from editjudge.types import EditTask, EditTriplet, PreferencePair
+from eval.benchmarks.labels import SIGN, Comparison, Multiway, Rating, Sign
+
+SHOWN = 20
+"""Names kept per kind of finding; the count is always complete."""
+
+
+@dataclass
+class Findings:
+    """What is wrong with a benchmark, by kind: how often, and the first names."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, name: str) -> None:
+        """Count one finding; `kind` is snake_case, `name` says where."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        names = self.names.setdefault(kind, [])
+        if len(names) < SHOWN:
+            names.append(name)
+
+    @property
+    def total(self) -> int:
+        """Findings of all kinds."""
+        return sum(self.counts.values())
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """`{kind: {"count": ..., "names": [...]}}`, kinds in alphabetical order."""
+        return {kind: {"count": self.counts[kind], "names": self.names[kind]} for kind in sorted(self.counts)}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What people said of two candidates, whatever kind of label it stands in."""
+
+    name: str
+    task_id: str
+    dimension: str
+    first: EditTriplet
+    second: EditTriplet
+    sign: Sign
+
+
+def statements(
+    pairs: Iterable[PreferencePair], comparisons: Iterable[Comparison], multiways: Iterable[Multiway]
+) -> Iterator[Statement]:
+    """Everything that was said of two candidates."""
+    for pair in pairs:
+        yield Statement(pair.id, pair.task.id, pair.dimension, pair.better, pair.worse, 1)
+    for item in comparisons:
+        yield Statement(item.id, item.task.id, item.dimension, item.first, item.second, SIGN[item.label])
+    for group in multiways:
+        for preference in group.preferences:
+            first, second = group.candidates[preference.first], group.candidates[preference.second]
+            sign = SIGN[preference.label]
+            # A group's own comparisons belong together even when another group has the same instruction and image.
+            yield Statement(preference.id, f"{group.task.id} {group.id}", group.dimension, first, second, sign)
+
+
+def note_labels(said: Iterable[Statement], ratings: Iterable[Rating], notes: Findings) -> None:
+    """Add duplicates, contradictions, identical outputs and cycles to `notes`."""
+    known: dict[tuple[str, str, str], set[int]] = {}
+    groups: dict[tuple[str, str], list[Statement]] = {}
+    for statement in said:
+        first, second, sign = statement.first.id, statement.second.id, int(statement.sign)
+        if first > second:
+            first, second, sign = second, first, -sign
+        signs = known.setdefault((first, second, statement.dimension), set())
+        if statement.first.edited.sha256 == statement.second.edited.sha256:
+            notes.add("identical_outputs", statement.name)
+        elif signs - {sign}:
+            notes.add("contradictory_labels", statement.name)
+        if sign in signs:
+            notes.add("duplicate_pair", statement.name)
+        signs.add(sign)
+        groups.setdefault((statement.task_id, statement.dimension), []).append(statement)
+    for (task_id, dimension), group in groups.items():
+        for cycle in cycles(group):
+            notes.add("preference_cycle", f"{task_id}, {dimension}: {', '.join(cycle)}")
+    rated: dict[tuple[str, str, str], float] = {}
+    for rating in ratings:
+        key = (rating.triplet.id, rating.triplet.editor, rating.scale)
+        if key in rated:
+            notes.add("duplicate_rating" if rated[key] == rating.value else "contradictory_ratings", rating.id)
+        rated.setdefault(key, rating.value)
+
+
+def cycles(group: Sequence[Statement]) -> list[list[str]]:
+    """Sets of three or more candidates of one group that are each preferred to each other along some path.
+
+    A tie leads both ways, so A > B, B = C, C = A is one; a set of ties alone is none. Two contradicting labels of
+    the same two candidates are no cycle. Editors are named, in alphabetical order.
+    """
+    edges = [(said.first.id, said.second.id, said.sign) for said in group]
+    names = {triplet.id: triplet.editor for said in group for triplet in (said.first, said.second)}
+    place = {triplet_id: position for position, triplet_id in enumerate(names)}
+    if len(place) < 3:
+        return []
+    reach = np.eye(len(place), dtype=bool)
+    for first, second, sign in edges:
+        reach[place[first], place[second]] |= sign >= 0
+        reach[place[second], place[first]] |= sign <= 0
+    for middle in range(len(place)):
+        reach |= reach[:, middle : middle + 1] & reach[middle]
+    both = reach & reach.T
+    found: dict[tuple[int, ...], list[str]] = {}
+    for first, second, sign in edges:
+        members = tuple(np.flatnonzero(both[place[first]]).tolist())
+        if sign != 0 and both[place[first], place[second]] and len(members) > 2:
+            ids = list(place)
+            found[members] = sorted(names[ids[member]] for member in members)
+    return list(found.values())
+
+
+def refuse_changed_ids(source: str, triplets: Iterable[EditTriplet]) -> None:
+    """One id must mean one thing: scores are kept by triplet id and resampled by task id. `DataError` if not."""
+    seen: dict[str, tuple[object, ...]] = {}
+    for triplet in triplets:
+        for record in (triplet.task, triplet):
+            name = f"{type(record).__name__} {record.id}"
+            if seen.setdefault(name, content(record)) != content(record):
+                raise DataError(f"{source}: {name} has two contents; give every content an id of its own")
+
+
+def content(record: EditTriplet | EditTask) -> tuple[object, ...]:
+    """What a judge sees of a record."""
+    if isinstance(record, EditTask):
+        return (record.instruction, record.task_type, *(ref.sha256 for ref in record.inputs))
+    return (record.task.id, record.edited.sha256)

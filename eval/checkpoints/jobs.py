@@ -1,0 +1,158 @@
+"""What a sweep has to measure: one job per checkpoint, each independent of the others."""
+
+from __future__ import annotations
+
+import gc
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from editjudge.engines.base import Sampling
+from editjudge.io import read_marker
+from editjudge.judge import Judge, JudgeRecipe
+from eval.answers import write_answers
+from eval.benchmarks import Benchmark
+from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of
+from eval.checkpoints.options import SweptRun
+from eval.recipe import SweepRecipe, folder_name
+from eval.results import Measured
+from eval.scoring import DONE, Evaluation, evaluate
+
+_STEP_FOLDER = re.compile(r"step-(\d+)-k\d+")
+
+
+@dataclass(frozen=True)
+class Way:
+    """How a checkpoint is asked."""
+
+    passes: int
+    sampling: Sampling
+
+
+@dataclass(frozen=True)
+class Job:
+    """One checkpoint, loaded once. Jobs do not depend on each other, so several devices may share them."""
+
+    run: str
+    checkpoint: Checkpoint
+    ways: tuple[Way, ...]
+    judge: JudgeRecipe
+    """The run's, still without the checkpoint's weights."""
+    folder: Path
+    """Where the run's evaluations lie."""
+    label: str
+    """For messages; with several runs it names the run."""
+    gone: bool = False
+    """The checkpoint was measured and then removed: nothing is left but its scores."""
+
+    def __str__(self) -> str:
+        return self.label
+
+    def place(self, way: Way, bench: Benchmark) -> Path:
+        """Folder of one evaluation."""
+        return self.folder / f"step-{self.checkpoint.step:06d}-k{way.passes}" / folder_name(bench.name)
+
+    def is_measured(self, benches: Sequence[Benchmark]) -> bool:
+        """Whether everything is on disk; by which judge is checked when it is read."""
+        return all(read_marker(self.place(way, bench) / DONE) is not None for way in self.ways for bench in benches)
+
+
+def plan_run(
+    recipe: SweepRecipe, name: str, found: Scan, benches: Sequence[Benchmark], closing: bool
+) -> tuple[list[Job], list[int]]:
+    """The jobs of one run by step, the base first, and the steps that were removed before they were measured.
+
+    `closing`: no further checkpoint will come, so the last one is also asked with several passes.
+    """
+    run = recipe.named_runs()[name]
+    judge, folder = recipe.judge_of_run(run), run_folder(recipe, name)
+    once = Way(judge.passes, judge.sampling)
+
+    def job(checkpoint: Checkpoint, gone: bool = False) -> Job:
+        label = f"{name}, {checkpoint.label}" if recipe.runs else checkpoint.label
+        where = _base_folder(recipe, run, folder) if checkpoint.path is None else folder
+        return Job(name, checkpoint, (once,), judge, where, label, gone)
+
+    present = {checkpoint.step for checkpoint in found.complete}
+    removed = [job(Checkpoint(step, folder), gone=True) for step in _steps_on_disk(folder) - present - {0}]
+    missed = sorted(item.checkpoint.step for item in removed if not item.is_measured(benches))
+    jobs = [job(checkpoint) for checkpoint in found.complete] + [item for item in removed if item.is_measured(benches)]
+    jobs.sort(key=lambda item: item.checkpoint.step)
+    sampling = recipe.last_sampling(judge)
+    if closing and jobs and recipe.last is not None and sampling is not None:
+        more = replace(jobs[-1], ways=(once, Way(recipe.last.passes, sampling)))
+        if not more.gone or more.is_measured(benches):
+            jobs[-1] = more
+    return ([job(Checkpoint(0, None))] if recipe.base else []) + jobs, missed
+
+
+def run_folder(recipe: SweepRecipe, name: str) -> Path:
+    """Where the evaluations of a run lie."""
+    return recipe.out / "runs" / name if recipe.runs else recipe.out
+
+
+def _base_folder(recipe: SweepRecipe, run: SweptRun, folder: Path) -> Path:
+    """Runs that are asked in the same way share one measurement of the base."""
+    return recipe.out if run.judge is None else folder
+
+
+def _steps_on_disk(folder: Path) -> set[int]:
+    names = [_STEP_FOLDER.fullmatch(path.name) for path in folder.glob("step-*")]
+    return {int(match.group(1)) for match in names if match is not None}
+
+
+def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
+    """Measure what is not on disk yet, way by way and benchmark by benchmark. The model is freed at the end."""
+    if job.gone:
+        return
+    loaded = judge_of(job.judge, job.checkpoint)
+    try:
+        for way in job.ways:
+            judge = _asked(loaded, way)
+            for bench in benches:
+                if read_marker(job.place(way, bench) / DONE) is None:
+                    _evaluate(judge, job, way, bench, recipe)
+            del judge
+    finally:
+        del loaded
+        _free_memory()
+
+
+def collect(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> Iterator[Measured]:
+    """Read what is on disk of a job.
+
+    Raises `StaleOutputError` when it was measured with another judge, benchmark or checkpoint than it would be now.
+    """
+    loaded = None
+    for way in job.ways:
+        for bench in benches:
+            marker = read_marker(job.place(way, bench) / DONE)
+            if marker is None:
+                continue
+            if job.gone:
+                loaded = gone_judge(job.judge, marker["identity"]["judge"])
+            elif loaded is None:
+                loaded = judge_of(job.judge, job.checkpoint)
+            evaluation = _evaluate(_asked(loaded, way), job, way, bench, recipe)
+            yield Measured(job.checkpoint.label, job.checkpoint.step, evaluation, job.run)
+
+
+def _asked(judge: JudgeRecipe, way: Way) -> Judge:
+    return judge.model_copy(update={"passes": way.passes, "sampling": way.sampling}).build()
+
+
+def _evaluate(judge: Judge, job: Job, way: Way, bench: Benchmark, recipe: SweepRecipe) -> Evaluation:
+    label = f"judge {job.label}, K={way.passes}, {bench.name}"
+    evaluation = evaluate(judge, bench, job.place(way, bench), recipe.shard_triplets, label)
+    write_answers(evaluation)
+    return evaluation
+
+
+def _free_memory() -> None:
+    """Give back what the last model held, before the next one is loaded."""
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -1,0 +1,83 @@
+"""The blocks of a sweep's recipe: which runs, on which devices, how the best is chosen, where it is logged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from editjudge.engines.base import Sampling
+from editjudge.judge import JudgeRecipe
+from editjudge.tasks import Dimension
+
+Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+(,\d+)*)$")]
+"""`cpu`, `cuda:3`, or for an engine that spreads a model over several GPUs `cuda:0,1`."""
+
+
+class _Block(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LastCheckpoint(_Block):
+    """The last checkpoint is also measured with several passes, averaged."""
+
+    passes: int = Field(4, ge=2)
+    sampling: Sampling | None = None
+    """Null: as the judge's own. Greedy passes are all alike, so it must then be sampled here."""
+
+
+class SweptRun(_Block):
+    """A training run; a recipe may write its path alone."""
+
+    path: Path
+    """Its folder; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
+    judge: JudgeRecipe | None = None
+    """How its checkpoints are asked, when not as the recipe's `judge` says: another base model, for one."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _path_alone(cls, value: object) -> object:
+        return {"path": value} if isinstance(value, str | Path) else value
+
+
+class Selection(_Block):
+    """How the best checkpoint is chosen; see `eval.checkpoints.selection`."""
+
+    benchmark: str | None = None
+    """Name of a benchmark of pairs; null: the first one."""
+    dimension: Dimension = "overall"
+    figure: Literal["pair_mean", "task_mean"] = "pair_mean"
+    """Every pair weighs the same, or every task does; the first has the narrower interval."""
+    patience: int = Field(3, ge=1)
+    """Checkpoints without a gain that can be told from noise, after which training may stop."""
+
+
+class LeaderboardOptions(_Block):
+    """What stands in the leaderboard besides what is measured here."""
+
+    published: bool = True
+    """Figures of the field, on the benchmark they were published for."""
+    results: tuple[Path, ...] = ()
+    """results.json of other evaluations and sweeps; rows of the same benchmark are taken over."""
+
+
+class Wandb(_Block):
+    """Figures of every checkpoint as a Weights & Biases run, one per training run."""
+
+    project: str = Field("editjudge", min_length=1)
+    entity: str | None = None
+    mode: Literal["offline", "online"] = "offline"
+    """Offline writes below `out/wandb`; `wandb sync` uploads that later."""
+    group: str | None = None
+
+
+class SweepRuntime(_Block):
+    """What changes no figure."""
+
+    devices: Literal["auto"] | tuple[Device, ...] = ()
+    """One process each, a checkpoint at a time. `auto`: every GPU. Empty: in this process, where the engine says."""
+    poll_s: float = Field(30, gt=0)
+    """With --watch: seconds between two looks for new checkpoints."""
+    give_up_s: float | None = Field(None, gt=0)
+    """With --watch: end when no checkpoint has appeared for this long; null waits until training is finished."""

@@ -1,0 +1,92 @@
+"""What a file may call the candidates and comparisons of a benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import PurePosixPath
+
+from editjudge.types import EditTriplet, PreferencePair
+from eval.benchmarks import Benchmark
+from eval.benchmarks.labels import LABELS, Label
+
+
+class TripletNames:
+    """The candidates of a benchmark by every name they go by."""
+
+    def __init__(self, bench: Benchmark) -> None:
+        self._by_name: dict[str, dict[str, EditTriplet]] = {}
+        for triplet in bench.triplets:
+            for name in _names(triplet):
+                self._by_name.setdefault(name, {})[triplet.id] = triplet
+        self._pairs: dict[tuple[str, str, str, str], list[PreferencePair]] = {}
+        for pair in bench.pairs:
+            key = (pair.better.editor, pair.worse.editor, pair.task.task_type, pair.dimension)
+            self._pairs.setdefault(key, []).append(pair)
+
+    def find(
+        self, names: Sequence[str], editor: str | None, instruction: str | None
+    ) -> tuple[list[EditTriplet], str | None]:
+        """The candidate a row is about, or the reason why it cannot be told ("not_in_benchmark", "ambiguous_name").
+
+        Several are returned only when they are the same image for the same task.
+        """
+        for name in (form for full in names for form in _forms(full)):
+            found = [*self._by_name.get(name, {}).values()]
+            if editor is not None:
+                found = [triplet for triplet in found if triplet.editor == editor]
+            if instruction is not None:
+                found = [triplet for triplet in found if _same_text(triplet.task.instruction, instruction)]
+            if found:
+                same = {(triplet.task.id, triplet.edited.sha256) for triplet in found}
+                return (found, None) if len(same) == 1 else ([], "ambiguous_name")
+        return [], "not_in_benchmark"
+
+    def pairs(self, keys: tuple[str, str], task_type: str, dimension: str) -> list[PreferencePair]:
+        """The pairs of two keys, the preferred one first."""
+        return self._pairs.get((*keys, task_type, dimension), [])
+
+
+class ComparisonNames:
+    """The comparisons of a benchmark, those inside groups included, by id and by the number an id ends with."""
+
+    def __init__(self, bench: Benchmark) -> None:
+        asked = [(item.id, item.task.instruction) for item in bench.comparisons]
+        asked += [(item.id, group.task.instruction) for group in bench.multiways for item in group.preferences]
+        self._instruction = dict(asked)
+        self._by_number: dict[str, list[str]] = {}
+        for name in self._instruction:
+            self._by_number.setdefault(name.rpartition("-")[2], []).append(name)
+
+    def find(self, name: str, instruction: str | None) -> tuple[str | None, str | None]:
+        """The comparison's id, or None and why it cannot be told ("not_in_benchmark", "ambiguous_name",
+        "other_instruction": the row is about another edit, so the two files do not belong together)."""
+        found = [name] if name in self._instruction else self._by_number.get(name, [])
+        if len(found) != 1:
+            return None, "ambiguous_name" if found else "not_in_benchmark"
+        if instruction is not None and not _same_text(self._instruction[found[0]], instruction):
+            return None, "other_instruction"
+        return found[0], None
+
+    @staticmethod
+    def label(vote: object) -> Label | None:
+        """The label that a vote such as "[[A>B]]" or "A=B" stands for; None for what is none."""
+        text = "".join(vote.split()).strip("[]") if isinstance(vote, str) else None
+        turned = {"A<B": "B>A", "B<A": "A>B", "B=A": "A=B"}
+        wanted = turned.get(text, text) if text is not None else None
+        return next((label for label in LABELS if label == wanted), None)
+
+
+def _names(triplet: EditTriplet) -> Iterator[str]:
+    path = PurePosixPath(triplet.edited.path)
+    yield from (triplet.id, triplet.edited.sha256, str(path), path.name, path.stem)
+    yield from (triplet.editor, triplet.task.id, triplet.task.origin.source)
+
+
+def _forms(name: str) -> Iterator[str]:
+    """A name as it stands, and as a path's last part with and without its ending."""
+    path = PurePosixPath(name.replace("\\", "/"))
+    yield from dict.fromkeys((name, str(path), path.name, path.stem))
+
+
+def _same_text(one: str, other: str) -> bool:
+    return " ".join(one.split()) == " ".join(other.split())

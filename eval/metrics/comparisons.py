@@ -1,0 +1,83 @@
+"""Two candidates where a tie is an answer (GenAI-Bench, AURORA-Bench in pairs): accuracy by four and three labels."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from editjudge.types import ScoreCard
+from eval.benchmarks.labels import LABELS, SIGN, Comparison, Label
+from eval.metrics.pairs import Floats, Ints
+from eval.metrics.ratios import Share, group_index, share_figures
+from eval.metrics.ties import UNREADABLE, best_threshold, margin, right_with_ties, scored_signs, voted_signs
+
+ANSWERS = ("first", "second", "tie", "unanswered")
+
+
+def measure_comparisons(
+    comparisons: Sequence[Comparison],
+    cards: Mapping[str, ScoreCard],
+    votes: Mapping[str, Label] | None,
+    rounds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Figures of the comparisons of one dimension. What is unanswered is wrong everywhere.
+
+    `four_label`: exact match of A>B, B>A, both good, both bad (GenAI-Bench, arXiv 2406.04485); a vote "A=B" matches
+    either tie. Only votes have it: scores do not say whether a tie is a good one.
+    `three_class`: the same with one kind of tie; scores tie where they are equal.
+    `with_ties`: (C + Thm) / all at the tie threshold that fits best (Deutsch et al. 2023); votes need no threshold.
+    `without_ties`: C / (C + D + Tm), of the comparisons that people did not tie; scores tie where they are equal.
+    """
+    human = np.array([SIGN[item.label] for item in comparisons], dtype=np.int64)
+    cluster, n_clusters = group_index([item.task.id for item in comparisons])
+    threshold = None
+    if votes is None:
+        margins = margins_of(comparisons, cards)
+        judged = scored_signs(margins, 0.0)
+        threshold = best_threshold(human, margins)
+        fitted = judged if threshold is None else scored_signs(margins, threshold.value)
+    else:
+        judged = voted_signs([item.id for item in comparisons], votes)
+        fitted = judged
+    right, untied = right_with_ties(human, judged), human != 0
+    shares = {
+        "three_class": Share.of(right, cluster, n_clusters),
+        "with_ties": Share.of(right_with_ties(human, fitted), cluster, n_clusters),
+        "without_ties": Share.of(right[untied], cluster[untied], n_clusters),
+    }
+    if votes is not None:
+        exact = [same_label(item.label, votes.get(item.id)) for item in comparisons]
+        shares["four_label"] = Share.of(exact, cluster, n_clusters)
+    return {
+        "n": len(comparisons),
+        "n_groups": n_clusters,
+        "n_untied": int(untied.sum()),
+        "coverage": round(float((judged != UNREADABLE).mean()), 6),
+        "answered_by": "scores" if votes is None else "votes",
+        "four_label": None,
+        **share_figures(shares, rounds, seed),
+        "tie_threshold": None if threshold is None else round(threshold.value, 9),
+        "answers": _confusion(comparisons, judged),
+    }
+
+
+def same_label(human: Label, vote: Label | None) -> bool:
+    """Whether a vote is the label; a tie of which one side does not say good or bad matches either."""
+    return vote == human or (vote is not None and "A=B" in (vote, human) and SIGN[vote] == SIGN[human] == 0)
+
+
+def margins_of(comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard]) -> Floats:
+    """See `ties.margin`; one entry per comparison."""
+    return np.array([margin(item.first, item.second, item.dimension, cards) for item in comparisons], dtype=np.float64)
+
+
+def _confusion(comparisons: Sequence[Comparison], judged: Ints) -> dict[str, dict[str, int]]:
+    """Human label -> the judge's answer -> how often, for the labels that occur."""
+    name = {1: "first", -1: "second", 0: "tie", UNREADABLE: "unanswered"}
+    table = {label: dict.fromkeys(ANSWERS, 0) for label in LABELS if any(item.label == label for item in comparisons)}
+    for item, answer in zip(comparisons, judged.tolist(), strict=True):
+        table[item.label][name[answer]] += 1
+    return {str(label): row for label, row in table.items()}

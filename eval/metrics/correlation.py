@@ -1,0 +1,170 @@
+"""Rank correlation of judges with people's ratings, per editing model, and the ways the field averages it.
+
+VIEScore (arXiv 2312.14867, 4) correlates per editing model and prints one number per task: tanh of the mean of the
+models' coefficients. That is Fisher's way without its first half (atanh of each), so it lies below the plain mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eval.metrics.pairs import Floats, Ints
+from eval.metrics.ratios import Figure, figure
+from eval.metrics.statistics import MIN_GROUPS, draw_weights, percentile_ends
+
+KENDALL_ROUNDS = 1_000
+"""Resamples behind an interval of Kendall's tau, whose cost grows with the square of the ratings."""
+_DECIMALS = 9
+"""Means of the same values in another order, and roots of the same product, must tie."""
+_NEARLY_ONE = 1 - 1e-7
+"""atanh of 1 is infinite; a perfect correlation counts as this in Fisher's mean."""
+
+
+def spearman(one: Floats, other: Floats, weights: Floats) -> Floats:
+    """Spearman's rho of two columns [n], each row of which occurs `weights` [rounds, n] times; [rounds].
+
+    Pearson's coefficient of the mean ranks of the repeated rows. NaN where either column is constant.
+    """
+    if not len(one):
+        return np.full(len(weights), np.nan)
+    total = weights.sum(axis=1)
+    middle = (total[:, None] + 1) / 2
+    first, second = _ranks(one, weights) - middle, _ranks(other, weights) - middle
+    product = (weights * first * second).sum(axis=1)
+    size = np.sqrt((weights * first**2).sum(axis=1) * (weights * second**2).sum(axis=1))
+    return np.divide(product, size, out=np.full(len(weights), np.nan), where=size > 1e-12)
+
+
+def _ranks(values: Floats, weights: Floats) -> Floats:
+    """Mean rank of each row among the repeated rows, [rounds, n]."""
+    _, group = np.unique(values.round(_DECIMALS), return_inverse=True)
+    order = np.argsort(group, kind="stable")
+    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
+    sizes = np.add.reduceat(weights[:, order], starts, axis=1)
+    ranks: Floats = (np.cumsum(sizes, axis=1) - sizes + (sizes + 1) / 2)[:, group]
+    return ranks
+
+
+def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
+    """Kendall's tau-b (1945) of two columns [n], each row of which occurs `weights` [rounds, n] times; [rounds].
+
+    NaN where either column is constant.
+    """
+    signs = [np.sign((column := values.round(_DECIMALS))[:, None] - column) for values in (one, other)]
+
+    def pairs(matrix: Floats) -> Floats:
+        return np.asarray(((weights @ matrix) * weights).sum(axis=1))
+
+    product, first, second = pairs(signs[0] * signs[1]), pairs(signs[0] ** 2), pairs(signs[1] ** 2)
+    size = np.sqrt(first * second)
+    return np.divide(product, size, out=np.full(len(weights), np.nan), where=size > 0)
+
+
+@dataclass(frozen=True)
+class Column:
+    """What people and a judge gave the outputs of one editing model, all scored."""
+
+    model: str
+    human: Floats
+    judge: Floats
+    cluster: Ints
+    """Index of the image: ratings of one image by several models are no independent draws."""
+
+
+@dataclass(frozen=True)
+class _Cells:
+    """A column's distinct pairs of values: a resample only changes how often each occurs."""
+
+    human: Floats
+    judge: Floats
+    spread: Floats
+    """[clusters, cells]: how often each image has each pair of values."""
+
+    @classmethod
+    def of(cls, human: Floats, judge: Floats, cluster: Ints, n_clusters: int) -> _Cells:
+        both = np.stack([human, judge], axis=1).round(_DECIMALS)
+        distinct, place = np.unique(both, axis=0, return_inverse=True)
+        spread = np.zeros((n_clusters, len(distinct)))
+        np.add.at(spread, (cluster, place.reshape(-1)), 1)
+        return cls(distinct[:, 0], distinct[:, 1], spread)
+
+
+def averages(by_model: Floats) -> dict[str, Floats]:
+    """The field's averages over models of coefficients [..., models], those that are defined.
+
+    `mean`: plain. `viescore`: tanh of the plain mean, as VIEScore prints. `fisher`: tanh of the mean of atanh.
+    """
+    known = ~np.isnan(by_model)
+    count = known.sum(axis=-1)
+
+    def mean(values: Floats) -> Floats:
+        total = np.where(known, values, 0.0).sum(axis=-1)
+        return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
+
+    plain = mean(by_model)
+    fisher = mean(np.arctanh(np.clip(np.where(known, by_model, 0.0), -_NEARLY_ONE, _NEARLY_ONE)))
+    return {"mean": plain, "viescore": np.tanh(plain), "fisher": np.tanh(fisher)}
+
+
+@dataclass(frozen=True)
+class Correlations:
+    """Coefficients with their 95 % intervals from resampled images."""
+
+    models: dict[str, dict[str, Figure]]
+    """Model -> "spearman" and "kendall"."""
+    spearman: dict[str, Figure]
+    """`mean`, `viescore`, `fisher` over models, and `pooled`: all ratings of all models as one column."""
+    kendall: dict[str, Figure]
+    """`mean` over models."""
+
+
+def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> Correlations:
+    """Every coefficient of some models; undefined ones (a constant column) are None and left out of the means."""
+    cells = [_Cells.of(column.human, column.judge, column.cluster, n_clusters) for column in columns]
+    everything = [
+        np.concatenate(parts) for parts in zip(*((c.human, c.judge, c.cluster) for c in columns), strict=True)
+    ]
+    pool = _Cells.of(everything[0], everything[1], everything[2].astype(np.int64), n_clusters)
+    ones = np.ones((1, n_clusters))
+    rho, tau, pooled = _rho(cells, ones), _tau(cells, ones), _rho([pool], ones)
+    rhos, taus, pools, done = [rho[:0]], [tau[:0]], [pooled[:0]], 0
+    if n_clusters >= MIN_GROUPS:
+        for weights in draw_weights(n_clusters, rounds, seed):
+            rhos.append(_rho(cells, weights))
+            pools.append(_rho([pool], weights))
+            taus.append(_tau(cells, weights[: max(0, KENDALL_ROUNDS - done)]))
+            done += len(weights)
+    drawn_rho, drawn_tau = np.concatenate(rhos), np.concatenate(taus)
+    models = {}
+    for place, column in enumerate(columns):
+        # Too few images of this model show nothing about how much its figures may vary.
+        known = slice(0, 0) if len(set(column.cluster.tolist())) < MIN_GROUPS else slice(None)
+        models[column.model] = {
+            "spearman": _figure(rho[0, place], drawn_rho[known, place]),
+            "kendall": _figure(tau[0, place], drawn_tau[known, place]),
+        }
+    means, drawn_means = averages(rho), averages(drawn_rho)
+    found = {name: _figure(means[name][0], drawn_means[name]) for name in means}
+    found["pooled"] = _figure(pooled[0, 0], np.concatenate(pools)[:, 0])
+    return Correlations(models, found, {"mean": _figure(averages(tau)["mean"][0], averages(drawn_tau)["mean"])})
+
+
+def _rho(cells: Sequence[_Cells], weights: Floats) -> Floats:
+    """Spearman's rho [rounds, columns] for weights [rounds, clusters]."""
+    return np.stack([spearman(c.human, c.judge, weights @ c.spread) for c in cells], axis=1)
+
+
+def _tau(cells: Sequence[_Cells], weights: Floats) -> Floats:
+    """Kendall's tau-b [rounds, columns] for weights [rounds, clusters]."""
+    return np.stack([kendall(c.human, c.judge, weights @ c.spread) for c in cells], axis=1)
+
+
+def _figure(value: float, drawn: Floats) -> Figure:
+    """The value with the ends of its resamples; no interval without any that is defined."""
+    if np.isnan(value) or not (~np.isnan(drawn)).any():
+        return figure(value, np.nan, np.nan)
+    low, high = percentile_ends(drawn[:, None])
+    return figure(value, float(low[0]), float(high[0]))

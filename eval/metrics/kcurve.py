@@ -1,0 +1,95 @@
+"""The K-curve: what a judge would have scored with 1, 2, 4, 8, ... passes, from the passes of one run.
+
+Self-ensembling (EditScore, section 4.1) averages K passes. A run with K passes holds every smaller one: the accuracy
+at k is the mean over subsets of k passes, which is steadier than the first k alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from editjudge.io import rng
+from editjudge.tasks import DIMENSIONS
+from eval.metrics.pairs import OUTCOMES, Counts, Floats, count, outcome_counts
+from eval.metrics.ratios import Figure, figure
+from eval.metrics.statistics import Intervals, compare, intervals
+from eval.scoring import Evaluation
+from eval.values import PairPlaces
+
+MAX_SUBSETS = 32
+"""Subsets of one size that are averaged; of more, as many are drawn."""
+
+
+def sizes(n_passes: int) -> list[int]:
+    """Numbers of passes that are shown: powers of 2 up to `n_passes`, and `n_passes` itself."""
+    powers = [2**power for power in range(n_passes.bit_length()) if 2**power <= n_passes]
+    return powers if powers[-1] == n_passes else [*powers, n_passes]
+
+
+def subsets(n_passes: int, size: int) -> list[tuple[int, ...]]:
+    """All subsets of that size when there are at most `MAX_SUBSETS`, else so many different ones, drawn by hash."""
+    if math.comb(n_passes, size) <= MAX_SUBSETS:
+        return list(itertools.combinations(range(n_passes), size))
+    generator = rng(0, "k_curve", n_passes, size)
+    found: set[tuple[int, ...]] = set()
+    while len(found) < MAX_SUBSETS:
+        found.add(tuple(sorted(generator.choice(n_passes, size, replace=False).tolist())))
+    return sorted(found)
+
+
+def k_curve(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Any] | None:
+    """The `k_curve` of an evaluation in results.json; None with fewer than two passes or without pairs.
+
+    `points`, by k: `subsets` averaged, and per dimension `pair_mean` and `task_mean` (mean over the subsets, its
+    interval over groups), `coverage` and `ties` (shares of pairs), and `sd`: standard deviation of the pair mean
+    between subsets, None for one subset. `gain`: all passes minus one, paired, as `Comparison.as_json`.
+    """
+    values = evaluation.values()
+    if values.n_passes < 2 or len(evaluation.table) == 0:
+        return None
+    places = PairPlaces.of(evaluation.bench.pairs, values)
+    ks = sizes(values.n_passes)
+    averaged: list[Counts] = []
+    outcomes: list[Floats] = []
+    between: list[Floats] = []
+    for k in ks:
+        tables = [
+            replace(evaluation.table, margin=places.margins(values.of_passes(chosen)))
+            for chosen in subsets(values.n_passes, k)
+        ]
+        counts = [count(table) for table in tables]
+        averaged.append(Counts(np.mean([each.right for each in counts], axis=0), counts[0].pairs))
+        outcomes.append(np.mean([outcome_counts(table).sum(axis=0) for table in tables], axis=0))
+        between.append(np.array([each.measures().pair_mean for each in counts]))
+    found = intervals(averaged, rounds, seed)
+    gain = compare(averaged[-1], averaged[0], rounds, seed)
+    return {
+        "points": [_point(*parts) for parts in zip(ks, found, outcomes, between, strict=True)],
+        "gain": {"k": ks[-1], "over": ks[0], "dimensions": gain.as_json()},
+    }
+
+
+def _point(k: int, found: Intervals, outcomes: Floats, between: Floats) -> dict[str, Any]:
+    """One k; `outcomes` [3, 4] are mean counts, `between` [subsets, 3] pair means."""
+    dimensions = {}
+    for column, name in enumerate(DIMENSIONS):
+        total = float(outcomes[column].sum())
+        if total == 0:
+            continue
+        dimensions[name] = {
+            "pair_mean": _figure(found, "pair_mean", column),
+            "task_mean": _figure(found, "task_mean", column),
+            "coverage": round(1 - float(outcomes[column][OUTCOMES.index("unscored")]) / total, 6),
+            "ties": round(float(outcomes[column][OUTCOMES.index("tie")]) / total, 6),
+            "sd": round(float(between[:, column].std(ddof=1)), 6) if len(between) > 1 else None,
+        }
+    return {"k": k, "subsets": len(between), "dimensions": dimensions}
+
+
+def _figure(found: Intervals, name: str, column: int) -> Figure:
+    return figure(*(float(getattr(part, name)[column]) for part in (found.value, found.low, found.high)))

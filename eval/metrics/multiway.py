@@ -1,0 +1,109 @@
+"""Groups of several candidates, right only when every comparison in them is (TIGER EditReward-Bench)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editjudge.types import ScoreCard
+from eval.benchmarks.labels import SIGN, Label, Multiway
+from eval.metrics.pairs import Ints
+from eval.metrics.ratios import Share, group_index, share_figures
+from eval.metrics.ties import UNREADABLE, best_threshold, margin, scored_signs, voted_signs
+
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """How a judge answered all comparisons of some groups; one entry per comparison unless said otherwise."""
+
+    place: Ints
+    """Index of the comparison's group."""
+    answered: Flags
+    exact: Flags
+    """Right, scores being tied only where they are equal."""
+    fitted: Flags
+    """Right, scores closer than the best tie threshold being tied."""
+    sizes: Ints
+    """[groups]: number of candidates."""
+    thresholds: dict[int, float | None]
+    """By number of candidates; None for votes, and where people tied nothing."""
+
+    def all_right(self, right: Flags) -> Flags:
+        """[groups]: whether all comparisons of a group are right."""
+        wrong = np.bincount(self.place, weights=~right, minlength=len(self.sizes))
+        return np.asarray(wrong == 0)
+
+
+def decide(multiways: Sequence[Multiway], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Decided:
+    """By votes where there are any, else by scores; the threshold is fitted per number of candidates."""
+    asked = [(place, group, item) for place, group in enumerate(multiways) for item in group.preferences]
+    human = np.array([SIGN[item.label] for _, _, item in asked], dtype=np.int64)
+    place = np.array([place for place, _, _ in asked], dtype=np.int64)
+    sizes = np.array([len(group.candidates) for group in multiways], dtype=np.int64)
+    if votes is not None:
+        judged = voted_signs([item.id for _, _, item in asked], votes)
+        nothing = dict.fromkeys(sizes.tolist())
+        return Decided(place, judged != UNREADABLE, judged == human, judged == human, sizes, nothing)
+    margins = np.array(
+        [
+            margin(group.candidates[item.first], group.candidates[item.second], group.dimension, cards)
+            for _, group, item in asked
+        ],
+        dtype=np.float64,
+    )
+    exact = scored_signs(margins, 0.0) == human
+    fitted, thresholds = exact.copy(), {}
+    for size in sorted(set(sizes.tolist())):
+        mine = sizes[place] == size
+        best = best_threshold(human[mine], margins[mine]) if (human[mine] == 0).any() else None
+        thresholds[size] = None if best is None else best.value
+        if best is not None:
+            fitted[mine] = (scored_signs(margins, best.value) == human)[mine]
+    return Decided(place, ~np.isnan(margins), exact, fitted, sizes, thresholds)
+
+
+def measure_multiways(
+    multiways: Sequence[Multiway],
+    cards: Mapping[str, ScoreCard],
+    votes: Mapping[str, Label] | None,
+    rounds: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Figures per number of candidates K and over all groups pooled (arXiv 2509.26346, table 2).
+
+    `group` is the share of groups whose comparisons are all right, a tie being right only between equal scores;
+    in `group_with_ties` scores closer than the best tie threshold are tied too (fitted per K, where people tied);
+    `pairwise` is the share of single comparisons. "overall" pools the groups: it is no mean of the K columns.
+    """
+    found = decide(multiways, cards, votes)
+    cluster, n_clusters = group_index([group.task.id for group in multiways])
+    by_size: dict[str, dict[str, Any]] = {
+        str(size): {"tie_threshold": found.thresholds[size]} for size in sorted(found.thresholds)
+    }
+    shares: dict[str, Share] = {}
+    for name, wanted in [*((key, found.sizes == int(key)) for key in by_size), ("overall", found.sizes > 0)]:
+        single = wanted[found.place]
+        of_groups, of_pairs = cluster[wanted], cluster[found.place[single]]
+        for kind, right in (("group", found.exact), ("group_with_ties", found.fitted)):
+            shares[f"{name} {kind}"] = Share.of(found.all_right(right)[wanted], of_groups, n_clusters)
+        shares[f"{name} pairwise"] = Share.of(found.exact[single], of_pairs, n_clusters)
+        block = by_size.setdefault(name, {})
+        block |= {"n": int(wanted.sum()), "n_comparisons": len(of_pairs)}
+    for key, figures in share_figures(shares, rounds, seed).items():
+        name, _, kind = key.partition(" ")
+        by_size[name][kind] = figures
+    return {
+        "n": len(multiways),
+        "n_tasks": n_clusters,
+        "n_comparisons": len(found.place),
+        "coverage": round(float(found.answered.mean()), 6),
+        "answered_by": "scores" if votes is None else "votes",
+        "k": {name: block for name, block in by_size.items() if name != "overall"},
+        "overall": by_size["overall"],
+    }

@@ -1,0 +1,172 @@
+"""Two judges on the same questions: differences with intervals and p values, by one bootstrap over groups.
+
+The paired bootstrap of EditScore (arXiv 2509.23909, appendix D) draws pairs; here whole groups are drawn, because the
+pairs of a group share their images. Values are differences of shares judged right, A minus B.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from eval.metrics.pairs import Floats
+from eval.metrics.power import LEVEL, Power, power_of
+from eval.metrics.statistics import MIN_GROUPS, draw_weights, percentile_ends
+
+Scope = Literal["all", "task_mean", "task"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing both judges were asked."""
+
+    figure: str
+    """What it counts towards: a dimension, or a kind of label."""
+    task_type: str
+    group: str
+    """Questions of one group are drawn together."""
+    right_a: bool
+    right_b: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of two judges. Shares 0 to 1; None where too few groups stand behind it for an interval."""
+
+    figure: str
+    scope: Scope
+    """All questions of the figure alike, the mean over its tasks, or one task."""
+    task: str | None
+    n: int
+    n_groups: int
+    a: float
+    b: float
+    value: float
+    low: float | None
+    high: float | None
+    p_one_sided: float | None
+    """Share of resamples in which A is not better (difference <= 0), as EditScore's appendix D."""
+    p_two_sided: float | None
+    """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
+    p_holm: float | None = None
+    """`p_two_sided` corrected for the figures of the same scope (Holm 1979)."""
+    power: Power | None = None
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected two-sided p is below 0.05."""
+        return self.p_holm is not None and self.p_holm < LEVEL
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A figure as a mean of the accuracies of cells: of one cell, of all cells summed, or of each cell equally."""
+
+    figure: str
+    scope: Scope
+    task: str | None
+    cells: tuple[int, ...]
+
+
+def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[Difference]:
+    """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task.
+
+    Figures come in the order in which the questions name them. The same questions and seed give the same numbers.
+    """
+    groups = {name: place for place, name in enumerate(sorted({item.group for item in questions}))}
+    cells = {cell: place for place, cell in enumerate(dict.fromkeys((q.figure, q.task_type) for q in questions))}
+    where = np.array([groups[q.group] * len(cells) + cells[q.figure, q.task_type] for q in questions])
+
+    def tally(weights: Floats) -> Floats:
+        counts = np.bincount(where, weights=weights, minlength=len(groups) * len(cells))
+        return counts.reshape(len(groups), len(cells)).astype(np.float64)
+
+    asked = tally(np.ones(len(questions)))
+    right = [tally(np.array([getattr(q, side) for q in questions], dtype=float)) for side in ("right_a", "right_b")]
+    columns = _columns(list(cells))
+    stacked = np.concatenate([asked, *right], axis=1)
+    drawn = [_accuracies(weights @ stacked, columns) for weights in draw_weights(len(groups), rounds, seed)]
+    samples = np.concatenate([both[0] - both[1] for both in drawn])
+    values = _accuracies(stacked.sum(axis=0), columns)
+    found = []
+    for place, column in enumerate(columns):
+        mine = asked[:, list(column.cells)]
+        size = (int(mine.sum()), int((mine.sum(axis=1) > 0).sum()))
+        found.append(_difference(column, size, (float(values[0][place]), float(values[1][place])), samples[:, place]))
+    return _corrected(found)
+
+
+def _columns(cells: Sequence[tuple[str, str]]) -> list[_Column]:
+    columns = []
+    for figure in dict.fromkeys(name for name, _ in cells):
+        mine = [(place, task) for place, (name, task) in enumerate(cells) if name == figure]
+        everything = tuple(place for place, _ in mine)
+        columns.append(_Column(figure, "all", None, everything))
+        if len(mine) > 1:
+            columns.append(_Column(figure, "task_mean", None, everything))
+            columns += [_Column(figure, "task", task, (place,)) for place, task in mine]
+    return columns
+
+
+def _accuracies(sums: Floats, columns: Sequence[_Column]) -> tuple[Floats, Floats]:
+    """[..., columns] for A and B from [..., 3 * cells]: questions asked, right by A, right by B."""
+    asked, *rights = np.split(sums, 3, axis=-1)
+    found = []
+    for right in rights:
+        cell = np.divide(right, asked, out=np.full(right.shape, np.nan), where=asked > 0)
+        parts = []
+        for column in columns:
+            places = list(column.cells)
+            if column.scope == "task_mean":
+                known = ~np.isnan(cell[..., places])
+                total, count = np.where(known, cell[..., places], 0).sum(axis=-1), known.sum(axis=-1)
+            else:
+                total, count = right[..., places].sum(axis=-1), asked[..., places].sum(axis=-1)
+            parts.append(np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0))
+        found.append(np.stack(parts, axis=-1))
+    return found[0], found[1]
+
+
+def _difference(column: _Column, size: tuple[int, int], values: tuple[float, float], samples: Floats) -> Difference:
+    n, n_groups = size
+    value = round(values[0] - values[1], 12)
+    bare = Difference(
+        column.figure, column.scope, column.task, n, n_groups, values[0], values[1], value, None, None, None, None
+    )
+    known = np.round(samples[~np.isnan(samples)], 12)
+    if n_groups < MIN_GROUPS or not len(known):
+        return bare
+    low, high = percentile_ends(known[:, None])
+    not_better, not_worse = int((known <= 0).sum()), int((known >= 0).sum())
+    return replace(
+        bare,
+        low=float(low[0]),
+        high=float(high[0]),
+        p_one_sided=not_better / len(known),
+        p_two_sided=min(1.0, 2 * (min(not_better, not_worse) + 1) / (len(known) + 1)),
+        power=power_of(value, float(known.std()), n_groups, n),
+    )
+
+
+def _corrected(found: Sequence[Difference]) -> list[Difference]:
+    """With `p_holm`, per scope: a family is what a reader looks through at once."""
+    adjusted = [*found]
+    for scope in ("all", "task_mean", "task"):
+        places = [place for place, item in enumerate(found) if item.scope == scope and item.p_two_sided is not None]
+        for place, p in zip(places, holm([found[place].p_two_sided or 0.0 for place in places]), strict=True):
+            adjusted[place] = replace(found[place], p_holm=p)
+    return adjusted
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979): the i-th smallest of m is multiplied by m - i + 1, and none falls below
+    the one before it. In the order given."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted

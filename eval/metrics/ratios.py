@@ -1,0 +1,76 @@
+"""Figures that are shares or ratios of sums, with 95 % intervals by the bootstrap over groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from eval.metrics.pairs import Floats, Ints
+from eval.metrics.statistics import ALPHA, MIN_GROUPS, draw_weights, percentile_ends
+
+Figure = dict[str, float | None]
+"""`value`, `low`, `high`; None where undefined or, of an interval, where too few groups stand behind it."""
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of things judged right."""
+
+    right: Floats
+    """[groups]: how many of the group's were right."""
+    all: Floats
+    """[groups]: how many there were."""
+
+    @classmethod
+    def of(cls, right: ArrayLike, group: Ints, n_groups: int) -> Share:
+        """From one entry per thing and the index of its group."""
+        flags = np.asarray(right, dtype=np.float64)
+        return cls(
+            np.bincount(group, weights=flags, minlength=n_groups).astype(np.float64),
+            np.bincount(group, minlength=n_groups).astype(np.float64),
+        )
+
+
+def group_index(ids: Sequence[str]) -> tuple[Ints, int]:
+    """The index of each id among the distinct ones, and how many these are."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(ids))}
+    return np.array([places[name] for name in ids], dtype=np.int64), len(places)
+
+
+def share_figures(shares: Mapping[str, Share], rounds: int, seed: int) -> dict[str, Figure]:
+    """Every share with its interval; all of them have the same groups and so the same draws.
+
+    As in `statistics.intervals`, a share of 0 or 1 gets the exact binomial bound of its groups on its open side.
+    """
+    if not shares:
+        return {}
+    stacked = np.stack([part for share in shares.values() for part in (share.right, share.all)], axis=1)
+    sums = stacked.sum(axis=0)
+    value = _ratio(sums)
+    behind = (stacked[:, 1::2] > 0).sum(axis=0)
+    low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    if len(stacked) >= MIN_GROUPS:
+        drawn = np.concatenate([_ratio(weights @ stacked) for weights in draw_weights(len(stacked), rounds, seed)])
+        enough = behind >= MIN_GROUPS
+        low[enough], high[enough] = percentile_ends(drawn[:, enough])
+        slack = (ALPHA / 2) ** (1 / np.maximum(behind, 1))
+        low = np.where(enough & (value == 1), slack, low)
+        high = np.where(enough & (value == 0), 1 - slack, high)
+    return {name: figure(*ends) for name, *ends in zip(shares, value, low, high, strict=True)}
+
+
+def _ratio(sums: Floats) -> Floats:
+    right, everything = sums[..., 0::2], sums[..., 1::2]
+    return np.divide(right, everything, out=np.full(right.shape, np.nan), where=everything > 0)
+
+
+def figure(value: float, low: float, high: float) -> Figure:
+    """As results.json holds it: six decimals, None for NaN."""
+
+    def rounded(number: float) -> float | None:
+        return None if np.isnan(number) else round(float(number), 6)
+
+    return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}

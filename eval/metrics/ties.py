@@ -1,0 +1,84 @@
+"""Accuracy where a tie is an answer: with ties, without them, and the threshold below which scores count as tied.
+
+C, D: both say which is better, and agree or not. Th: only people tie. Tm: only the judge ties. Thm: both do
+(Deutsch, Foster and Freitag 2023, arXiv 2305.14324, table 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from editjudge.tasks import Dimension
+from editjudge.types import EditTriplet, ScoreCard
+from eval.benchmarks.labels import SIGN, Label
+from eval.metrics.pairs import Floats, Ints
+
+UNREADABLE = 9
+"""Stands for no answer; it equals no label, so it is wrong."""
+_TIE_DECIMALS = 9
+
+
+def margin(first: EditTriplet, second: EditTriplet, dimension: Dimension, cards: Mapping[str, ScoreCard]) -> float:
+    """Score of the first minus that of the second, 0 to 10 scale; NaN where either is unscored."""
+    one, other = (None if (card := cards.get(each.id)) is None else card.value(dimension) for each in (first, second))
+    return float("nan") if one is None or other is None else round(one - other, _TIE_DECIMALS)
+
+
+def voted_signs(names: Sequence[str], votes: Mapping[str, Label]) -> Ints:
+    """The votes on these comparisons as signs; `UNREADABLE` where there is none."""
+    return np.array([SIGN[votes[name]] if name in votes else UNREADABLE for name in names], dtype=np.int64)
+
+
+def scored_signs(margins: Floats, threshold: float) -> Ints:
+    """What scores say, as `signs`; `UNREADABLE` where unscored."""
+    judged = np.full(len(margins), UNREADABLE, dtype=np.int64)
+    known = ~np.isnan(margins)
+    judged[known] = signs(margins[known], threshold)
+    return judged
+
+
+def signs(margin: Floats, threshold: float = 0.0) -> Ints:
+    """What scores say: 1 for the first, -1 for the second, 0 where |margin| <= threshold. NaN must not be in it."""
+    return np.where(np.abs(margin) <= threshold, 0, np.sign(margin)).astype(np.int64)
+
+
+def right_with_ties(human: Ints, judge: Ints) -> NDArray[np.bool_]:
+    """C or Thm: the same of three answers."""
+    return human == judge
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The tie threshold that fits a judge's scores to people's labels best."""
+
+    value: float
+    """Margins up to it, inclusive, count as ties; on the scale of the scores."""
+    accuracy: float
+    """(C + Thm) / all at this threshold, 0 to 1: acc* of Deutsch et al."""
+
+
+def best_threshold(human: Ints, margin: Floats) -> Threshold | None:
+    """The smallest of the thresholds with the highest accuracy with ties; unscored pairs (NaN) are wrong at any.
+
+    Tried are 0 and every |margin| that occurs, as only there the accuracy changes (Deutsch et al. 2023, section 4).
+    Fitted on the labels it is measured with, so it flatters a judge slightly. None without pairs.
+    """
+    if not len(human):
+        return None
+    known = ~np.isnan(margin)
+    size = np.abs(margin[known])
+    label, sign = human[known], np.sign(margin[known])
+    order = np.argsort(size, kind="stable")
+    size, label, sign = size[order], label[order], sign[order]
+    thresholds = np.unique(np.concatenate([[0.0], size]))
+    # Pairs up to the threshold are tied and right where people tie; the others are right where the order is.
+    tied = np.concatenate([[0], np.cumsum(label == 0)])
+    ordered = np.concatenate([[0], np.cumsum((label == sign) & (label != 0))])
+    n_tied = np.searchsorted(size, thresholds, side="right")
+    right = tied[n_tied] + ordered[-1] - ordered[n_tied]
+    best = int(np.argmax(right))
+    return Threshold(float(thresholds[best]), float(right[best] / len(human)))

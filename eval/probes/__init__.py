@@ -1,0 +1,210 @@
+"""Probes of a judge's soundness: does it look at the images, at the instruction, and at nothing else?
+
+A judge may score well on a benchmark without looking (by the style of an editor, by the wording of an instruction).
+Each probe changes one thing about edits that it has scored already and says in advance what must follow. The seeds
+are those of the first time, so that what changes is the probe's doing and not another draw.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from editjudge.engines.cache import CachedEngine
+from editjudge.io import is_done, read_jsonl, write_jsonl, write_marker
+from editjudge.judge import Judge
+from editjudge.progress import bar
+from editjudge.types import ScoreCard
+from eval.benchmarks.preferences import Preferred
+from eval.probes.questions import Altered, ask_about, couples_of
+from eval.scoring import Evaluation, describe_judge
+from eval.values import CARD_VALUES, values_of
+
+Probe = Literal["identical", "other_instruction", "black", "swapped", "jpeg", "resize", "batch_position"]
+
+MUST_FALL: dict[str, str] = {
+    "identical": "prompt_following",
+    "other_instruction": "prompt_following",
+    "black": "overall",
+    "swapped": "prompt_following",
+}
+"""Probes that pass when this value of a preferred edit is lower than it was for the real edit."""
+
+SAYS: dict[str, str] = {
+    "identical": "the input is returned as the output: it follows the instruction less than the edit",
+    "other_instruction": "the instruction is another task's: the edit follows it less than its own",
+    "black": "the output is a black image: it is worse than the edit",
+    "swapped": "before and after are exchanged: the instruction is followed less than in the right order",
+    "jpeg": "both outputs are saved as JPEG and read again: the verdict stays",
+    "resize": "both outputs are made smaller and large again: the verdict stays",
+    "batch_position": "the same edits in reverse order and other batches: the scores stay",
+}
+"""What each probe does and expects."""
+
+VERSION = 1
+"""Raised when a probe changes what it asks."""
+SHOWN = 20
+"""Names of failures kept per probe."""
+_BATCH = 3
+"""Edits per batch in `batch_position`."""
+
+
+class Probes(BaseModel):
+    """The `probes:` block of a recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    groups: int = Field(64, ge=5)
+    """Groups of which one pair is probed, drawn by hash; all when there are fewer."""
+    seed: int = 0
+    use: tuple[Probe, ...] = Field(get_args(Probe), min_length=1)
+    """Which probes."""
+    jpeg_quality: int = Field(75, ge=1, le=95)
+    resize: float = Field(0.5, gt=0, lt=1)
+    """Share of each side that is left in between."""
+
+    def altered(self) -> Altered:
+        """How images are altered."""
+        return Altered(self.jpeg_quality, self.resize)
+
+
+def run_probes(judge: Judge, evaluation: Evaluation, probes: Probes) -> list[dict[str, Any]]:
+    """Ask what is not asked yet, below `probes/` in the evaluation's folder; one row of results.json per probe.
+
+    A row: `probe`, `says`, `dimension` (None: every value), `n` probed, `passed`, `rate` (share passed with its exact
+    95 % interval; groups are independent, and each is probed once), `unscored` (count as not passed), `skipped` (the
+    edit had nothing to lose, an image cannot be read, or there is no other instruction), `flips` (verdicts turned
+    round; None where there is no verdict), `mean_change` of the value, `failed` (ids of triplets or pairs).
+
+    Raises `StaleOutputError` when the folder holds other probes than the recipe's.
+    """
+    couples = couples_of(evaluation.bench, probes.groups, probes.seed)
+    values = evaluation.values()
+    before = dict(zip(values.ids, values.cards, strict=True))
+    rows = []
+    for name in dict.fromkeys(probes.use):
+        cards = _cards(judge, evaluation, probes, name, couples)
+        found = values_of(cards)
+        after = dict(zip(found.ids, found.cards, strict=True))
+        if name in MUST_FALL:
+            rows.append(_fallen(name, couples, before, after))
+        else:
+            rows.append(_unmoved(name, couples, before, after))
+    return rows
+
+
+def _cards(
+    judge: Judge, evaluation: Evaluation, probes: Probes, name: str, couples: Sequence[Preferred]
+) -> list[ScoreCard]:
+    """The cards of one probe, from the folder when they are there."""
+    folder: Path = evaluation.folder / "probes"
+    data, marker = folder / f"{name}.jsonl", folder / f"{name}.done.json"
+    settings = probes.model_dump(mode="json", exclude={"use"})
+    identity = {
+        "judge": describe_judge(judge),
+        "benchmark": evaluation.bench.identity,
+        "probe": {"version": VERSION, **settings},
+    }
+    if not is_done(marker, identity):
+        questions = list(ask_about(name, couples, evaluation.bench.root, probes.altered()))
+        asked = judge
+        if name == "batch_position":
+            questions.reverse()
+            asked = _without_cache(judge)
+        cards: list[ScoreCard] = []
+        size = _BATCH if name == "batch_position" else judge.chunk
+        with bar(f"probe {name}", len(questions)) as advance:
+            for start in range(0, len(questions), size):
+                batch = questions[start : start + size]
+                cards += asked.score_images([(question.triplet, question.images()) for question in batch])
+                advance(len(batch))
+        write_jsonl(data, cards)
+        write_marker(marker, identity, {"triplets": len(cards)})
+    return list(read_jsonl(data, ScoreCard))
+
+
+def _without_cache(judge: Judge) -> Judge:
+    """A reply cache would answer as it did before, whatever the engine does."""
+    fresh = copy.copy(judge)
+    if isinstance(judge.engine, CachedEngine):
+        fresh.engine = judge.engine.inner
+    return fresh
+
+
+Cards = Mapping[str, Any]
+"""Card values by triplet id, in the order of `CARD_VALUES`."""
+
+
+def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> dict[str, Any]:
+    """A probe whose value must be lower than before."""
+    column = CARD_VALUES.index(MUST_FALL[name])
+    changes: list[float] = []
+    skipped, failed = 0, []
+    for couple in couples:
+        subject = couple.better.id
+        had = before[subject][column]
+        if subject not in after or had == 0:
+            skipped += 1
+            continue
+        changes.append(float(after[subject][column] - had))
+        if not changes[-1] < 0:
+            failed.append(subject)
+    return _row(name, MUST_FALL[name], changes, failed, skipped, None)
+
+
+def _unmoved(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> dict[str, Any]:
+    """A probe after which a pair's verdict, or in `batch_position` every value, must be as before."""
+    changes: list[float] = []
+    skipped, flips, failed = 0, 0, []
+    for couple in couples:
+        ids = (couple.better.id, couple.worse.id)
+        if not all(triplet_id in after for triplet_id in ids):
+            skipped += 1
+            continue
+        column = CARD_VALUES.index(couple.dimension)
+        was, now = (float(round(cards[ids[0]][column] - cards[ids[1]][column], 9)) for cards in (before, after))
+        changes.append(now - was)
+        flips += bool(was * now < 0)
+        if name == "batch_position":
+            kept = all(np.array_equal(before[each], after[each], equal_nan=True) for each in ids)
+            changes[-1] = max(float(np.nan_to_num(abs(after[each] - before[each])).max()) for each in ids)
+        else:
+            kept = bool(np.sign(was) == np.sign(now))
+        if not kept:
+            failed.append(couple.id)
+    return _row(name, None, changes, failed, skipped, flips)
+
+
+def _row(
+    name: str, dimension: str | None, changes: list[float], failed: list[str], skipped: int, flips: int | None
+) -> dict[str, Any]:
+    n, known = len(changes), [change for change in changes if not np.isnan(change)]
+    passed = n - len(failed)
+    return {
+        "probe": name,
+        "says": SAYS[name],
+        "dimension": dimension,
+        "n": n,
+        "passed": passed,
+        "rate": exact_share(passed, n),
+        "unscored": n - len(known),
+        "skipped": skipped,
+        "flips": flips,
+        "mean_change": round(float(np.mean(known)), 6) if known else None,
+        "failed": failed[:SHOWN],
+    }
+
+
+def exact_share(passed: int, n: int) -> dict[str, float | None]:
+    """A share with its exact 95 % interval (Clopper and Pearson 1934); None without trials."""
+    if n == 0:
+        return {"value": None, "low": None, "high": None}
+    from scipy.stats import binomtest
+
+    found = binomtest(passed, n).proportion_ci(0.95, method="exact")
+    return {"value": round(passed / n, 6), "low": round(float(found.low), 6), "high": round(float(found.high), 6)}

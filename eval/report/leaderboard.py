@@ -1,0 +1,278 @@
+"""A table of judges per benchmark: this sweep's, other evaluations', and published ones, each marked as what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel
+from rich.console import Console
+from rich.table import Table
+
+from editjudge.errors import DataError
+from editjudge.io import read_json
+from editjudge.recipe import Use
+from editjudge.tasks import DIMENSIONS
+from eval.benchmarks import BENCHMARKS, Benchmark
+from eval.recipe import MeasureRecipe
+from eval.report.published import Figure, PublishedBenchmark, PublishedRow, published
+from eval.terminal import figure
+
+Row = Mapping[str, Any]
+LABEL_FIGURES: tuple[Figure, ...] = ("comparisons", "multiway", "ratings")
+SAYS: dict[Figure, str] = {
+    "pair_mean": "share of all pairs judged right",
+    "task_mean": "share of pairs judged right, mean over tasks",
+    "comparisons": "share of comparisons answered as people did",
+    "multiway": "share of groups with every comparison right, with ties",
+    "ratings": "Spearman's correlation with ratings, mean over editing models",
+}
+"""What the figures of a table are."""
+_COMPARISONS = {
+    "without_ties": "without ties",
+    "with_ties": "with ties",
+    "three_class": "three classes",
+    "four_label": "four labels",
+}
+
+
+def build_leaderboard(
+    results: Row, name: str, kinds: Mapping[str, str], others: Sequence[Path], with_published: bool
+) -> list[dict[str, Any]]:
+    """One table per benchmark and kind of label: `benchmark`, `figure`, `says` (the figure in words), `columns` (key:
+    title), `rows` by value, best first, and `notes`.
+
+    A row: `kind` ("measured", "other", "published"), `name`, `run`, `step`, `passes`, `best` (chosen by the rule),
+    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `source`, `protocol`.
+    `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
+    `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
+    taken over; `DataError` when one is no results.json.
+    """
+    elsewhere = [(path, _read_results(path)) for path in others]
+    tables = []
+    for benchmark, about in results["benchmarks"].items():
+        known = published().get(kinds.get(benchmark, ""))
+        first = next(row for row in results["evaluations"] if row["benchmark"] == benchmark)
+        for which in figures_of(first, None if known is None else known.figure):
+            notes: list[str] = []
+            rows = [_measured_row(row, which, "measured", name, results) for row in notable(results, benchmark)]
+            for path, other in elsewhere:
+                same = [key for key, value in other["benchmarks"].items() if value.get("identity") == about["identity"]]
+                if not same:
+                    notes.append(f"{path}: has no evaluation of exactly these labels")
+                for key in same:
+                    rows += [_measured_row(row, which, "other", str(path.parent), other) for row in notable(other, key)]
+            columns = columns_of(first, which)
+            if with_published and known is not None and known.figure == which:
+                reason = _not_comparable(size_of(first), known)
+                rows += [] if reason else [_published_row(row, columns) for row in known.rows]
+                notes += [reason] if reason else []
+            rows.sort(key=partial(_order, decides="overall" if "overall" in columns else next(iter(columns))))
+            table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
+            tables.append(table | {"rows": rows, "notes": notes})
+    return tables
+
+
+def kinds_of(recipe: MeasureRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
+    """Which entry of `BENCHMARKS` each benchmark is, by its name."""
+    dump = Use(BENCHMARKS).dump
+    return {
+        bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, recipe.bench, strict=True)
+    }
+
+
+def figures_of(row: Row, of_pairs: Figure | None) -> list[Figure]:
+    """Which tables a benchmark gets; `of_pairs` is the published figure, the mean over tasks where there is none."""
+    found: list[Figure] = []
+    if row["dimensions"]:
+        found.append("pair_mean" if of_pairs == "pair_mean" else "task_mean")
+    labels = row.get("labels", {})
+    return found + [name for name in LABEL_FIGURES if labels.get(name)]
+
+
+def columns_of(row: Row, which: Figure) -> dict[str, str]:
+    """Key and title of each column of a table."""
+    labels = row.get("labels", {})
+    if which == "comparisons":
+        several = len(labels[which]) > 1
+        return {
+            f"{name}.{key}" if several else key: f"{name.replace('_', ' ')}, {title}" if several else title
+            for name in labels[which]
+            for key, title in _COMPARISONS.items()
+        }
+    if which == "multiway":
+        return {f"k{k}": f"{k} candidates" for k in labels[which]["k"]} | {"overall": "overall"}
+    if which == "ratings":
+        return {name: f"{name}, Spearman" for name in labels[which]}
+    return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}
+
+
+def values_of(row: Row, which: Figure) -> dict[str, Any]:
+    """The figures of one evaluation by column."""
+    labels = row.get("labels", {})
+    if which == "comparisons":
+        several = len(labels[which]) > 1
+        return {
+            f"{name}.{key}" if several else key: found[key]
+            for name, found in labels[which].items()
+            for key in _COMPARISONS
+        }
+    if which == "multiway":
+        by_size = {f"k{k}": found["group_with_ties"] for k, found in labels[which]["k"].items()}
+        return by_size | {"overall": labels[which]["overall"]["group_with_ties"]}
+    if which == "ratings":
+        return {name: found["spearman"]["mean"] for name, found in labels[which].items()}
+    return {name: found[which] for name, found in row["dimensions"].items()}
+
+
+def size_of(row: Row) -> dict[str, int]:
+    """How many labels stand behind an evaluation, by kind; published figures are of benchmarks of one size."""
+    size = {name: found["n_pairs"] for name, found in row["dimensions"].items()}
+    labels = row.get("labels", {})
+    size |= {f"comparisons of {name}": found["n"] for name, found in labels.get("comparisons", {}).items()}
+    if labels.get("multiway"):
+        size |= {f"groups of {k}": found["n"] for k, found in labels["multiway"]["k"].items()}
+    return size | {f"ratings of {name}": found["n"] for name, found in labels.get("ratings", {}).items()}
+
+
+def notable(results: Row, benchmark: str) -> list[Row]:
+    """Of each run: base, best and last checkpoint, and what was asked with more passes; everything that is no run."""
+    rows = [row for row in results["evaluations"] if row["benchmark"] == benchmark]
+    best = _best_steps(results)
+    found, seen = [], set()
+    for row in rows:
+        of_run = [other for other in rows if other["run"] == row["run"]]
+        last, fewest = max(other["step"] or 0 for other in of_run), min(other["passes"] for other in of_run)
+        wanted = row["step"] in (None, 0, last, best.get(row["run"])) or row["passes"] > fewest
+        # Runs that share a base have one measurement of it.
+        key = (row["judge"].get("identity"), None if row["step"] == 0 else (row["run"], row["label"]))
+        if wanted and (key[0] is None or key not in seen):
+            seen.add(key)
+            found.append(row)
+    return found
+
+
+def _best_steps(results: Row) -> dict[str, int | None]:
+    """The chosen checkpoint of each run."""
+    return {name: run["best"]["step"] for name, run in results.get("runs", {}).items()}
+
+
+def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) -> dict[str, Any]:
+    best = _best_steps(results)
+    what = row["label"] if row["step"] is None else f"step {row['step']}"
+    runs = row["run"]
+    if row["step"] == 0:
+        what = "base"
+        runs = ", ".join(dict.fromkeys(other["run"] for other in results["evaluations"] if _same_judge(row, other)))
+    return {
+        "kind": kind,
+        "name": f"{place if row['run'] is None else runs}: {what}",
+        "run": row["run"],
+        "step": row["step"],
+        "passes": row["passes"],
+        "best": row["run"] is not None and best.get(row["run"]) == row["step"],
+        "values": values_of(row, which),
+        "coverage": _coverage(row, which),
+        "partial": row["partial"],
+        "source": None,
+        "protocol": None,
+    }
+
+
+def _same_judge(row: Row, other: Row) -> bool:
+    return row is other or (row["step"], row["judge"].get("identity")) == (
+        other["step"],
+        other["judge"].get("identity"),
+    )
+
+
+def _coverage(row: Row, which: Figure) -> float | None:
+    """The lowest of what stands in a row."""
+    found = row["dimensions"] if which in ("task_mean", "pair_mean") else row["labels"][which]
+    parts = [found] if which == "multiway" else found.values()
+    return min((part["coverage"] for part in parts if part["coverage"] is not None), default=None)
+
+
+def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "kind": "published",
+        "name": row.name,
+        "run": None,
+        "step": None,
+        "passes": row.passes,
+        "best": False,
+        "values": {
+            name: {"value": row.values[name], "low": None, "high": None} if name in row.values else None
+            for name in columns
+        },
+        "coverage": None,
+        "partial": False,
+        "source": row.source,
+        "protocol": row.protocol,
+    }
+
+
+def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str | None:
+    """Why published figures do not belong beside these; None when they do."""
+    if here == known.size:
+        return None
+
+    def told(size: Mapping[str, int]) -> str:
+        return ", ".join(f"{name.replace('_', ' ')} {n:,}" for name, n in size.items())
+
+    return f"published figures are left out: they are for other labels ({told(known.size)}) than these ({told(here)})"
+
+
+def _order(row: Row, decides: str) -> tuple[float, float, str]:
+    """By the column that decides; what has nothing there comes last, by the mean of what it has."""
+    known = [found["value"] for found in row["values"].values() if found is not None and found["value"] is not None]
+    found = row["values"].get(decides)
+    first = None if found is None else found["value"]
+    return (2.0 if first is None else -first, -sum(known) / len(known) if known else 1.0, row["name"])
+
+
+def _read_results(path: Path) -> Row:
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"evaluations", "benchmarks", "format"} <= set(content):
+        raise DataError(f"{path}: not the results.json of an evaluation or a sweep; give the file in its `out`")
+    return content
+
+
+def leaderboard_table(board: Row) -> Table:
+    """One table for a terminal."""
+    caption = []
+    if any(row["best"] for row in board["rows"]):
+        caption.append("* chosen by the rule")
+    if len(board["rows"]) > 1:
+        caption.append("overlapping intervals are no order")
+    if any(row["kind"] == "published" for row in board["rows"]):
+        caption.append("published figures are as their authors printed them, without intervals")
+    what = "leaderboard, " if len(board["rows"]) > 1 else ""
+    table = Table(title=f"{board['benchmark']}: {what}{board['says']}", caption="; ".join(caption + board["notes"]))
+    table.add_column("judge", no_wrap=True)
+    table.add_column("K", justify="right")
+    for title in board["columns"].values():
+        table.add_column(title, no_wrap=True)
+    table.add_column("coverage", justify="right")
+    table.add_column("from")
+    for row in board["rows"]:
+        found = [row["values"].get(key) for key in board["columns"]]
+        cells = ["–" if value is None else figure(**value) for value in found]
+        source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol {row['protocol']}"
+        mark = ", PARTIAL" if row["partial"] else ""
+        passes = "–" if row["passes"] is None else str(row["passes"])
+        coverage = "–" if row["coverage"] is None else f"{row['coverage']:.1%}"
+        name = f"{row['name']}{' *' if row['best'] else ''}"
+        table.add_row(name, passes, *cells, coverage, f"{source}{mark}")
+    return table
+
+
+def print_leaderboards(results: Row) -> None:
+    """The tables of labels that are no pairs, and those of more than one judge, on standard output."""
+    console = Console()
+    wide = console if console.is_terminal else Console(width=max(console.width, 200))
+    for board in results["leaderboard"]:
+        if len(board["rows"]) > 1 or board["figure"] in LABEL_FIGURES:
+            wide.print(leaderboard_table(board))

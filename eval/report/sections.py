@@ -1,0 +1,251 @@
+"""What the report shows of one benchmark, taken from results.json's content."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from eval.recipe import folder_name
+from eval.report.charts import Point, floor_of, k_curve, learning_curve
+from eval.report.gallery import Gallery
+from eval.report.plots import Bin, calibration, heat_map, histogram
+
+KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
+"""Class of the style sheet that carries a dimension's colour."""
+
+Row = Mapping[str, Any]
+Chart = tuple[str, Any]
+"""Dimension and chart."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """What the report shows of one benchmark. Whatever is empty or None is not shown."""
+
+    name: str
+    anchor: str
+    about: Row
+    n_left_out: int
+    rows: Sequence[Row]
+    """Evaluations in the order of the table."""
+    shown: Row
+    """The one the tiles, the tasks and the examples are of: the best or last checkpoint, asked the usual way."""
+    several_runs: bool
+    why_shown: str
+    """In words, as `, the last checkpoint`."""
+    base: Row | None
+    """The untrained base of the same run, when it is another one than `shown`."""
+    gain: Row | None
+    """Paired gain over the base by dimension; of the last checkpoint, so None when another one is shown."""
+    ensemble: Row | None
+    """The row with the most passes, of the judge or run shown; None when all have as many."""
+    single: Row | None
+    """The same judge or checkpoint as `ensemble`, with the fewest passes."""
+    curves: Sequence[tuple[str, Sequence[Chart]]]
+    """Run and charts; only of runs with two checkpoints or more."""
+    k_row: Row | None
+    """`ensemble`, or else `shown`, when it has a K-curve."""
+    k_curves: Sequence[Chart]
+    heat_maps: Sequence[Chart]
+    """Tasks x evaluations; only with three evaluations or more."""
+    tasks: Sequence[tuple[str, Sequence[str]]]
+    """Category and those of its tasks that have pairs."""
+    labels: Row | None
+    histograms: Sequence[tuple[str, Row, Any]]
+    """Score, what is known of its spread, and chart."""
+    calibration: Sequence[Chart]
+    costs: Sequence[Row]
+    """Rows whose cost is known."""
+    gallery: Gallery
+
+
+def usual_rows(rows: Sequence[Row]) -> list[Row]:
+    """Of every judge or checkpoint the row with the fewest passes, in order."""
+    fewest: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        key = (row.get("run"), row["step"], row["label"] if row["step"] is None else None)
+        if key not in fewest or (row["passes"] or 0) < (fewest[key]["passes"] or 0):
+            fewest[key] = row
+    return list(fewest.values())
+
+
+def pick_shown(rows: Sequence[Row], best: Row | None) -> Row:
+    """The row of the best checkpoint where one is named, else the last one asked the usual way."""
+    usual = usual_rows(rows)
+    if best is not None:
+        for row in usual:
+            if row.get("run") == best.get("run") and row["step"] == best.get("step"):
+                return row
+    return usual[-1]
+
+
+def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Section:
+    """The section of a benchmark; `shown` is one of its rows and `gallery` of that row's evaluation."""
+    rows = [row for row in results["evaluations"] if row["benchmark"] == name]
+    usual = usual_rows(rows)
+    of_run = [row for row in usual if row.get("run") == shown.get("run")]
+    first = of_run[0]
+    about = results["benchmarks"][name]
+    with_pairs = {task for found in shown["dimensions"].values() for task in found["tasks"]}
+    ensemble, single = _ensemble([row for row in rows if row.get("run") == shown.get("run")], shown)
+    most = shown if ensemble is None else ensemble
+    k_row = most if most.get("k_curve") else None
+    return Section(
+        name=name,
+        anchor=f"bench-{folder_name(name)}",
+        about=about,
+        n_left_out=sum(kind["count"] for kind in about["left_out"].values()),
+        rows=rows,
+        shown=shown,
+        several_runs=len({row.get("run") for row in rows}) > 1,
+        why_shown=_why(shown, of_run, results.get("best")),
+        base=first if first["step"] == 0 and first is not shown else None,
+        gain=_gain(name, results, shown) if shown is of_run[-1] else None,
+        ensemble=ensemble,
+        single=single,
+        curves=_learning_curves(usual, ensemble),
+        k_row=k_row,
+        k_curves=_k_curves(k_row),
+        heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
+        tasks=[
+            (category, [task for task in TASK_TYPES if task in tasks and task in with_pairs])
+            for category, tasks in CATEGORIES.items()
+            if with_pairs & set(tasks)
+        ],
+        labels=shown.get("labels"),
+        histograms=_histograms(shown),
+        calibration=_calibration(shown),
+        costs=[row for row in rows if row.get("cost")],
+        gallery=gallery,
+    )
+
+
+def _gain(name: str, results: Row, shown: Row) -> Row | None:
+    """The gain of the run that `shown` is of, on this benchmark."""
+    of_run = results.get("runs", {}).get(shown.get("run"), results)
+    found: Row | None = (of_run.get("gain") or {}).get(name)
+    return found
+
+
+def _ensemble(rows: Sequence[Row], shown: Row) -> tuple[Row | None, Row | None]:
+    """The row with the most passes, that of `shown` where there are several, and its twin with the fewest passes."""
+    pairs = [
+        (row, one)
+        for row in rows
+        for one in usual_rows(rows)
+        if (row["step"], row["label"]) == (one["step"], one["label"]) and (row["passes"] or 0) > (one["passes"] or 0)
+    ]
+    if not pairs:
+        return None, None
+    return max(pairs, key=lambda pair: (pair[0]["step"] == shown["step"], pair[0]["passes"]))
+
+
+def _why(shown: Row, of_run: Sequence[Row], best: Row | None) -> str:
+    if best is not None and best.get("run") == shown.get("run") and best.get("step") == shown["step"]:
+        return ", the checkpoint chosen as best"
+    return ", the last checkpoint" if shown is of_run[-1] else ""
+
+
+def _learning_curves(usual: Sequence[Row], ensemble: Row | None) -> list[tuple[str, list[Chart]]]:
+    """Per run one chart per dimension, all on the same vertical axis."""
+    runs: dict[str, list[Row]] = {}
+    for row in usual:
+        if row["step"] is not None:
+            runs.setdefault(row.get("run") or "", []).append(row)
+    points = {
+        (run, name): [point for row in rows if (point := _point(row, name)) is not None]
+        for run, rows in runs.items()
+        for name in DIMENSIONS
+    }
+    bottom = floor_of([point for line in points.values() for point in line])
+    curves = []
+    for run, rows in runs.items():
+        ring = ensemble if ensemble is not None and (ensemble.get("run") or "") == run else None
+        charts: list[Chart] = [
+            (
+                name,
+                learning_curve(line, _point(ring, name), bottom, f"{run} {name}: share right over steps", KIND[name]),
+            )
+            for name in DIMENSIONS
+            if (line := points[run, name])
+        ]
+        if len(rows) > 1 and charts:
+            curves.append((run, charts))
+    return curves
+
+
+def _point(row: Row | None, dimension: str) -> Point | None:
+    found = None if row is None else row["dimensions"].get(dimension)
+    if row is None or found is None or found["pair_mean"]["value"] is None:
+        return None
+    return Point(row["step"], **found["pair_mean"])
+
+
+def _k_curves(row: Row | None) -> list[Chart]:
+    """Per dimension, accuracy by number of passes."""
+    if row is None:
+        return []
+    points = {
+        name: [
+            Point(point["k"], **found["pair_mean"])
+            for point in row["k_curve"]["points"]
+            if (found := point["dimensions"].get(name)) is not None and found["pair_mean"]["value"] is not None
+        ]
+        for name in DIMENSIONS
+    }
+    bottom = floor_of([point for line in points.values() for point in line])
+    return [
+        (name, k_curve(line, bottom, f"{name}: share right by number of passes", KIND[name]))
+        for name, line in points.items()
+        if line
+    ]
+
+
+def _histograms(row: Row) -> list[tuple[str, Row, Any]]:
+    """Of every value of the cards."""
+    scores = row.get("scores")
+    if not scores:
+        return []
+    low, high = scores["edges"][0], scores["edges"][-1]
+    found = []
+    for name, spread in scores["dimensions"].items():
+        if spread["n"]:
+            title = f"{name}: how often each score was given"
+            chart = histogram(spread["counts"], low, high, "score", title, KIND.get(name, "k"))
+            found.append((name, spread, chart))
+    return found
+
+
+def _calibration(row: Row) -> list[Chart]:
+    """Share right by margin; the axis ends at a round number above the widest bin."""
+    found = row.get("calibration") or {}
+    widest = max((part["bins"][-1]["mean"] for part in found.values() if part["bins"]), default=0.0)
+    end = max(1.0, float(ceil(widest)))
+    ticks = [(share, f"{share * end:.3g}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    charts: list[Chart] = []
+    for name, part in found.items():
+        bins = [
+            Bin(one["mean"] / end, f"margin {one['low']:.2f} to {one['high']:.2f}", n=one["n_pairs"], **one["right"])
+            for one in part["bins"]
+        ]
+        title = f"{name}: share right by margin"
+        charts.append((name, calibration(bins, ticks, "margin between the two scores", title, KIND[name])))
+    return charts
+
+
+def _heat_maps(usual: Sequence[Row], with_pairs: set[str]) -> list[Chart]:
+    """Per dimension, tasks x judges or checkpoints."""
+    tasks = [task for task in TASK_TYPES if task in with_pairs]
+    several = len({row.get("run") for row in usual}) > 1
+    columns = [f"{row['run']} {row['label']}" if several else str(row["label"]) for row in usual]
+    charts: list[Chart] = []
+    for name in DIMENSIONS:
+        of_dimension = [row["dimensions"].get(name, {"tasks": {}})["tasks"] for row in usual]
+        values = [[found[task]["value"] if task in found else None for found in of_dimension] for task in tasks]
+        if any(value is not None for line in values for value in line):
+            title = f"{name}: share right by task"
+            charts.append((name, heat_map(tasks, [column.removeprefix("step ") for column in columns], values, title)))
+    return charts

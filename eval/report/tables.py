@@ -1,0 +1,187 @@
+"""The report's tables as LaTeX (booktabs) and Markdown, to be put into a paper or an issue."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from editjudge.io import atomic_write
+from editjudge.tasks import CATEGORIES, DIMENSIONS
+from eval.report.leaderboard import LABEL_FIGURES, SAYS, columns_of, values_of
+from eval.report.published import Figure
+from eval.report.sections import Section
+
+Row = Mapping[str, Any]
+Format = Literal["latex", "markdown"]
+FILES: dict[Format, str] = {"latex": "tables.tex", "markdown": "tables.md"}
+
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    **{char: "\\" + char for char in "&%$#_{}"},
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "–": "--",
+    "−": "$-$",
+}
+_MARKDOWN = {char: "\\" + char for char in "\\`*_[]<>|#~$"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Plain cells; the first column is text, the others are figures."""
+
+    caption: str
+    head: Sequence[str]
+    body: Sequence[Sequence[str]]
+
+
+def write_tables(folder: Path, results: Row, sections: Sequence[Section], formats: Sequence[Format]) -> None:
+    """Write `tables.tex` and `tables.md`, whichever are asked for, into a folder."""
+    for name in formats:
+        tables = make_tables(results, sections)
+        text = "\n".join(as_latex(table) if name == "latex" else as_markdown(table) for table in tables)
+        start = "% needs \\usepackage{booktabs}\n" if name == "latex" else ""
+        atomic_write(folder / FILES[name], start + text)
+
+
+def make_tables(results: Row, sections: Sequence[Section]) -> list[Table]:
+    """Leaderboards; then per benchmark every judge by dimension, the tasks of the one shown, and other labels."""
+    tables = [_board(board) for board in results.get("leaderboard") or [] if len(board["rows"]) > 1]
+    for section in sections:
+        if section.tasks:
+            tables += [_judges(section, results), _tasks(section)]
+        tables += [_labels(section, which) for which in LABEL_FIGURES if (section.labels or {}).get(which)]
+    return tables
+
+
+def _board(board: Row) -> Table:
+    """Measured and published rows; what they are stands in the last column."""
+    body = []
+    for row in board["rows"]:
+        cells = [_cell(row["values"].get(key), board["figure"]) for key in board["columns"]]
+        source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol: {row['protocol']}"
+        name = f"{row['name']}, PARTIAL" if row["partial"] else row["name"]
+        body.append([name, str(row["passes"]) if row["passes"] else "–", *cells, source])
+    unit = "" if board["figure"] == "ratings" else " in %"
+    caption = f"{board['benchmark']}: {board['says']}{unit}, with 95 % intervals. {' '.join(board['notes'])}"
+    return Table(caption.strip(), ["Judge", "K", *board["columns"].values(), "from"], body)
+
+
+def _labels(section: Section, which: Figure) -> Table:
+    """Every judge on labels that are no pairs."""
+    columns = columns_of(section.shown, which)
+    body = []
+    for row in section.rows:
+        values = values_of(row, which)
+        cells = [_cell(values.get(key), which) for key in columns]
+        body.append([_name(row, section), str(row["passes"]) if row["passes"] else "–", *cells])
+    unit = "" if which == "ratings" else " in %"
+    caption = f"{section.name}: {SAYS[which]}{unit}, with 95 % intervals."
+    return Table(_marked(caption, section), ["Judge", "K", *columns.values()], body)
+
+
+def _cell(found: Row | None, which: Figure) -> str:
+    """Shares in per cent, correlations as they are."""
+    if found is None or found["value"] is None:
+        return "–"
+    if which != "ratings":
+        return figure(found)
+    interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
+    return f"{found['value']:.3f}{interval}"
+
+
+def _name(row: Row, section: Section) -> str:
+    return f"{row['run']} {row['label']}" if section.several_runs and row.get("run") else str(row["label"])
+
+
+def _judges(section: Section, results: Row) -> Table:
+    size = f"{section.about['n_pairs']:,} pairs, {section.about['n_groups']:,} tasks"
+    caption = (
+        f"{section.name}: share of pairs judged right in %, pair mean and task mean, with 95 % intervals from "
+        f"{results['bootstrap']['rounds']:,} resamples of tasks ({size}). Ties and unreadable replies count as wrong."
+    )
+    head = ["Judge", "K"]
+    for name in DIMENSIONS:
+        head += [name.replace("_", " "), "task mean"]
+    body = []
+    for row in section.rows:
+        cells = [_name(row, section), str(row["passes"]) if row["passes"] else "–"]
+        for name in DIMENSIONS:
+            found = row["dimensions"].get(name)
+            cells += ["–", "–"] if found is None else [figure(found["pair_mean"]), figure(found["task_mean"])]
+        body.append([*cells, coverage(row)])
+    return Table(_marked(caption, section), [*head, "coverage"], body)
+
+
+def _tasks(section: Section) -> Table:
+    caption = f"{section.name}: share of pairs judged right in % by task, {section.shown['label']}."
+    body = []
+    found = section.shown["dimensions"]
+    for category, tasks in section.tasks:
+        for task in tasks:
+            cells = [found.get(name, {}).get("tasks", {}).get(task) for name in DIMENSIONS]
+            body.append([task, *("–" if cell is None else figure(cell) for cell in cells)])
+        if len(tasks) > 1 and category in CATEGORIES:
+            means = [found.get(name, {}).get("categories", {}).get(category) for name in DIMENSIONS]
+            body.append([f"mean of {category}", *("–" if cell is None else figure(cell) for cell in means)])
+    return Table(_marked(caption, section), ["Task", *(name.replace("_", " ") for name in DIMENSIONS)], body)
+
+
+def _marked(caption: str, section: Section) -> str:
+    """Figures of an incomplete benchmark never stand without saying so."""
+    if not section.about["partial"]:
+        return caption
+    return f"{caption} PARTIAL: {section.n_left_out:,} rows of the benchmark could not be used."
+
+
+def figure(found: Row) -> str:
+    """In per cent: `72.4 [69.0, 75.7]`; without interval where there is none."""
+    if found["value"] is None:
+        return "–"
+    text = f"{100 * found['value']:.1f}"
+    if found["low"] is None or found["high"] is None:
+        return text
+    return f"{text} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
+
+
+def coverage(row: Row) -> str:
+    """The lowest of the dimensions, in per cent."""
+    known = [found["coverage"] for found in row["dimensions"].values() if found["coverage"] is not None]
+    return f"{100 * min(known):.1f}" if known else "–"
+
+
+def as_latex(table: Table) -> str:
+    """A floating table in booktabs style."""
+    lines = [
+        r"\begin{table}[t]",
+        r"\centering\small",
+        rf"\caption{{{_escape(table.caption, _LATEX)}}}",
+        rf"\begin{{tabular}}{{l{'r' * (len(table.head) - 1)}}}",
+        r"\toprule",
+        " & ".join(_escape(cell, _LATEX) for cell in table.head) + r" \\",
+        r"\midrule",
+        *(" & ".join(_escape(cell, _LATEX) for cell in row) + r" \\" for row in table.body),
+        r"\bottomrule",
+        r"\end{tabular}",
+        r"\end{table}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def as_markdown(table: Table) -> str:
+    """A GitHub table under its caption."""
+
+    def line(cells: Sequence[str]) -> str:
+        return "| " + " | ".join(_escape(cell, _MARKDOWN) for cell in cells) + " |"
+
+    rule = "|" + "|".join(["---", *["---:"] * (len(table.head) - 1)]) + "|"
+    return "\n".join([_escape(table.caption, _MARKDOWN), "", line(table.head), rule, *map(line, table.body)]) + "\n"
+
+
+def _escape(text: str, how: Mapping[str, str]) -> str:
+    """Character by character, so that no replacement is replaced again; line breaks become spaces."""
+    return "".join(how.get(char, char) for char in " ".join(text.split()))
