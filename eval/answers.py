@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal
 
-import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.io import write_jsonl
@@ -17,9 +16,9 @@ from editjudge.tasks import Dimension
 from editjudge.types import ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
-from eval.metrics.comparisons import margins_of
+from eval.metrics.comparisons import answer
 from eval.metrics.multiway import Flags, decide
-from eval.metrics.ties import best_threshold, right_with_ties, scored_signs, voted_signs
+from eval.metrics.ties import right_with_ties
 from eval.scoring import Evaluation
 
 ANSWERS = "answers.jsonl"
@@ -62,17 +61,10 @@ def answers_of(bench: Benchmark, cards: Mapping[str, ScoreCard], votes: Mapping[
 def _of_comparisons(
     items: Sequence[Comparison], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None
 ) -> Iterator[Answer]:
-    human = np.array([SIGN[item.label] for item in items], dtype=np.int64)
-    if votes is None:
-        margins = margins_of(items, cards)
-        best = best_threshold(human, margins)
-        exact = scored_signs(margins, 0.0)
-        fitted = exact if best is None else scored_signs(margins, best.value)
-    else:
-        exact = fitted = voted_signs([item.id for item in items], votes)
-    for item, right in zip(items, right_with_ties(human, fitted).tolist(), strict=True):
+    found = answer(items, cards, votes)
+    for item, right in zip(items, right_with_ties(found.human, found.fitted).tolist(), strict=True):
         yield _answer(item, "with_ties", right)
-    for item, right in zip(items, right_with_ties(human, exact).tolist(), strict=True):
+    for item, right in zip(items, right_with_ties(found.human, found.judged).tolist(), strict=True):
         if SIGN[item.label] != 0:
             yield _answer(item, "without_ties", right)
 

@@ -16,8 +16,7 @@ from eval.metrics.distributions import distributions
 from eval.metrics.kcurve import k_curve
 from eval.metrics.labels import measure_labels
 from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
-from eval.metrics.ratios import Figure, figure
-from eval.metrics.statistics import Intervals, intervals
+from eval.metrics.statistics import Figure, Intervals, figure, intervals
 from eval.scoring import Evaluation
 
 FORMAT = 1

@@ -14,6 +14,7 @@ from editjudge.errors import DataError
 from editjudge.io import atomic_write
 from editjudge.tasks import ASPECTS, DIMENSIONS
 from editjudge.types import PreferencePair, ScoreCard
+from eval.metrics.pairs import TIE_DECIMALS
 
 Floats = NDArray[np.float64]
 
@@ -21,9 +22,6 @@ CARD_VALUES = ("prompt_following", "consistency", "perceptual_quality", "overall
 PASS_SCORES = ("success", "restraint", "naturalness", "cleanness")
 """The raw scores of one pass: two of the semantic reply, then two of the quality reply."""
 COLUMN_OF_DIMENSION = np.array([CARD_VALUES.index(name) for name in DIMENSIONS])
-
-_DECIMALS = 9
-"""As in `cards.make_card`: equal evidence ties exactly."""
 
 
 @dataclass(frozen=True)
@@ -103,7 +101,7 @@ class PairPlaces:
     def margins(self, cards: Floats) -> Floats:
         """Preferred minus other, 0 to 10 scale, rounded as `metrics.build_table` does; NaN when one is unscored."""
         padded = np.vstack([cards, np.full((1, cards.shape[1]), np.nan)])  # row -1
-        margins: Floats = np.round(padded[self.better, self.column] - padded[self.worse, self.column], _DECIMALS)
+        margins: Floats = np.round(padded[self.better, self.column] - padded[self.worse, self.column], TIE_DECIMALS)
         return margins
 
 
@@ -113,5 +111,5 @@ def _mean_of_known(values: Floats) -> Floats:
     count = known.sum(axis=1)
     total = np.where(known, values, 0.0).sum(axis=1)
     mean = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-    rounded: Floats = np.round(10 * mean, _DECIMALS)
+    rounded: Floats = np.round(10 * mean, TIE_DECIMALS)  # as in `cards.make_card`
     return rounded

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 
 from editjudge.tasks import Dimension
 from editjudge.types import EditTask, EditTriplet, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SIGN, Label
-from eval.metrics.pairs import Outcome
-
-_TIE_DECIMALS = 9
+from eval.metrics.pairs import Outcome, score_margin
 
 
 @dataclass(frozen=True)
@@ -63,8 +62,7 @@ def outcome_of(pair: Preferred, cards: Mapping[str, ScoreCard], votes: Mapping[s
             return "unscored"
         sign = SIGN[votes[pair.id]]
         return "tie" if sign == 0 else "right" if (sign > 0) == pair.first_is_better else "wrong"
-    better, worse = score_of(pair.better, pair, cards), score_of(pair.worse, pair, cards)
-    if better is None or worse is None:
+    margin = score_margin(score_of(pair.better, pair, cards), score_of(pair.worse, pair, cards))
+    if isnan(margin):
         return "unscored"
-    margin = round(better - worse, _TIE_DECIMALS)
     return "tie" if margin == 0 else "right" if margin > 0 else "wrong"

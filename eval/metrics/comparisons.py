@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from editjudge.types import ScoreCard
 from eval.benchmarks.labels import LABELS, SIGN, Comparison, Label
-from eval.metrics.pairs import Floats, Ints
+from eval.metrics.pairs import Ints
 from eval.metrics.ratios import Share, group_index, share_figures
-from eval.metrics.ties import UNREADABLE, best_threshold, margin, right_with_ties, scored_signs, voted_signs
+from eval.metrics.ties import (
+    UNREADABLE,
+    Threshold,
+    best_threshold,
+    margin,
+    right_with_ties,
+    scored_signs,
+    voted_signs,
+)
 
 ANSWERS = ("first", "second", "tie", "unanswered")
 
@@ -31,47 +40,67 @@ def measure_comparisons(
     `with_ties`: (C + Thm) / all at the tie threshold that fits best (Deutsch et al. 2023); votes need no threshold.
     `without_ties`: C / (C + D + Tm), of the comparisons that people did not tie; scores tie where they are equal.
     """
-    human = np.array([SIGN[item.label] for item in comparisons], dtype=np.int64)
-    cluster, n_clusters = group_index([item.task.id for item in comparisons])
-    threshold = None
-    if votes is None:
-        margins = margins_of(comparisons, cards)
-        judged = scored_signs(margins, 0.0)
-        threshold = best_threshold(human, margins)
-        fitted = judged if threshold is None else scored_signs(margins, threshold.value)
-    else:
-        judged = voted_signs([item.id for item in comparisons], votes)
-        fitted = judged
-    right, untied = right_with_ties(human, judged), human != 0
-    shares = {
-        "three_class": Share.of(right, cluster, n_clusters),
-        "with_ties": Share.of(right_with_ties(human, fitted), cluster, n_clusters),
-        "without_ties": Share.of(right[untied], cluster[untied], n_clusters),
-    }
+    found = answer(comparisons, cards, votes)
+    shares = comparison_shares(comparisons, found)
     if votes is not None:
         exact = [same_label(item.label, votes.get(item.id)) for item in comparisons]
-        shares["four_label"] = Share.of(exact, cluster, n_clusters)
+        shares["four_label"] = Share.of(exact, *group_index([item.task.id for item in comparisons]))
     return {
         "n": len(comparisons),
-        "n_groups": n_clusters,
-        "n_untied": int(untied.sum()),
-        "coverage": round(float((judged != UNREADABLE).mean()), 6),
+        "n_groups": len(shares["three_class"].all),
+        "n_untied": int((found.human != 0).sum()),
+        "coverage": round(float((found.judged != UNREADABLE).mean()), 6),
         "answered_by": "scores" if votes is None else "votes",
         "four_label": None,
         **share_figures(shares, rounds, seed),
-        "tie_threshold": None if threshold is None else round(threshold.value, 9),
-        "answers": _confusion(comparisons, judged),
+        "tie_threshold": None if found.threshold is None else round(found.threshold.value, 9),
+        "answers": _confusion(comparisons, found.judged),
+    }
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Labels of people and a judge's answers as signs, one entry per comparison."""
+
+    human: Ints
+    judged: Ints
+    """Scores tie where they are equal; `UNREADABLE` without an answer."""
+    fitted: Ints
+    """Scores closer than `threshold` tie too."""
+    threshold: Threshold | None
+    """That fits best; None for votes."""
+
+
+def answer(
+    comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None
+) -> Answered:
+    """By votes where there are any, else by scores."""
+    human = np.array([SIGN[item.label] for item in comparisons], dtype=np.int64)
+    if votes is not None:
+        judged = voted_signs([item.id for item in comparisons], votes)
+        return Answered(human, judged, judged, None)
+    margins = np.array(
+        [margin(item.first, item.second, item.dimension, cards) for item in comparisons], dtype=np.float64
+    )
+    judged, threshold = scored_signs(margins, 0.0), best_threshold(human, margins)
+    fitted = judged if threshold is None else scored_signs(margins, threshold.value)
+    return Answered(human, judged, fitted, threshold)
+
+
+def comparison_shares(comparisons: Sequence[Comparison], found: Answered) -> dict[str, Share]:
+    """`three_class`, `with_ties` and `without_ties` as in `measure_comparisons`."""
+    cluster, n_clusters = group_index([item.task.id for item in comparisons])
+    right, untied = right_with_ties(found.human, found.judged), found.human != 0
+    return {
+        "three_class": Share.of(right, cluster, n_clusters),
+        "with_ties": Share.of(right_with_ties(found.human, found.fitted), cluster, n_clusters),
+        "without_ties": Share.of(right[untied], cluster[untied], n_clusters),
     }
 
 
 def same_label(human: Label, vote: Label | None) -> bool:
     """Whether a vote is the label; a tie of which one side does not say good or bad matches either."""
     return vote == human or (vote is not None and "A=B" in (vote, human) and SIGN[vote] == SIGN[human] == 0)
-
-
-def margins_of(comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard]) -> Floats:
-    """See `ties.margin`; one entry per comparison."""
-    return np.array([margin(item.first, item.second, item.dimension, cards) for item in comparisons], dtype=np.float64)
 
 
 def _confusion(comparisons: Sequence[Comparison], judged: Ints) -> dict[str, dict[str, int]]:

@@ -11,14 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.metrics.pairs import Floats, Ints
-from eval.metrics.ratios import Figure, figure
-from eval.metrics.statistics import MIN_GROUPS, draw_weights, percentile_ends
+from eval.metrics.pairs import TIE_DECIMALS, Floats, Ints
+from eval.metrics.statistics import MIN_GROUPS, Figure, draw_weights, sampled
 
 KENDALL_ROUNDS = 1_000
 """Resamples behind an interval of Kendall's tau, whose cost grows with the square of the ratings."""
-_DECIMALS = 9
-"""Means of the same values in another order, and roots of the same product, must tie."""
 _NEARLY_ONE = 1 - 1e-7
 """atanh of 1 is infinite; a perfect correlation counts as this in Fisher's mean."""
 
@@ -40,7 +37,7 @@ def spearman(one: Floats, other: Floats, weights: Floats) -> Floats:
 
 def _ranks(values: Floats, weights: Floats) -> Floats:
     """Mean rank of each row among the repeated rows, [rounds, n]."""
-    _, group = np.unique(values.round(_DECIMALS), return_inverse=True)
+    _, group = np.unique(values.round(TIE_DECIMALS), return_inverse=True)
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
     sizes = np.add.reduceat(weights[:, order], starts, axis=1)
@@ -53,7 +50,7 @@ def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
 
     NaN where either column is constant.
     """
-    signs = [np.sign((column := values.round(_DECIMALS))[:, None] - column) for values in (one, other)]
+    signs = [np.sign((column := values.round(TIE_DECIMALS))[:, None] - column) for values in (one, other)]
 
     def pairs(matrix: Floats) -> Floats:
         return np.asarray(((weights @ matrix) * weights).sum(axis=1))
@@ -73,6 +70,21 @@ class Column:
     cluster: Ints
     """Index of the image: ratings of one image by several models are no independent draws."""
 
+    @property
+    def n_clusters(self) -> int:
+        """Images it has a rating of."""
+        return len(set(self.cluster.tolist()))
+
+
+def make_columns(models: Sequence[str], human: Floats, judge: Floats, cluster: Ints) -> list[Column]:
+    """One per editing model, from one entry per rating; those that are NaN are left out."""
+    known, names = ~(np.isnan(human) | np.isnan(judge)), np.array(models)
+    columns = []
+    for model in dict.fromkeys(models):
+        mine = known & (names == model)
+        columns.append(Column(model, human[mine], judge[mine], cluster[mine]))
+    return columns
+
 
 @dataclass(frozen=True)
 class _Cells:
@@ -85,7 +97,7 @@ class _Cells:
 
     @classmethod
     def of(cls, human: Floats, judge: Floats, cluster: Ints, n_clusters: int) -> _Cells:
-        both = np.stack([human, judge], axis=1).round(_DECIMALS)
+        both = np.stack([human, judge], axis=1).round(TIE_DECIMALS)
         distinct, place = np.unique(both, axis=0, return_inverse=True)
         spread = np.zeros((n_clusters, len(distinct)))
         np.add.at(spread, (cluster, place.reshape(-1)), 1)
@@ -140,16 +152,22 @@ def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int
     drawn_rho, drawn_tau = np.concatenate(rhos), np.concatenate(taus)
     models = {}
     for place, column in enumerate(columns):
-        # Too few images of this model show nothing about how much its figures may vary.
-        known = slice(0, 0) if len(set(column.cluster.tolist())) < MIN_GROUPS else slice(None)
         models[column.model] = {
-            "spearman": _figure(rho[0, place], drawn_rho[known, place]),
-            "kendall": _figure(tau[0, place], drawn_tau[known, place]),
+            "spearman": sampled(rho[0, place], drawn_rho[:, place], column.n_clusters),
+            "kendall": sampled(tau[0, place], drawn_tau[:, place], column.n_clusters),
         }
     means, drawn_means = averages(rho), averages(drawn_rho)
-    found = {name: _figure(means[name][0], drawn_means[name]) for name in means}
-    found["pooled"] = _figure(pooled[0, 0], np.concatenate(pools)[:, 0])
-    return Correlations(models, found, {"mean": _figure(averages(tau)["mean"][0], averages(drawn_tau)["mean"])})
+    found = {name: sampled(means[name][0], drawn_means[name], n_clusters) for name in means}
+    found["pooled"] = sampled(pooled[0, 0], np.concatenate(pools)[:, 0], n_clusters)
+    mean_tau = sampled(averages(tau)["mean"][0], averages(drawn_tau)["mean"], n_clusters)
+    return Correlations(models, found, {"mean": mean_tau})
+
+
+def resampled_rho(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> tuple[Floats, Floats]:
+    """Spearman's rho of each column: [columns] of the sample, [rounds, columns] of resampled images."""
+    cells = [_Cells.of(column.human, column.judge, column.cluster, n_clusters) for column in columns]
+    drawn = [_rho(cells, weights) for weights in draw_weights(n_clusters, rounds, seed)]
+    return _rho(cells, np.ones((1, n_clusters)))[0], np.concatenate(drawn)
 
 
 def _rho(cells: Sequence[_Cells], weights: Floats) -> Floats:
@@ -160,11 +178,3 @@ def _rho(cells: Sequence[_Cells], weights: Floats) -> Floats:
 def _tau(cells: Sequence[_Cells], weights: Floats) -> Floats:
     """Kendall's tau-b [rounds, columns] for weights [rounds, clusters]."""
     return np.stack([kendall(c.human, c.judge, weights @ c.spread) for c in cells], axis=1)
-
-
-def _figure(value: float, drawn: Floats) -> Figure:
-    """The value with the ends of its resamples; no interval without any that is defined."""
-    if np.isnan(value) or not (~np.isnan(drawn)).any():
-        return figure(value, np.nan, np.nan)
-    low, high = percentile_ends(drawn[:, None])
-    return figure(value, float(low[0]), float(high[0]))

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eval.metrics.pairs import TIE_DECIMALS
 from eval.values import CARD_VALUES, PASS_SCORES, Floats, Values
 
 EDGES = [step / 2 for step in range(21)]
@@ -36,7 +37,7 @@ def distributions(values: Values) -> dict[str, Any]:
 def _spread_of(scores: Floats) -> dict[str, Any]:
     known = scores[~np.isnan(scores)]
     # Sums of floats may end a hair above 10 or below an edge.
-    known = np.clip(np.round(known, 9), 0, 10)
+    known = np.clip(np.round(known, TIE_DECIMALS), 0, 10)
     return {
         "n": int(known.size),
         "unscored": int(scores.size - known.size),

@@ -32,12 +32,11 @@ from editjudge.io import read_jsonl
 from editjudge.tasks import DIMENSIONS, Dimension
 from editjudge.types import ScoreCard, TierRanking
 from eval.benchmarks import Findings
-from eval.metrics.pairs import Floats
-from eval.metrics.statistics import MIN_GROUPS, draw_weights
+from eval.metrics.pairs import Floats, score_margin
+from eval.metrics.statistics import Figure, draw_weights, sampled
 from eval.results import Measured
 
 FIGURES = ("preference", "relation", "majority", "kendall_tau_b")
-_TIE_DECIMALS = 9
 
 
 class Human(BaseModel):
@@ -147,11 +146,8 @@ def _vote(levels: Mapping[str, int], one: str, other: str) -> float:
 def judge_relation(votes: Votes, cards: Mapping[str, ScoreCard], dimension: Dimension) -> Floats:
     """[pairs]: what the judge's scores say, as `Votes.relation`; NaN where one of the two is unscored."""
     values = {name: cards[name].value(dimension) for pair in votes.candidates for name in pair}
-
-    def relation(one: float | None, other: float | None) -> float:
-        return float("nan") if one is None or other is None else float(np.sign(round(one - other, _TIE_DECIMALS)))
-
-    return np.array([relation(values[one], values[other]) for one, other in votes.candidates], dtype=np.float64)
+    margins = [score_margin(values[one], values[other]) for one, other in votes.candidates]
+    return np.sign(np.array(margins, dtype=np.float64))
 
 
 def sums_per_task(votes: Votes, judge: Floats) -> dict[str, Floats]:
@@ -286,7 +282,7 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
     }
 
 
-def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Any]:
+def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Figure]:
     """From columns [tasks, 4] as in `sums_per_task`."""
     drawn = np.concatenate([weights @ columns for weights in draw_weights(len(columns), rounds, seed)])
     parts = {"judge": (0, 1), "people": (2, 3)}
@@ -298,20 +294,11 @@ def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Any]:
     value["difference"] = value["judge"] - value["people"]
     samples["difference"] = samples["judge"] - samples["people"]
     behind["difference"] = min(behind.values())
-    return {name: _figure(float(value[name]), samples[name], behind[name]) for name in value}
+    # A figure that is the same in every resample says nothing about how much it may vary.
+    fixed = {name for name, drawn in samples.items() if len(np.unique(drawn[~np.isnan(drawn)])) < 2}
+    return {name: sampled(float(value[name]), samples[name], 0 if name in fixed else behind[name]) for name in value}
 
 
 def _ratio(sums: Floats, top: int, bottom: int) -> Floats:
     below = sums[..., bottom]
     return np.divide(sums[..., top], below, out=np.full(below.shape, np.nan), where=below > 0)
-
-
-def _figure(value: float, samples: Floats, n_behind: int) -> dict[str, float | None]:
-    if np.isnan(value):
-        return {"value": None, "low": None, "high": None}
-    known = samples[~np.isnan(samples)]
-    # A figure that is the same in every resample says nothing about how much it may vary.
-    if n_behind < MIN_GROUPS or len(known) * 2 <= len(samples) or known.min() == known.max():
-        return {"value": round(value, 6), "low": None, "high": None}
-    low, high = np.quantile(known, (0.025, 0.975))
-    return {"value": round(value, 6), "low": round(float(low), 6), "high": round(float(high), 6)}

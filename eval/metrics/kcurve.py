@@ -16,8 +16,7 @@ import numpy as np
 from editjudge.io import rng
 from editjudge.tasks import DIMENSIONS
 from eval.metrics.pairs import OUTCOMES, Counts, Floats, count, outcome_counts
-from eval.metrics.ratios import Figure, figure
-from eval.metrics.statistics import Intervals, compare, intervals
+from eval.metrics.statistics import Figure, Intervals, compare, figure, intervals
 from eval.scoring import Evaluation
 from eval.values import PairPlaces
 

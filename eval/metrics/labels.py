@@ -13,7 +13,7 @@ from editjudge.types import ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SCALES, Label, Rating, card_value
 from eval.metrics.comparisons import measure_comparisons
-from eval.metrics.correlation import Column, Correlations, correlate
+from eval.metrics.correlation import Column, Correlations, correlate, make_columns
 from eval.metrics.multiway import measure_multiways
 from eval.metrics.pairs import Floats
 from eval.metrics.ratios import group_index
@@ -57,27 +57,27 @@ def measure_ratings(
     by the same averages over models and pairs of raters, which is as far as a judge can be expected to come; None
     without single raters.
     """
-    cluster, n_clusters = group_index([rating.triplet.task.id for rating in ratings])
-    values = [card_value(cards.get(rating.triplet.id), rating.scale) for rating in ratings]
-    judge = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    human = np.array([rating.value for rating in ratings], dtype=np.float64)
-    editors = [rating.triplet.editor for rating in ratings]
-    scored = ~np.isnan(judge)
-    columns = []
-    for model in dict.fromkeys(editors):
-        mine = np.array([editor == model for editor in editors]) & scored
-        columns.append(Column(model, human[mine], judge[mine], cluster[mine]))
+    columns, n_clusters = rating_columns(ratings, cards)
     found = correlate(columns, n_clusters, rounds, seed)
     return {
         "n": len(ratings),
         "n_images": n_clusters,
-        "coverage": round(float(scored.mean()), 6),
+        "coverage": round(sum(len(column.human) for column in columns) / len(ratings), 6),
         "models": {column.model: {"n": len(column.human), **found.models[column.model]} for column in columns},
         "spearman": found.spearman,
         "kendall": found.kendall,
         "undefined": [name for name, figures in found.models.items() if figures["spearman"]["value"] is None],
         "human": _between_raters(ratings, rounds, seed),
     }
+
+
+def rating_columns(ratings: Sequence[Rating], cards: Mapping[str, ScoreCard]) -> tuple[list[Column], int]:
+    """What people and the judge gave on one scale, per editing model, and the number of images of all ratings."""
+    cluster, n_clusters = group_index([rating.triplet.task.id for rating in ratings])
+    values = [card_value(cards.get(rating.triplet.id), rating.scale) for rating in ratings]
+    judge = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    human = np.array([rating.value for rating in ratings], dtype=np.float64)
+    return make_columns([rating.triplet.editor for rating in ratings], human, judge, cluster), n_clusters
 
 
 def _between_raters(ratings: Sequence[Rating], rounds: int, seed: int) -> dict[str, Any] | None:
@@ -88,11 +88,11 @@ def _between_raters(ratings: Sequence[Rating], rounds: int, seed: int) -> dict[s
     cluster, n_clusters = group_index([rating.triplet.task.id for rating in ratings])
     given: Floats = np.array([rating.raters[:n_raters] for rating in ratings], dtype=np.float64)
     editors = [rating.triplet.editor for rating in ratings]
-    columns = []
-    for model in dict.fromkeys(editors):
-        mine = np.array([editor == model for editor in editors])
-        for one, other in combinations(range(n_raters), 2):
-            columns.append(Column(f"{model} {one} {other}", given[mine, one], given[mine, other], cluster[mine]))
+    columns = [
+        column
+        for one, other in combinations(range(n_raters), 2)
+        for column in make_columns(editors, given[:, one], given[:, other], cluster)
+    ]
     found: Correlations = correlate(columns, n_clusters, rounds, seed)
     averages = {name: figure for name, figure in found.spearman.items() if name != "pooled"}
     return {"n_raters": n_raters, "spearman": averages, "kendall": found.kendall}

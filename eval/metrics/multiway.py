@@ -82,28 +82,32 @@ def measure_multiways(
     `pairwise` is the share of single comparisons. "overall" pools the groups: it is no mean of the K columns.
     """
     found = decide(multiways, cards, votes)
-    cluster, n_clusters = group_index([group.task.id for group in multiways])
+    shares = group_shares(multiways, found)
     by_size: dict[str, dict[str, Any]] = {
         str(size): {"tie_threshold": found.thresholds[size]} for size in sorted(found.thresholds)
     }
-    shares: dict[str, Share] = {}
-    for name, wanted in [*((key, found.sizes == int(key)) for key in by_size), ("overall", found.sizes > 0)]:
-        single = wanted[found.place]
-        of_groups, of_pairs = cluster[wanted], cluster[found.place[single]]
-        for kind, right in (("group", found.exact), ("group_with_ties", found.fitted)):
-            shares[f"{name} {kind}"] = Share.of(found.all_right(right)[wanted], of_groups, n_clusters)
-        shares[f"{name} pairwise"] = Share.of(found.exact[single], of_pairs, n_clusters)
-        block = by_size.setdefault(name, {})
-        block |= {"n": int(wanted.sum()), "n_comparisons": len(of_pairs)}
-    for key, figures in share_figures(shares, rounds, seed).items():
-        name, _, kind = key.partition(" ")
-        by_size[name][kind] = figures
+    for (name, kind), figures in share_figures(shares, rounds, seed).items():
+        n, n_comparisons = (int(shares[name, of].all.sum()) for of in ("group", "pairwise"))
+        by_size.setdefault(name, {}).update({"n": n, "n_comparisons": n_comparisons, kind: figures})
     return {
         "n": len(multiways),
-        "n_tasks": n_clusters,
+        "n_tasks": len(shares["overall", "group"].all),
         "n_comparisons": len(found.place),
         "coverage": round(float(found.answered.mean()), 6),
         "answered_by": "scores" if votes is None else "votes",
         "k": {name: block for name, block in by_size.items() if name != "overall"},
         "overall": by_size["overall"],
     }
+
+
+def group_shares(multiways: Sequence[Multiway], found: Decided) -> dict[tuple[str, str], Share]:
+    """By number of candidates, or "overall", and figure: `group`, `group_with_ties`, `pairwise`."""
+    cluster, n_clusters = group_index([group.task.id for group in multiways])
+    shares = {}
+    every = [(str(size), found.sizes == size) for size in sorted(found.thresholds)]
+    for name, wanted in [*every, ("overall", found.sizes > 0)]:
+        single = wanted[found.place]
+        for kind, right in (("group", found.exact), ("group_with_ties", found.fitted)):
+            shares[name, kind] = Share.of(found.all_right(right)[wanted], cluster[wanted], n_clusters)
+        shares[name, "pairwise"] = Share.of(found.exact[single], cluster[found.place[single]], n_clusters)
+    return shares

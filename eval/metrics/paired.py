@@ -14,7 +14,7 @@ import numpy as np
 
 from eval.metrics.pairs import Floats
 from eval.metrics.power import LEVEL, Power, power_of
-from eval.metrics.statistics import MIN_GROUPS, draw_weights, percentile_ends
+from eval.metrics.statistics import draw_weights, gaps_of, shows_spread
 
 Scope = Literal["all", "task_mean", "task"]
 
@@ -136,18 +136,16 @@ def _difference(column: _Column, size: tuple[int, int], values: tuple[float, flo
     bare = Difference(
         column.figure, column.scope, column.task, n, n_groups, values[0], values[1], value, None, None, None, None
     )
-    known = np.round(samples[~np.isnan(samples)], 12)
-    if n_groups < MIN_GROUPS or not len(known):
+    if not shows_spread(samples, n_groups):
         return bare
-    low, high = percentile_ends(known[:, None])
-    not_better, not_worse = int((known <= 0).sum()), int((known >= 0).sum())
+    gaps = gaps_of(samples[:, None])
     return replace(
         bare,
-        low=float(low[0]),
-        high=float(high[0]),
-        p_one_sided=not_better / len(known),
-        p_two_sided=min(1.0, 2 * (min(not_better, not_worse) + 1) / (len(known) + 1)),
-        power=power_of(value, float(known.std()), n_groups, n),
+        low=float(gaps.low[0]),
+        high=float(gaps.high[0]),
+        p_one_sided=float(gaps.p[0]),
+        p_two_sided=float(gaps.p_two_sided[0]),
+        power=power_of(value, float(np.nanstd(np.round(samples, 12))), n_groups, n),
     )
 
 

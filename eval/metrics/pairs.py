@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 Outcome = Literal["right", "wrong", "tie", "unscored"]
 OUTCOMES: tuple[Outcome, ...] = ("right", "wrong", "tie", "unscored")
 
-_TIE_DECIMALS = 9
+TIE_DECIMALS = 9
 """Two means of the same values may differ in the last bits by the order of summation; that is still a tie."""
 _TASKS_OF_CATEGORY = tuple(
     np.array([TASK_TYPES.index(task) for task in tasks], dtype=np.int64) for tasks in CATEGORIES.values()
@@ -78,14 +78,16 @@ def pair_values(pair: PreferencePair, cards: Mapping[str, ScoreCard]) -> tuple[f
     )
 
 
+def score_margin(one: float | None, other: float | None) -> float:
+    """One score minus another, on their scale; exactly 0 where they tie, NaN where either is None."""
+    return float("nan") if one is None or other is None else round(one - other, TIE_DECIMALS)
+
+
 def build_table(pairs: Sequence[PreferencePair], values: Iterable[tuple[float | None, float | None]]) -> PairTable:
     """The pairs in their order, each with what `pair_values` says of it. `ValueError` when there are more or fewer."""
     group_ids = tuple(sorted({pair.task.id for pair in pairs}))
     index = {group_id: position for position, group_id in enumerate(group_ids)}
-    margins = [
-        np.nan if better is None or worse is None else round(better - worse, _TIE_DECIMALS)
-        for _, (better, worse) in zip(pairs, values, strict=True)
-    ]
+    margins = [score_margin(*scores) for _, scores in zip(pairs, values, strict=True)]
     return PairTable(
         margin=np.array(margins, dtype=np.float64),
         task=np.array([TASK_TYPES.index(pair.task.task_type) for pair in pairs], dtype=np.int64),

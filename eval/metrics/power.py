@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from statistics import NormalDist
 
+from eval.metrics.statistics import MIN_GROUPS
+
 POWER, LEVEL = 0.8, 0.05
 """The share of benchmarks that would show the difference, and the two-sided level of the test."""
 
@@ -17,7 +19,8 @@ class Power:
     detectable: float
     """Smallest difference of accuracies, 0 to 1, that a benchmark of this size shows with a power of 0.8."""
     groups: int | None
-    """Groups needed to see the difference found; None when it is 0 or when its error is unknown."""
+    """Groups needed to see the difference found, at least `MIN_GROUPS`, since fewer give no interval; None when the
+    difference is 0."""
     pairs: int | None
     """The same in pairs, with as many pairs per group as here."""
 
@@ -40,4 +43,5 @@ def power_of(difference: float, standard_error: float, n_groups: int, n_pairs: i
     if difference == 0:
         return Power(detectable, None, None)
     factor = (detectable / difference) ** 2
-    return Power(detectable, math.ceil(n_groups * factor), math.ceil(n_pairs * factor))
+    least = math.ceil(n_pairs * MIN_GROUPS / n_groups)
+    return Power(detectable, max(MIN_GROUPS, math.ceil(n_groups * factor)), max(least, math.ceil(n_pairs * factor)))

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from eval.metrics.pairs import Floats, Ints
-from eval.metrics.statistics import ALPHA, MIN_GROUPS, draw_weights, percentile_ends
+from eval.metrics.statistics import ALPHA, MIN_GROUPS, Figure, Samples, draw_weights, figure, percentile_ends
 
-Figure = dict[str, float | None]
-"""`value`, `low`, `high`; None where undefined or, of an interval, where too few groups stand behind it."""
+Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def group_index(ids: Sequence[str]) -> tuple[Ints, int]:
     return np.array([places[name] for name in ids], dtype=np.int64), len(places)
 
 
-def share_figures(shares: Mapping[str, Share], rounds: int, seed: int) -> dict[str, Figure]:
+def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[Name, Figure]:
     """Every share with its interval; all of them have the same groups and so the same draws.
 
     As in `statistics.intervals`, a share of 0 or 1 gets the exact binomial bound of its groups on its open side.
@@ -62,15 +62,13 @@ def share_figures(shares: Mapping[str, Share], rounds: int, seed: int) -> dict[s
     return {name: figure(*ends) for name, *ends in zip(shares, value, low, high, strict=True)}
 
 
+def share_samples(shares: Sequence[Share], rounds: int, seed: int) -> Samples:
+    """The same share of several judges, asked about the same things."""
+    stacked = np.stack([part for share in shares for part in (share.right, share.all)], axis=1)
+    drawn = np.concatenate([_ratio(weights @ stacked) for weights in draw_weights(len(stacked), rounds, seed)])
+    return Samples(_ratio(stacked.sum(axis=0)), drawn, int((shares[0].all > 0).sum()))
+
+
 def _ratio(sums: Floats) -> Floats:
     right, everything = sums[..., 0::2], sums[..., 1::2]
     return np.divide(right, everything, out=np.full(right.shape, np.nan), where=everything > 0)
-
-
-def figure(value: float, low: float, high: float) -> Figure:
-    """As results.json holds it: six decimals, None for NaN."""
-
-    def rounded(number: float) -> float | None:
-        return None if np.isnan(number) else round(float(number), 6)
-
-    return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}

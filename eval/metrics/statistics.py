@@ -23,6 +23,11 @@ MIN_GROUPS = 5
 _CHUNK_ROUNDS = 1_000
 ALPHA = 0.05
 """Share outside the intervals."""
+_ZERO_DECIMALS = 12
+"""Sums of the same shares in another order differ in the last bits; that is no difference."""
+
+Figure = dict[str, float | None]
+"""`value`, `low`, `high`; None where undefined or, of an interval, where too few groups stand behind it."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +130,77 @@ def percentile_ends(samples: Floats) -> tuple[Floats, Floats]:
     return quantile(ALPHA / 2), quantile(1 - ALPHA / 2)
 
 
+def figure(value: float, low: float, high: float) -> Figure:
+    """As results.json holds it: six decimals, None for NaN."""
+    return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}
+
+
+def rounded(number: float) -> float | None:
+    """Six decimals, None for NaN, and no negative zero."""
+    return None if np.isnan(number) else round(float(number), 6) + 0.0
+
+
+def sampled(value: float, samples: Floats, n_groups: int) -> Figure:
+    """A figure with the ends of its resamples [rounds]; see `shows_spread` for when it has none."""
+    if np.isnan(value) or not shows_spread(samples, n_groups):
+        return figure(value, np.nan, np.nan)
+    low, high = percentile_ends(samples[:, None])
+    return figure(value, float(low[0]), float(high[0]))
+
+
+def shows_spread(samples: Floats, n_groups: int) -> bool:
+    """Whether resamples say how much a figure may vary: of `MIN_GROUPS` or more, and most of them defined."""
+    return n_groups >= MIN_GROUPS and 2 * int(np.isnan(samples).sum()) < len(samples)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One figure of several judges on the same labels. NaN where it is undefined."""
+
+    value: Floats
+    """[judges]"""
+    drawn: Floats
+    """[rounds, judges]: of resamples that are the same for all judges."""
+    n_groups: int
+    """Groups that stand behind the figure."""
+
+    def difference(self, one: int, other: int) -> Figure:
+        """Judge `one` minus judge `other`: a figure, with `p` as in `Gaps`."""
+        samples = self.drawn[:, one] - self.drawn[:, other]
+        value = round(float(self.value[one] - self.value[other]), _ZERO_DECIMALS)
+        if np.isnan(value) or not shows_spread(samples, self.n_groups):
+            return {**figure(value, np.nan, np.nan), "p": None}
+        gaps = gaps_of(samples[:, None])
+        return {**figure(value, float(gaps.low[0]), float(gaps.high[0])), "p": rounded(float(gaps.p[0]))}
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What resampled differences say, one entry per column; NaN where no resample is defined."""
+
+    low: Floats
+    high: Floats
+    """95 % interval."""
+    p: Floats
+    """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
+    p_two_sided: Floats
+    """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
+
+
+def gaps_of(samples: Floats) -> Gaps:
+    """From differences A minus B of shared resamples, [rounds, columns]."""
+    near = np.round(samples, _ZERO_DECIMALS)
+    n_known = (~np.isnan(near)).sum(axis=0)
+    not_better, not_worse = (near <= 0).sum(axis=0), (near >= 0).sum(axis=0)
+    known = n_known > 0
+    p = np.divide(not_better, n_known, out=np.full(known.shape, np.nan), where=known)
+    both = np.minimum(1.0, 2 * (np.minimum(not_better, not_worse) + 1) / (n_known + 1))
+    return Gaps(*percentile_ends(near), p, np.where(known, both, np.nan))
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """Judge A minus judge B on the same pairs."""
+    """Judge A minus judge B on the same pairs; NaN where no pair, or of the interval and p too few groups, stand."""
 
     difference: Measures
     low: Measures
@@ -135,11 +208,11 @@ class Comparison:
     p: Measures
     """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
 
-    def as_json(self) -> dict[str, dict[str, float]]:
+    def as_json(self) -> dict[str, Figure]:
         """Pair-mean `value`, `low`, `high` and `p` of each dimension that has pairs."""
         parts = {"value": self.difference, "low": self.low, "high": self.high, "p": self.p}
         return {
-            name: {key: round(float(part.pair_mean[column]), 6) for key, part in parts.items()}
+            name: {key: rounded(float(part.pair_mean[column])) for key, part in parts.items()}
             for column, name in enumerate(DIMENSIONS)
             if not np.isnan(self.difference.pair_mean[column])
         }
@@ -151,11 +224,8 @@ def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> Compar
     Raises `DataError` when the two were not asked about the same pairs.
     """
     drawn_a, drawn_b = resample([a, b], rounds, seed)
-    differences = drawn_a.flat() - drawn_b.flat()
+    gaps = gaps_of(drawn_a.flat() - drawn_b.flat())
     value = a.measures().flat() - b.measures().flat()
-    low, high = percentile_ends(differences)
-    known = ~np.isnan(differences)
-    n_known = known.sum(axis=0)
-    not_better = (known & (differences <= 0)).sum(axis=0)
-    p = np.divide(not_better, n_known, out=np.full(value.shape, np.nan), where=n_known > 0)
-    return Comparison(*(Measures.unflat(part) for part in (value, low, high, p)))
+    enough = groups_behind(a.pairs) >= MIN_GROUPS
+    shown = (np.where(enough, part, np.nan) for part in (gaps.low, gaps.high, gaps.p))
+    return Comparison(*(Measures.unflat(part) for part in (value, *shown)))

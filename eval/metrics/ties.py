@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 from editjudge.tasks import Dimension
 from editjudge.types import EditTriplet, ScoreCard
 from eval.benchmarks.labels import SIGN, Label
-from eval.metrics.pairs import Floats, Ints
+from eval.metrics.pairs import Floats, Ints, score_margin
 
 UNREADABLE = 9
 """Stands for no answer; it equals no label, so it is wrong."""
-_TIE_DECIMALS = 9
 
 
 def margin(first: EditTriplet, second: EditTriplet, dimension: Dimension, cards: Mapping[str, ScoreCard]) -> float:
     """Score of the first minus that of the second, 0 to 10 scale; NaN where either is unscored."""
     one, other = (None if (card := cards.get(each.id)) is None else card.value(dimension) for each in (first, second))
-    return float("nan") if one is None or other is None else round(one - other, _TIE_DECIMALS)
+    return score_margin(one, other)
 
 
 def voted_signs(names: Sequence[str], votes: Mapping[str, Label]) -> Ints:

@@ -21,6 +21,7 @@ from editjudge.judge import Judge
 from editjudge.progress import bar
 from editjudge.types import ScoreCard
 from eval.benchmarks.preferences import Preferred
+from eval.metrics.pairs import TIE_DECIMALS
 from eval.probes.questions import Altered, ask_about, couples_of
 from eval.scoring import Evaluation, describe_judge
 from eval.values import CARD_VALUES, values_of
@@ -167,7 +168,8 @@ def _unmoved(name: str, couples: Sequence[Preferred], before: Cards, after: Card
             skipped += 1
             continue
         column = CARD_VALUES.index(couple.dimension)
-        was, now = (float(round(cards[ids[0]][column] - cards[ids[1]][column], 9)) for cards in (before, after))
+        margins = [cards[ids[0]][column] - cards[ids[1]][column] for cards in (before, after)]
+        was, now = (float(round(margin, TIE_DECIMALS)) for margin in margins)
         changes.append(now - was)
         flips += bool(was * now < 0)
         if name == "batch_position":
