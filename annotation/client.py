@@ -21,10 +21,17 @@ LISTED_AT_ONCE = 5000
 FETCHED_AT_ONCE = 500
 """Tasks per request; the server's memory and, where they are named, the length of an address set the limit."""
 
-FETCHED = "id,data,updated_at,annotations,result,was_cancelled,lead_time,created_at,completed_by"
+_ANNOTATION = ("id", "result", "was_cancelled", "lead_time", "created_at", "updated_at", "completed_by")
+_FETCHED = ",".join(("id", "data", "updated_at", *(f"annotations.{key}" for key in _ANNOTATION)))
 """Keys of tasks, and of the annotations in them, that are asked for. An export holds more and takes longer."""
 
-_WHOLE: Mapping[str, str | int] = {"fields": "all", "include": FETCHED, "page_size": FETCHED_AT_ONCE}
+# Without `expand` the server builds a serializer anew for the annotations of every task, which takes twice as long.
+_WHOLE: Mapping[str, str | int] = {
+    "fields": "all",
+    "expand": "annotations",
+    "include": _FETCHED,
+    "page_size": FETCHED_AT_ONCE,
+}
 
 Query = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
 

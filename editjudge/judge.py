@@ -8,7 +8,6 @@ import logging
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,11 +18,12 @@ from editjudge.cards import card_from_passes, make_card
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, Request, Sampling
 from editjudge.engines.cache import CachedEngine
-from editjudge.errors import EditJudgeError, ImageError
-from editjudge.images import ImageStore, fit_pixels, load_image, match_size, pixel_digest
+from editjudge.errors import EditJudgeError
+from editjudge.images import ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
 from editjudge.parsing import parse_reply
 from editjudge.prompts import PromptSet, get_prompts
+from editjudge.questions import Asker, Question, Row
 from editjudge.recipe import Use, load_recipe
 from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
 from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
@@ -34,20 +34,6 @@ logger = logging.getLogger(__name__)
 
 _READERS = 4
 """Threads that decode and resize images while the engine works."""
-
-
-@dataclass(frozen=True)
-class _Question:
-    """What an engine is asked about one aspect of one triplet."""
-
-    triplet: EditTriplet
-    aspect: Aspect
-    text: str
-    images: tuple[Image.Image, ...]
-
-
-_Row = tuple[EditTriplet, "list[_Question] | str"]
-"""A triplet with what is asked about it, or why its images could not be loaded."""
 
 
 class Judge:
@@ -80,6 +66,7 @@ class Judge:
         self.max_pixels = max_pixels
         self.retries = retries
         self.chunk = chunk
+        self._asker = Asker(self.prompts, max_pixels)
 
     @classmethod
     def from_recipe(cls, path: Path | str, overrides: Iterable[str] = ()) -> Judge:
@@ -130,15 +117,16 @@ class Judge:
     ) -> Generator[list[ScoreCard], None, None]:
         """The cards of each chunk, in order. A chunk is put to the engine at once, and two are in memory at a time."""
         store = ImageStore(Path(root))
-        loading: deque[list[Future[_Row]]] = deque()
+        loading: deque[list[Future[list[Row]]]] = deque()
         pool = ThreadPoolExecutor(_READERS)  # decoding and resizing leave the interpreter to the others
         try:
             for chunk in chunks:
-                loading.append([pool.submit(self._load, triplet, store) for triplet in chunk])
+                same_input = itertools.groupby(chunk, key=lambda triplet: triplet.task.inputs)
+                loading.append([pool.submit(self._asker.load, list(group), store) for _, group in same_input])
                 if len(loading) > 1:
-                    yield self._score_rows([row.result() for row in loading.popleft()])
+                    yield self._score_rows(_loaded(loading.popleft()))
             while loading:
-                yield self._score_rows([row.result() for row in loading.popleft()])
+                yield self._score_rows(_loaded(loading.popleft()))
         finally:
             pool.shutdown(cancel_futures=True)
 
@@ -147,13 +135,9 @@ class Judge:
 
         What is shown are these images, whatever the triplet refers to; its id decides the seeds.
         """
-        return self._score_rows([(triplet, self._questions(triplet, *images)) for triplet, images in rows])
+        return self._score_rows([(triplet, self._asker.ask(triplet, *images)) for triplet, images in rows])
 
-    def _load(self, triplet: EditTriplet, store: ImageStore) -> _Row:
-        images = _read_pair(triplet, store)
-        return triplet, images if isinstance(images, str) else self._questions(triplet, *images)
-
-    def _score_rows(self, rows: list[_Row]) -> list[ScoreCard]:
+    def _score_rows(self, rows: list[Row]) -> list[ScoreCard]:
         """Cards of loaded triplets."""
         questions = [question for _, asked in rows if not isinstance(asked, str) for question in asked]
         answers = self._ask(questions)
@@ -170,17 +154,7 @@ class Judge:
             cards.append(make_card(triplet, judgments))
         return cards
 
-    def _questions(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> list[_Question]:
-        """Both aspects. As in the benchmark, the output is brought to the input's size first."""
-        after = match_size(after, before)
-        if self.max_pixels is not None:
-            before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)
-        return [
-            _Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after)),
-            _Question(triplet, "quality", self.prompts.ask_quality(), (after,)),
-        ]
-
-    def _ask(self, questions: list[_Question]) -> Iterator[Judgment]:
+    def _ask(self, questions: list[Question]) -> Iterator[Judgment]:
         """Judgments of all questions and passes, in that order, after the retries."""
         judgments: dict[tuple[int, int], Judgment] = {}
         # At temperature 0 a new seed gives the same text again.
@@ -303,16 +277,8 @@ def _worth_asking_again(judgment: Judgment) -> bool:
     return judgment.scores is None and judgment.failure != "engine_error"
 
 
-def _read_pair(triplet: EditTriplet, store: ImageStore) -> tuple[Image.Image, Image.Image] | str:
-    """Input and output, or in snake_case why they cannot be judged."""
-    if len(triplet.task.inputs) != 1:
-        # The prompts show one image before the edit; which one that is must not be guessed.
-        return "several_inputs"
-    try:
-        return store.read(triplet.task.inputs[0]), store.read(triplet.edited)
-    except ImageError as error:
-        logger.warning("triplet %s: %s", triplet.id, error)
-        return "image_unreadable"
+def _loaded(groups: Iterable[Future[list[Row]]]) -> list[Row]:
+    return [row for group in groups for row in group.result()]
 
 
 def _describe(source: Image.Image | Path | str, image: Image.Image) -> ImageRef:

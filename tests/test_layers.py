@@ -29,7 +29,7 @@ LEVELS = (
     ),
     ("engines.base", "parsing"),  # the interface of engines; parsing must know how a reply may end
     ("engines",),
-    ("cards", "judge"),
+    ("cards", "questions", "judge"),
     ("server", "score", "catalog", "doctor", "quickstart", "__main__"),
 )
 

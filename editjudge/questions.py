@@ -1,0 +1,68 @@
+"""What an engine is asked about a triplet: both aspects, with the images as the judge shows them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from PIL import Image
+
+from editjudge.errors import ImageError
+from editjudge.images import ImageStore, fit_pixels, match_size
+from editjudge.prompts import PromptSet
+from editjudge.tasks import Aspect
+from editjudge.types import EditTriplet
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Question:
+    """What an engine is asked about one aspect of one triplet."""
+
+    triplet: EditTriplet
+    aspect: Aspect
+    text: str
+    images: tuple[Image.Image, ...]
+
+
+Row = tuple[EditTriplet, list[Question] | str]
+"""A triplet with what is asked about it, or in snake_case why nothing can be."""
+
+
+@dataclass(frozen=True)
+class Asker:
+    """Puts triplets into questions."""
+
+    prompts: PromptSet
+    max_pixels: int | None
+    """Bounds the area of each image; None: as they are."""
+
+    def ask(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> list[Question]:
+        """Both aspects. As in the benchmark, the output is brought to the input's size first."""
+        after = match_size(after, before)
+        if self.max_pixels is not None:
+            before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)
+        return [
+            Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after)),
+            Question(triplet, "quality", self.prompts.ask_quality(), (after,)),
+        ]
+
+    def load(self, triplets: Sequence[EditTriplet], store: ImageStore) -> list[Row]:
+        """Triplets of one input, which is read once."""
+        inputs = triplets[0].task.inputs
+        if len(inputs) != 1:
+            # The prompts show one image before the edit; which one that is must not be guessed.
+            return [(triplet, "several_inputs") for triplet in triplets]
+        before: Image.Image | None = None
+        rows: list[Row] = []
+        for triplet in triplets:
+            try:
+                if before is None:
+                    before = store.read(inputs[0])
+                rows.append((triplet, self.ask(triplet, before, store.read(triplet.edited))))
+            except ImageError as error:
+                logger.warning("triplet %s: %s", triplet.id, error)
+                rows.append((triplet, "image_unreadable"))
+        return rows
