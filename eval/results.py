@@ -13,6 +13,7 @@ from eval.benchmarks import Benchmark
 from eval.metrics.calibration import calibrations
 from eval.metrics.cost import Prices, describe_cost
 from eval.metrics.distributions import distributions
+from eval.metrics.figures import keys_in, read_coverage, read_figure
 from eval.metrics.kcurve import k_curve
 from eval.metrics.labels import measure_labels
 from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
@@ -157,7 +158,8 @@ def summarise(results: Mapping[str, Any], benchmark: str | None = None, run: str
     """One entry per checkpoint of one training run, the untrained base first, from what is in results.json.
 
     `prompt_following`, `consistency` and `overall` are pair-mean accuracies, 0 to 1, or None without such pairs.
-    `coverage`, `low`, `high`, `task_mean`, `task_mean_low`, `task_mean_high` hold the same three keys.
+    `coverage`, `low`, `high`, `task_mean`, `task_mean_low`, `task_mean_high` hold the same three keys. `figures` holds
+    the main figures of every kind of label: kind -> dimension -> `figure` (name), `value`, `low`, `high`, `coverage`.
     Of a checkpoint measured with several numbers of passes the entry with the fewest is taken.
     `benchmark` and `run` are the first ones when they are not given.
     """
@@ -181,6 +183,10 @@ def summary(row: Mapping[str, Any]) -> dict[str, Any]:
     def pick(figure: str, key: str) -> dict[str, float | None]:
         return {name: found[figure][key] if (found := row["dimensions"].get(name)) else None for name in DIMENSIONS}
 
+    figures: dict[str, dict[str, Any]] = {}
+    for key in keys_in(row):
+        found = {"figure": key.figure, **(read_figure(row, key) or {}), "coverage": read_coverage(row, key)}
+        figures.setdefault(key.kind, {})[key.dimension] = found
     return {
         "step": row["step"],
         "label": row["label"],
@@ -195,4 +201,5 @@ def summary(row: Mapping[str, Any]) -> dict[str, Any]:
         "task_mean": pick("task_mean", "value"),
         "task_mean_low": pick("task_mean", "low"),
         "task_mean_high": pick("task_mean", "high"),
+        "figures": figures,
     }

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import CheckpointError, DataError, EditJudgeError, RecipeError
+from editjudge.errors import CheckpointError, DataError, EditJudgeError
 from editjudge.io import write_json
 from editjudge.processes import alone_in
 from editjudge.progress import bar
@@ -22,6 +22,7 @@ from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
 from eval.checkpoints.results import build_sweep_results
+from eval.checkpoints.selection import key_of
 from eval.checkpoints.tracking import Tracker, require_wandb
 from eval.recipe import SweepRecipe
 from eval.report import write_report
@@ -38,7 +39,8 @@ class Sweep:
     """The state of one command: what was measured, what failed. Everything else lies in the folder."""
 
     def __init__(self, recipe: SweepRecipe) -> None:
-        """Reads the benchmarks. Raises what `load_benchmarks` raises, and `RecipeError` for devices not here."""
+        """Reads the benchmarks. Raises what `load_benchmarks` raises, and `RecipeError` for devices
+        or a figure to select by that are not here."""
         self.recipe = recipe
         if recipe.wandb is not None:
             require_wandb()
@@ -49,16 +51,11 @@ class Sweep:
         for bench in self.benches:
             if not bench.has_images:
                 raise DataError(f"{bench.source}: labels without images, and a judge needs them; leave it out")
-        self._check_choice()
+        key_of(recipe.select, self.benches)  # a figure that no benchmark has is told before anything is judged
         self.measured: list[Measured] = []
         self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}
         self._known: dict[Path, Measured] = {}
         self._states: dict[str, dict[str, Any]] = {}
-
-    def _check_choice(self) -> None:
-        wanted, names = self.recipe.select.benchmark, [bench.name for bench in self.benches if bench.pairs]
-        if wanted is not None and wanted not in names:
-            raise RecipeError("recipe", [f"select.benchmark: no benchmark of pairs {wanted!r}; known: {names}"])
 
     def look(self) -> dict[str, Scan]:
         """What lies in the folders of the runs now."""

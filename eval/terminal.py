@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from editjudge.tasks import DIMENSIONS
+from eval.metrics.figures import Key, keys_in, read_coverage, read_figure
 
 
 def figure(value: float | None, low: float | None, high: float | None) -> str:
@@ -19,27 +20,32 @@ def figure(value: float | None, low: float | None, high: float | None) -> str:
 
 
 def results_table(results: Mapping[str, Any], benchmark: str) -> Table:
-    """Evaluations x dimensions of one benchmark: pair-mean accuracy with its interval, task mean, coverage.
+    """Evaluations x main figures of one benchmark, with intervals; of pairs also the task mean. Lowest coverage.
 
     Of several training runs, each judge is called by its run too.
     """
     several = len({row["run"] for row in results["evaluations"]}) > 1
     about = results["benchmarks"][benchmark]
-    size = f"{about['n_pairs']:,} pairs, {about['n_groups']:,} groups"
+    rows = [row for row in results["evaluations"] if row["benchmark"] == benchmark]
+    keys = list(dict.fromkeys(key for row in rows for key in keys_in(row)))
+    kinds = (("n_pairs", "pairs"), ("n_comparisons", "comparisons"), ("n_multiways", "groups of candidates"))
+    counted = [f"{about[name]:,} {word}" for name, word in (*kinds, ("n_ratings", "ratings")) if about[name]]
+    size = ", ".join([*counted, f"{about['n_groups']:,} groups"])
     left_out = sum(kind["count"] for kind in about["left_out"].values())
     table = Table(
         title=f"{benchmark}: {size}" + (f"; PARTIAL, {left_out:,} rows could not be used" if left_out else ""),
-        caption="share of pairs judged right [95 % interval], below it the mean over tasks; ties count as wrong",
+        caption="share of pairs judged right [95 % interval], below it the mean over tasks; ties count as wrong"
+        if about["n_pairs"]
+        else "with 95 % intervals",
     )
     table.add_column("judge", no_wrap=True)
     table.add_column("K", justify="right")
-    for dimension in DIMENSIONS:
-        table.add_column(dimension.replace("_", " "), no_wrap=True)
+    for key in keys:
+        table.add_column(key.says.replace(", ", "\n", 1), no_wrap=True)
     table.add_column("coverage", justify="right")
-    for row in results["evaluations"]:
-        if row["benchmark"] == benchmark:
-            name = f"{row['run']}, {row['label']}" if several else row["label"]
-            table.add_row(name, str(row["passes"]), *(_cell(row, name) for name in DIMENSIONS), _coverage(row))
+    for row in rows:
+        name = f"{row['run']}, {row['label']}" if several else row["label"]
+        table.add_row(name, str(row["passes"]), *(_cell(row, key) for key in keys), _coverage(row, keys))
     return table
 
 
@@ -66,28 +72,31 @@ def _kinds(findings: Mapping[str, Any]) -> str:
     return "; ".join(f"{found['count']:,} x {kind} (first: {found['names'][0]})" for kind, found in findings.items())
 
 
-def _cell(row: Mapping[str, Any], dimension: str) -> str:
-    found = row["dimensions"].get(dimension)
+def _cell(row: Mapping[str, Any], key: Key) -> str:
+    found = read_figure(row, key)
     if found is None:
         return "–"
-    pair, task = (found[name] for name in ("pair_mean", "task_mean"))
-    return f"{figure(**pair)}\n[dim]{figure(**task)}[/dim]"
+    task = read_figure(row, replace(key, figure="task_mean")) if key.kind == "pairs" else None
+    return figure(**found) if task is None else f"{figure(**found)}\n[dim]{figure(**task)}[/dim]"
 
 
-def _coverage(row: Mapping[str, Any]) -> str:
-    """The lowest of the dimensions."""
-    known = [found["coverage"] for found in row["dimensions"].values()]
+def _coverage(row: Mapping[str, Any], keys: Sequence[Key]) -> str:
+    """The lowest of the figures."""
+    known = [found for key in keys if (found := read_coverage(row, key)) is not None]
     return f"{min(known):.1%}" if known else "–"
 
 
 def print_results(results: Mapping[str, Any], console: Console | None = None) -> None:
-    """One table per benchmark with pairs, and what must be known of them, on standard output."""
+    """One table per benchmark with pairs or several judges, and what must be known of them, on standard output.
+
+    A single judge's figures on other labels stand in the leaderboard's table, all of them.
+    """
     target = Console() if console is None else console
     if not target.is_terminal:
         # Piped into a file there is no screen to fit, and a table cut to 80 columns would lose figures.
         target = Console(file=target.file, width=max(target.width, 140))
     for benchmark, about in results["benchmarks"].items():
-        if about["n_pairs"]:
+        if about["n_pairs"] or sum(row["benchmark"] == benchmark for row in results["evaluations"]) > 1:
             target.print(results_table(results, benchmark))
     for line in remarks(results):
         target.print(line, markup=False, highlight=False, soft_wrap=True)

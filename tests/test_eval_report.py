@@ -11,7 +11,7 @@ from PIL import Image
 from report_ground import ATTACK, make_report
 
 from editjudge.errors import DataError
-from eval.report.charts import Point, floor_of, learning_curve, strip
+from eval.report.charts import Height, Point, floor_of, learning_curve, strip
 
 
 @pytest.fixture(scope="module")
@@ -110,10 +110,10 @@ def test_curve_places_points_by_hand():
     """Axis from 0.4 (y = 194) to 1 (y = 14): 0.7 lies in the middle, and steps 0 and 10 at the ends."""
     points = [Point(0, 0.4, None, None), Point(10, 0.7, 0.6, 0.8)]
     assert floor_of(points) == 0.4
-    drawn = str(learning_curve(points, None, 0.4, "a <b>", "pf"))
+    drawn = str(learning_curve(points, None, Height(0.4), "a <b>", "pf"))
     assert 'points="40.0,194.0 324.0,104.0"' in drawn
     assert "a &lt;b&gt;" in drawn
-    assert learning_curve([], None, 0.4, "", "pf") == strip(None, None, None, "pf") == ""
+    assert learning_curve([], None, Height(0.4), "", "pf") == strip(None, None, None, "pf") == ""
 
 
 def test_axis_reaches_down_to_the_lowest_band():

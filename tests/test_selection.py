@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from eval.checkpoints.options import Selection
 from eval.checkpoints.selection import Curve, advise, choose
+from eval.metrics.figures import Key
 from eval.metrics.pairs import Counts
+from eval.metrics.samples import pair_samples
 
 N_TASKS, N_DIMENSIONS, OVERALL = 13, 3, 2
 
@@ -21,11 +22,16 @@ def make_curve(shares: dict[int, float], groups: int = 400, pairs: int = 4, shar
         table[0, :, 0, OVERALL] = right.sum(axis=1)
         table[1, :, 0, OVERALL] = pairs
         counts.append(Counts(*table))
-    return Curve(tuple(shares), tuple(f"step {step}" for step in shares), tuple(counts))
+    return curve_from(tuple(shares), counts)
+
+
+def curve_from(steps, counts, figure="pair_mean", rounds=2000) -> Curve:
+    samples = pair_samples(counts, OVERALL, figure, rounds, 0) if counts else None
+    return Curve(Key("pairs", "overall", figure), steps, tuple(f"step {step}" for step in steps), samples)
 
 
 def chosen(shares, **changes):
-    return choose(make_curve(shares, **changes), Selection(), 2000, 0)
+    return choose(make_curve(shares, **changes))
 
 
 def test_a_later_checkpoint_must_be_measurably_better_to_be_chosen():
@@ -67,16 +73,10 @@ def test_too_few_groups_say_so_and_decide_nothing():
     [({0: 0.5}, "no trained checkpoint"), ({}, "no trained checkpoint")],
 )
 def test_nothing_to_choose_from(shares, why):
-    best = choose(make_curve(shares), Selection(), 200, 0)
+    best = choose(make_curve(shares))
     assert best["step"] is None
     assert why in best["words"]
     assert advise(best, tuple(shares), 3, True)["advice"] == "too_early"
-
-
-def test_a_dimension_without_pairs_chooses_nothing():
-    best = choose(make_curve({0: 0.5, 100: 0.7}), Selection(dimension="consistency"), 200, 0)
-    assert best["step"] is None
-    assert "no pair is about consistency" in best["words"]
 
 
 def test_task_mean_weighs_every_task_alike():
@@ -85,9 +85,8 @@ def test_task_mean_weighs_every_task_alike():
     table[:, 1, :36, 0, OVERALL] = table[:, 1, 36:, 1, OVERALL] = 10
     table[0, 0, :36, 0, OVERALL], table[0, 0, 36:, 1, OVERALL] = 8, 2
     table[1, 0, :36, 0, OVERALL], table[1, 0, 36:, 1, OVERALL] = 7, 10
-    curve = Curve((100, 200), ("a", "b"), tuple(Counts(*judge) for judge in table))
-    pair_mean = choose(curve, Selection(), 500, 0)
-    task_mean = choose(curve, Selection(figure="task_mean"), 500, 0)
+    counts = [Counts(*judge) for judge in table]
+    pair_mean, task_mean = (choose(curve_from((100, 200), counts, figure)) for figure in ("pair_mean", "task_mean"))
     assert (pair_mean["step"], task_mean["step"]) == (100, 200)
     assert pair_mean["value"] == pytest.approx((36 * 8 + 4 * 2) / 400)
     assert task_mean["value"] == pytest.approx((0.7 + 1.0) / 2)

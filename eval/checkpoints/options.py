@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
 from editjudge.tasks import Dimension
+from eval.benchmarks.labels import Scale
+from eval.metrics.figures import FigureName
 
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+(,\d+)*)$")]
 """`cpu`, `cuda:3`, or for an engine that spreads a model over several GPUs `cuda:0,1`."""
@@ -45,10 +47,11 @@ class Selection(_Block):
     """How the best checkpoint is chosen; see `eval.checkpoints.selection`."""
 
     benchmark: str | None = None
-    """Name of a benchmark of pairs; null: the first one."""
-    dimension: Dimension = "overall"
-    figure: Literal["pair_mean", "task_mean"] = "pair_mean"
-    """Every pair weighs the same, or every task does; the first has the narrower interval."""
+    """Name of a benchmark; null: the first one with pairs (or with `figure`), or else the first one."""
+    dimension: Dimension | Scale | None = None
+    """A dimension, or of ratings a scale; null: `overall`, or else the first that the labels are about."""
+    figure: FigureName | None = None
+    """Null: the main figure of the benchmark's first kind of label; see `eval.metrics.figures`."""
     patience: int = Field(3, ge=1)
     """Checkpoints without a gain that can be told from noise, after which training may stop."""
 

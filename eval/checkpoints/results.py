@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from eval.benchmarks import Benchmark
-from eval.checkpoints.selection import advise, choose, curve_of
+from eval.checkpoints.selection import advise, choose, curve_of, key_of
+from eval.metrics.figures import main_keys
 from eval.metrics.human import human_results
-from eval.metrics.pairs import count
-from eval.metrics.statistics import compare
+from eval.metrics.samples import draw_samples
 from eval.recipe import SweepRecipe
 from eval.report.leaderboard import build_leaderboard, kinds_of
 from eval.results import Measured, build_results, summarise, summary
@@ -42,13 +42,13 @@ def build_sweep_results(
     first = next(iter(runs.values()))
     results |= {key: first[key] for key in ("checkpoints", "gain", "ensemble")}
     results["runs"] = runs
-    bench = _bench_of_choice(recipe, benches)
+    bench, key = key_of(recipe.select, benches)
     for name, about in runs.items():
-        of_choice = [item for item in measured if item.run == name and item.evaluation.bench.name == bench]
-        curve = curve_of(of_choice, passes[name])
-        best = choose(curve, recipe.select, recipe.bootstrap_rounds, recipe.seed)
+        of_choice = [item for item in measured if item.run == name and item.evaluation.bench.name == bench.name]
+        curve = curve_of(of_choice, passes[name], key, recipe.bootstrap_rounds, recipe.seed)
+        best = choose(curve)
         advice = advise(best, curve.steps, recipe.select.patience, about["finished"])
-        about["best"] = {"run": name, "benchmark": bench, **best}
+        about["best"] = {"run": name, "benchmark": bench.name, **best}
         about["early_stop"] = {"run": name, **advice}
     chosen = [about["best"] for about in runs.values() if about["best"]["step"] is not None]
     results["best"] = max(chosen, key=lambda best: best["value"], default=None)
@@ -70,13 +70,6 @@ def _notable(measured: Sequence[Measured], runs: Mapping[str, Mapping[str, Any]]
     return [item for item in measured if (item.run, item.step) in wanted]
 
 
-def _bench_of_choice(recipe: SweepRecipe, benches: Sequence[Benchmark]) -> str | None:
-    """The benchmark that decides; None when none has pairs."""
-    if recipe.select.benchmark is not None:
-        return recipe.select.benchmark
-    return next((bench.name for bench in benches if bench.pairs), None)
-
-
 def _ensemble(results: Mapping[str, Any], run: str, passes: int) -> dict[str, Any] | None:
     """The last entry with more passes than usual, on the first benchmark."""
     bench = next(iter(results["benchmarks"]))
@@ -86,18 +79,25 @@ def _ensemble(results: Mapping[str, Any], run: str, passes: int) -> dict[str, An
 
 
 def gains(measured: Sequence[Measured], recipe: SweepRecipe) -> dict[str, Any]:
-    """Last checkpoint minus untrained base, asked the same way: per benchmark and dimension, pair-mean accuracy.
+    """Last checkpoint minus untrained base, asked the same way: the main figures of every benchmark.
 
-    `value`, `low`, `high` are differences of shares; `p` is one-sided, the share of resamples without a gain.
+    By benchmark: of pairs by dimension, and of other labels under `labels`, by kind and dimension, with the name of
+    the `figure`. `value`, `low`, `high` are differences; `p` is one-sided, the share of resamples without a gain.
     """
     found: dict[str, Any] = {}
     for name in dict.fromkeys(item.evaluation.bench.name for item in measured):
         of_bench = [item for item in measured if item.evaluation.bench.name == name]
         first, last = of_bench[0], of_bench[-1]
-        if first.step != 0 or first is last or not first.evaluation.bench.pairs:
+        if first.step != 0 or first is last:
             continue
-        comparison = compare(
-            count(last.evaluation.table), count(first.evaluation.table), recipe.bootstrap_rounds, recipe.seed
-        )
-        found[name] = comparison.as_json()
+        gain: dict[str, Any] = {}
+        for key in main_keys(first.evaluation.bench):
+            both = [last.evaluation, first.evaluation]
+            difference = draw_samples(key, both, recipe.bootstrap_rounds, recipe.seed).difference(0, 1)
+            if key.kind == "pairs":
+                gain[key.dimension] = difference
+            else:
+                of_kind = gain.setdefault("labels", {}).setdefault(key.kind, {})
+                of_kind[key.dimension] = {"figure": key.figure, **difference}
+        found[name] = gain
     return found

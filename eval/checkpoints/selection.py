@@ -13,65 +13,90 @@ from typing import Any, Literal
 
 import numpy as np
 
-from editjudge.tasks import DIMENSIONS
+from editjudge.errors import RecipeError
+from eval.benchmarks import Benchmark
 from eval.checkpoints.options import Selection
-from eval.metrics.pairs import Counts, Floats, count, measure
-from eval.metrics.statistics import MIN_GROUPS, draw_weights
+from eval.metrics.figures import FIGURES, Key, kind_of, main_keys
+from eval.metrics.pairs import Floats
+from eval.metrics.samples import draw_samples
+from eval.metrics.statistics import Figure, Samples
 from eval.results import Measured
 
 RULE = "the earliest checkpoint whose paired 95 % interval against the highest one includes 0"
 Advice = Literal["too_early", "go_on", "stop", "falling"]
 
 
+def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark, Key]:
+    """The benchmark and the figure that decide. Raises `RecipeError` for one that is not there."""
+    named = [bench for bench in benches if options.benchmark in (None, bench.name)]
+    if not named:
+        known = ", ".join(bench.name for bench in benches)
+        raise RecipeError("recipe", [f"select.benchmark: no benchmark {options.benchmark!r} here; known: {known}"])
+    wanted = "pairs" if options.figure is None else kind_of(options.figure)
+    bench = next((bench for bench in named if wanted in {key.kind for key in main_keys(bench)}), named[0])
+    main = main_keys(bench)
+    kind = main[0].kind if options.figure is None else wanted
+    of_kind = [key for key in main if key.kind == kind]
+    if not of_kind:
+        known = ", ".join(name for key in {key.kind: key for key in main}.values() for name in FIGURES[key.kind])
+        reason = f"{options.figure!r} is a figure of {kind}, and {bench.name} has none; it has: {known}"
+        raise RecipeError("recipe", [f"select.figure: {reason}"])
+    topics = [key.dimension for key in of_kind]
+    topic = options.dimension
+    if topic is None:
+        topic = "overall" if "overall" in topics else topics[0]
+    if topic not in topics:
+        reason = f"the {kind} of {bench.name} are not about {topic!r}; they are about: {', '.join(topics)}"
+        raise RecipeError("recipe", [f"select.dimension: {reason}"])
+    return bench, Key(kind, topic, of_kind[0].figure if options.figure is None else options.figure)
+
+
 @dataclass(frozen=True)
 class Curve:
-    """The checkpoints of one run, asked the same way, in the order of their steps."""
+    """One figure of the checkpoints of a run, asked the same way, in the order of their steps."""
 
+    key: Key
     steps: tuple[int, ...]
     labels: tuple[str, ...]
-    counts: tuple[Counts, ...]
-    """The benchmark as each of them saw it."""
+    samples: Samples | None
+    """One column per checkpoint; None without any."""
 
 
-def curve_of(measured: Sequence[Measured], passes: int) -> Curve:
+def curve_of(measured: Sequence[Measured], passes: int, key: Key, rounds: int, seed: int) -> Curve:
     """From the evaluations of one run on one benchmark; those with another number of passes are left out."""
     rows = {item.step: item for item in measured if item.evaluation.judge["passes"] == passes and item.step is not None}
     ordered = [rows[step] for step in sorted(rows)]
-    return Curve(
-        tuple(sorted(rows)),
-        tuple(item.label for item in ordered),
-        tuple(count(item.evaluation.table) for item in ordered),
-    )
+    samples = draw_samples(key, [item.evaluation for item in ordered], rounds, seed) if ordered else None
+    return Curve(key, tuple(sorted(rows)), tuple(item.label for item in ordered), samples)
 
 
-def choose(curve: Curve, options: Selection, rounds: int, seed: int) -> dict[str, Any]:
+def choose(curve: Curve) -> dict[str, Any]:
     """The best trained checkpoint by `RULE`.
 
     `step` and `top_step` (the highest; the earlier of equals), `value` of `step`, `differences` (per step: highest
-    minus it, `{value, low, high}`), `tied` (steps that cannot be told from the highest), `chance_top` (per step: share
-    of resamples in which it is the highest), `against_base` (best minus base with one-sided `p`, or None) and `words`.
-    `step` is None, with the reason in `words`, when there is nothing to choose from.
+    minus it, `{value, low, high, p}`), `tied` (steps that cannot be told from the highest), `chance_top` (per step:
+    share of resamples in which it is the highest), `against_base` (best minus base, or None) and `words`.
+    `step` is None, with the reason in `words`, when there is nothing to choose from. A checkpoint whose figure is
+    undefined, as the correlation of a judge that gives every output the same score, is never chosen.
     """
-    column = DIMENSIONS.index(options.dimension)
-    about = {"rule": RULE, "dimension": options.dimension, "figure": options.figure}
+    key, samples = curve.key, curve.samples
+    about = {"rule": RULE, "kind": key.kind, "dimension": key.dimension, "figure": key.figure}
     trained = [place for place, step in enumerate(curve.steps) if step > 0]
-    pairs = curve.counts[0].pairs[:, :, column] if curve.counts else np.zeros((0, 1))
-    n_groups = int((pairs.sum(axis=1) > 0).sum())
-    if not trained or n_groups == 0:
-        why = "no trained checkpoint is measured" if not trained else f"no pair is about {options.dimension}"
+    if samples is None or not trained:
+        return {**about, "step": None, "words": "No checkpoint can be chosen: no trained checkpoint is measured."}
+    value = samples.value
+    top = max(trained, key=lambda place: (np.nan_to_num(value[place], nan=-np.inf), -place))
+    if not value[top] > 0:
+        why = f"none judged a single pair about {key.says} right"
+        if key.kind != "pairs":
+            why = f"of none is the figure ({key.says}) above 0"
         return {**about, "step": None, "words": f"No checkpoint can be chosen: {why}."}
-    value, drawn = _figures(curve.counts, column, options.figure, rounds, seed)
-    top = max(trained, key=lambda place: (value[place], -place))
-    if value[top] == 0:
-        words = f"No checkpoint can be chosen: none judged a single pair about {options.dimension} right."
-        return {**about, "step": None, "words": words}
-    enough = n_groups >= MIN_GROUPS
-    gaps = [_difference(value[top] - value[place], drawn[:, top] - drawn[:, place], enough) for place in trained]
-    tied = [place for place, gap in zip(trained, gaps, strict=True) if not _above_zero(gap)] if enough else trained
+    gaps = {place: samples.difference(top, place) for place in trained}
+    enough = gaps[top]["low"] is not None
+    tied = [place for place in trained if (low := gaps[place]["low"]) is not None and low <= 0] if enough else trained
     best = tied[0] if enough else top
-    first = (drawn[:, trained] == drawn[:, trained].max(axis=1, keepdims=True)).astype(np.float64)
-    chances = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
     base = 0 if curve.steps[0] == 0 else None
+    chances = zip(trained, _chances(samples.drawn[:, trained]).tolist(), strict=True)
     found = {
         **about,
         "step": curve.steps[best],
@@ -80,58 +105,37 @@ def choose(curve: Curve, options: Selection, rounds: int, seed: int) -> dict[str
         "top_step": curve.steps[top],
         "top_value": round(float(value[top]), 6),
         "n_checkpoints": len(trained),
-        "n_groups": n_groups,
+        "n_groups": samples.n_groups,
         "tied": [curve.steps[place] for place in tied],
-        "differences": {str(curve.steps[place]): gap for place, gap in zip(trained, gaps, strict=True)},
-        "chance_top": {
-            str(curve.steps[place]): round(float(share), 4) for place, share in zip(trained, chances, strict=True)
-        },
-        "against_base": None
-        if base is None
-        else _difference(value[best] - value[base], drawn[:, best] - drawn[:, base], enough),
+        "differences": {str(curve.steps[place]): gap for place, gap in gaps.items()},
+        "chance_top": {str(curve.steps[place]): round(share, 4) for place, share in chances},
+        "against_base": None if base is None else samples.difference(best, base),
     }
-    return {**found, "words": _words(found, enough)}
+    return {**found, "words": _words(found, key, enough)}
 
 
-def _figures(counts: Sequence[Counts], column: int, figure: str, rounds: int, seed: int) -> tuple[Floats, Floats]:
-    """One figure of one dimension: [judges] of the sample, [rounds, judges] of the resamples."""
-    stacked = np.concatenate([counts[0].pairs[..., column], *(item.right[..., column] for item in counts)], axis=1)
-    n = 1 + len(counts)
-
-    def read(tallies: Floats) -> Floats:
-        parts = [part[..., None] for part in np.split(tallies, n, axis=-1)]
-        return np.stack([getattr(measure(part, parts[0]), figure)[..., 0] for part in parts[1:]], axis=-1)
-
-    chunks = [read(weights @ stacked) for weights in draw_weights(len(stacked), rounds, seed)]
-    drawn = np.concatenate(chunks)
-    # A resample in which the dimension has no pair at all says nothing.
-    return read(stacked.sum(axis=0)), drawn[~np.isnan(drawn).any(axis=1)]
+def _chances(drawn: Floats) -> Floats:
+    """[checkpoints]: share of resamples in which each is the highest, equals sharing alike."""
+    known = np.where(np.isnan(drawn), -np.inf, drawn)[~np.isnan(drawn).all(axis=1)]
+    if not len(known):
+        return np.zeros(drawn.shape[1])
+    first = (known == known.max(axis=1, keepdims=True)).astype(np.float64)
+    shares: Floats = (first / first.sum(axis=1, keepdims=True)).mean(axis=0)
+    return shares
 
 
-def _difference(value: float, drawn: Floats, enough: bool) -> dict[str, float | None]:
-    """`value`, its interval (None from too few groups), and `p`: share of resamples in which it is not above 0."""
-    low, high = (float(part) for part in np.quantile(drawn, (0.025, 0.975))) if enough else (None, None)
-    return {
-        "value": round(float(value), 6),
-        "low": None if low is None else round(low, 6),
-        "high": None if high is None else round(high, 6),
-        "p": round(float((drawn <= 0).mean()), 6) if enough else None,
-    }
-
-
-def _above_zero(difference: Mapping[str, float | None]) -> bool:
+def _above_zero(difference: Figure) -> bool:
     low = difference["low"]
     return low is not None and low > 0
 
 
-def _words(found: Mapping[str, Any], enough: bool) -> str:
-    name = found["dimension"].replace("_", " ")
+def _words(found: Mapping[str, Any], key: Key, enough: bool) -> str:
     if not enough:
         return (
-            f"Step {found['step']} has the highest accuracy in {name} ({found['value']:.3f}), but only "
-            f"{found['n_groups']} groups stand behind it: too few to tell it from the others."
+            f"Step {found['step']} is the highest ({key.says}: {found['value']:.3f}), but only {found['n_groups']} "
+            "groups stand behind it: too few to tell it from the others."
         )
-    text = f"Take step {found['step']} ({name}: {found['value']:.3f})"
+    text = f"Take step {found['step']} ({key.says}: {found['value']:.3f})"
     if found["step"] == found["top_step"]:
         first = next(iter(found["differences"])) == str(found["step"])
         text += ": the highest." if first else ": the highest, and every earlier checkpoint is measurably lower."

@@ -10,6 +10,7 @@ from typing import Any
 from editjudge.errors import DataError, MissingExtraError
 from editjudge.io import digest, read_json, write_json
 from eval.checkpoints.options import Wandb
+from eval.metrics.figures import keys_in, read_coverage, read_figure
 
 
 def require_wandb() -> None:
@@ -77,7 +78,11 @@ class Tracker:
 
 
 def metrics(row: Mapping[str, Any]) -> dict[str, float]:
-    """What is logged of one evaluation: `<benchmark>/k<passes>/<dimension>/<figure>`; what is undefined is left out."""
+    """What is logged of one evaluation; what is undefined is left out.
+
+    Of pairs `<benchmark>/k<passes>/<dimension>/<figure>`, and of other labels the main figure of each kind, as
+    `<benchmark>/k<passes>/<kind>/<dimension>/<figure>`.
+    """
     found: dict[str, float] = {}
     for dimension, about in row["dimensions"].items():
         prefix = f"{row['benchmark']}/k{row['passes']}/{dimension}"
@@ -89,6 +94,13 @@ def metrics(row: Mapping[str, Any]) -> dict[str, float]:
             "coverage": about["coverage"],
         }
         found |= {f"{prefix}/{name}": value for name, value in values.items() if value is not None}
+    for key in keys_in(row):
+        if key.kind != "pairs":
+            prefix = f"{row['benchmark']}/k{row['passes']}/{key.kind}/{key.dimension}"
+            ends = read_figure(row, key) or {}
+            values = {f"{key.figure}{'' if name == 'value' else '_' + name}": value for name, value in ends.items()}
+            values["coverage"] = read_coverage(row, key)
+            found |= {f"{prefix}/{name}": value for name, value in values.items() if value is not None}
     return found
 
 

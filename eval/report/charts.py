@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import log2
+from math import floor, log2
 
 from markupsafe import Markup
 
@@ -18,7 +18,7 @@ class Point:
 
     step: int
     value: float
-    """0 to 1."""
+    """A share, 0 to 1, or a correlation, -1 to 1."""
     low: float | None
     high: float | None
 
@@ -27,6 +27,29 @@ def floor_of(points: Sequence[Point]) -> float:
     """Where the vertical axis begins: a round tenth below everything drawn, and never above 0.4."""
     lowest = min((point.value if point.low is None else point.low for point in points), default=0.4)
     return max(0.0, min(0.4, int(lowest * 10) / 10))
+
+
+@dataclass(frozen=True)
+class Height:
+    """The vertical axis of a curve; it ends at 1."""
+
+    bottom: float
+    chance: float | None = 0.5
+    """Where guessing is drawn."""
+    is_share: bool = True
+    """Told in per cent; else as it is."""
+
+    def tell(self, value: float, digits: int = 1) -> str:
+        """A figure in words."""
+        return f"{value:.{digits}%}" if self.is_share else f"{value:.{digits + 1}f}"
+
+
+def height_of(points: Sequence[Point], chance: float | None, is_share: bool) -> Height:
+    """The axis that shows all these points; a correlation's begins at 0, or a fifth below everything negative."""
+    if is_share:
+        return Height(floor_of(points), chance)
+    lowest = min((point.value if point.low is None else point.low for point in points), default=0.0)
+    return Height(min(0.0, floor(lowest * 5) / 5), chance, is_share)
 
 
 @dataclass(frozen=True)
@@ -39,24 +62,24 @@ class Axis:
     caption: str
 
 
-def learning_curve(points: Sequence[Point], extra: Point | None, bottom: float, title: str, kind: str) -> Markup:
-    """Accuracy over training steps with its band of confidence; `extra` is drawn as a ring. Empty without points.
+def learning_curve(points: Sequence[Point], extra: Point | None, height: Height, title: str, kind: str) -> Markup:
+    """A figure over training steps with its band of confidence; `extra` is drawn as a ring. Empty without points.
 
-    `bottom` is the lowest accuracy on the axis (the highest is 1), `kind` the class that carries the colour.
+    `kind` is the class that carries the colour.
     """
     last = max((point.step for point in points), default=0)
     axis = Axis(lambda step: step / last if last else 0.5, lambda step: str(step) if step else "base", "training step")
-    return curve(points, extra, bottom, title, kind, axis)
+    return curve(points, extra, height, title, kind, axis)
 
 
 def k_curve(points: Sequence[Point], bottom: float, title: str, kind: str) -> Markup:
     """Accuracy over the number of passes (`Point.step`, 1 or more), on a logarithmic axis. Empty without points."""
     last = max((point.step for point in points), default=1)
     axis = Axis(lambda step: log2(step) / log2(last) if last > 1 else 0.5, str, "passes averaged, K")
-    return curve(points, None, bottom, title, kind, axis)
+    return curve(points, None, Height(bottom), title, kind, axis)
 
 
-def curve(points: Sequence[Point], extra: Point | None, bottom: float, title: str, kind: str, axis: Axis) -> Markup:
+def curve(points: Sequence[Point], extra: Point | None, height: Height, title: str, kind: str, axis: Axis) -> Markup:
     """See `learning_curve`."""
     if not points:
         return Markup("")
@@ -65,9 +88,9 @@ def curve(points: Sequence[Point], extra: Point | None, bottom: float, title: st
         return round(_LEFT + axis.place(step) * (WIDTH - _LEFT - _RIGHT), 1)
 
     def y(value: float) -> float:
-        return round(_TOP + (1 - value) / (1 - bottom) * (HEIGHT - _TOP - _BOTTOM), 1)
+        return round(_TOP + (1 - value) / (1 - height.bottom) * (HEIGHT - _TOP - _BOTTOM), 1)
 
-    parts = [_grid(bottom, y), _steps([point.step for point in points], x, axis)]
+    parts = [_grid(height, y), _steps([point.step for point in points], x, axis)]
     banded = [(point.step, point.low, point.high) for point in points]
     above = [f"{x(step)},{y(high)}" for step, _, high in banded if high is not None]
     below = [f"{x(step)},{y(low)}" for step, low, _ in reversed(banded) if low is not None]
@@ -78,22 +101,26 @@ def curve(points: Sequence[Point], extra: Point | None, bottom: float, title: st
     for point in points:
         if len(above) == 1 and point.low is not None and point.high is not None:
             parts.append(_whisker(x(point.step), y(point.low), y(point.high)))
-        parts.append(_dot(x(point.step), y(point.value), "dot", _told(point, axis), radius))
+        parts.append(_dot(x(point.step), y(point.value), "dot", _told(point, axis, height), radius))
     if extra is not None:
-        parts.append(_dot(x(extra.step), y(extra.value), "ring", _told(extra, axis), 4.0))
+        parts.append(_dot(x(extra.step), y(extra.value), "ring", _told(extra, axis, height), 4.0))
     return Markup(
         f'<svg class="chart {kind}" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{_plain(title)}">'
         f"{''.join(parts)}</svg>"
     )
 
 
-def _grid(bottom: float, y: Callable[[float], float]) -> str:
+def _grid(height: Height, y: Callable[[float], float]) -> str:
     parts = []
-    for tenth in range(round(bottom * 10), 11, 2 if bottom < 0.35 else 1):
+    for tenth in range(round(height.bottom * 10), 11, 2 if height.bottom < 0.35 else 1):
         value = tenth / 10
         parts.append(f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(value)}" y2="{y(value)}"/>')
-        parts.append(f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{value:.0%}</text>')
-    parts.append(f'<line class="chance" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y(0.5)}" y2="{y(0.5)}"/>')
+        parts.append(
+            f'<text class="tick" x="{_LEFT - 6}" y="{y(value) + 4}" text-anchor="end">{height.tell(value, 0)}</text>'
+        )
+    if height.chance is not None:
+        level = y(height.chance)
+        parts.append(f'<line class="chance" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{level}" y2="{level}"/>')
     return "".join(parts)
 
 
@@ -120,9 +147,10 @@ def _whisker(x: float, low: float, high: float) -> str:
     return f'<line class="whisker" x1="{x}" x2="{x}" y1="{low}" y2="{high}"/>'
 
 
-def _told(point: Point, axis: Axis) -> str:
-    interval = "" if point.low is None or point.high is None else f" ({point.low:.1%} to {point.high:.1%})"
-    return f"{_plain(axis.caption)} {_plain(axis.label(point.step))}: {point.value:.1%}{interval}"
+def _told(point: Point, axis: Axis, height: Height) -> str:
+    ends = (point.low, point.high)
+    interval = "" if None in ends else f" ({' to '.join(height.tell(end) for end in ends if end is not None)})"
+    return f"{_plain(axis.caption)} {_plain(axis.label(point.step))}: {height.tell(point.value)}{interval}"
 
 
 def _plain(text: str) -> str:

@@ -8,17 +8,28 @@ from math import ceil
 from typing import Any
 
 from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from eval.metrics.figures import SAYS, Key, keys_in, read_figure
 from eval.recipe import folder_name
-from eval.report.charts import Point, floor_of, k_curve, learning_curve
+from eval.report.charts import Point, floor_of, height_of, k_curve, learning_curve
 from eval.report.gallery import Gallery
 from eval.report.plots import Bin, calibration, heat_map, histogram
 
-KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
-"""Class of the style sheet that carries a dimension's colour."""
+KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov", "semantic": "pf", "quality": "co"}
+"""Class of the style sheet that carries the colour of a dimension, or of a scale of ratings."""
 
 Row = Mapping[str, Any]
 Chart = tuple[str, Any]
 """Dimension and chart."""
+
+
+@dataclass(frozen=True)
+class LearningCurve:
+    """A main figure over the checkpoints of a run."""
+
+    key: Key
+    chart: Any
+    gain: Row | None
+    """Last checkpoint minus base; of pairs it stands in the tiles."""
 
 
 @dataclass(frozen=True)
@@ -44,8 +55,8 @@ class Section:
     """The row with the most passes, of the judge or run shown; None when all have as many."""
     single: Row | None
     """The same judge or checkpoint as `ensemble`, with the fewest passes."""
-    curves: Sequence[tuple[str, Sequence[Chart]]]
-    """Run and charts; only of runs with two checkpoints or more."""
+    curves: Sequence[tuple[str, Sequence[LearningCurve]]]
+    """Run and charts of the main figures; only of runs with two checkpoints or more."""
     k_row: Row | None
     """`ensemble`, or else `shown`, when it has a K-curve."""
     k_curves: Sequence[Chart]
@@ -60,6 +71,13 @@ class Section:
     costs: Sequence[Row]
     """Rows whose cost is known."""
     gallery: Gallery
+
+    @property
+    def curve_says(self) -> str:
+        """What the learning curves show."""
+        shown = dict.fromkeys(SAYS[curve.key.figure] for _, curves in self.curves for curve in curves)
+        text = "; ".join(shown)
+        return text[:1].upper() + text[1:]
 
 
 def usual_rows(rows: Sequence[Row]) -> list[Row]:
@@ -106,7 +124,7 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         gain=_gain(name, results, shown) if shown is of_run[-1] else None,
         ensemble=ensemble,
         single=single,
-        curves=_learning_curves(usual, ensemble),
+        curves=_learning_curves(name, usual, ensemble, results),
         k_row=k_row,
         k_curves=_k_curves(k_row),
         heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
@@ -149,39 +167,54 @@ def _why(shown: Row, of_run: Sequence[Row], best: Row | None) -> str:
     return ", the last checkpoint" if shown is of_run[-1] else ""
 
 
-def _learning_curves(usual: Sequence[Row], ensemble: Row | None) -> list[tuple[str, list[Chart]]]:
-    """Per run one chart per dimension, all on the same vertical axis."""
+def _learning_curves(
+    bench: str, usual: Sequence[Row], ensemble: Row | None, results: Row
+) -> list[tuple[str, list[LearningCurve]]]:
+    """Per run one chart per main figure, those of one kind of label on the same vertical axis."""
     runs: dict[str, list[Row]] = {}
     for row in usual:
         if row["step"] is not None:
             runs.setdefault(row.get("run") or "", []).append(row)
-    points = {
-        (run, name): [point for row in rows if (point := _point(row, name)) is not None]
-        for run, rows in runs.items()
-        for name in DIMENSIONS
+    keys = list(dict.fromkeys(key for rows in runs.values() for row in rows for key in keys_in(row)))
+    lines = {(run, key): _points(rows, key) for run, rows in runs.items() for key in keys}
+    heights = {
+        kind: height_of(
+            [point for (_, key), line in lines.items() if key.kind == kind for point in line],
+            next(key.chance for key in keys if key.kind == kind),
+            kind != "ratings",
+        )
+        for kind in {key.kind for key in keys}
     }
-    bottom = floor_of([point for line in points.values() for point in line])
     curves = []
     for run, rows in runs.items():
         ring = ensemble if ensemble is not None and (ensemble.get("run") or "") == run else None
-        charts: list[Chart] = [
-            (
-                name,
-                learning_curve(line, _point(ring, name), bottom, f"{run} {name}: share right over steps", KIND[name]),
-            )
-            for name in DIMENSIONS
-            if (line := points[run, name])
-        ]
+        charts = []
+        for key in keys:
+            extra = next(iter(_points([] if ring is None else [ring], key)), None)
+            title = f"{run} {key.says} over steps"
+            chart = learning_curve(lines[run, key], extra, heights[key.kind], title, KIND[key.dimension])
+            if lines[run, key]:
+                charts.append(LearningCurve(key, chart, _label_gain(bench, run, key, results)))
         if len(rows) > 1 and charts:
             curves.append((run, charts))
     return curves
 
 
-def _point(row: Row | None, dimension: str) -> Point | None:
-    found = None if row is None else row["dimensions"].get(dimension)
-    if row is None or found is None or found["pair_mean"]["value"] is None:
-        return None
-    return Point(row["step"], **found["pair_mean"])
+def _points(rows: Sequence[Row], key: Key) -> list[Point]:
+    """The rows in which the figure is defined."""
+    found = ((row["step"], read_figure(row, key)) for row in rows)
+    return [
+        Point(step, value, one["low"], one["high"])
+        for step, one in found
+        if one is not None and (value := one["value"]) is not None
+    ]
+
+
+def _label_gain(bench: str, run: str, key: Key, results: Row) -> Row | None:
+    of_run = results.get("runs", {}).get(run, results)
+    of_kind = (of_run.get("gain") or {}).get(bench, {}).get("labels", {}).get(key.kind, {})
+    found: Row | None = of_kind.get(key.dimension)
+    return found
 
 
 def _k_curves(row: Row | None) -> list[Chart]:
