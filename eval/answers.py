@@ -1,7 +1,7 @@
 """What two evaluations are compared by: which of a benchmark's questions each judge answered right.
 
 `answers.jsonl` in the folder of an evaluation holds the comparisons and groups of several candidates, as pairs.jsonl
-holds the pairs. Ratings are no right or wrong; they are not compared.
+holds the pairs; `ratings.jsonl` holds what people and the judge gave each output, which is no right or wrong.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from editjudge.io import write_jsonl
 from editjudge.tasks import Dimension
 from editjudge.types import ScoreCard
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
+from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway, Rating, Scale, card_value
 from eval.metrics.comparisons import answer
 from eval.metrics.multiway import Flags, decide
 from eval.metrics.ties import right_with_ties
 from eval.scoring import Evaluation
 
-ANSWERS = "answers.jsonl"
+ANSWERS, RATINGS = "answers.jsonl", "ratings.jsonl"
 Kind = Literal["with_ties", "without_ties", "group", "group_with_ties"]
 
 
@@ -40,15 +40,46 @@ class Answer(BaseModel):
     right: bool
 
 
+class RatedOutput(BaseModel):
+    """A row of `ratings.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    task_id: str
+    model: str
+    """The editing model."""
+    scale: Scale
+    human: float
+    """Mean of what people gave, on their scale."""
+    judge: float | None
+    """0 to 10; None when unscored."""
+
+
 def write_answers(evaluation: Evaluation) -> None:
-    """Write `answers.jsonl` where the benchmark has such labels."""
+    """Write `answers.jsonl` and `ratings.jsonl`, whichever the benchmark has labels for."""
     bench = evaluation.bench
-    if bench.comparisons or bench.multiways:
-        write_jsonl(evaluation.folder / ANSWERS, answers_of(bench, evaluation.cards(), evaluation.votes))
+    if bench.has_other_labels:
+        cards = evaluation.cards()
+        if bench.comparisons or bench.multiways:
+            write_jsonl(evaluation.folder / ANSWERS, answers_of(bench, cards, evaluation.votes))
+        if bench.ratings:
+            write_jsonl(evaluation.folder / RATINGS, (_rated(rating, cards) for rating in bench.ratings))
+
+
+def _rated(rating: Rating, cards: Mapping[str, ScoreCard]) -> RatedOutput:
+    return RatedOutput(
+        id=rating.id,
+        task_id=rating.triplet.task.id,
+        model=rating.triplet.editor,
+        scale=rating.scale,
+        human=rating.value,
+        judge=card_value(cards.get(rating.triplet.id), rating.scale),
+    )
 
 
 def answers_of(bench: Benchmark, cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Iterator[Answer]:
-    """One row per question and kind, by the definitions of `labels_metrics`; what is unanswered is wrong."""
+    """One row per question and kind, as `metrics.comparisons` and `.multiway` define it; no answer is a wrong one."""
     for dimension in dict.fromkeys(item.dimension for item in bench.comparisons):
         yield from _of_comparisons([item for item in bench.comparisons if item.dimension == dimension], cards, votes)
     found = decide(bench.multiways, cards, votes)

@@ -11,9 +11,10 @@ from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl, read_marker, write_json
-from eval.answers import ANSWERS, Answer
+from eval.answers import ANSWERS, RATINGS, Answer, RatedOutput
 from eval.compare_words import describe
-from eval.metrics.paired import Difference, Question, differences
+from eval.metrics.paired import Difference, Question, corrected, differences
+from eval.metrics.paired_ratings import RatedByBoth, rating_differences
 from eval.metrics.statistics import ROUNDS
 from eval.scoring import DONE, PAIRS, ScoredPair
 
@@ -29,7 +30,7 @@ class Verdict:
     a: Path
     b: Path
     n_common: int
-    """Questions both were asked; only these count."""
+    """Questions and ratings of outputs both were asked about; only these count."""
     only_a: int
     only_b: int
     left_out_a: int
@@ -38,6 +39,11 @@ class Verdict:
     unscored_a: int
     """Pairs among the common questions that A gave no readable score; they count as wrong."""
     unscored_b: int
+    n_ratings: int
+    """Of the common questions, those that are ratings."""
+    unscored_ratings_a: int
+    """Outputs rated by people to which A gave no readable score; left out for both."""
+    unscored_ratings_b: int
     differences: list[Difference]
 
     def as_json(self) -> dict[str, Any]:
@@ -60,6 +66,9 @@ class Verdict:
             "left_out_b": self.left_out_b,
             "unscored_a": self.unscored_a,
             "unscored_b": self.unscored_b,
+            "n_ratings": self.n_ratings,
+            "unscored_ratings_a": self.unscored_ratings_a,
+            "unscored_ratings_b": self.unscored_ratings_b,
             "partial": any((self.only_a, self.only_b, self.left_out_a, self.left_out_b)),
             "differences": rows,
         }
@@ -110,27 +119,41 @@ def _matched(a: Mapping[str, Path], b: Mapping[str, Path], of_a: Path, of_b: Pat
 
 def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
     asked_a, asked_b = dict(_questions(a)), dict(_questions(b))
-    common = [key for key in asked_a if key in asked_b]
-    if not common:
+    rated_a, rated_b = dict(_ratings(a)), dict(_ratings(b))
+    for folder, mine, has_ratings in ((a, asked_a, rated_a), (b, asked_b, rated_b)):
+        if not has_ratings and (rated_a or rated_b or not mine):
+            raise DataError(
+                f"{folder}: no {RATINGS} in it; it is of another benchmark, or was measured before ratings were kept. "
+                "Run its recipe again: the file is made from the scores that are there, nothing is asked anew"
+            )
+    common = [(key, asked, asked_b[key]) for key, asked in asked_a.items() if key in asked_b]
+    rated = [(row, rated_b[key]) for key, row in rated_a.items() if key in rated_b]
+    if not common and not rated:
         raise DataError(f"{a} and {b}: not one question in common; they were measured on different benchmarks")
-    questions = []
-    for key in common:
-        of_a, of_b = asked_a[key], asked_b[key]
-        if of_a.label != of_b.label:
-            raise DataError(f"{a} and {b}: question {key[2]} has two labels; measure both on the same benchmark file")
-        questions.append(Question(key[0], key[1], of_a.group, of_a.right, of_b.right))
+    relabelled = [key[2] for key, one, other in common if one.label != other.label]
+    relabelled += [one.id for one, other in rated if one.human != other.human]
+    if relabelled:
+        raise DataError(f"{a} and {b}: question {relabelled[0]} has two labels; measure both on the same benchmark")
+    questions = [Question(key[0], key[1], one.group, one.right, other.right) for key, one, other in common]
+    ratings = [
+        RatedByBoth(one.scale, one.model, one.task_id, one.human, one.judge, other.judge) for one, other in rated
+    ]
+    found = differences(questions, rounds, seed) + rating_differences(ratings, rounds, seed)
     return Verdict(
         name,
         a,
         b,
-        n_common=len(common),
-        only_a=len(asked_a) - len(common),
-        only_b=len(asked_b) - len(common),
+        n_common=len(common) + len(rated),
+        only_a=len(asked_a) + len(rated_a) - len(common) - len(rated),
+        only_b=len(asked_b) + len(rated_b) - len(common) - len(rated),
         left_out_a=_left_out(a),
         left_out_b=_left_out(b),
-        unscored_a=sum(asked_a[key].unscored for key in common),
-        unscored_b=sum(asked_b[key].unscored for key in common),
-        differences=differences(questions, rounds, seed),
+        unscored_a=sum(one.unscored for _, one, _ in common),
+        unscored_b=sum(other.unscored for _, _, other in common),
+        n_ratings=len(ratings),
+        unscored_ratings_a=sum(item.a is None for item in ratings),
+        unscored_ratings_b=sum(item.b is None for item in ratings),
+        differences=corrected(found),
     )
 
 
@@ -162,6 +185,15 @@ def _questions(folder: Path) -> Iterator[tuple[Key, _Asked]]:
             figure = f"{item.dimension}, {item.kind.replace('_', ' ')}"
             seen[figure, item.id] += 1
             yield (figure, item.task_type, item.id, seen[figure, item.id]), _Asked(item.task_id, "", item.right)
+
+
+def _ratings(folder: Path) -> Iterator[tuple[tuple[str, int], RatedOutput]]:
+    """What people and a judge gave, by the rating's id and how often that stood before."""
+    seen: Counter[str] = Counter()
+    if (folder / RATINGS).is_file():
+        for row in read_jsonl(folder / RATINGS, RatedOutput):
+            seen[row.id] += 1
+            yield (row.id, seen[row.id]), row
 
 
 def main(argv: Sequence[str] | None = None) -> int:

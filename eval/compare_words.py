@@ -37,13 +37,23 @@ def describe(verdict: Row, rounds: int) -> str:
             f"  PARTIAL: {verdict['only_a']:,} questions were put to A only and {verdict['only_b']:,} to B only; "
             "they are left out."
         )
+    if verdict["unscored_ratings_a"] or verdict["unscored_ratings_b"]:
+        lines.append(
+            f"  Rated outputs without a readable score, which are left out for both: A "
+            f"{verdict['unscored_ratings_a']:,}, B {verdict['unscored_ratings_b']:,} of {verdict['n_ratings']:,}."
+        )
     rows = verdict["differences"]
     for row in rows:
         if row["scope"] == "all":
             lines += ["", *_headline(row)]
-            lines += [f"  Mean over tasks: {_numbers(other)}" for other in rows if _is(other, row, "task_mean")]
-            lines += _tasks([other for other in rows if _is(other, row, "task")])
+            for scope, name in _MEANS:
+                lines += [f"  {name}: {_numbers(other)}" for other in rows if _is(other, row, scope)]
+            lines += _parts([other for other in rows if _is(other, row, "task")], "task")
+            lines += _parts([other for other in rows if _is(other, row, "model")], "editing model")
     return "\n".join([*lines, "", EXPLANATION.format(rounds=rounds)])
+
+
+_MEANS = (("task_mean", "Mean over tasks"), ("viescore", "As VIEScore prints it"))
 
 
 def _is(other: Row, row: Row, scope: str) -> bool:
@@ -51,26 +61,32 @@ def _is(other: Row, row: Row, scope: str) -> bool:
 
 
 def _headline(row: Row) -> list[str]:
-    title = row["figure"].replace("_", " ").capitalize()
-    start = f"{title}: A {_share(row['a'])}, B {_share(row['b'])} right of {row['n']:,} in {row['n_groups']:,} groups."
+    title = row["figure"][:1].upper() + row["figure"][1:].replace("_", " ")
+    things, groups, size = "pairs", "groups", f"right of {row['n']:,} in {row['n_groups']:,} groups"
+    if row["unit"] == "correlation":
+        things, groups = "ratings", "images"
+        size = f"over {row['n']:,} ratings of {row['n_groups']:,} images, mean over editing models"
+    start = f"{title}: A {_value(row, 'a')}, B {_value(row, 'b')} {size}."
+    if row["value"] is None:
+        return [start, "  No verdict: where a judge scores all outputs alike, its correlation is undefined."]
     if row["p_holm"] is None:
-        return [start, f"  No verdict: fewer than {MIN_GROUPS} groups stand behind it."]
+        return [start, f"  No verdict: fewer than {MIN_GROUPS} {groups} stand behind it."]
     lines = [start, f"  {_sentence(row)} Difference {_numbers(row)}"]
     power = row["power"]
     if power is None:
         return lines
     if row["value"] == 0:
-        lines.append(f"  A benchmark of this size shows differences from {_points(power['detectable'])} points on.")
+        lines.append(f"  A benchmark of this size shows differences from {_size(row, power['detectable'])} on.")
     elif row["significant"]:
         lines.append(
-            f"  About {power['pairs']:,} pairs ({power['groups']:,} groups) would do to see a difference of this size "
-            "in 8 of 10 cases."
+            f"  About {power['pairs']:,} {things} ({power['groups']:,} {groups}) would do to see a difference of this "
+            "size in 8 of 10 cases."
         )
     else:
         lines.append(
-            f"  To see a difference of this size in 8 of 10 cases about {power['pairs']:,} pairs "
-            f"({power['groups']:,} groups) would be needed; this benchmark shows differences from "
-            f"{_points(power['detectable'])} points on."
+            f"  To see a difference of this size in 8 of 10 cases about {power['pairs']:,} {things} "
+            f"({power['groups']:,} {groups}) would be needed; this benchmark shows differences from "
+            f"{_size(row, power['detectable'])} on."
         )
     return lines
 
@@ -81,34 +97,37 @@ def _sentence(row: Row) -> str:
     return f"{'A' if row['value'] > 0 else 'B'} is better, by more than noise (significant)."
 
 
-def _tasks(rows: list[Row]) -> list[str]:
+def _parts(rows: list[Row], what: str) -> list[str]:
+    """By task or editing model."""
     if not rows:
         return []
     significant = [row for row in rows if row["significant"]]
     if all(row["p_holm"] is None for row in rows):
-        return [f"  None of its {len(rows)} tasks alone has enough groups for a test.", *map(_task, rows)]
+        return [f"  None of its {len(rows)} {what}s alone has enough groups for a test.", *map(_part, rows)]
     if not significant:
-        return [f"  In none of its {len(rows)} tasks alone is the difference significant.", *map(_task, rows)]
+        return [f"  In none of its {len(rows)} {what}s alone is the difference significant.", *map(_part, rows)]
     sides = [("A", 1), ("B", -1)]
     better = [
         f"{name} is better in {', '.join(row['task'] for row in mine)}"
         for name, sign in sides
         if (mine := [row for row in significant if row["value"] * sign > 0])
     ]
-    return [f"  By task, corrected for all tasks and figures: {'; '.join(better)}.", *map(_task, rows)]
+    return [f"  By {what}, corrected for all {what}s and figures: {'; '.join(better)}.", *map(_part, rows)]
 
 
-def _task(row: Row) -> str:
+def _part(row: Row) -> str:
     mark = "*" if row["significant"] else " "
-    return f"  {mark} {row['task']:<18} A {_share(row['a']):>8}  B {_share(row['b']):>8}  {_numbers(row)}"
+    return f"  {mark} {row['task']:<18} A {_value(row, 'a'):>8}  B {_value(row, 'b'):>8}  {_numbers(row)}"
 
 
 def _numbers(row: Row) -> str:
     """+6.8 points [+4.9, +8.7], with its p values; without them when too few groups stand behind it."""
-    text = f"{_signed(row['value'])} points"
+    if row["value"] is None:
+        return "undefined"
+    text = _size(row, row["value"], "+")
     if row["p_holm"] is None:
         return f"{text} (fewer than {MIN_GROUPS} groups, no test)"
-    interval = f"[{_signed(row['low'])}, {_signed(row['high'])}]"
+    interval = f"[{_signed(row, row['low'])}, {_signed(row, row['high'])}]"
     return (
         f"{text} {interval}; p one-sided {_p(row['p_one_sided'])}, two-sided {_p(row['p_two_sided'])}, "
         f"corrected {_p(row['p_holm'])}"
@@ -119,13 +138,18 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _share(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def _value(row: Row, side: str) -> str:
+    """What a judge reached: a share in per cent, or a correlation."""
+    value = row[side]
+    if value is None:
+        return "–"
+    return f"{100 * value:.1f} %" if row["unit"] == "share" else f"{value:.3f}"
 
 
-def _points(value: float) -> str:
-    return f"{100 * value:.1f}"
+def _size(row: Row, value: float, sign: str = "") -> str:
+    """A difference, of shares in points."""
+    return f"{100 * value:{sign}.1f} points" if row["unit"] == "share" else f"{value:{sign}.3f}"
 
 
-def _signed(value: float) -> str:
-    return f"{100 * value:+.1f}"
+def _signed(row: Row, value: float) -> str:
+    return _size(row, value, "+").removesuffix(" points")

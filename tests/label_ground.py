@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from factories import make_card, make_ref, make_task, make_triplet
 
+from editjudge.io import write_jsonl
 from editjudge.types import EditTriplet, ScoreCard
+from eval.benchmarks import Benchmark, Findings
 from eval.benchmarks.labels import Comparison, Multiway, Preference, Rating
+from eval.metrics.pairs import build_table, pair_values
+from eval.scoring import Evaluation
 
 
 def candidate(task_id: str, name: str, editor: str = "editor", source: str = "photo0") -> EditTriplet:
@@ -57,6 +62,18 @@ def group_cards(multiway: Multiway, values: list[float | None]) -> dict[str, Sco
     return {
         triplet.id: card(triplet, overall=value) for triplet, value in zip(multiway.candidates, values, strict=True)
     }
+
+
+def evaluation(folder: Path, bench: Benchmark, cards: dict[str, ScoreCard], passes: int = 1) -> Evaluation:
+    """As it is on disk after a judge gave these cards; a candidate without one was not scored."""
+    write_jsonl(folder / "cards.jsonl", cards.values())
+    table = build_table(bench.pairs, [pair_values(pair, cards) for pair in bench.pairs])
+    return Evaluation(folder, bench, {"passes": passes, "identity": str(folder)}, table, len(cards), 1.0)
+
+
+def benchmark(name: str = "bench", **labels: Any) -> Benchmark:
+    """With these `comparisons`, `multiways` or `ratings`, and no pairs."""
+    return Benchmark(name, name, (), Path(), Findings(), Findings(), **labels)
 
 
 def rating(image: str, model: str, value: float, raters: tuple[float, ...] = (), scale: str = "overall") -> Rating:

@@ -19,10 +19,10 @@ from eval.benchmarks.labels import Multiway, Preference
 from eval.benchmarks.pairs import Pairs
 from eval.compare import compare_folders, find_evaluations, main
 from eval.external import ScoresFile, read_scores
-from eval.metrics.paired import Question, differences, holm
+from eval.metrics.paired import Question, corrected, differences, holm
 from eval.metrics.pairs import count
 from eval.metrics.power import power_of
-from eval.metrics.statistics import compare
+from eval.metrics.statistics import MIN_GROUPS, compare
 from eval.run import run_eval
 from eval.scoring import ScoredPair
 
@@ -44,13 +44,17 @@ def some_answers(n_groups=60, gain=0.15, seed=0):
     return chance < 0.6 + gain, chance < 0.6, group, group % 2
 
 
+def corrected_differences(questions, rounds, seed):
+    return corrected(differences(questions, rounds, seed))
+
+
 def by_scope(found):
     return {(item.scope, item.task): item for item in found}
 
 
 def test_the_figures_are_those_of_the_reports_own_comparison():
     right_a, right_b, group, task = some_answers()
-    found = by_scope(differences(make_questions(right_a, right_b, group, task), 2000, 5))
+    found = by_scope(corrected_differences(make_questions(right_a, right_b, group, task), 2000, 5))
     tables = [make_table(right, group, task=task) for right in (right_a, right_b)]
     known = compare(*(count(table) for table in tables), rounds=2000, seed=5)
     whole, mean = found["all", None], found["task_mean", None]
@@ -69,8 +73,8 @@ def test_the_figures_are_those_of_the_reports_own_comparison():
 
 def test_swapping_the_judges_turns_the_signs_and_keeps_the_two_sided_p():
     right_a, right_b, group, task = some_answers(gain=0.03)
-    one = differences(make_questions(right_a, right_b, group, task), 1000, 1)[0]
-    other = differences(make_questions(right_b, right_a, group, task), 1000, 1)[0]
+    one = corrected_differences(make_questions(right_a, right_b, group, task), 1000, 1)[0]
+    other = corrected_differences(make_questions(right_b, right_a, group, task), 1000, 1)[0]
     assert (one.value, one.low, one.high) == pytest.approx((-other.value, -other.high, -other.low))
     assert one.p_two_sided == other.p_two_sided
     assert one.p_one_sided < 0.5 < other.p_one_sided
@@ -78,7 +82,7 @@ def test_swapping_the_judges_turns_the_signs_and_keeps_the_two_sided_p():
 
 def test_equal_judges_differ_by_nothing():
     right, _, group, task = some_answers()
-    found = differences(make_questions(right, right, group, task), 500, 0)
+    found = corrected_differences(make_questions(right, right, group, task), 500, 0)
     assert {item.value for item in found} == {0.0}
     assert {item.p_two_sided for item in found} == {1.0}
     assert not any(item.significant for item in found)
@@ -91,15 +95,15 @@ def test_two_judges_of_one_quality_are_called_different_in_about_one_of_twenty()
     for _ in range(150):
         group = np.repeat(np.arange(60), 2)
         right = generator.random((2, 120)) < 0.7
-        found += differences(make_questions(*right, group), 200, 0)[0].significant
+        found += corrected_differences(make_questions(*right, group), 200, 0)[0].significant
     assert 2 <= found <= 15  # 7.5 expected; the bootstrap of 60 groups is slightly liberal
 
 
 def test_a_p_value_is_never_zero_and_few_groups_get_no_test():
     group = np.arange(40)
-    whole = differences(make_questions(group >= 0, group < 0, group), 999, 0)[0]
+    whole = corrected_differences(make_questions(group >= 0, group < 0, group), 999, 0)[0]
     assert (whole.value, whole.p_one_sided, whole.p_two_sided) == (1.0, 0.0, pytest.approx(2 / 1000))
-    few = differences(make_questions([1, 1, 1, 0], [0, 0, 0, 0], np.arange(4)), 999, 0)[0]
+    few = corrected_differences(make_questions([1, 1, 1, 0], [0, 0, 0, 0], np.arange(4)), 999, 0)[0]
     assert (few.value, few.low, few.p_two_sided, few.p_holm, few.power) == (0.75, None, None, None, None)
 
 
@@ -118,7 +122,7 @@ def test_holm_by_hand(given, expected):
 
 def test_tasks_are_corrected_for_their_number():
     right_a, right_b, group, task = some_answers(gain=0.06)
-    found = differences(make_questions(right_a, right_b, group, task), 2000, 1)
+    found = corrected_differences(make_questions(right_a, right_b, group, task), 2000, 1)
     tasks = [item for item in found if item.scope == "task"]
     assert min(item.p_holm for item in tasks) == pytest.approx(2 * min(item.p_two_sided for item in tasks))
     assert next(item for item in found if item.scope == "all").p_holm == pytest.approx(
@@ -136,6 +140,13 @@ def test_power_by_hand():
     assert power_of(0.1, 0.0, 400, 3000) is None
 
 
+def test_power_never_names_fewer_groups_than_an_interval_needs():
+    """400 groups of 7 or 8 pairs: two would do for a huge difference, but five are needed, and so 38 pairs."""
+    assert power_of(0.9, 0.02, 400, 3000).groups == MIN_GROUPS
+    assert power_of(0.9, 0.02, 400, 3000).pairs == math.ceil(5 * 7.5)
+    assert power_of(0.9, 0.02, 400, 400).pairs == 5
+
+
 def test_so_many_groups_really_show_the_difference_in_four_of_five_cases():
     """Independent judges of 70 % and 60 %: n from a first sample's error, then many benchmarks of that size."""
     error = math.sqrt((0.7 * 0.3 + 0.6 * 0.4) / 100)
@@ -144,7 +155,7 @@ def test_so_many_groups_really_show_the_difference_in_four_of_five_cases():
     seen = 0
     for _ in range(100):
         a, b = generator.random(needed) < 0.7, generator.random(needed) < 0.6
-        seen += differences(make_questions(a, b, np.arange(needed)), 200, 0)[0].significant
+        seen += corrected_differences(make_questions(a, b, np.arange(needed)), 200, 0)[0].significant
     assert 0.7 <= seen / 100 <= 0.9
 
 

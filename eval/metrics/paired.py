@@ -1,14 +1,15 @@
 """Two judges on the same questions: differences with intervals and p values, by one bootstrap over groups.
 
 The paired bootstrap of EditScore (arXiv 2509.23909, appendix D) draws pairs; here whole groups are drawn, because the
-pairs of a group share their images. Values are differences of shares judged right, A minus B.
+pairs of a group share their images. Values are A minus B.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
@@ -16,7 +17,10 @@ from eval.metrics.pairs import Floats
 from eval.metrics.power import LEVEL, Power, power_of
 from eval.metrics.statistics import draw_weights, gaps_of, shows_spread
 
-Scope = Literal["all", "task_mean", "task"]
+Scope = Literal["all", "task_mean", "task", "viescore", "model"]
+"""All questions of a figure alike, the mean over its tasks, or one task; of correlations the plain mean over editing
+models, VIEScore's way of printing it, or one model."""
+Unit = Literal["share", "correlation"]
 
 
 @dataclass(frozen=True)
@@ -34,26 +38,28 @@ class Question:
 
 @dataclass(frozen=True)
 class Difference:
-    """One figure of two judges. Shares 0 to 1; None where too few groups stand behind it for an interval."""
+    """One figure of two judges. None where it is undefined, or where too few groups stand behind it for an interval."""
 
     figure: str
     scope: Scope
-    """All questions of the figure alike, the mean over its tasks, or one task."""
     task: str | None
+    """The task, or the editing model, that it is of."""
     n: int
     n_groups: int
-    a: float
-    b: float
-    value: float
-    low: float | None
-    high: float | None
-    p_one_sided: float | None
+    a: float | None
+    b: float | None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p_one_sided: float | None = None
     """Share of resamples in which A is not better (difference <= 0), as EditScore's appendix D."""
-    p_two_sided: float | None
+    p_two_sided: float | None = None
     """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
     p_holm: float | None = None
     """`p_two_sided` corrected for the figures of the same scope (Holm 1979)."""
     power: Power | None = None
+    unit: Unit = "share"
+    """A share is told in per cent, 0 to 1; a correlation, -1 to 1, as it is."""
 
     @property
     def significant(self) -> bool:
@@ -72,10 +78,12 @@ class _Column:
 
 
 def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[Difference]:
-    """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task.
+    """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task. See `corrected`.
 
     Figures come in the order in which the questions name them. The same questions and seed give the same numbers.
     """
+    if not questions:
+        return []
     groups = {name: place for place, name in enumerate(sorted({item.group for item in questions}))}
     cells = {cell: place for place, cell in enumerate(dict.fromkeys((q.figure, q.task_type) for q in questions))}
     where = np.array([groups[q.group] * len(cells) + cells[q.figure, q.task_type] for q in questions])
@@ -95,8 +103,9 @@ def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[D
     for place, column in enumerate(columns):
         mine = asked[:, list(column.cells)]
         size = (int(mine.sum()), int((mine.sum(axis=1) > 0).sum()))
-        found.append(_difference(column, size, (float(values[0][place]), float(values[1][place])), samples[:, place]))
-    return _corrected(found)
+        both = (float(values[0][place]), float(values[1][place]))
+        found.append(difference_of(column.figure, column.scope, column.task, size, both, samples[:, place]))
+    return found
 
 
 def _columns(cells: Sequence[tuple[str, str]]) -> list[_Column]:
@@ -130,13 +139,21 @@ def _accuracies(sums: Floats, columns: Sequence[_Column]) -> tuple[Floats, Float
     return found[0], found[1]
 
 
-def _difference(column: _Column, size: tuple[int, int], values: tuple[float, float], samples: Floats) -> Difference:
+def difference_of(
+    figure: str,
+    scope: Scope,
+    task: str | None,
+    size: tuple[int, int],
+    values: tuple[float, float],
+    samples: Floats,
+    unit: Unit = "share",
+) -> Difference:
+    """From the values of both judges and the resampled differences [rounds]; `size` is questions and groups."""
     n, n_groups = size
-    value = round(values[0] - values[1], 12)
-    bare = Difference(
-        column.figure, column.scope, column.task, n, n_groups, values[0], values[1], value, None, None, None, None
-    )
-    if not shows_spread(samples, n_groups):
+    a, b = (None if math.isnan(value) else value for value in values)
+    value = None if a is None or b is None else round(a - b, 12)
+    bare = Difference(figure, scope, task, n, n_groups, a, b, value, unit=unit)
+    if value is None or not shows_spread(samples, n_groups):
         return bare
     gaps = gaps_of(samples[:, None])
     return replace(
@@ -149,10 +166,10 @@ def _difference(column: _Column, size: tuple[int, int], values: tuple[float, flo
     )
 
 
-def _corrected(found: Sequence[Difference]) -> list[Difference]:
+def corrected(found: Sequence[Difference]) -> list[Difference]:
     """With `p_holm`, per scope: a family is what a reader looks through at once."""
     adjusted = [*found]
-    for scope in ("all", "task_mean", "task"):
+    for scope in get_args(Scope):
         places = [place for place, item in enumerate(found) if item.scope == scope and item.p_two_sided is not None]
         for place, p in zip(places, holm([found[place].p_two_sided or 0.0 for place in places]), strict=True):
             adjusted[place] = replace(found[place], p_holm=p)
