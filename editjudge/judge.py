@@ -23,6 +23,7 @@ from editjudge.images import ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
 from editjudge.parsing import parse_reply
 from editjudge.prompts import PromptSet, get_prompts
+from editjudge.provenance import cores
 from editjudge.questions import Asker, Question, Row
 from editjudge.recipe import Use, load_recipe
 from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
@@ -32,8 +33,8 @@ __all__ = ["Judge", "JudgeRecipe", "card_from_passes", "make_card"]
 
 logger = logging.getLogger(__name__)
 
-_READERS = 4
-"""Threads that decode and resize images while the engine works."""
+_READERS = max(4, min(16, cores()))
+"""Threads that decode and resize images while the engine works; it waits for the first chunk only."""
 
 
 class Judge:
