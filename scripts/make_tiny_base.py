@@ -46,8 +46,9 @@ sys.path.insert(0, str(ROOT))
 from curation import measure
 from curation.editors.artefacts import ARTEFACTS, Artefact
 from curation.editors.drawing import Array, to_array, to_image
-from curation.editors.edits import EDITS, Plan, Scene, choose, input_kind, redraw
+from curation.editors.edits import EDITS, input_kind, redraw
 from curation.editors.programmatic import Fault, carry_out
+from curation.editors.scenes import Plan, Scene, choose
 from curation.sources import PHOTOGRAPHS
 from editjudge.images import load_image
 from editjudge.io import read_json, write_json

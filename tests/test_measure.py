@@ -8,8 +8,9 @@ from factories import make_triplet
 from world import make_context, make_photo, make_planned_task
 
 from curation.editors.drawing import blend
-from curation.editors.edits import EDITS, Scene
+from curation.editors.edits import EDITS
 from curation.editors.programmatic import Outcome, Programmatic
+from curation.editors.scenes import Scene
 from curation.measure import (
     SCALE,
     Measure,

@@ -9,29 +9,48 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from curation.editors.drawing import (
-    COLORS,
     PLACES,
     SHAPES,
     TEXTURES,
     Array,
-    band_mask,
     blend,
-    blur,
     centre_mask,
     fill,
-    luminance,
     shape_mask,
     size_of,
     text_mask,
-    texture,
 )
-
-Plan = dict[str, Any]
+from curation.editors.scenes import (
+    BACKGROUNDS,
+    GROUNDS,
+    PLAIN_TONES,
+    STICKER_COLORS,
+    STYLES,
+    TONES,
+    WORDS,
+    Plan,
+    Scene,
+    choose,
+    object_mask,
+    scene_add,
+    scene_background,
+    scene_color,
+    scene_compose,
+    scene_extract,
+    scene_material,
+    scene_motion,
+    scene_remove,
+    scene_replace,
+    scene_style,
+    scene_text,
+    scene_tone,
+    sticker,
+)
 
 
 class Misread(NamedTuple):
@@ -43,91 +62,6 @@ class Misread(NamedTuple):
 
 
 Misreading = Callable[[Array, Plan, np.random.Generator], Misread]
-WORDS = ("GO", "HI", "NO", "UP", "MAX", "ZIP")
-STYLES = ("pencil sketch", "pixel art", "negative")
-TONES = ("black and white", "sepia", "darker", "brighter")
-STICKER_COLORS = ("red", "green", "blue", "yellow")
-BACKGROUNDS = ("white", "blue", "green", "yellow")
-GROUNDS = ("white", "green", "blue")
-PLAIN_TONES = ("black and white", "darker", "brighter")
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A plan on a photograph."""
-
-    before: Array
-    after: Array
-    """A perfect edit."""
-    targets: tuple[Array, ...]
-    """Masks of the parts that the instruction asks to change; success is the mean over them."""
-
-    @property
-    def target(self) -> Array:
-        """Everything the instruction speaks of."""
-        return np.maximum.reduce(self.targets)
-
-
-def choose(rng: np.random.Generator, options: Sequence[str], *without: str) -> str:
-    """One of the options, never one of `without`."""
-    left = [option for option in options if option not in without]
-    return left[int(rng.integers(len(left)))]
-
-
-def _sticker(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "", pattern: str = "") -> Array:
-    """The photograph with the plan's object on it."""
-    size = size_of(photo)
-    color = plan[f"{prefix}color"]
-    surface = texture(size, pattern, color) if pattern else fill(size, color)
-    return blend(photo, surface, _object_mask(photo, plan, place, prefix=prefix))
-
-
-def _object_mask(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "") -> Array:
-    where = plan["place"] if place is None else place
-    return shape_mask(size_of(photo), plan[f"{prefix}shape"], where, plan["extent"])
-
-
-def apply_tone(array: Array, tone: str) -> Array:
-    """One of `TONES`."""
-    if tone == "black and white":
-        return np.repeat(luminance(array)[..., None], 3, axis=2)
-    if tone == "sepia":
-        return np.clip(luminance(array)[..., None] * np.asarray([1.12, 0.86, 0.55], dtype=np.float32), 0, 1)
-    if tone == "darker":
-        return array * np.float32(0.4)
-    if tone == "brighter":
-        return 1 - (1 - array) * np.float32(0.45)
-    return np.clip(array * np.asarray([0.55, 0.85, 1.1], dtype=np.float32) + np.float32(0.04), 0, 1)
-
-
-def apply_style(array: Array, style: str) -> Array:
-    """One of `STYLES`."""
-    if style == "negative":
-        return 1 - array
-    if style == "poster":
-        return np.clip(np.round((array - 0.5) * 1.6 * 2 + 1) / 2, 0, 1).astype(np.float32)
-    if style == "pixel art":
-        height, width = array.shape[:2]
-        block = max(2, height // 8)
-        rows, columns = np.arange(height) // block * block, np.arange(width) // block * block
-        smooth = blur(array, block / 2)
-        rows = np.minimum(rows + block // 2, height - 1)
-        columns = np.minimum(columns + block // 2, width - 1)
-        return smooth[rows][:, columns]
-    gray = luminance(array)
-    local = luminance(blur(array, 2.5))
-    lines = np.clip(1 - np.maximum(0, local - gray) * 9, 0, 1)
-    return np.repeat(lines[..., None], 3, axis=2).astype(np.float32)
-
-
-def tint(array: Array, color: str) -> Array:
-    """The colour at the array's brightness."""
-    tone = np.asarray(COLORS[color], dtype=np.float32)
-    return np.clip((0.35 + 0.65 * luminance(array)[..., None]) * tone, 0, 1)
-
-
-def _everywhere(photo: Array) -> Array:
-    return np.ones(size_of(photo), dtype=np.float32)
 
 
 def _draw_object(rng: np.random.Generator) -> Plan:
@@ -141,72 +75,6 @@ def _draw_object(rng: np.random.Generator) -> Plan:
 
 def _other_object(plan: Plan, rng: np.random.Generator) -> Plan:
     return {**plan, "shape": choose(rng, SHAPES, plan["shape"]), "color": choose(rng, STICKER_COLORS, plan["color"])}
-
-
-def _scene_add(photo: Array, plan: Plan) -> Scene:
-    return Scene(photo, _sticker(photo, plan), (_object_mask(photo, plan),))
-
-
-def _scene_remove(photo: Array, plan: Plan) -> Scene:
-    return Scene(_sticker(photo, plan), photo, (_object_mask(photo, plan),))
-
-
-def _scene_replace(photo: Array, plan: Plan) -> Scene:
-    both = np.maximum(_object_mask(photo, plan), _object_mask(photo, plan, prefix="new_"))
-    return Scene(_sticker(photo, plan), _sticker(photo, plan, prefix="new_"), (both,))
-
-
-def _scene_color(photo: Array, plan: Plan) -> Scene:
-    return Scene(photo, tint(photo, plan["color"]), (_everywhere(photo),))
-
-
-def _scene_material(photo: Array, plan: Plan) -> Scene:
-    after = _sticker(photo, plan, pattern=plan["texture"])
-    return Scene(_sticker(photo, plan), after, (_object_mask(photo, plan),))
-
-
-def _scene_style(photo: Array, plan: Plan) -> Scene:
-    return Scene(photo, apply_style(photo, plan["style"]), (_everywhere(photo),))
-
-
-def _scene_tone(photo: Array, plan: Plan) -> Scene:
-    return Scene(photo, apply_tone(photo, plan["tone"]), (_everywhere(photo),))
-
-
-def _scene_background(photo: Array, plan: Plan) -> Scene:
-    size = size_of(photo)
-    around = 1 - centre_mask(size)
-    return Scene(photo, blend(photo, fill(size, plan["color"]), around), (around,))
-
-
-def _scene_extract(photo: Array, plan: Plan) -> Scene:
-    size = size_of(photo)
-    subject = _object_mask(photo, plan)
-    before = _sticker(photo, plan)
-    return Scene(before, blend(fill(size, plan["ground"]), before, subject), (1 - subject,))
-
-
-def _scene_motion(photo: Array, plan: Plan) -> Scene:
-    both = np.maximum(_object_mask(photo, plan), _object_mask(photo, plan, plan["to"]))
-    return Scene(_sticker(photo, plan), _sticker(photo, plan, plan["to"]), (both,))
-
-
-def _scene_text(photo: Array, plan: Plan) -> Scene:
-    size = size_of(photo)
-    band = band_mask(size)
-    ground = blend(photo, fill(size, "white"), band * 0.85)
-
-    def written(word: str) -> Array:
-        return blend(ground, np.zeros_like(photo), text_mask(size, word))
-
-    old, new = text_mask(size, plan["old"]), text_mask(size, plan["new"])
-    return Scene(written(plan["old"]), written(plan["new"]), (np.maximum(old, new),))
-
-
-def _scene_compose(photo: Array, plan: Plan) -> Scene:
-    toned = apply_tone(photo, plan["tone"])
-    spot = _object_mask(photo, plan)
-    return Scene(photo, _sticker(toned, plan), (spot, 1 - spot))
 
 
 @dataclass(frozen=True)
@@ -250,7 +118,7 @@ def _object_elsewhere(prefix: str = "", pattern: str = "") -> Misreading:
         before = EDITS[plan["task"]].scene(photo, plan).before
         place = choose(rng, tuple(PLACES), plan["place"], plan.get("to", ""))
         pattern_name = plan["texture"] if pattern else ""
-        picture = _sticker(before, plan, place, prefix=prefix, pattern=pattern_name)
+        picture = sticker(before, plan, place, prefix=prefix, pattern=pattern_name)
         return Misread(picture, f"{EDITS[plan['task']].seen(plan)} elsewhere")
 
     return apply
@@ -260,7 +128,7 @@ def _patch_elsewhere(photo: Array, plan: Plan, rng: np.random.Generator) -> Misr
     """Something else is wiped away: a place without the object is smeared over."""
     before = EDITS[plan["task"]].scene(photo, plan).before
     place = choose(rng, tuple(PLACES), plan["place"])
-    return Misread(blend(before, np.full_like(before, 0.5), _object_mask(photo, plan, place)), "grey patch")
+    return Misread(blend(before, np.full_like(before, 0.5), object_mask(photo, plan, place)), "grey patch")
 
 
 def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
@@ -287,14 +155,14 @@ def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Misr
 
 def _wipe_subject(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """The subject is taken out of the picture instead of being kept."""
-    scene = _scene_extract(photo, plan)
+    scene = scene_extract(photo, plan)
     wiped = blend(scene.before, fill(size_of(photo), plan["ground"]), 1 - scene.target)
     return Misread(wiped, f"{plan['shape']} gone")
 
 
 def _word_above(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     """The new word is written over the upper half and the old one stays."""
-    before = _scene_text(photo, plan).before
+    before = scene_text(photo, plan).before
     above = np.roll(text_mask(size_of(photo), plan["new"]), -photo.shape[0] // 2, axis=0)
     return Misread(blend(before, np.zeros_like(before), above), f"text {plan['new']} above")
 
@@ -349,7 +217,7 @@ def _other_composition(plan: Plan, rng: np.random.Generator) -> Plan:
 def _replaced_not_removed(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
     other = _other_object(plan, rng)
     seen = EDITS["subject-replace"].seen({**plan, "new_color": other["color"], "new_shape": other["shape"]})
-    return Misread(_sticker(photo, other), seen)
+    return Misread(sticker(photo, other), seen)
 
 
 EDITS: dict[str, Edit] = {
@@ -361,7 +229,7 @@ EDITS: dict[str, Edit] = {
             "Place one {color} {shape} somewhere.",
         ),
         "add {color} {shape}",
-        _scene_add,
+        scene_add,
         _result_of(_other_object),
         _frame_instead,
     ),
@@ -369,7 +237,7 @@ EDITS: dict[str, Edit] = {
         _draw_object,
         ("Remove the {color} {shape}.", "Take the {shape} away.", "Erase the {color} {shape} from the photo."),
         "remove {shape}",
-        _scene_remove,
+        scene_remove,
         _replaced_not_removed,
         _patch_elsewhere,
     ),
@@ -381,7 +249,7 @@ EDITS: dict[str, Edit] = {
             "Turn the {color} {shape} into a {new_color} {new_shape}.",
         ),
         "{shape} to {new_color} {new_shape}",
-        _scene_replace,
+        scene_replace,
         _result_of(_other_new_object),
         _object_elsewhere("new_"),
     ),
@@ -389,7 +257,7 @@ EDITS: dict[str, Edit] = {
         lambda rng: {"color": choose(rng, STICKER_COLORS)},
         ("Color the whole photo {color}.", "Give the photo a {color} tint.", "Tint everything {color}."),
         "{color} tint",
-        _scene_color,
+        scene_color,
         _another("color", STICKER_COLORS),
         _corner_only,
     ),
@@ -397,7 +265,7 @@ EDITS: dict[str, Edit] = {
         lambda rng: {**_draw_object(rng), "texture": choose(rng, TEXTURES)},
         ("Make the {shape} {texture}.", "Give the {color} {shape} a {texture} surface."),
         "{shape} {texture}",
-        _scene_material,
+        scene_material,
         _another("texture", TEXTURES),
         _object_elsewhere(pattern="texture"),
     ),
@@ -405,7 +273,7 @@ EDITS: dict[str, Edit] = {
         lambda rng: {"style": choose(rng, STYLES)},
         ("Turn the photo into a {style}.", "Redraw this as a {style}.", "Give the picture the look of a {style}."),
         "{style}",
-        _scene_style,
+        scene_style,
         _another("style", STYLES),
         _corner_only,
     ),
@@ -413,7 +281,7 @@ EDITS: dict[str, Edit] = {
         lambda rng: {"tone": choose(rng, TONES)},
         ("Make the photo {tone}.", "Change the tone to {tone}.", "The whole picture should be {tone}."),
         "{tone}",
-        _scene_tone,
+        scene_tone,
         _another("tone", TONES),
         _corner_only,
     ),
@@ -425,7 +293,7 @@ EDITS: dict[str, Edit] = {
             "Change the background to {color}.",
         ),
         "background {color}",
-        _scene_background,
+        scene_background,
         _another("color", BACKGROUNDS),
         _subject_instead,
     ),
@@ -433,7 +301,7 @@ EDITS: dict[str, Edit] = {
         _draw_extract,
         ("Cut out the {shape} onto plain {ground}.", "Keep only the {color} {shape}, on a {ground} ground."),
         "{shape} alone on {ground}",
-        _scene_extract,
+        scene_extract,
         _another("ground", GROUNDS, "color"),
         _wipe_subject,
     ),
@@ -441,7 +309,7 @@ EDITS: dict[str, Edit] = {
         _draw_words,
         ("Change the text to {new}.", "Replace the word {old} with {new}.", "The sign should read {new}."),
         "text {new}",
-        _scene_text,
+        scene_text,
         _another("new", WORDS, "old"),
         _word_above,
     ),
@@ -449,7 +317,7 @@ EDITS: dict[str, Edit] = {
         _draw_motion,
         ("Move the {color} {shape} to the {to}.", "The {shape} should be at the {to}."),
         "{shape} to {to}",
-        _scene_motion,
+        scene_motion,
         _another("to", tuple(PLACES), "place"),
         _object_elsewhere(),
     ),
@@ -460,7 +328,7 @@ EDITS: dict[str, Edit] = {
             "Add a {color} {shape}, then make the rest {tone}.",
         ),
         "{tone}, add {color} {shape}",
-        _scene_compose,
+        scene_compose,
         _result_of(_other_composition),
         _corner_only,
     ),

@@ -14,7 +14,8 @@ from PIL import Image
 from curation.editors.artefacts import ARTEFACTS, Artefact
 from curation.editors.base import Editor
 from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mask, size_of, to_array, to_image
-from curation.editors.edits import EDITS, STICKER_COLORS, Misread, Plan, Scene, choose
+from curation.editors.edits import EDITS, Misread
+from curation.editors.scenes import STICKER_COLORS, Plan, Scene, choose
 from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import rng as seeded_rng
