@@ -9,6 +9,7 @@ from typing import Any
 
 from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
+from editjudge.processes import alone_in
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from eval.answers import write_answers
@@ -43,8 +44,14 @@ def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
 def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
     """Score what is not scored yet, write results.json and report.html, and return the results.
 
-    Raises `StaleOutputError` when `out` holds another judge's scores, `DataError` for an unusable benchmark.
+    Raises `StaleOutputError` when `out` holds another judge's scores, `DataError` for an unusable benchmark,
+    `StorageError` while another evaluation writes there.
     """
+    with alone_in(recipe.out, "another evaluation works in this folder"):
+        return _measure(recipe)
+
+
+def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("load"):
         benches = load_benchmarks(recipe)

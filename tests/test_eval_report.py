@@ -11,7 +11,7 @@ from PIL import Image
 from report_ground import ATTACK, make_report
 
 from editjudge.errors import DataError
-from eval.report.charts import Height, Point, floor_of, learning_curve, strip
+from eval.report.charts import Height, Point, floor_of, height_of, learning_curve, strip
 
 
 @pytest.fixture(scope="module")
@@ -127,3 +127,17 @@ def test_people_stand_beside_the_judge(report, page):
     assert last["people"]["value"] == pytest.approx(2 / 3, abs=1e-6)
     assert f"{100 * last['judge']['value']:.1f}\u202f%" in page.words
     assert "anna" in page.words
+
+
+def test_a_curve_of_correlations_reaches_below_zero_and_is_told_as_it_is():
+    points = [Point(0, -0.1, -0.31, 0.1), Point(10, 0.5, 0.2, 0.7)]
+    height = height_of(points, 0.0, is_share=False)
+    assert height == Height(-0.4, 0.0, is_share=False)
+    assert height_of([Point(0, 0.6, 0.5, 0.7)], 0.0, is_share=False).bottom == 0
+    assert height_of([Point(0, 0.3, 0.17, 0.4)], None, is_share=True) == Height(0.1, None)
+    drawn = str(learning_curve(points, None, height, "rho", "ov"))
+    assert "training step base: -0.10 (-0.31 to 0.10)" in drawn
+    assert ">-0.4<" in drawn
+    assert "%" not in drawn
+    assert drawn.count('class="chance"') == 1
+    assert 'class="chance"' not in str(learning_curve(points, None, Height(0.0, None), "groups", "ov"))

@@ -128,9 +128,11 @@ def _percent(value: float | None, digits: int = 1) -> str:
     return "–" if value is None else f"{100 * value:.{digits}f}\u202f%"
 
 
-def _signed(value: float | None) -> str:
-    """A difference of shares in percentage points: "+12.3"."""
-    return "–" if value is None else f"{100 * value:+.1f}".replace("-", "−")
+def _signed(value: float | None, points: bool = True) -> str:
+    """A difference of shares in percentage points: "+12.3"; of correlations as it is: "+0.123"."""
+    if value is None:
+        return "–"
+    return (f"{100 * value:+.1f}" if points else f"{value:+.3f}").replace("-", "−")
 
 
 def _whole(value: int) -> str:
