@@ -12,9 +12,10 @@ import yaml
 from eval_world import PixelEngine, comparable, write_benchmark
 
 from editjudge.engines.base import Completion, Reply
-from editjudge.errors import DataError, RecipeError, StaleOutputError
+from editjudge.errors import DataError, RecipeError, StaleOutputError, StorageError
 from editjudge.io import read_jsonl
 from editjudge.judge import JudgeRecipe
+from editjudge.processes import alone_in
 from editjudge.tasks import DIMENSIONS
 from editjudge.types import ScoreCard
 from eval.recipe import EvalRecipe
@@ -40,6 +41,12 @@ def make_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **cha
 @pytest.fixture(scope="module")
 def pairs(tmp_path_factory):
     return write_benchmark(tmp_path_factory.mktemp("bench"))
+
+
+def test_two_evaluations_do_not_share_a_folder(tmp_path, pairs):
+    with alone_in(tmp_path, "held by the test"), pytest.raises(StorageError, match="another evaluation"):
+        run_eval(make_recipe(tmp_path, pairs))
+    assert not (tmp_path / "run.json").exists()
 
 
 def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
