@@ -68,6 +68,7 @@ def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
         assert found["dimensions"][dimension]["pair_mean"]["value"] == pytest.approx(right / 36, abs=1e-6)
     assert json.loads((tmp_path / "results.json").read_text()) == results
     assert {path.name for path in tmp_path.iterdir()} == {
+        ".lock",
         ".thumbnails",
         "pairs",
         "results.json",
