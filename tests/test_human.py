@@ -102,3 +102,19 @@ def test_two_rankings_of_one_unit_are_refused(tmp_path):
     write_jsonl(tmp_path / "r.jsonl", [row("t", "x", ("a",), ("b",))] * 2)
     with pytest.raises(DataError, match="x ranks task t twice"):
         read_rankings(Human(rankings=tmp_path / "r.jsonl"))
+
+
+def test_a_figure_that_is_the_same_in_every_resample_has_no_interval():
+    """The judge says what x says in every task, and y turns every third one around: only the people's share varies."""
+    rows, values = [], {}
+    for number in range(12):
+        a, b = f"a{number}", f"b{number}"
+        values |= {a: 8.0, b: 3.0}
+        rows += [
+            row(f"t{number}", "x", (a,), (b,)),
+            row(f"t{number}", "y", *(((b,), (a,)) if number % 3 == 0 else ((a,), (b,)))),
+        ]
+    found = compare_with_people(rows, cards_of(**values), rounds=200, seed=1)["overall"]
+    unit = found["units"]["x"]["preference"]
+    assert unit["judge"] == {"value": 1.0, "low": None, "high": None}
+    assert unit["people"]["low"] < unit["people"]["value"] < unit["people"]["high"]

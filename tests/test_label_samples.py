@@ -46,8 +46,8 @@ def judged(folder, kind, which):
     return evaluation(folder, benchmark(ratings=tuple(RATINGS)), cards)
 
 
-# 16 comparisons are untied; judge 1 has -1 for c0 (A>B), c1 (B>A, still right), c2 (a tie) and c3 (A>B): 14 of 16.
-# Two of three groups are wrong... all of g0, g1, g2, so 7 of 10. rho of y is 1 - 6 * 8 / (8 * 63), the mean with 1.
+# 16 comparisons are untied; judge 1 has -1 for c0 (A>B), c1 (B>A, so right), c2 (a tie) and c3 (A>B): 14 of 16.
+# Groups g0, g1 and g2 are wrong, by one comparison each and g1 by two. rho of y is 1 - 6 * 8 / (8 * 63), of x 1.
 EXPECTED = {
     "comparisons": {"without_ties": 14 / 16, "three_class": 17 / 20, "with_ties": 17 / 20},
     "multiway": {"group": 0.7, "group_with_ties": 0.7, "pairwise": (30 - 3 - 1) / 30},

@@ -7,7 +7,7 @@ import pytest
 
 from editjudge.errors import DataError
 from eval.metrics.pairs import Counts, PairTable, count
-from eval.metrics.statistics import compare, groups_behind, intervals, resample
+from eval.metrics.statistics import compare, gaps_of, groups_behind, intervals, resample, sampled
 
 
 def make_table(right, group, task=None, dimension=None) -> PairTable:
@@ -109,6 +109,31 @@ def test_compare_finds_a_consistent_difference_and_only_that():
     assert same.p.pair_mean[0] == 1
     shuffled = compare(count(make_table(generator.permutation(a), group)), count(make_table(a, group)), rounds=2000)
     assert 0.2 < shuffled.p.pair_mean[0] < 0.8
+
+
+def test_a_comparison_on_too_few_groups_has_a_value_and_no_interval():
+    four, five = (
+        compare(count(make_table([True] * n, range(n))), count(make_table([False] * n, range(n))), rounds=100)
+        for n in (4, 5)
+    )
+    assert four.as_json()["prompt_following"] == {"value": 1.0, "low": None, "high": None, "p": None}
+    assert five.as_json()["prompt_following"] == {"value": 1.0, "low": 1.0, "high": 1.0, "p": 0.0}
+
+
+def test_sums_in_another_order_are_no_difference():
+    """0.1 + 0.2 is not 0.3 in binary; a judge compared with itself must have p = 1, and two-sided 1."""
+    gaps = gaps_of(np.full((50, 1), 0.1 + 0.2 - 0.3))
+    assert (gaps.p[0], gaps.p_two_sided[0], gaps.low[0], gaps.high[0]) == (1, 1, 0, 0)
+    nothing = gaps_of(np.full((50, 1), np.nan))
+    assert np.isnan([nothing.p[0], nothing.p_two_sided[0], nothing.low[0]]).all()
+
+
+def test_half_of_the_resamples_must_define_a_figure():
+    samples = np.arange(10.0)
+    samples[:4] = np.nan
+    assert sampled(5.0, samples, 5)["low"] == pytest.approx(4.125)
+    samples[4] = np.nan
+    assert sampled(5.0, samples, 5) == {"value": 5.0, "low": None, "high": None}
 
 
 def test_other_pairs_are_refused():

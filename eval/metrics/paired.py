@@ -15,7 +15,7 @@ import numpy as np
 
 from eval.metrics.pairs import Floats
 from eval.metrics.power import LEVEL, Power, power_of
-from eval.metrics.statistics import draw_weights, gaps_of, shows_spread
+from eval.metrics.statistics import ZERO_DECIMALS, draw_weights, gaps_of, shows_spread
 
 Scope = Literal["all", "task_mean", "task", "viescore", "model"]
 """All questions of a figure alike, the mean over its tasks, or one task; of correlations the plain mean over editing
@@ -151,7 +151,7 @@ def difference_of(
     """From the values of both judges and the resampled differences [rounds]; `size` is questions and groups."""
     n, n_groups = size
     a, b = (None if math.isnan(value) else value for value in values)
-    value = None if a is None or b is None else round(a - b, 12)
+    value = None if a is None or b is None else round(a - b, ZERO_DECIMALS)
     bare = Difference(figure, scope, task, n, n_groups, a, b, value, unit=unit)
     if value is None or not shows_spread(samples, n_groups):
         return bare
@@ -162,7 +162,7 @@ def difference_of(
         high=float(gaps.high[0]),
         p_one_sided=float(gaps.p[0]),
         p_two_sided=float(gaps.p_two_sided[0]),
-        power=power_of(value, float(np.nanstd(np.round(samples, 12))), n_groups, n),
+        power=power_of(value, float(np.nanstd(np.round(samples, ZERO_DECIMALS))), n_groups, n),
     )
 
 

@@ -23,7 +23,7 @@ MIN_GROUPS = 5
 _CHUNK_ROUNDS = 1_000
 ALPHA = 0.05
 """Share outside the intervals."""
-_ZERO_DECIMALS = 12
+ZERO_DECIMALS = 12
 """Sums of the same shares in another order differ in the last bits; that is no difference."""
 
 Figure = dict[str, float | None]
@@ -167,7 +167,7 @@ class Samples:
     def difference(self, one: int, other: int) -> Figure:
         """Judge `one` minus judge `other`: a figure, with `p` as in `Gaps`."""
         samples = self.drawn[:, one] - self.drawn[:, other]
-        value = round(float(self.value[one] - self.value[other]), _ZERO_DECIMALS)
+        value = round(float(self.value[one] - self.value[other]), ZERO_DECIMALS)
         if np.isnan(value) or not shows_spread(samples, self.n_groups):
             return {**figure(value, np.nan, np.nan), "p": None}
         gaps = gaps_of(samples[:, None])
@@ -189,7 +189,7 @@ class Gaps:
 
 def gaps_of(samples: Floats) -> Gaps:
     """From differences A minus B of shared resamples, [rounds, columns]."""
-    near = np.round(samples, _ZERO_DECIMALS)
+    near = np.round(samples, ZERO_DECIMALS)
     n_known = (~np.isnan(near)).sum(axis=0)
     not_better, not_worse = (near <= 0).sum(axis=0), (near >= 0).sum(axis=0)
     known = n_known > 0
