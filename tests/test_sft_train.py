@@ -167,6 +167,7 @@ def test_two_runs_cannot_write_to_one_folder(base: Path, tmp_path: Path) -> None
         main([str(recipe)])
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_nothing_that_looks_complete(base: Path, tmp_path: Path) -> None:
     """No file may grow beyond 20,000 bytes: the adapter does not fit, everything before it does."""
     recipe = make_run(tmp_path, base)

@@ -287,6 +287,7 @@ def make_wheel(folder, version):
     return path
 
 
+@pytest.mark.slow
 def test_installing_is_done_once_and_an_interrupted_one_again(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(install, "REQUIREMENT", str(make_wheel(tmp_path, "1.0")))
     venv = tmp_path / "cache" / "venv"
