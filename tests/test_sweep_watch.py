@@ -252,7 +252,7 @@ def test_recipes_that_say_nothing_sensible(tmp_path, pairs, changes, message):
 
 def test_an_unknown_benchmark_to_choose_by_is_named(tmp_path, pairs):
     write_checkpoint(tmp_path / "run", 10, noise=1.0)
-    with pytest.raises(RecipeError, match=r"select\.benchmark: no benchmark of pairs 'pears'"):
+    with pytest.raises(RecipeError, match=r"select\.benchmark: no benchmark 'pears' here; known: pairs"):
         run_sweep(make_recipe(tmp_path, pairs, select={"benchmark": "pears"}))
 
 
