@@ -149,3 +149,14 @@ def test_a_figure_that_is_not_there_is_told_before_anything_is_judged(world, tmp
     with pytest.raises(RecipeError, match=r"select.figure: 'pair_mean' is a figure of pairs, and rated has none"):
         run_sweep(recipe)
     assert not (tmp_path / "out" / "step-000000-k1").exists()
+
+
+def test_runs_and_passes_are_told_apart_in_the_tables_of_labels(world, tmp_path):
+    runs = {"small": world / "run", "large": world / "run"}
+    results = run_sweep(make_recipe(world, out=tmp_path, run=None, runs=runs, last={"passes": 2}))
+    assert results["ensemble"]["passes"] == 2
+    page = (tmp_path / "report.html").read_text()
+    for name in ("small base", "small step 40", "large step 40", "large step 40, K = 2"):
+        assert page.count(f"<th>{name}</th>") == 2  # one table per benchmark
+    assert 'class="ring"' in page
+    assert "One pass or several" not in page  # that part is about pairs
