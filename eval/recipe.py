@@ -13,7 +13,7 @@ from editjudge.judge import JudgeRecipe
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
-from eval.external import ScoresFile
+from eval.external.reading import ScoresFile
 from eval.metrics.cost import Prices
 from eval.metrics.human import Human
 from eval.probes import Probes

@@ -18,7 +18,8 @@ from eval.answers import answers_of
 from eval.benchmarks.labels import Multiway, Preference
 from eval.benchmarks.pairs import Pairs
 from eval.compare import compare_folders, find_evaluations, main
-from eval.external import ScoresFile, read_scores
+from eval.external import read_scores
+from eval.external.reading import ScoresFile
 from eval.metrics.paired import Question, corrected, differences, holm
 from eval.metrics.pairs import count
 from eval.metrics.power import power_of

@@ -17,7 +17,8 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Comparison, Rating
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.pairs import Pairs
-from eval.external import ScoresFile, read_scores
+from eval.external import read_scores
+from eval.external.reading import ScoresFile
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 

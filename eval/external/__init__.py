@@ -10,56 +10,19 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pydantic import BaseModel, ConfigDict, model_validator
-
-from editjudge.cards import make_card
 from editjudge.errors import DataError
 from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
-from editjudge.tasks import ASPECTS, Aspect
-from editjudge.types import EditTriplet, Judgment, ScoreCard
+from editjudge.tasks import ASPECTS
+from editjudge.types import ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label
 from eval.benchmarks.lint import Findings
-from eval.external.names import ComparisonNames, TripletNames
-from eval.external.rows import Format, PairSaid, Said, Voted, as_number, detect, files_of, read_rows
+from eval.external.reading import Reading, ScoresFile, bare_card
+from eval.external.rows import Format, detect, files_of, read_rows
 from eval.metrics.pairs import build_table, pair_values
 from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.values import values_of
-
-
-class ScoresFile(BaseModel):
-    """Scores or votes that were made elsewhere; in a recipe `scores: FILE` or a block."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    path: Path
-    """A JSONL, CSV or JSON file, or a folder of results as its publisher lays it out."""
-    format: Format | None = None
-    """Null: told from the content."""
-    name: str | None = None
-    """How tables call the judge; the name of the file or folder when it is not given."""
-    range: tuple[float, float] = (0, 10)
-    """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
-    keep_guesses: bool = False
-    """Keep the scores that VIEScore guessed when it could not read a reply, as its published tables do."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _plain_path(cls, value: Any) -> Any:
-        return {"path": value} if isinstance(value, str | Path) else value
-
-    @model_validator(mode="after")
-    def _worst_first(self) -> ScoresFile:
-        if not self.range[0] < self.range[1]:
-            raise ValueError(f"range: the worst score comes first and is lower than the best, not {list(self.range)}")
-        return self
-
-    @property
-    def label(self) -> str:
-        """For tables."""
-        return self.path.stem if self.name is None else self.name
 
 
 @dataclass(frozen=True)
@@ -91,7 +54,7 @@ def read_scores(block: ScoresFile, bench: Benchmark) -> ExternalScores:
     if kind == "cards":
         cards = _own_cards(files, bench, findings)
         return ExternalScores(cards, None, findings, identity, kind)
-    reading = _Reading(block, bench, findings)
+    reading = Reading(block, bench, findings)
     n_rows = 0
     for row in read_rows(files, kind):
         n_rows += 1
@@ -132,7 +95,7 @@ def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[
                 found[card.triplet.id] = card
     if not found:
         raise DataError(f"{files[0]}: none of its cards is of a triplet of {bench.name}")
-    cards = {name: found[name] if name in found else _bare_card(triplet, {}, 0) for name, triplet in wanted.items()}
+    cards = {name: found[name] if name in found else bare_card(triplet, {}, 0) for name, triplet in wanted.items()}
     _note_unscored(cards, findings)
     return cards
 
@@ -141,142 +104,6 @@ def _note_unscored(cards: Mapping[str, ScoreCard], findings: Findings) -> None:
     for name, card in cards.items():
         if not card.judgments and card.n_ok == card.n_failed == 0:
             findings.add("no_score", name)
-
-
-def _bare_card(triplet: EditTriplet, values: Mapping[str, float | None], n_rows: int) -> ScoreCard:
-    """A card without passes: only its values are known."""
-    readable = any(value is not None for value in values.values())
-    return ScoreCard(
-        triplet=triplet,
-        judgments=(),
-        prompt_following=values.get("prompt_following"),
-        consistency=values.get("consistency"),
-        perceptual_quality=values.get("perceptual_quality"),
-        overall=values.get("overall"),
-        n_ok=int(readable),
-        n_failed=int(n_rows > 0 and not readable),
-        spread=None,
-    )
-
-
-class _Reading:
-    """Rows of a file, sorted by what they are about."""
-
-    def __init__(self, block: ScoresFile, bench: Benchmark, findings: Findings) -> None:
-        self._block = block
-        self._findings = findings
-        self._triplets = TripletNames(bench)
-        self._comparisons = ComparisonNames(bench)
-        self._values: dict[str, dict[str, float | None]] = {}
-        self._judgments: dict[str, dict[Aspect, Judgment]] = {}
-        self.votes: dict[str, Label] = {}
-        self.matched = 0
-
-    def take(self, row: Said | PairSaid | Voted) -> None:
-        """Keep what a row says, or count why it cannot be used."""
-        if isinstance(row, Voted):
-            self._vote(row)
-        elif isinstance(row, PairSaid):
-            self._pair(row)
-        else:
-            self._candidate(row)
-
-    def card(self, triplet: EditTriplet) -> ScoreCard:
-        """What all rows together say of a triplet."""
-        judgments = self._judgments.get(triplet.id)
-        if judgments is not None:
-            return make_card(triplet, judgments.values())
-        values = self._values.get(triplet.id)
-        return _bare_card(triplet, {}, 0) if values is None else _bare_card(triplet, values, 1)
-
-    def _candidate(self, row: Said) -> None:
-        found, problem = self._triplets.find(row.names, row.editor, row.instruction)
-        if problem is not None:
-            self._findings.add(problem, f"{row.where}: {row.names[0]}")
-            return
-        self.matched += 1
-        for triplet in found:
-            for name, raw in row.values.items():
-                self._keep(triplet.id, name, raw, row.where)
-            for aspect, raw in row.aspects.items():
-                self._judge(triplet.id, aspect, raw, row)
-
-    def _pair(self, row: PairSaid) -> None:
-        pairs = self._triplets.pairs(row.keys, row.task_type, row.dimension)
-        if not pairs:
-            self._findings.add("not_in_benchmark", f"{row.where}: {row.keys[0]} and {row.keys[1]}")
-            return
-        self.matched += 1
-        for pair in pairs:
-            for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
-                self._keep(triplet.id, row.dimension, raw, row.where)
-
-    def _vote(self, row: Voted) -> None:
-        name, problem = self._comparisons.find(row.name, row.instruction)
-        label = self._comparisons.label(row.vote)
-        if problem is None and label is None:
-            problem = "unreadable_vote"
-        if problem is not None or name is None or label is None:
-            self._findings.add(problem or "unreadable_vote", f"{row.where}: {row.name} {row.vote!r}")
-            # An unreadable vote is an answer to a question of this benchmark, only a useless one.
-            self.matched += problem == "unreadable_vote"
-            return
-        self.matched += 1
-        if self.votes.setdefault(name, label) != label:
-            self._findings.add("two_votes", f"{row.where}: {name}, the first one is kept")
-
-    def _keep(self, triplet_id: str, name: str, raw: object, where: str) -> None:
-        """A value of a card, on 0..10."""
-        value = self._scaled(raw, f"{where}: {name}")
-        values = self._values.setdefault(triplet_id, {})
-        if name in values and values[name] != value:
-            self._findings.add("two_scores", f"{where}: {name}")
-            value = None  # nobody can say which of them is meant
-        values[name] = value
-
-    def _scaled(self, raw: object, where: str) -> float | None:
-        worst, best = self._block.range
-        number = as_number(raw)
-        if number is None:
-            self._findings.add("unreadable_score", f"{where} {str(raw)[:60]!r}")
-            return None
-        if not worst <= number <= best:
-            self._findings.add("out_of_range", f"{where} {number:g}")
-            return None
-        return round(10 * (number - worst) / (best - worst), 9)
-
-    def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
-        """A list of two scores, as a judgment of one pass."""
-        failure, scores = None, None
-        if row.guessed and not self._block.keep_guesses:
-            failure = "guessed"
-            self._findings.add("guessed_score", row.where)
-        elif not (isinstance(raw, list) and len(raw) == 2):
-            failure = "incomplete"
-            self._findings.add("not_two_scores", f"{row.where} {str(raw)[:60]}")
-        else:
-            values = [self._scaled(one, row.where) for one in raw]
-            if values[0] is None or values[1] is None:
-                failure = "out_of_range"
-            else:
-                scores = (values[0], values[1])
-        judgment = Judgment(
-            triplet_id=triplet_id,
-            aspect=aspect,
-            scores=scores,
-            scale=10,
-            rationale=row.rationale,
-            raw=str(raw),
-            parsed_by="none" if scores is None else "json",
-            failure=failure,
-            pass_index=0,
-            seed=0,
-            engine=f"scores: {self._block.label}",
-            prompt_version="unknown",
-        )
-        known = self._judgments.setdefault(triplet_id, {}).setdefault(aspect, judgment)
-        if known.scores != judgment.scores:
-            self._findings.add("two_scores", f"{row.where}: {aspect}, the first one is kept")
 
 
 def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evaluation:
