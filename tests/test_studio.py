@@ -28,7 +28,21 @@ from annotation.studio import connect
 from editjudge.catalog import load_target
 from editjudge.errors import DataError
 
-PORT = 18300
+
+def free_port() -> int:
+    """One that is free, as is the next one: on a shared machine any fixed one may be taken."""
+    while True:
+        with socket.socket() as one, socket.socket() as next_one:
+            one.bind(("127.0.0.1", 0))
+            port = one.getsockname()[1]
+            try:
+                next_one.bind(("127.0.0.1", port + 1))
+            except (OSError, OverflowError):
+                continue
+            return port
+
+
+PORT = free_port()
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
 
