@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,7 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
     write_tables(path.parent, results, sections, options.tables)
 
 
+@cache
 def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("eval.report"),
@@ -152,7 +154,8 @@ def _size(about: Row) -> str:
         ("n_ratings", "ratings"),
     )
     labels = [f"{about[key]:,} {word}" for key, word in kinds if about.get(key)]
-    return f"{' and '.join(labels)} from {about['n_groups']:,} tasks, {about['n_triplets']:,} edits"
+    groups = "instructions" if about.get("n_multiways") else "groups"  # a group there is one of candidates
+    return f"{' and '.join(labels)} from {about['n_groups']:,} {groups}, {about['n_triplets']:,} edits"
 
 
 def _told(value: object) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -42,6 +43,7 @@ class PublishedBenchmark(BaseModel):
     rows: tuple[PublishedRow, ...]
 
 
+@cache
 def published() -> dict[str, PublishedBenchmark]:
     """The figures of the field, by name in the table `BENCHMARKS`. `DataError` when the file was damaged."""
     try:
