@@ -6,7 +6,7 @@ import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from annotation.groups import groups_files, read_groups
+from annotation.groups import groups_files, known_rankings, read_groups
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.records import PushedTask, rankings_file, tasks_file
@@ -31,7 +31,7 @@ class Campaign:
     def answers(self) -> list[TierRanking]:
         """The known rankings of gold tasks."""
         gold = self.recipe.project.gold
-        return [] if gold is None else list(read_jsonl(gold.rankings, TierRanking))
+        return [] if gold is None else known_rankings(gold)
 
     def triplets(self) -> list[EditTriplet]:
         """Every candidate of the groups."""
@@ -48,7 +48,9 @@ def read_campaign(recipe: AnnotationRecipe) -> Campaign:
     """Read what was pulled. `DataError` when nothing was, or when it is of units or tasks that the campaign has not."""
     path = rankings_file(recipe.out)
     if not path.exists():
-        raise DataError(f"{path}: no such file; run `editjudge annotate pull` first")
+        raise DataError(f"{path}: no such file; run `editjudge annotate pull RECIPE` first")
+    if not tasks_file(recipe.out).exists():
+        raise DataError(f"{tasks_file(recipe.out)}: no such file; run `editjudge annotate push RECIPE` first")
     tasks = {task.group_id: task for task in read_jsonl(tasks_file(recipe.out), PushedTask)}
     units = {unit.name for unit in recipe.project.units}
     campaign = Campaign(
@@ -64,7 +66,8 @@ def read_campaign(recipe: AnnotationRecipe) -> Campaign:
         elif row.annotator not in units:
             raise DataError(
                 f"{path}: ranking {number} is of unit {row.annotator!r}, which the recipe does not name"
-                + _did_you_mean(row.annotator, units)
+                f"{_did_you_mean(row.annotator, units)}. Name it in project.units or pairs.adjudicator, or pull again "
+                "without it: its rankings are kept"
             )
         elif task.is_gold:
             campaign.gold.append(row)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe, Gold
 from annotation.records import PushedTask
 from editjudge.errors import DataError
@@ -83,20 +84,20 @@ def read_groups(place: Path) -> dict[str, Group]:
 
 
 def _triplets(path: Path) -> Iterator[EditTriplet]:
-    if _holds_cards(path):
+    if _first_row_has(path, "judgments"):
         yield from (card.triplet for card in read_jsonl(path, ScoreCard))
     else:
         yield from read_jsonl(path, EditTriplet)
 
 
-def _holds_cards(path: Path) -> bool:
-    """By the first row; the rows of a file are all of one kind."""
+def _first_row_has(path: Path, key: str) -> bool:
+    """Tells the kind of record; the rows of a file are all of one kind."""
     try:
         with path.open(encoding="utf-8") as lines:
             first = next((line for line in lines if line.strip()), "{}")
-        return "judgments" in json.loads(first)
+        return key in json.loads(first)
     except (OSError, ValueError, TypeError):
-        return False  # reading it as triplets says what is wrong, with the line
+        return False  # reading its rows says what is wrong, with the line
 
 
 def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mapping[str, Sequence[str]]) -> Plan:
@@ -167,6 +168,23 @@ def _draw(recipe: AnnotationRecipe, group_id: str, group: Group, allowed: Iterab
     return again if again != order else [*again[1:], again[0]]
 
 
+def known_rankings(gold: Gold) -> list[TierRanking]:
+    """The right answers. The rankings.jsonl of a campaign will do: rank the clear cases yourself, and name its file.
+
+    `DataError` for two answers to one question.
+    """
+    kind = Ranking if _first_row_has(gold.rankings, "notation") else TierRanking
+    found: dict[tuple[str, str], TierRanking] = {}
+    for answer in read_jsonl(gold.rankings, kind):
+        first = found.setdefault((answer.task_id, answer.dimension), answer)
+        if first is not answer:
+            raise DataError(
+                f"{gold.rankings}: task {answer.task_id}: two answers in {answer.dimension}, of {first.annotator} and "
+                f"{answer.annotator}; keep the right one"
+            )
+    return list(found.values())
+
+
 def _gold(
     recipe: AnnotationRecipe, groups: Mapping[str, Group]
 ) -> tuple[dict[str, frozenset[str]], Mapping[str, Group]]:
@@ -175,7 +193,7 @@ def _gold(
     if gold is None:
         return {}, {}
     known: dict[str, frozenset[str]] = {}
-    for ranking in read_jsonl(gold.rankings, TierRanking):
+    for ranking in known_rankings(gold):
         ids = frozenset(triplet for tier in ranking.tiers for triplet in tier)
         known[ranking.task_id] = known.get(ranking.task_id, ids) & ids
     where = groups if gold.groups is None else read_groups(gold.groups)

@@ -49,7 +49,7 @@ class Gold(_Block):
     """Tasks whose right ranking is known, mixed in unrecognisably to see who pays attention."""
 
     rankings: Path
-    """JSONL of `TierRanking`: the right answers. Their `task_id` names the group."""
+    """The right answers: JSONL of `TierRanking`, or the rankings.jsonl of a campaign. `task_id` names the group."""
     groups: Path | None = None
     """Where the groups are that they speak of; null: among `project.groups`. A gold group is no ordinary task."""
     rate: float = Field(gt=0, le=1)

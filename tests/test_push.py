@@ -18,6 +18,7 @@ from annotation.mirror import load_mirror
 from annotation.predictions import score_tiers
 from annotation.projects import layout_of
 from annotation.push import main, push
+from annotation.ranking import make_ranking
 from annotation.records import PushedTask, campaign_lock, tasks_file
 from editjudge.errors import DataError, StorageError
 from editjudge.io import read_jsonl, write_jsonl
@@ -359,6 +360,17 @@ def test_gold_needs_what_the_recipe_asks_for(tmp_path, recipe):
     write_jsonl(gold, [TierRanking(task_id="g0", dimension="overall", annotator="x", tiers=tiers)])
     with pytest.raises(DataError, match=r"asks for 5 gold tasks, but .* has 1"):
         run(recipe(gold={"rankings": gold, "rate": 1.0}))
+
+
+def test_gold_may_be_what_somebody_ranked_in_a_campaign(tmp_path, recipe):
+    gold = tmp_path / "rankings.jsonl"
+    shown = [f"g0-{place}" for place in range(5)]
+    answer = make_ranking("g0", "overall", "me", [[1], [2, 3], [4, 5]], shown)
+    write_jsonl(gold, [answer])
+    assert run(recipe(gold={"rankings": gold, "rate": 0.2})).gold == 1
+    write_jsonl(gold, [answer, answer.model_copy(update={"annotator": "you"})])
+    with pytest.raises(DataError, match="task g0: two answers in overall, of me and you"):
+        run(recipe(gold={"rankings": gold, "rate": 0.2}))
 
 
 def test_groups_come_from_a_curation_run(tmp_path):

@@ -145,6 +145,13 @@ def test_steps_without_rankings_say_what_to_do(campaign, tmp_path):
             annotate([step, str(path)])
 
 
+def test_a_pull_without_a_push_is_told(campaign):
+    recipe, _, _ = campaign
+    (recipe.out / "tasks.jsonl").unlink()
+    with pytest.raises(DataError, match=r"tasks.jsonl: no such file.*annotate push RECIPE"):
+        read_campaign(recipe)
+
+
 def test_nothing_ranked_yet(tmp_path, campaign):
     recipe, report, _ = campaign
     for unit in report.units:
