@@ -11,6 +11,8 @@ from annotation.client import Studio, StudioError
 from annotation.instructions import annotator_instructions
 from annotation.layout import Layout, config_xml
 from annotation.recipe import AnnotationRecipe, Unit
+from annotation.server import check_serves
+from annotation.studio import home_of
 from editjudge.io import digest
 
 MODEL_VERSION = "editjudge"
@@ -59,8 +61,11 @@ def find_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> UnitPr
 def ensure_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> tuple[UnitProject, bool]:
     """The unit's project, made or brought up to date; and whether it is new.
 
-    A project whose page differs is emptied and used again while nobody has annotated; afterwards it is refused.
+    A project whose page differs is emptied and used again while nobody has annotated; afterwards it is refused, as is
+    a local server that shows the images of another campaign.
     """
+    if recipe.server.url is None:
+        check_serves(home_of(recipe), recipe.served)
     found = _search(studio.projects(), recipe, unit)
     new = found is None
     if found is None:

@@ -44,11 +44,7 @@ def start(home: Home, program: Path, served: Path, port: int, timeout_s: float) 
         credentials = home.make_credentials()
         state = home.state()
         if state is not None and _lives(state):
-            if state.root != root:
-                raise StudioError(
-                    f"{home.folder}: its server runs for another campaign, whose images are in {state.root}; "
-                    "give this one its own server.local.data"
-                )
+            check_serves(home, served)
             if answers_to(address(state.port), credentials):
                 return Running(address(state.port), state.pid, new=False)
             _end(state)
@@ -72,6 +68,16 @@ def running(home: Home) -> Running | None:
         return None
     url = address(state.port)
     return Running(url, state.pid, new=False) if answers_to(url, credentials) else None
+
+
+def check_serves(home: Home, served: Path) -> None:
+    """`StudioError` when the home's server gives out the images of another campaign."""
+    state = home.state()
+    if state is not None and state.root != str(served.resolve()):
+        raise StudioError(
+            f"{home.folder}: its server runs for another campaign, whose images are in {state.root}; "
+            "give this one its own server.local.data"
+        )
 
 
 def stop(home: Home) -> bool:

@@ -6,7 +6,9 @@ import argparse
 import os
 import signal
 import sys
+from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from annotation import server
 from annotation.client import Studio, StudioError
@@ -14,6 +16,7 @@ from annotation.home import Home, default_home
 from annotation.install import default_venv, ensure_installed
 from annotation.recipe import AnnotationRecipe
 from annotation.server import Running
+from editjudge.io import write_json
 from editjudge.recipe import load_recipe
 
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
@@ -55,7 +58,7 @@ def serve(recipe: AnnotationRecipe) -> Running:
 
 
 def main(argv: list[str]) -> int:
-    """`editjudge annotate serve RECIPE [--background | --stop]`."""
+    """`editjudge annotate serve RECIPE [--background | --stop] [--json FILE]`."""
     parser = argparse.ArgumentParser(
         prog="editjudge annotate serve",
         description="Run a Label Studio of your own for this campaign, reachable from this machine only.",
@@ -65,13 +68,17 @@ def main(argv: list[str]) -> int:
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--background", action="store_true", help="return when it answers; it runs on until --stop")
     how.add_argument("--stop", action="store_true", help="end the server that runs for this campaign")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write address, process and places to a file")
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     if recipe.server.url is not None:
         raise StudioError(f"server.url is {recipe.server.url}: that server is somebody else's to start and stop")
     home = home_of(recipe)
     if arguments.stop:
-        print("Label Studio stopped." if server.stop(home) else "No Label Studio runs for this campaign.")
+        stopped = server.stop(home)
+        if arguments.json is not None:
+            write_json(arguments.json, {"stopped": stopped})
+        print("Label Studio stopped." if stopped else "No Label Studio runs for this campaign.")
         return 0
     command = " ".join(["editjudge annotate serve", arguments.recipe, *arguments.overrides])
     with _Interruptible():
@@ -79,10 +86,24 @@ def main(argv: list[str]) -> int:
             print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)
         found = serve(recipe)
         foreground = found.new and not arguments.background
+        if arguments.json is not None:
+            write_json(arguments.json, _as_json(recipe, home, found))
         _tell(recipe, home, found, "Ctrl-C" if foreground else f"{command} --stop")
         if foreground:
             _stay(home, found)
     return 0
+
+
+def _as_json(recipe: AnnotationRecipe, home: Home, found: Running) -> dict[str, Any]:
+    """What `_tell` prints: no secret, only where they are."""
+    places = {"credentials": home.credentials_file, "images": recipe.served, "log": home.log}
+    return {
+        "url": found.url,
+        "pid": found.pid,
+        "new": found.new,
+        "user": home.make_credentials().user,
+        **{name: str(place) for name, place in places.items()},
+    }
 
 
 def _tell(recipe: AnnotationRecipe, home: Home, found: Running, how_to_stop: str) -> None:

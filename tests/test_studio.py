@@ -24,6 +24,7 @@ from annotation.home import Home, ServerState, default_home
 from annotation.install import VENV_VARIABLE, default_venv, ensure_installed
 from annotation.main import STEPS
 from annotation.main import main as annotate
+from annotation.push import push
 from annotation.studio import connect
 from editjudge.catalog import load_target
 from editjudge.errors import DataError
@@ -212,6 +213,16 @@ def test_a_folder_is_for_one_campaign(tmp_path, home, venv, start):
         server.start(home, venv / "bin" / "label-studio", tmp_path / "elsewhere", PORT, 5)
 
 
+def test_a_push_of_another_campaign_is_refused_before_it_makes_a_project(tmp_path, home, venv, start):
+    start()
+    _, recipe = write_recipe(tmp_path, venv)
+    with fake_studio() as fake, Studio(fake.url, TOKEN) as studio:
+        server.check_serves(home, tmp_path / "served")
+        with pytest.raises(StudioError, match=r"for another campaign, whose images are in .*served; give this one"):
+            push(recipe, studio)
+        assert studio.projects() == []
+
+
 def test_the_default_folder_is_outside_of_the_campaign(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     one, other = default_home(tmp_path / "out"), default_home(tmp_path / "more" / "out")
@@ -258,7 +269,15 @@ def test_serve_in_the_background_and_stop(tmp_path, venv, capsys):
     path, recipe = write_recipe(tmp_path, venv)
     with pytest.raises(StudioError, match="annotate serve RECIPE"):
         connect(recipe)
-    assert annotate(["serve", str(path), "--background"]) == 0
+    told = tmp_path / "serve.json"
+    assert annotate(["serve", str(path), "--background", "--json", str(told)]) == 0
+    found, credentials = json.loads(told.read_text()), Home(tmp_path / "home").credentials()
+    assert found["url"] == f"http://127.0.0.1:{PORT + 40}"
+    assert alive(found["pid"])
+    assert found["new"]
+    assert credentials is not None
+    assert credentials.password not in told.read_text()
+    assert credentials.token not in told.read_text()
     assert "--stop" in capsys.readouterr().out
     assert annotate(["serve", str(path)]) == 0, "it runs already: nothing to wait for"
     assert "It runs already." in capsys.readouterr().out
