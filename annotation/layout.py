@@ -141,9 +141,9 @@ def _cell(layout: Layout, dimension: Dimension, number: str, modifier: str) -> s
         # Label Studio uses `value` as the radio button's name, and buttons of one name are one stop for the Tab key:
         # so each gets a name of its own, shows the tier through `html`, and answers with the alias.
         choices.append(f'<Choice value="{name}_{tier}" alias="{tier}" html="{tier}"{key}/>')
-    message = quoteattr(f"{TITLES[dimension]}: candidate {number} has no tier yet.")
+    message = quoteattr(f"{TITLES[dimension]}: result {number} has no tier yet.")
     aligned = layout.candidates <= ALIGNED_CANDIDATES
-    label = "" if aligned else f'<Header size="6" value="Candidate {number}"/>'
+    label = "" if aligned else f'<Header size="6" value="Result {number}"/>'
     style = "inline" if aligned else "select"
     return (
         f'<View className="ej-cell">{label}'
@@ -158,7 +158,7 @@ def _boards(layout: Layout) -> str:
         buckets = "".join(
             f'<Bucket name="{layout.bucket(dimension, tier)}" title="{tier}"/>' for tier in layout.numbers
         )
-        message = quoteattr(f"{TITLES[dimension]}: place every candidate, then tick '{DONE}'.")
+        message = quoteattr(f"{TITLES[dimension]}: place every result, then tick '{DONE}'.")
         boards.append(
             f'<View className="ej-board">{_heading(place, dimension)}'
             f'<Ranker name="{dimension}" toName="{LIST}">{buckets}</Ranker>'

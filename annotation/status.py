@@ -185,7 +185,7 @@ def as_json(status: Status) -> dict[str, Any]:
     }
 
 
-COLUMNS = ("unit", "done", "left", "skipped", "invalid", "per task", "work left", "done by")
+COLUMNS = ("unit", "done", "left", "skipped", "invalid", "per task", "work left", "expected end")
 
 
 def cells(unit: UnitStatus) -> tuple[str, ...]:
@@ -211,10 +211,10 @@ def tables(status: Status) -> list[Table]:
     """For the terminal."""
     progress = Table(
         title=f"{status.title}, as of {readable(status.pulled)}",
-        caption="per task: median time; work left: at that speed; done by: at the pace so far, breaks included",
+        caption="per task: median time; work left: at that speed; expected end: at the pace so far, breaks included",
     )
     for column in COLUMNS:
-        progress.add_column(column, justify="left" if column in ("unit", "done by") else "right")
+        progress.add_column(column, justify="left" if column in ("unit", "expected end") else "right")
     for unit in status.units:
         progress.add_row(*cells(unit))
     if status.agreement_tasks == 0:

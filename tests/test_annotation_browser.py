@@ -87,7 +87,7 @@ def test_matrix_by_clicks(studio_server, annotator, tmp_path):
         annotator.choose(name, number, tier)
     annotator.submit()
     missing = annotator.wait.until(lambda chrome: [e for e in annotator.all("[class*=modal], [role=dialog]") if e.text])
-    assert "Prompt Following: candidate 3 has no tier yet." in " ".join(element.text for element in missing)
+    assert "Prompt Following: result 3 has no tier yet." in " ".join(element.text for element in missing)
     assert annotator.task() == task
     annotator.dismiss()
     annotator.choose(*cells[0])
