@@ -29,20 +29,23 @@ def agreement_main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--disputes",
         choices=("contradiction", "difference"),
-        default="contradiction",
         help="a task is for the adjudicator when units prefer different candidates (default), or on any difference",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.ratings is None):
         raise RecipeError("editjudge annotate agreement", ["needs either a recipe or --ratings FILE..., and not both"])
+    if arguments.ratings is not None and arguments.disputes is not None:
+        raise RecipeError(
+            "editjudge annotate agreement", ["--disputes is of campaigns, --ratings of plain tables; leave one out"]
+        )
     if arguments.ratings is not None:
         ratings = measure_ratings([read_ratings(path) for path in arguments.ratings])
         found = ratings.as_json()
         show(ratings_table(ratings))
     else:
         recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
-        found = measure_campaign(_ranked(recipe), arguments.disputes)
+        found = measure_campaign(_ranked(recipe), arguments.disputes or "contradiction")
     if arguments.json is not None:
         write_json(arguments.json, found)
     return 0

@@ -180,8 +180,9 @@ def test_ratings_need_no_recipe(tmp_path, capsys):
         (["pairs", "--tiers", "none.jsonl", "out.jsonl"], "none.jsonl: no such file"),
         (["pairs", "RECIPE", "pairs.min_tier_gapp=2"], "did you mean `min_tier_gap`"),
         (["pairs", "RECIPE", "pairs.min_tier_gap=3"], "no pair is left"),
-        (["agreement", "RECIPE", "out=nowhere"], "run `editjudge annotate pull` first"),
-        (["agreement", "RECIPE", "project.units.0.name=anna"], "unit 'ann', .* did you mean `anna`"),
+        (["agreement", "RECIPE", "out=nowhere"], "run `editjudge annotate pull RECIPE` first"),
+        (["agreement", "RECIPE", "project.units.0.name=anna"], "unit 'ann', .* did you mean `anna`.* or pull again"),
+        (["agreement", "--ratings", "x.tsv", "--disputes", "difference"], "--disputes is of campaigns"),
     ],
 )
 def test_wrong_use_is_told_without_a_traceback(arguments, problem, campaign, capsys):
