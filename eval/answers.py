@@ -18,7 +18,7 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway, Rating, Scale, card_value
 from eval.metrics.comparisons import answer
 from eval.metrics.multiway import Flags, decide
-from eval.metrics.ties import right_with_ties
+from eval.metrics.ties import UNREADABLE, right_with_ties
 from eval.scoring import Evaluation
 
 ANSWERS, RATINGS = "answers.jsonl", "ratings.jsonl"
@@ -38,6 +38,8 @@ class Answer(BaseModel):
     """A comparison with its ties at the judge's best threshold, one that people did not tie, or a whole group, its
     ties between equal scores or at the best threshold."""
     right: bool
+    unscored: bool = False
+    """The judge gave no answer, or of a group not all; then it is wrong."""
 
 
 class RatedOutput(BaseModel):
@@ -84,23 +86,25 @@ def answers_of(bench: Benchmark, cards: Mapping[str, ScoreCard], votes: Mapping[
         yield from _of_comparisons([item for item in bench.comparisons if item.dimension == dimension], cards, votes)
     found = decide(bench.multiways, cards, votes)
     kinds: tuple[tuple[Kind, Flags], ...] = (("group", found.exact), ("group_with_ties", found.fitted))
+    answered = found.all_right(found.answered).tolist()
     for kind, right in kinds:
-        for group, whole in zip(bench.multiways, found.all_right(right).tolist(), strict=True):
-            yield _answer(group, kind, whole)
+        for group, whole, known in zip(bench.multiways, found.all_right(right).tolist(), answered, strict=True):
+            yield _answer(group, kind, whole, known)
 
 
 def _of_comparisons(
     items: Sequence[Comparison], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None
 ) -> Iterator[Answer]:
     found = answer(items, cards, votes)
-    for item, right in zip(items, right_with_ties(found.human, found.fitted).tolist(), strict=True):
-        yield _answer(item, "with_ties", right)
-    for item, right in zip(items, right_with_ties(found.human, found.judged).tolist(), strict=True):
+    answered = (found.judged != UNREADABLE).tolist()
+    for item, right, known in zip(items, right_with_ties(found.human, found.fitted).tolist(), answered, strict=True):
+        yield _answer(item, "with_ties", right, known)
+    for item, right, known in zip(items, right_with_ties(found.human, found.judged).tolist(), answered, strict=True):
         if SIGN[item.label] != 0:
-            yield _answer(item, "without_ties", right)
+            yield _answer(item, "without_ties", right, known)
 
 
-def _answer(item: Comparison | Multiway, kind: Kind, right: bool) -> Answer:
+def _answer(item: Comparison | Multiway, kind: Kind, right: bool, answered: bool) -> Answer:
     return Answer(
         id=item.id,
         task_id=item.task.id,
@@ -108,4 +112,5 @@ def _answer(item: Comparison | Multiway, kind: Kind, right: bool) -> Answer:
         dimension=item.dimension,
         kind=kind,
         right=right,
+        unscored=not answered,
     )

@@ -11,7 +11,7 @@ from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl, read_marker, write_json
-from eval.answers import ANSWERS, RATINGS, Answer, RatedOutput
+from eval.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
 from eval.compare_words import describe
 from eval.metrics.paired import Difference, Question, corrected, differences
 from eval.metrics.paired_ratings import RatedByBoth, rating_differences
@@ -29,15 +29,17 @@ class Verdict:
     benchmark: str
     a: Path
     b: Path
+    sizes: dict[str, int]
+    """How many pairs, comparisons, groups and ratings of outputs both were asked about; only these count."""
     n_common: int
-    """Questions and ratings of outputs both were asked about; only these count."""
+    """Their sum. A comparison or group counts once, however many figures it stands behind."""
     only_a: int
     only_b: int
     left_out_a: int
     """Rows of the benchmark that could not be used when A was measured."""
     left_out_b: int
     unscored_a: int
-    """Pairs among the common questions that A gave no readable score; they count as wrong."""
+    """Of the common ones but ratings, those that A gave no readable answer to; they count as wrong."""
     unscored_b: int
     n_ratings: int
     """Of the common questions, those that are ratings."""
@@ -59,6 +61,7 @@ class Verdict:
             "benchmark": self.benchmark,
             "a": str(self.a),
             "b": str(self.b),
+            "sizes": self.sizes,
             "n_common": self.n_common,
             "only_a": self.only_a,
             "only_b": self.only_b,
@@ -139,17 +142,23 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
         RatedByBoth(one.scale, one.model, one.task_id, one.human, one.judge, other.judge) for one, other in rated
     ]
     found = differences(questions, rounds, seed) + rating_differences(ratings, rounds, seed)
+    sizes = Counter(one.counts_as for _, one, _ in common if one.counts_as is not None)
+    if rated:
+        sizes["ratings"] = len(rated)
+    n_common = sum(sizes.values())
+    n_a, n_b = (sum(item.counts_as is not None for item in asked.values()) for asked in (asked_a, asked_b))
     return Verdict(
         name,
         a,
         b,
-        n_common=len(common) + len(rated),
-        only_a=len(asked_a) + len(rated_a) - len(common) - len(rated),
-        only_b=len(asked_b) + len(rated_b) - len(common) - len(rated),
+        sizes=dict(sizes),
+        n_common=n_common,
+        only_a=n_a + len(rated_a) - n_common,
+        only_b=n_b + len(rated_b) - n_common,
         left_out_a=_left_out(a),
         left_out_b=_left_out(b),
-        unscored_a=sum(one.unscored for _, one, _ in common),
-        unscored_b=sum(other.unscored for _, _, other in common),
+        unscored_a=sum(one.unscored for _, one, _ in common if one.counts_as is not None),
+        unscored_b=sum(other.unscored for _, one, other in common if one.counts_as is not None),
         n_ratings=len(ratings),
         unscored_ratings_a=sum(item.a is None for item in ratings),
         unscored_ratings_b=sum(item.b is None for item in ratings),
@@ -169,7 +178,12 @@ class _Asked:
     group: str
     label: str
     right: bool
-    unscored: bool = False
+    unscored: bool
+    counts_as: str | None
+    """What it is counted as; None when it stands in another figure already."""
+
+
+_COUNTED: dict[Kind, str] = {"with_ties": "comparisons", "group": "groups"}
 
 
 def _questions(folder: Path) -> Iterator[tuple[Key, _Asked]]:
@@ -179,12 +193,13 @@ def _questions(folder: Path) -> Iterator[tuple[Key, _Asked]]:
         seen[row.dimension, row.pair] += 1
         key = (row.dimension, row.task_type, row.pair, seen[row.dimension, row.pair])
         label = f"{row.better} > {row.worse}"
-        yield key, _Asked(row.task_id, label, row.outcome == "right", row.outcome == "unscored")
+        yield key, _Asked(row.task_id, label, row.outcome == "right", row.outcome == "unscored", "pairs")
     if (folder / ANSWERS).is_file():
         for item in read_jsonl(folder / ANSWERS, Answer):
             figure = f"{item.dimension}, {item.kind.replace('_', ' ')}"
             seen[figure, item.id] += 1
-            yield (figure, item.task_type, item.id, seen[figure, item.id]), _Asked(item.task_id, "", item.right)
+            asked = _Asked(item.task_id, "", item.right, item.unscored, _COUNTED.get(item.kind))
+            yield (figure, item.task_type, item.id, seen[figure, item.id]), asked
 
 
 def _ratings(folder: Path) -> Iterator[tuple[tuple[str, int], RatedOutput]]:

@@ -20,7 +20,8 @@ EXPLANATION = (
 
 def describe(verdict: Row, rounds: int) -> str:
     """The text for one benchmark, from `Verdict.as_json`."""
-    lines = [f"{verdict['benchmark']}: {verdict['n_common']:,} questions", f"  A = {verdict['a']}"]
+    size = ", ".join(f"{n:,} {what}" for what, n in verdict["sizes"].items())
+    lines = [f"{verdict['benchmark']}: {size}", f"  A = {verdict['a']}"]
     lines.append(f"  B = {verdict['b']}")
     if verdict["left_out_a"] or verdict["left_out_b"]:
         lines.append(
@@ -29,13 +30,13 @@ def describe(verdict: Row, rounds: int) -> str:
         )
     if verdict["unscored_a"] or verdict["unscored_b"]:
         lines.append(
-            f"  Pairs without a readable score, which count as wrong: A {verdict['unscored_a']:,}, "
+            f"  Without a readable answer, which counts as wrong: A {verdict['unscored_a']:,}, "
             f"B {verdict['unscored_b']:,}."
         )
     if verdict["only_a"] or verdict["only_b"]:
         lines.append(
-            f"  PARTIAL: {verdict['only_a']:,} questions were put to A only and {verdict['only_b']:,} to B only; "
-            "they are left out."
+            f"  PARTIAL: {verdict['only_a']:,} of A's questions were not put to B and {verdict['only_b']:,} of B's not "
+            "to A; they are left out."
         )
     if verdict["unscored_ratings_a"] or verdict["unscored_ratings_b"]:
         lines.append(
@@ -92,6 +93,8 @@ def _headline(row: Row) -> list[str]:
 
 
 def _sentence(row: Row) -> str:
+    if row["value"] == row["low"] == row["high"] == 0:
+        return "No difference at all, whichever groups are drawn: is it one judge twice?"
     if row["value"] == 0 or not row["significant"]:
         return "The difference is within the noise: these questions do not say which judge is better."
     return f"{'A' if row['value'] > 0 else 'B'} is better, by more than noise (significant)."
@@ -123,7 +126,7 @@ def _part(row: Row) -> str:
 def _numbers(row: Row) -> str:
     """+6.8 points [+4.9, +8.7], with its p values; without them when too few groups stand behind it."""
     if row["value"] is None:
-        return "undefined"
+        return "undefined: people or a judge scored all its outputs alike"
     text = _size(row, row["value"], "+")
     if row["p_holm"] is None:
         return f"{text} (fewer than {MIN_GROUPS} groups, no test)"

@@ -15,11 +15,11 @@ from editjudge.recipe import dump_recipe, load_recipe
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.external import evaluate_scores
-from eval.metrics.human import human_results
+from eval.metrics.human import human_results, read_rankings
 from eval.probes import run_probes
 from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
-from eval.report import write_report
-from eval.report.leaderboard import build_leaderboard, kinds_of, print_leaderboards
+from eval.report import read_funnel, write_report
+from eval.report.leaderboard import build_leaderboard, kinds_of, print_leaderboards, read_results
 from eval.results import Measured, build_results
 from eval.scoring import Evaluation, evaluate
 from eval.terminal import print_results
@@ -41,6 +41,19 @@ def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
     return found
 
 
+def check_files(recipe: MeasureRecipe) -> None:
+    """Read the files that the report needs besides the benchmarks, so that a wrong one is told before hours of judging.
+
+    Raises `DataError` for one that is missing or something else.
+    """
+    if recipe.human is not None:
+        read_rankings(recipe.human)
+    for path in recipe.leaderboard.results:
+        read_results(path)
+    if recipe.report.funnel is not None:
+        read_funnel(recipe.report.funnel)
+
+
 def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
     """Score what is not scored yet, write results.json and report.html, and return the results.
 
@@ -54,6 +67,7 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
 def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("load"):
+        check_files(recipe)
         benches = load_benchmarks(recipe)
     with record.phase("judge"):
         label = "judge" if recipe.scores is None else recipe.scores.label

@@ -28,7 +28,7 @@ from eval.recipe import SweepRecipe
 from eval.report import write_report
 from eval.report.leaderboard import print_leaderboards
 from eval.results import Measured
-from eval.run import load_benchmarks
+from eval.run import check_files, load_benchmarks
 from eval.terminal import print_results
 
 ATTEMPTS = 2
@@ -47,6 +47,7 @@ class Sweep:
         self.devices = resolve_devices(recipe.runtime.devices)
         self.record = RunRecord(recipe.out, dump_recipe(recipe))
         with self.record.phase("load"):
+            check_files(recipe)
             self.benches: list[Benchmark] = load_benchmarks(recipe)
         for bench in self.benches:
             if not bench.has_images:

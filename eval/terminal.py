@@ -62,7 +62,11 @@ def remarks(results: Mapping[str, Any]) -> list[str]:
         start = f"{row['benchmark']}: {judge}, K = {row['passes']}"
         if row["unreadable"]:
             reasons = ", ".join(f"{count:,} x {reason}" for reason, count in row["unreadable"].items())
-            lines.append(f"{start}: replies without usable scores: {reasons}")
+            of_all = f" (of {row['cost']['judgments']:,} replies)" if row["cost"] else ""
+            lines.append(f"{start}: replies without usable scores: {reasons}{of_all}")
+        silent = [key.dimension.replace("_", " ") for key in keys_in(row) if read_coverage(row, key) == 0]
+        if silent:
+            lines.append(f"{start}: NOT ONE SCORE for {', '.join(silent)}: the figures say nothing of this judge there")
         if row["judge"].get("unused"):
             lines.append(f"{start}: not used of its file: {_kinds(row['judge']['unused'])}")
     return lines

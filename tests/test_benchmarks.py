@@ -111,6 +111,7 @@ def test_an_unusable_row_is_left_out_and_named(load, changes, kind):
     assert bench.partial
     assert bench.left_out.counts == {kind: 1}
     assert bench.left_out.names[kind][0].startswith("row 2: ")
+    assert " at 0x" not in bench.left_out.names[kind][0]  # an address differs from run to run
 
 
 @pytest.mark.parametrize(
@@ -127,6 +128,7 @@ def test_a_suspicious_row_is_kept_and_named(load, changes, kind):
     assert len(bench.pairs) == 2
     assert not bench.partial
     assert bench.notes.counts == {kind: 1}
+    assert bench.pairs[1].worse.editor in bench.notes.names[kind][0]  # a digest alone could not be looked up
 
 
 def test_a_missing_column_is_named(load):
@@ -142,6 +144,25 @@ def test_nothing_usable_is_an_error(load):
 def test_a_folder_without_parquet_is_an_error(tmp_path):
     with pytest.raises(DataError, match="no Parquet file"):
         EditRewardBench(path=str(tmp_path)).load(tmp_path / "cache")
+
+
+@pytest.mark.parametrize("path", ["runs/no/such/benchmark", "/nowhere", "./bench", "../bench"])
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(tmp_path, path):
+    with pytest.raises(DataError, match="no such folder"):
+        EditRewardBench(path=path).load(tmp_path / "cache")
+
+
+def test_a_file_without_rows_or_of_another_kind_is_told(load, tmp_path):
+    load([make_row()])
+    [file] = (tmp_path / "bench").rglob("*.parquet")
+    import pyarrow.parquet as parquet
+
+    parquet.write_table(parquet.read_table(file).slice(0, 0), file)
+    with pytest.raises(DataError, match="holds no row"):
+        EditRewardBench(path=str(tmp_path / "bench")).load(tmp_path / "cache")
+    file.write_text("no table")
+    with pytest.raises(DataError, match="no Parquet file"):
+        EditRewardBench(path=str(tmp_path / "bench")).load(tmp_path / "cache")
 
 
 def make_pair(store: ImageStore, name: str, **changes) -> PreferencePair:

@@ -61,7 +61,8 @@ def test_a_mute_judge_is_counted_and_loses(world, capsys):
     others = {"leaderboard": {"results": [str(world / "speaks" / "results.json")]}}
     assert evaluate([write_recipe(world, "mute", world / "pairs.jsonl", ["no"], **others)]) == 0
     printed = capsys.readouterr().out
-    assert "replies without usable scores: 46 x no_json" in printed
+    assert "replies without usable scores: 46 x no_json (of 46 replies)" in printed
+    assert "NOT ONE SCORE for" in printed
     row = json.loads((world / "mute" / "results.json").read_text())["evaluations"][0]
     assert row["unreadable"] == {"no_json": 46}
     assert {found["coverage"] for found in row["dimensions"].values()} == {0.0}
@@ -69,6 +70,8 @@ def test_a_mute_judge_is_counted_and_loses(world, capsys):
     assert "other, PARTIAL" in printed
     page = (world / "mute" / "report.html").read_text()
     assert "replies without usable scores: 46 × no json" in page
+    assert "Low coverage." in page
+    assert "Low coverage." not in (world / "speaks" / "report.html").read_text()
     assert page.count("<strong>partial</strong>") >= 4
     assert 'class="partial"' in page
     assert "PARTIAL" in (world / "mute" / "tables.md").read_text()
@@ -78,7 +81,7 @@ def test_a_comparison_of_partial_figures_says_so(world, capsys, tmp_path):
     assert compare([str(world / "speaks"), str(world / "mute"), "--rounds", "200", "--json", str(tmp_path / "c")]) == 0
     printed = capsys.readouterr().out
     assert "PARTIAL: rows of the benchmark could not be used (9 for A, 9 for B)" in printed
-    assert "count as wrong: A 0, B 66" in printed
+    assert "counts as wrong: A 0, B 66" in printed
     assert "None of its 3 tasks alone has enough groups" in printed
     assert json.loads((tmp_path / "c").read_text())["benchmarks"][0]["partial"]
 

@@ -255,6 +255,20 @@ def test_a_corrupt_image_is_an_unscored_triplet(tmp_path):
     assert results["evaluations"][0]["dimensions"]["overall"]["unscored"] == 2
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"human": {"rankings": "nowhere.jsonl"}},
+        {"leaderboard": {"results": ["nowhere.json"]}},
+        {"report": {"funnel": "nowhere.json"}},
+    ],
+)
+def test_a_missing_file_is_told_before_anything_is_judged(tmp_path, pairs, block):
+    with pytest.raises(DataError, match="nowhere"):
+        run_eval(make_recipe(tmp_path, pairs, **block))
+    assert not (tmp_path / "pairs").exists()
+
+
 def test_an_empty_benchmark_is_an_error(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(DataError, match="no usable pair"):

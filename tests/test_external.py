@@ -259,6 +259,7 @@ def test_the_same_image_for_the_same_task_may_go_by_two_ids_but_a_shared_name_is
         ("{", "s.jsonl:1: not valid JSON"),
         ("[1]", "s.jsonl:1: not an object"),
         ("", "holds no row"),
+        ('{"triplet_id": "x", "score": [1, 2]}', "of a list called score nobody knows which"),
     ],
 )
 def test_files_that_are_something_else_are_named(tmp_path, bench, content, said):
@@ -324,6 +325,13 @@ def test_a_line_separator_inside_a_row_ends_no_line(tmp_path, bench):
     rows = rows_for(bench, overall=5.0, rationale="one\u2028two")
     (tmp_path / "s.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows))
     assert read(tmp_path / "s.jsonl", bench).findings.total == 0
+
+
+def test_the_folder_of_an_evaluation_names_those_of_its_benchmarks(tmp_path, pairs, bench):
+    run_eval(make_recipe(tmp_path / "judge", pairs))
+    with pytest.raises(DataError, match=r"give the folder in it .*judge/pairs$"):
+        read(tmp_path / "judge", bench)
+    assert read(tmp_path / "judge" / "pairs", bench).format == "cards"
 
 
 def test_a_moved_file_is_the_same_scores(tmp_path, bench):

@@ -138,6 +138,10 @@ def test_comparisons_stand_beside_what_was_published_of_genai_bench():
     published_rows = {row["name"]: row["values"]["four_label"]["value"] for row in table["rows"][1:]}
     assert published_rows["GPT-4o"] == 0.5354
     assert [*published_rows.values()] == sorted(published_rows.values(), reverse=True)
+    votes = board(make_results([labelled(comparisons(four=0.55))]), kind="genai_bench")["rows"]
+    shares = [row["values"]["four_label"]["value"] for row in votes]
+    assert shares == sorted(shares, reverse=True)  # votes have the published figure, so it decides
+    assert 0 < shares.index(0.55) < len(shares) - 1
 
 
 def test_ratings_have_a_table_of_their_own():

@@ -44,6 +44,10 @@ class Findings:
 class Statement:
     """What people said of two candidates, whatever kind of label it stands in."""
 
+    def __str__(self) -> str:
+        """Its id, and what somebody who looks it up in the benchmark's own file goes by."""
+        return f"{self.name} ({self.first.editor} and {self.second.editor}, {self.dimension})"
+
     name: str
     task_id: str
     dimension: str
@@ -78,11 +82,11 @@ def note_labels(said: Iterable[Statement], ratings: Iterable[Rating], notes: Fin
             first, second, sign = second, first, -sign
         signs = known.setdefault((first, second, statement.dimension), set())
         if statement.first.edited.sha256 == statement.second.edited.sha256:
-            notes.add("identical_outputs", statement.name)
+            notes.add("identical_outputs", str(statement))
         elif signs - {sign}:
-            notes.add("contradictory_labels", statement.name)
+            notes.add("contradictory_labels", str(statement))
         if sign in signs:
-            notes.add("duplicate_pair", statement.name)
+            notes.add("duplicate_pair", str(statement))
         signs.add(sign)
         groups.setdefault((statement.task_id, statement.dimension), []).append(statement)
     for (task_id, dimension), group in groups.items():

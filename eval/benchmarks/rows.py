@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from editjudge.images import load_image
 from editjudge.io import atomic_write, digest
 from editjudge.tasks import UNKNOWN_TASK
 from editjudge.types import EditTask, EditTriplet, ImageRef, Origin
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
+"""A data set on the Hugging Face hub: a name, or owner and name."""
+_BUFFER = re.compile(r" <_io\.BytesIO object at \w+>")
 
 
 class RowError(Exception):
@@ -25,9 +30,13 @@ class RowError(Exception):
 def local_files(source: str) -> list[Path]:
     """The Parquet files below a folder, sorted; empty when `source` is no folder and so a name on the hub.
 
-    `DataError` for a folder without any.
+    `DataError` for a folder without any, and for what is neither a folder nor can be a name.
     """
     folder = Path(source)
+    if not folder.exists() and not _HUB_NAME.fullmatch(source):
+        raise DataError(
+            f"{source}: no such folder; check `path` (names on the hub are like EditScore/EditReward-Bench)"
+        )
     files = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
     if folder.exists() and not files:
         raise DataError(f"{source}: no Parquet file in it; give the folder that holds data.parquet")
@@ -47,6 +56,7 @@ def parquet_rows(
         raise MissingExtraError("reading Parquet benchmarks needs datasets: pip install 'editjudge[train]'") from error
     try:
         if files:
+            files = _with_rows(source, files)
             # Streaming reads the files where they lie instead of copying them into a cache first.
             names = [str(file) for file in files]
             table = datasets.load_dataset("parquet", data_files=names, split="train", streaming=True)
@@ -61,7 +71,23 @@ def parquet_rows(
                 table = table.cast_column(column, datasets.List(datasets.Image(decode=False)))
         yield from table.select_columns(list(columns))
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        raise DataError(f"{source}: cannot be read as {data_set} ({error}); check path and split") from error
+        where = "check path and split" if files else "there is no such folder here, and it was not had from the hub"
+        raise DataError(f"{source}: cannot be read as {data_set} ({error}); {where}") from error
+
+
+def _with_rows(source: str, files: Sequence[Path]) -> list[Path]:
+    """The files that have rows, as `datasets` fails on others; `DataError` when none has."""
+    import pyarrow.parquet as parquet
+    from pyarrow import ArrowInvalid
+
+    try:
+        heads = [(file, parquet.read_metadata(file)) for file in files]
+    except ArrowInvalid as error:
+        raise DataError(f"{source}: a file is no Parquet file ({error}); get the benchmark again") from error
+    found = [file for file, head in heads if head.num_rows > 0]
+    if not found:
+        raise DataError(f"{source}: holds no row; get the benchmark again")
+    return found
 
 
 def _require_columns(source: str, data_set: str, needed: Sequence[str], present: list[str]) -> None:
@@ -122,7 +148,8 @@ def _ref(data: bytes, sha256: str, path: str, name: str) -> ImageRef:
     try:
         image = load_image(data, name)
     except ImageError as error:
-        raise RowError("unreadable_image", str(error)) from error
+        # Pillow names the buffer by its address, which differs from run to run.
+        raise RowError("unreadable_image", _BUFFER.sub("", str(error))) from error
     return ImageRef(path=path, sha256=sha256, width=image.width, height=image.height)
 
 

@@ -86,6 +86,9 @@ def detect(path: Path) -> Format:
             return "viescore"
         if any(path.rglob("*.csv")):
             return "gedit"
+        deeper = sorted(str(file.parent) for file in path.glob("*/cards.jsonl"))
+        if deeper:
+            raise DataError(f"{path}: give the folder in it that is of this benchmark: {', '.join(deeper)}")
         raise DataError(f"{path}: no scores in this folder that are in a known format ({', '.join(FORMATS)})")
     if path.suffix == ".json" and isinstance(read_json(path), dict):
         return "viescore"
@@ -150,7 +153,8 @@ def _read_table(path: Path) -> Iterator[Row]:
         if not values and not any(value is not None for value in aspects.values()):
             raise DataError(
                 f"{where}: neither a score nor a vote in it; a score is a column {', '.join(VALUE_NAMES)} or score, or "
-                f"lists of two called semantic and quality; a vote is a column {' or '.join(VOTE_COLUMNS)}"
+                f"lists of two called semantic and quality (of a list called score nobody knows which); a vote is "
+                f"a column {' or '.join(VOTE_COLUMNS)}"
             )
         yield Said(
             where,

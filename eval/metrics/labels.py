@@ -54,8 +54,8 @@ def measure_ratings(
 
     `models`: per editing model. `spearman` and `kendall`: over models, see `correlation.Correlations`. `undefined`:
     models where people or the judge gave every output the same. `human`: how far the raters agree with each other,
-    by the same averages over models and pairs of raters, which is as far as a judge can be expected to come; None
-    without single raters.
+    by the same averages over models and pairs of raters; None without single raters. A judge may come further, as it is
+    held against the mean of the raters, which is steadier than one of them.
     """
     columns, n_clusters = rating_columns(ratings, cards)
     found = correlate(columns, n_clusters, rounds, seed)

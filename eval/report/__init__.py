@@ -78,6 +78,7 @@ def _environment() -> Environment:
         "size": _size,
         "told": _told,
         "findings": _findings,
+        "reasons": _reasons,
         "who": lambda label: "the judge" if label == "judge" else label,
     }
     return environment
@@ -169,6 +170,11 @@ def _findings(found: Row) -> str:
     """`3 × missing image (first: row 7: ...)`, kind by kind."""
     kinds = (f"{about['count']:,} × {_words(kind)} (first: {about['names'][0]})" for kind, about in found.items())
     return "; ".join(kinds)
+
+
+def _reasons(found: Mapping[str, int]) -> str:
+    """`560 × no json, 2 × truncated`."""
+    return ", ".join(f"{count:,} × {_words(reason)}" for reason, count in found.items())
 
 
 def _heat(value: float | None) -> str:

@@ -67,9 +67,9 @@ def build_gallery(
     """At most `wrong` pairs not judged right and `right` that are; always the same ones for the same data.
 
     They are spread over dimensions, tasks and outcomes, and end where the pictures would take more than `room`
-    characters in all.
+    characters in all. Labels without images give nothing to look at, so none.
     """
-    if not cards or wrong + right == 0:
+    if not cards or wrong + right == 0 or not evaluation.bench.has_images:
         return Gallery((), 0, 0)
     pairs = preferences(evaluation.bench)
     outcomes = [outcome_of(pair, cards, evaluation.votes) for pair in pairs]

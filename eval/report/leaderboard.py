@@ -50,7 +50,7 @@ def build_leaderboard(
     `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
     taken over; `DataError` when one is no results.json.
     """
-    elsewhere = [(path, _read_results(path)) for path in others]
+    elsewhere = [(path, read_results(path)) for path in others]
     tables = []
     for benchmark, about in results["benchmarks"].items():
         known = published().get(kinds.get(benchmark, ""))
@@ -69,7 +69,7 @@ def build_leaderboard(
                 reason = _not_comparable(size_of(first), known)
                 rows += [] if reason else [_published_row(row, columns) for row in known.rows]
                 notes += [reason] if reason else []
-            rows.sort(key=partial(_order, decides="overall" if "overall" in columns else next(iter(columns))))
+            rows.sort(key=partial(_order, decides=_decides(columns, rows)))
             table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
             tables.append(table | {"rows": rows, "notes": notes})
     return tables
@@ -174,7 +174,7 @@ def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) 
         "passes": row["passes"],
         "best": row["run"] is not None and best.get(row["run"]) == row["step"],
         "values": values_of(row, which),
-        "coverage": _coverage(row, which),
+        "coverage": lowest_coverage(row, which),
         "partial": row["partial"],
         "source": None,
         "protocol": None,
@@ -188,7 +188,7 @@ def _same_judge(row: Row, other: Row) -> bool:
     )
 
 
-def _coverage(row: Row, which: Figure) -> float | None:
+def lowest_coverage(row: Row, which: Figure) -> float | None:
     """The lowest of what stands in a row."""
     found = row["dimensions"] if which in ("task_mean", "pair_mean") else row["labels"][which]
     parts = [found] if which == "multiway" else found.values()
@@ -225,6 +225,19 @@ def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str |
     return f"published figures are left out: they are for other labels ({told(known.size)}) than these ({told(here)})"
 
 
+def _decides(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
+    """The column that rows are ordered by: overall, or else of those that measured rows have figures in the one that
+    most rows have."""
+    if "overall" in columns:
+        return "overall"
+
+    def n_known(key: str) -> int:
+        known = [row for row in rows if (found := row["values"].get(key)) is not None and found["value"] is not None]
+        return len(known) if any(row["kind"] == "measured" for row in known) else 0
+
+    return max(columns, key=n_known)
+
+
 def _order(row: Row, decides: str) -> tuple[float, float, str]:
     """By the column that decides; what has nothing there comes last, by the mean of what it has."""
     known = [found["value"] for found in row["values"].values() if found is not None and found["value"] is not None]
@@ -233,7 +246,8 @@ def _order(row: Row, decides: str) -> tuple[float, float, str]:
     return (2.0 if first is None else -first, -sum(known) / len(known) if known else 1.0, row["name"])
 
 
-def _read_results(path: Path) -> Row:
+def read_results(path: Path) -> Row:
+    """The content of an evaluation's or a sweep's results.json; `DataError` when the file is something else."""
     content = read_json(path)
     if not isinstance(content, dict) or not {"evaluations", "benchmarks", "format"} <= set(content):
         raise DataError(f"{path}: not the results.json of an evaluation or a sweep; give the file in its `out`")

@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
-from eval.metrics.figures import SAYS, Key, keys_in, read_figure
+from eval.metrics.figures import SAYS, Key, keys_in, read_coverage, read_figure
 from eval.recipe import folder_name
 from eval.report.charts import Point, floor_of, height_of, k_curve, learning_curve
 from eval.report.gallery import Gallery
@@ -16,6 +16,9 @@ from eval.report.plots import Bin, calibration, heat_map, histogram
 
 KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov", "semantic": "pf", "quality": "co"}
 """Class of the style sheet that carries the colour of a dimension, or of a scale of ratings."""
+
+LOW_COVERAGE = 0.9
+"""Below it the page says first of all that figures are of replies that could not be read."""
 
 Row = Mapping[str, Any]
 Chart = tuple[str, Any]
@@ -71,6 +74,12 @@ class Section:
     costs: Sequence[Row]
     """Rows whose cost is known."""
     gallery: Gallery
+
+    @property
+    def low_coverage(self) -> float | None:
+        """The lowest coverage of the row shown, where it is below `LOW_COVERAGE`."""
+        known = [found for key in keys_in(self.shown) if (found := read_coverage(self.shown, key)) is not None]
+        return min(known) if known and min(known) < LOW_COVERAGE else None
 
     @property
     def curve_says(self) -> str:

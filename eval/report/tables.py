@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from editjudge.io import atomic_write
 from editjudge.tasks import CATEGORIES, DIMENSIONS
-from eval.report.leaderboard import LABEL_FIGURES, SAYS, columns_of, values_of
+from eval.report.leaderboard import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, values_of
 from eval.report.published import Figure
 from eval.report.sections import Section
 
@@ -65,10 +65,10 @@ def _board(board: Row) -> Table:
         cells = [_cell(row["values"].get(key), board["figure"]) for key in board["columns"]]
         source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol: {row['protocol']}"
         name = f"{row['name']}, PARTIAL" if row["partial"] else row["name"]
-        body.append([name, str(row["passes"]) if row["passes"] else "–", *cells, source])
+        body.append([name, str(row["passes"]) if row["passes"] else "–", *cells, _share(row["coverage"]), source])
     unit = "" if board["figure"] == "ratings" else " in %"
     caption = f"{board['benchmark']}: {board['says']}{unit}, with 95 % intervals. {' '.join(board['notes'])}"
-    return Table(caption.strip(), ["Judge", "K", *board["columns"].values(), "from"], body)
+    return Table(caption.strip(), ["Judge", "K", *board["columns"].values(), "coverage", "from"], body)
 
 
 def _labels(section: Section, which: Figure) -> Table:
@@ -78,10 +78,11 @@ def _labels(section: Section, which: Figure) -> Table:
     for row in section.rows:
         values = values_of(row, which)
         cells = [_cell(values.get(key), which) for key in columns]
-        body.append([_name(row, section), str(row["passes"]) if row["passes"] else "–", *cells])
+        covered = _share(lowest_coverage(row, which))
+        body.append([_name(row, section), str(row["passes"]) if row["passes"] else "–", *cells, covered])
     unit = "" if which == "ratings" else " in %"
     caption = f"{section.name}: {SAYS[which]}{unit}, with 95 % intervals."
-    return Table(_marked(caption, section), ["Judge", "K", *columns.values()], body)
+    return Table(_marked(caption, section), ["Judge", "K", *columns.values(), "coverage"], body)
 
 
 def _cell(found: Row | None, which: Figure) -> str:
@@ -99,10 +100,10 @@ def _name(row: Row, section: Section) -> str:
 
 
 def _judges(section: Section, results: Row) -> Table:
-    size = f"{section.about['n_pairs']:,} pairs, {section.about['n_groups']:,} tasks"
+    size = f"{section.about['n_pairs']:,} pairs, {section.about['n_groups']:,} groups"
     caption = (
         f"{section.name}: share of pairs judged right in %, pair mean and task mean, with 95 % intervals from "
-        f"{results['bootstrap']['rounds']:,} resamples of tasks ({size}). Ties and unreadable replies count as wrong."
+        f"{results['bootstrap']['rounds']:,} resamples of groups ({size}). Ties and unreadable replies count as wrong."
     )
     head = ["Judge", "K"]
     for name in DIMENSIONS:
@@ -151,7 +152,12 @@ def figure(found: Row) -> str:
 def coverage(row: Row) -> str:
     """The lowest of the dimensions, in per cent."""
     known = [found["coverage"] for found in row["dimensions"].values() if found["coverage"] is not None]
-    return f"{100 * min(known):.1f}" if known else "–"
+    return _share(min(known, default=None))
+
+
+def _share(value: float | None) -> str:
+    """In per cent."""
+    return "–" if value is None else f"{100 * value:.1f}"
 
 
 def as_latex(table: Table) -> str:
