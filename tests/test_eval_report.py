@@ -127,6 +127,15 @@ def test_people_stand_beside_the_judge(report, page):
     assert last["people"]["value"] == pytest.approx(2 / 3, abs=1e-6)
     assert f"{100 * last['judge']['value']:.1f}\u202f%" in page.words
     assert "anna" in page.words
+    assert page.words.count("step 10, K = 4") == 2  # in both tables, told from the same step asked once
+
+
+def test_a_gain_is_called_real_by_its_two_sided_interval(report, page):
+    _, results = report
+    gains = results["evaluations"][-1]["k_curve"]["gain"]["dimensions"].values()
+    real = [gain["low"] > 0 or gain["high"] < 0 for gain in gains]
+    assert page.words.count("more than noise") == sum(real)
+    assert page.words.count("within the noise") == len(real) - sum(real)
 
 
 def test_a_curve_of_correlations_reaches_below_zero_and_is_told_as_it_is():

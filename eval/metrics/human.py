@@ -261,6 +261,7 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
             evaluations.append(
                 {
                     "label": item.label,
+                    "run": item.run,
                     "step": item.step,
                     "passes": item.evaluation.judge.get("passes"),
                     "benchmark": item.evaluation.bench.name,

@@ -56,15 +56,6 @@ class PairTable:
         unscored = np.isnan(self.margin)
         return np.select([unscored, self.margin > 0, self.margin < 0], [3, 0, 1], default=2).astype(np.int64)
 
-    def same_pairs(self, other: PairTable) -> bool:
-        """Whether two judges were asked about the same pairs in the same order."""
-        return (
-            self.group_ids == other.group_ids
-            and np.array_equal(self.task, other.task)
-            and np.array_equal(self.dimension, other.dimension)
-            and np.array_equal(self.group, other.group)
-        )
-
 
 def pair_values(pair: PreferencePair, cards: Mapping[str, ScoreCard]) -> tuple[float | None, float | None]:
     """What the judge gave the preferred candidate and the other, 0 to 10, in the pair's own dimension.
