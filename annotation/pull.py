@@ -96,7 +96,7 @@ def main(argv: list[str]) -> int:
 
 def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
     """Fetch what changed, then write rankings.jsonl and invalid.jsonl anew from all that was ever pulled."""
-    with campaign_lock(recipe.out):
+    with campaign_lock(recipe.out, recipe.project.title):
         projects = [_project(recipe, studio, unit) for unit in units_of(recipe)]
 
         def fetched(project: UnitProject) -> tuple[UnitProject, Mirror]:

@@ -68,7 +68,7 @@ def main(argv: list[str]) -> int:
 
 def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
     """Bring every unit's project to what the recipe says. `StudioError` when the server fails; then push again."""
-    with campaign_lock(recipe.out):
+    with campaign_lock(recipe.out, recipe.project.title):
         groups = read_groups(recipe.project.groups)
         studio.whoami()  # a refused token is told before images are copied
         states = [open_unit(recipe, studio, unit) for unit in recipe.project.units]
@@ -104,7 +104,7 @@ def push_disputes(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
     if not path.exists():
         raise DataError(f"{path}: no such file; run `editjudge annotate agreement RECIPE` first")
     disputes = {row.task_id: row for row in read_jsonl(path, Dispute)}
-    with campaign_lock(recipe.out):
+    with campaign_lock(recipe.out, recipe.project.title):
         groups = read_groups(recipe.project.groups)
         project, mirror = open_unit(recipe, studio, Unit(name=name))
         planned = plan(recipe, groups, recorded_tasks(recipe, [mirror]))

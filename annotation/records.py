@@ -6,17 +6,21 @@ What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` i
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 
+from editjudge.errors import DataError
+from editjudge.io import read_json, write_json
 from editjudge.processes import alone_in
 from editjudge.types import Record
 
 TASKS = "tasks.jsonl"
 RANKINGS = "rankings.jsonl"
 INVALID = "invalid.jsonl"
+CAMPAIGN = "campaign.json"
 """File names below `out`."""
 
 
@@ -65,6 +69,18 @@ def invalid_file(out: Path) -> Path:
     return out / INVALID
 
 
-def campaign_lock(out: Path) -> AbstractContextManager[None]:
-    """Only one command at a time may change a campaign: two pushes at once would show every task twice."""
-    return alone_in(out, "another annotate command is at work here")
+@contextmanager
+def campaign_lock(out: Path, title: str) -> Iterator[None]:
+    """Only one command at a time may change a campaign: two pushes at once would show every task twice.
+
+    `DataError` when the folder holds a campaign of another title: its tasks and rankings must not be mixed with these.
+    """
+    with alone_in(out, "another annotate command is at work here"):
+        path = out / CAMPAIGN
+        holds = read_json(path)["title"] if path.exists() else title
+        if holds != title:
+            raise DataError(
+                f"{out}: holds the campaign {holds!r}; give {title!r} an `out` of its own, or put project.title back"
+            )
+        yield
+        write_json(path, {"title": title})  # last: a title that failed at once can still be corrected

@@ -71,7 +71,7 @@ def changed(items, name, value):
 
 @pytest.mark.parametrize("layout", ["matrix", "boards"])
 def test_rankings_come_back_in_ids_and_in_notation(tmp_path, fake, recipe, layout):
-    campaign = recipe(layout=layout, title="Other")
+    campaign = recipe(layout=layout, title="Other").model_copy(update={"out": tmp_path / "other"})
     with Studio(fake.url, TOKEN) as studio:
         push(campaign, studio)
     number = max(key for key, task in fake.tasks.items() if task["data"]["group_id"] == "g2")  # of b, pushed last

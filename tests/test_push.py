@@ -109,14 +109,14 @@ def test_nothing_shown_tells_an_editor_gold_or_a_repeat(tmp_path, fake, recipe):
     assert [row.is_gold for row in rows(recipe()) if row.group_id == "g0"] == [True]
 
 
-def test_images_are_linked_and_large_ones_get_a_copy_for_the_screen(fake, recipe):
+def test_images_are_linked_and_large_ones_get_a_copy_for_the_screen(tmp_path, fake, recipe):
     small = recipe(screen_px=96)
     run(small)
     served = small.served / "images"
     files = [path for path in served.rglob("*") if path.is_file()]
     assert len(files) == 36
     assert all(path.stat().st_nlink == 2 for path in files), "hard links, not copies"
-    large = recipe(screen_px=64, title="Large")
+    large = recipe(screen_px=64, title="Large").model_copy(update={"out": tmp_path / "large"})
     run(large)
     strip = next(task for task in fake.tasks.values() if task["project"] == fake.project_of("a"))["data"]["strip_html"]
     assert "/images/" in strip
@@ -124,7 +124,7 @@ def test_images_are_linked_and_large_ones_get_a_copy_for_the_screen(fake, recipe
     addresses = {unescape(found) for found in re.findall(r"/images/([^\"' )]+)", strip)}
     assert {address for address in addresses if address.endswith("-64.jpg")}
     assert {address for address in addresses if address.endswith(".png")}, "the original is one click away"
-    assert all((served / address).is_file() for address in addresses)
+    assert all((large.served / "images" / address).is_file() for address in addresses)
 
 
 @pytest.mark.parametrize("layout", ["matrix", "boards"])
@@ -399,8 +399,18 @@ def test_contradicting_rows_are_refused(tmp_path):
 
 
 def test_two_pushes_at_once_are_refused(recipe):
-    with campaign_lock(recipe().out), pytest.raises(StorageError, match="another annotate command is at work"):
+    with campaign_lock(recipe().out, "Trial"), pytest.raises(StorageError, match="another annotate command is at work"):
         run(recipe())
+
+
+def test_a_folder_holds_one_campaign(fake, recipe):
+    with pytest.raises(StudioError):
+        run(recipe(title="Trail"), token="0" * 40)
+    run(recipe())
+    with pytest.raises(DataError, match="holds the campaign 'Trial'; give 'Second' an `out` of its own"):
+        run(recipe(title="Second"))
+    assert {project["title"] for project in fake.projects.values()} == {"Trial - a", "Trial - b"}
+    run(recipe())
 
 
 def test_the_command_writes_every_number_and_no_secret(tmp_path, fake, groups, monkeypatch, capsys):
