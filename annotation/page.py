@@ -12,7 +12,6 @@ from html import escape
 from typing import Any, NamedTuple
 
 from annotation.layout import CANDIDATES, INSTRUCTION, STRIP, TITLES, Layout
-from annotation.ranking import COMMAS_FROM
 from editjudge.tasks import Dimension
 
 
@@ -92,6 +91,5 @@ def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> 
     for unit, rankings in earlier.items():
         cells = "".join(f"<td>{escape(rankings.get(dimension, 'none'))}</td>" for dimension in layout.dimensions)
         rows += f"<tr><th>{escape(unit)}</th>{cells}</tr>"
-    tied = "1,2" if layout.candidates >= COMMAS_FROM else "12"
-    told = f"Earlier rankings: best first, {tied} are tied"
+    told = "Earlier rankings, best first; results written together are tied"
     return f'<table class="ej-earlier"><caption>{told}</caption><tr><th>by</th>{head}</tr>{rows}</table>'

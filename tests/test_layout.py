@@ -213,7 +213,7 @@ def test_earlier_rankings_are_shown_as_text_in_the_order_of_the_dimensions():
     strip = Tags(page(layout, earlier=earlier)["strip_html"])
     assert "annaE" not in strip.text
     table = strip.text[strip.text.index("Earlier") :]
-    told = "Earlier rankings: best first, 12 are tied"
+    told = "Earlier rankings, best first; results written together are tied"
     assert table == f"{told}byOverall QualityConsistencyanna3|12|4512345<b>bob</b>none1|2345"
     assert not strip.all("b")[6:]  # six captions, and nothing from a name
 
