@@ -41,6 +41,16 @@ def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
     return found
 
 
+def refuse_without_images(benches: Sequence[Benchmark]) -> None:
+    """`DataError` for labels that a judge cannot be asked about."""
+    for bench in benches:
+        if not bench.has_images:
+            raise DataError(
+                f"{bench.source}: labels without images; a judge needs them, only `scores` do without. Give the images "
+                "or leave this benchmark out"
+            )
+
+
 def check_files(recipe: MeasureRecipe) -> None:
     """Read the files that the report needs besides the benchmarks, so that a wrong one is told before hours of judging.
 
@@ -69,6 +79,8 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     with record.phase("load"):
         check_files(recipe)
         benches = load_benchmarks(recipe)
+        if recipe.judge is not None:
+            refuse_without_images(benches)
     with record.phase("judge"):
         label = "judge" if recipe.scores is None else recipe.scores.label
         measured = [
@@ -95,8 +107,6 @@ def _evaluations(
     for bench in benches:
         folder = recipe.out / folder_name(bench.name)
         if judge is not None:
-            if not bench.has_images:
-                raise DataError(f"{bench.source}: labels without images; a judge needs them, only `scores` do without")
             evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
             write_answers(evaluation)
             yield evaluation, () if recipe.probes is None else tuple(run_probes(judge, evaluation, recipe.probes))

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import CheckpointError, DataError, EditJudgeError
+from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.io import write_json
 from editjudge.processes import alone_in
 from editjudge.progress import bar
@@ -28,7 +28,7 @@ from eval.recipe import SweepRecipe
 from eval.report import write_report
 from eval.report.leaderboard import print_leaderboards
 from eval.results import Measured
-from eval.run import check_files, load_benchmarks
+from eval.run import check_files, load_benchmarks, refuse_without_images
 from eval.terminal import print_results
 
 ATTEMPTS = 2
@@ -49,9 +49,7 @@ class Sweep:
         with self.record.phase("load"):
             check_files(recipe)
             self.benches: list[Benchmark] = load_benchmarks(recipe)
-        for bench in self.benches:
-            if not bench.has_images:
-                raise DataError(f"{bench.source}: labels without images, and a judge needs them; leave it out")
+        refuse_without_images(self.benches)
         key_of(recipe.select, self.benches)  # a figure that no benchmark has is told before anything is judged
         self.measured: list[Measured] = []
         self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}

@@ -269,6 +269,14 @@ def test_a_missing_file_is_told_before_anything_is_judged(tmp_path, pairs, block
     assert not (tmp_path / "pairs").exists()
 
 
+def test_labels_without_images_are_refused_before_anything_is_judged(tmp_path, pairs):
+    (tmp_path / "votes.json").write_text('[{"idx": 0, "human_vote": "leftvote"}]')
+    benches = [{"use": "pairs", "path": pairs}, {"use": "genai_bench", "path": str(tmp_path / "votes.json")}]
+    with pytest.raises(DataError, match="labels without images"):
+        run_eval(make_recipe(tmp_path / "out", pairs, bench=benches))
+    assert not (tmp_path / "out" / "pairs").exists()
+
+
 def test_an_empty_benchmark_is_an_error(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
     with pytest.raises(DataError, match="no usable pair"):

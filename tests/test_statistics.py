@@ -7,6 +7,7 @@ import pytest
 
 from editjudge.errors import DataError
 from eval.metrics.pairs import Counts, PairTable, count
+from eval.metrics.ratios import Share, share_figures
 from eval.metrics.statistics import compare, gaps_of, groups_behind, intervals, resample, sampled
 
 
@@ -126,6 +127,17 @@ def test_sums_in_another_order_are_no_difference():
     assert (gaps.p[0], gaps.p_two_sided[0], gaps.low[0], gaps.high[0]) == (1, 1, 0, 0)
     nothing = gaps_of(np.full((50, 1), np.nan))
     assert np.isnan([nothing.p[0], nothing.p_two_sided[0], nothing.low[0]]).all()
+
+
+def test_an_interval_without_width_is_none():
+    """One of two pairs right in each of eight groups: every resample is 0.5, which says nothing about other groups."""
+    half = intervals([count(make_table([True, False] * 8, np.repeat(np.arange(8), 2)))], rounds=100)[0]
+    assert half.value.pair_mean[0] == 0.5
+    assert np.isnan([half.low.pair_mean[0], half.high.pair_mean[0]]).all()
+    share = share_figures({"x": Share(np.ones(8), np.full(8, 2.0)), "all": Share(np.ones(8), np.ones(8))}, 100, 0)
+    assert share["x"] == {"value": 0.5, "low": None, "high": None}
+    assert share["all"] == {"value": 1.0, "low": pytest.approx(0.025 ** (1 / 8), abs=1e-6), "high": 1.0}
+    assert sampled(1.0, np.ones(100), 8) == {"value": 1.0, "low": None, "high": None}  # a perfect correlation
 
 
 def test_half_of_the_resamples_must_define_a_figure():

@@ -50,7 +50,7 @@ class Aurora(BaseModel):
         """See `BenchmarkSource.load`."""
         rows = read_json(self.path)
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise DataError(f"{self.path}: not a list of rows; see the formats in `editjudge ls`")
+            raise DataError(f"{self.path}: not a list of rows; give the JSON table of AURORA-Bench with ratings")
         store = FolderImages((self.path.parent if self.images is None else self.images).absolute())
         left_out = Findings()
         ratings: list[Rating] = []

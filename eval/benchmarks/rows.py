@@ -33,6 +33,8 @@ def local_files(source: str) -> list[Path]:
     `DataError` for a folder without any, and for what is neither a folder nor can be a name.
     """
     folder = Path(source)
+    if folder.is_file():
+        raise DataError(f"{source}: a file; give the folder it lies in")
     if not folder.exists() and not _HUB_NAME.fullmatch(source):
         raise DataError(
             f"{source}: no such folder; check `path` (names on the hub are like EditScore/EditReward-Bench)"

@@ -295,9 +295,7 @@ def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Figure]:
     value["difference"] = value["judge"] - value["people"]
     samples["difference"] = samples["judge"] - samples["people"]
     behind["difference"] = min(behind.values())
-    # A figure that is the same in every resample says nothing about how much it may vary.
-    fixed = {name for name, drawn in samples.items() if len(np.unique(drawn[~np.isnan(drawn)])) < 2}
-    return {name: sampled(float(value[name]), samples[name], 0 if name in fixed else behind[name]) for name in value}
+    return {name: sampled(float(value[name]), samples[name], behind[name]) for name in value}
 
 
 def _ratio(sums: Floats, top: int, bottom: int) -> Floats:

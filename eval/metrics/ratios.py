@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from eval.metrics.pairs import Floats, Ints
-from eval.metrics.statistics import ALPHA, MIN_GROUPS, Figure, Samples, draw_weights, figure, percentile_ends
+from eval.metrics.statistics import MIN_GROUPS, Figure, Samples, draw_weights, figure, share_ends
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -43,7 +43,7 @@ def group_index(ids: Sequence[str]) -> tuple[Ints, int]:
 def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[Name, Figure]:
     """Every share with its interval; all of them have the same groups and so the same draws.
 
-    As in `statistics.intervals`, a share of 0 or 1 gets the exact binomial bound of its groups on its open side.
+    Its ends are those of `statistics.share_ends`.
     """
     if not shares:
         return {}
@@ -54,11 +54,7 @@ def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[
     low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
     if len(stacked) >= MIN_GROUPS:
         drawn = np.concatenate([_ratio(weights @ stacked) for weights in draw_weights(len(stacked), rounds, seed)])
-        enough = behind >= MIN_GROUPS
-        low[enough], high[enough] = percentile_ends(drawn[:, enough])
-        slack = (ALPHA / 2) ** (1 / np.maximum(behind, 1))
-        low = np.where(enough & (value == 1), slack, low)
-        high = np.where(enough & (value == 0), 1 - slack, high)
+        low, high = share_ends(value, drawn, behind)
     return {name: figure(*ends) for name, *ends in zip(shares, value, low, high, strict=True)}
 
 

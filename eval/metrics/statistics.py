@@ -23,6 +23,8 @@ MIN_GROUPS = 5
 _CHUNK_ROUNDS = 1_000
 ALPHA = 0.05
 """Share outside the intervals."""
+_MEET = 1e-12
+"""Ends of an interval that lie closer together are one."""
 ZERO_DECIMALS = 12
 """Sums of the same shares in another order differ in the last bits; that is no difference."""
 
@@ -92,23 +94,16 @@ def groups_behind(pairs: Floats) -> Ints:
 def intervals(judges: Sequence[Counts], rounds: int = ROUNDS, seed: int = 0) -> list[Intervals]:
     """Percentile intervals per judge, from shared resamples (so that differences between judges stay readable).
 
-    A task that a resample leaves without pairs is left out of that resample's means. A figure of exactly 0 or 1 is
-    the same in every resample, which would claim certainty; its open side is the exact binomial bound for that many
-    groups (0.025^(1/n), Clopper and Pearson 1934), each group counted as one trial. Without any pair all is NaN.
+    A task that a resample leaves without pairs is left out of that resample's means. Ends are those of `share_ends`.
+    Without any pair all is NaN.
     """
     n_behind = groups_behind(judges[0].pairs)
-    enough = n_behind >= MIN_GROUPS
     result = []
     if judges[0].pairs.shape[0] == 0:  # a benchmark of other labels than pairs
         return [Intervals(*(judge.measures() for _ in range(3))) for judge in judges]
     for counts, drawn in zip(judges, resample(judges, rounds, seed), strict=True):
-        value, samples = counts.measures().flat(), drawn.flat()
-        low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
-        # Sorting each column once and reading both ends is several times faster than nanpercentile.
-        low[enough], high[enough] = percentile_ends(samples[:, enough])
-        slack = (ALPHA / 2) ** (1 / np.maximum(n_behind, 1))
-        low = np.where(enough & (value == 1), slack, low)
-        high = np.where(enough & (value == 0), 1 - slack, high)
+        value = counts.measures().flat()
+        low, high = share_ends(value, drawn.flat(), n_behind)
         result.append(Intervals(*(Measures.unflat(part) for part in (value, low, high))))
     return result
 
@@ -130,6 +125,28 @@ def percentile_ends(samples: Floats) -> tuple[Floats, Floats]:
     return quantile(ALPHA / 2), quantile(1 - ALPHA / 2)
 
 
+def spread_ends(samples: Floats) -> tuple[Floats, Floats]:
+    """As `percentile_ends`; NaN where they meet, since an interval without width would claim certainty."""
+    low, high = percentile_ends(samples)
+    meet = high - low < _MEET
+    return np.where(meet, np.nan, low), np.where(meet, np.nan, high)
+
+
+def share_ends(value: Floats, samples: Floats, n_behind: Ints) -> tuple[Floats, Floats]:
+    """The interval of each share, of its resamples [rounds, shares] and the number of groups behind it.
+
+    A share of exactly 0 or 1 is the same in every resample; its open side is the exact binomial bound for that many
+    groups (0.025^(1/n), Clopper and Pearson 1934), each group counted as one trial. NaN with fewer than `MIN_GROUPS`.
+    """
+    enough = n_behind >= MIN_GROUPS
+    low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    low[enough], high[enough] = spread_ends(samples[:, enough])
+    slack = (ALPHA / 2) ** (1 / np.maximum(n_behind, 1))
+    none, all_right = enough & (value == 0), enough & (value == 1)
+    low, high = np.where(none, 0.0, low), np.where(all_right, 1.0, high)
+    return np.where(all_right, slack, low), np.where(none, 1 - slack, high)
+
+
 def figure(value: float, low: float, high: float) -> Figure:
     """As results.json holds it: six decimals, None for NaN."""
     return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}
@@ -141,10 +158,10 @@ def rounded(number: float) -> float | None:
 
 
 def sampled(value: float, samples: Floats, n_groups: int) -> Figure:
-    """A figure with the ends of its resamples [rounds]; see `shows_spread` for when it has none."""
+    """A figure with the ends of its resamples [rounds]; see `shows_spread` and `spread_ends` for when it has none."""
     if np.isnan(value) or not shows_spread(samples, n_groups):
         return figure(value, np.nan, np.nan)
-    low, high = percentile_ends(samples[:, None])
+    low, high = spread_ends(samples[:, None])
     return figure(value, float(low[0]), float(high[0]))
 
 
