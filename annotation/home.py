@@ -77,10 +77,10 @@ class Home:
         if not self.credentials_file.exists():
             return None
         self.credentials_file.chmod(0o600)
-        values = read_json(self.credentials_file)
         try:
+            values = read_json(self.credentials_file)
             return Credentials(**{name: str(values[name]) for name in ("user", "password", "token")})
-        except (KeyError, TypeError) as error:
+        except (DataError, KeyError, TypeError) as error:
             raise DataError(
                 f"{self.credentials_file}: does not hold user, password and token; put the file back, or begin anew "
                 f"by removing the folder {self.folder} (with it, every annotation that was not pulled)"

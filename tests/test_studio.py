@@ -128,9 +128,10 @@ def test_secrets_are_for_the_owner_only_and_stay(home, start):
     home.credentials_file.chmod(0o644)
     home.credentials()
     assert stat.S_IMODE(home.credentials_file.stat().st_mode) == 0o600
-    home.credentials_file.write_text("{}")
-    with pytest.raises(DataError, match="does not hold user, password and token"):
-        home.credentials()
+    for damaged in ("{}", "{"):
+        home.credentials_file.write_text(damaged)
+        with pytest.raises(DataError, match="does not hold user, password and token"):
+            home.credentials()
 
 
 def test_a_busy_port_is_left_to_its_owner(start):
