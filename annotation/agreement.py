@@ -116,14 +116,8 @@ def _measures(
         own_counts = partial(Cases.relation_agreement, unit=place, with_own_vote=True)
         others_only = partial(Cases.relation_agreement, unit=place, with_own_vote=False)
         yield f"{unit}/majority_ranking", share(partial(Cases.majority_ranking, unit=place), no_majority)
-        yield (
-            f"{unit}/majority_relation",
-            share(own_counts, no_majority),
-        )
-        yield (
-            f"{unit}/others_relation",
-            share(others_only, no_majority),
-        )
+        yield f"{unit}/majority_relation", share(own_counts, no_majority)
+        yield f"{unit}/others_relation", share(others_only, no_majority)
         yield f"{unit}/kendall_tau_b", mean_tau(place)
 
 

@@ -57,7 +57,7 @@ def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
     if any(part.n_shared for part in found.values()):
         show(*tables, majority_table(found, level))
     else:
-        print("Agreement is undefined: no task was ranked by two units. Units that rank are in project.units.")
+        print("Agreement is undefined: no task was ranked by two units. Name two or more in project.units.")
     show(quality_table(report))
     n_tasks = len({row.task_id for row in campaign.ordinary})
     content = {
