@@ -74,7 +74,7 @@ def check_main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     kind = recipe_kind(arguments.recipe, arguments.overrides)
     recipe = load_recipe(arguments.recipe, schema(kind), arguments.overrides)
-    print(f"{arguments.recipe}: a {kind} recipe without mistakes")
+    print(f"{arguments.recipe}: no mistakes ({kind} recipe)")
     if kind in COMMAND_OF:
         print(f"run it with: {' '.join(['editjudge', COMMAND_OF[kind], arguments.recipe, *arguments.overrides])}")
     describe = getattr(recipe, "describe", None)

@@ -157,7 +157,7 @@ def test_ls_shows_what_recipes_can_name(capsys):
 def test_check_prints_the_resolved_recipe(capsys):
     assert main(["check", str(RECIPE), "seed=41"]) == 0
     out = capsys.readouterr().out
-    assert "a curation recipe without mistakes" in out
+    assert "no mistakes (curation recipe)" in out
     assert f"run it with: editjudge curate {RECIPE} seed=41\n" in out
     assert "\nseed: 41\n" in out
 
