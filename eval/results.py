@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -56,14 +57,14 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
         for place, item, interval, calibration in zip(places, of_bench, found, margins, strict=True):
             evaluation = item.evaluation
             rows[place] = _describe(item, interval) | {
-                "k_curve": k_curve(evaluation, rounds, seed),
+                "k_curve": evaluation.once(("k_curve", rounds, seed), partial(k_curve, evaluation, rounds, seed)),
                 "cost": describe_cost(evaluation.cost, evaluation.seconds, evaluation.n_triplets, prices),
-                "scores": distributions(evaluation.values()),
+                "scores": evaluation.once(("scores",), partial(_distributions, evaluation)),
                 "calibration": calibration,
             }
             if evaluation.bench.has_other_labels:
-                rows[place]["labels"] = measure_labels(
-                    evaluation.bench, evaluation.cards(), evaluation.votes, rounds, seed
+                rows[place]["labels"] = evaluation.once(
+                    ("labels", rounds, seed), partial(_measure_labels, evaluation, rounds, seed)
                 )
     probed = [
         {"label": item.label, "run": item.run, "step": item.step, "benchmark": item.evaluation.bench.name, **row}
@@ -77,6 +78,14 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
         "evaluations": [rows[place] for place in range(len(measured))],
         **({"probes": probed} if probed else {}),
     }
+
+
+def _distributions(evaluation: Evaluation) -> dict[str, Any]:
+    return distributions(evaluation.values())
+
+
+def _measure_labels(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Any]:
+    return measure_labels(evaluation.bench, evaluation.cards(), evaluation.votes, rounds, seed)
 
 
 def _describe_benchmark(bench: Benchmark, n_triplets: int) -> dict[str, Any]:

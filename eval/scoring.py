@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -33,6 +33,7 @@ from eval.metrics.cost import usage
 from eval.metrics.pairs import OUTCOMES, PairTable, build_table, pair_values
 from eval.values import Values, values_of
 
+Result = TypeVar("Result")
 CARDS, PAIRS, VALUES, DONE = "cards.jsonl", "pairs.jsonl", "values.npz", "done.json"
 
 
@@ -72,6 +73,17 @@ class Evaluation:
     """`cost.usage` of the cards; empty for scores made elsewhere."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
+    _found: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
+        """What `compute` gave the first time it was asked for under this key.
+
+        The report of a watched sweep is made anew after every checkpoint, and what is known of the others stays.
+        """
+        if key not in self._found:
+            self._found[key] = compute()
+        found: Result = self._found[key]
+        return found
 
     def cards(self) -> dict[str, ScoreCard]:
         """The cards by triplet id, read from the folder."""

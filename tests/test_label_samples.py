@@ -55,6 +55,22 @@ EXPECTED = {
 }
 
 
+def test_what_is_known_of_a_judge_is_not_computed_anew(tmp_path):
+    """A watched sweep writes its report after every checkpoint."""
+    item = judged(tmp_path, "ratings", 1)
+    [key] = main_keys(item.bench)
+    results, samples = build_results([Measured("judge", 1, item)], ROUNDS, 0), draw_samples(key, [item], ROUNDS, 0)
+    cards = (tmp_path / "cards.jsonl").read_text()
+    (tmp_path / "cards.jsonl").write_text("damaged")
+    assert (
+        build_results([Measured("judge", 1, item)], ROUNDS, 0)["evaluations"][0]["labels"]
+        == (results["evaluations"][0]["labels"])
+    )
+    assert (draw_samples(key, [item], ROUNDS, 0).drawn == samples.drawn).all()
+    (tmp_path / "cards.jsonl").write_text(cards)
+    assert (draw_samples(key, [item], ROUNDS, 1).drawn != samples.drawn).any()
+
+
 @pytest.mark.parametrize("kind", list(EXPECTED))
 def test_samples_are_those_of_the_reports_own_intervals(tmp_path, kind):
     both = [judged(tmp_path / str(which), kind, which) for which in (0, 1)]

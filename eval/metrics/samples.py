@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -49,11 +50,14 @@ def pair_samples(counts: Sequence[Counts], column: int, figure: FigureName, roun
 
 
 def _rating_samples(key: Key, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:
-    rated = [rating for rating in evaluations[0].bench.ratings if rating.scale == key.dimension]
-    values, drawn, n_images = [], [], 0
-    for item in evaluations:
-        columns, n_images = rating_columns(rated, item.cards())
-        rho, resampled = resampled_rho(columns, n_images, rounds, seed)
-        values.append(averages(rho)[key.figure])
-        drawn.append(averages(resampled)[key.figure])
-    return Samples(np.array(values, dtype=np.float64), np.stack(drawn, axis=1), n_images)
+    found = [item.once((key, rounds, seed), partial(_rating_sample, key, item, rounds, seed)) for item in evaluations]
+    values, drawn = (np.stack(parts, axis=-1) for parts in zip(*((one.value, one.drawn) for one in found), strict=True))
+    return Samples(values, drawn, found[0].n_groups)
+
+
+def _rating_sample(key: Key, evaluation: Evaluation, rounds: int, seed: int) -> Samples:
+    """Of one judge: a number, and [rounds]."""
+    rated = [rating for rating in evaluation.bench.ratings if rating.scale == key.dimension]
+    columns, n_images = rating_columns(rated, evaluation.cards())
+    rho, resampled = resampled_rho(columns, n_images, rounds, seed)
+    return Samples(averages(rho)[key.figure], averages(resampled)[key.figure], n_images)
