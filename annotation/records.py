@@ -82,5 +82,8 @@ def campaign_lock(out: Path, title: str) -> Iterator[None]:
             raise DataError(
                 f"{out}: holds the campaign {holds!r}; give {title!r} an `out` of its own, or put project.title back"
             )
-        yield
-        write_json(path, {"title": title})  # last: a title that failed at once can still be corrected
+        try:
+            yield
+        finally:
+            if tasks_file(out).exists():  # until tasks are recorded there is nothing to mix: a title can be corrected
+                write_json(path, {"title": title})

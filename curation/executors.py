@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
-import pickle
 import signal
-import threading
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from editjudge.errors import EditJudgeError
-from editjudge.processes import end_with_parent
+from editjudge.processes import sendable, serve_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -126,23 +124,11 @@ def _died(worker: _Worker, item: object) -> EditJudgeError:
 def _serve(connection: Connection[Any, Any], function: Callable[[Any], Any]) -> None:
     # Ctrl-C reaches the whole process group; only the parent answers it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    while True:
-        try:
-            item = connection.recv()
-        except EOFError:
-            return
-        connection.send(_attempt(function, item))
+    serve_parent(connection, partial(_attempt, function))
 
 
 def _attempt(function: Callable[[Any], Any], item: Any) -> tuple[bool, Any]:
     try:
         return True, function(item)
     except Exception as error:
-        try:
-            pickle.loads(pickle.dumps(error))
-        except Exception:
-            return False, RuntimeError(f"{item}: {traceback.format_exc()}")
-        if isinstance(error, EditJudgeError):
-            return False, error
-        return False, RuntimeError(f"{item}: {traceback.format_exc()}")
+        return False, sendable(error, item)

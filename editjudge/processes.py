@@ -1,16 +1,20 @@
-"""Processes that keep out of each other's way: one at a time in a folder, and none that outlives its parent."""
+"""Processes that keep out of each other's way, and workers that serve a parent and do not outlive it."""
 
 from __future__ import annotations
 
 import fcntl
 import multiprocessing
 import os
-from collections.abc import Iterator
+import pickle
+import threading
+import traceback
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import wait
+from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from typing import Any
 
-from editjudge.errors import StorageError
+from editjudge.errors import EditJudgeError, StorageError
 
 
 @contextmanager
@@ -32,11 +36,32 @@ def alone_in(out: Path, busy: str) -> Iterator[None]:
         yield
 
 
-def end_with_parent() -> None:
-    """Wait for the parent's death and end this process; for a thread of a worker.
+def serve_parent(connection: Connection[Any, Any], answer: Callable[[Any], Any]) -> None:
+    """A worker's loop: send the answer to every item, until the parent closes the connection or dies.
 
     A parent that was killed cannot stop its workers, and they must not go on writing beside the next run.
     """
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    while True:
+        try:
+            item = connection.recv()
+        except EOFError:
+            return
+        connection.send(answer(item))
+
+
+def sendable(error: Exception, item: object) -> Exception:
+    """For an `except` block of a worker: the error itself when it is one of ours and survives the way to the parent,
+    else a `RuntimeError` with the traceback and the item it came from."""
+    try:
+        same = isinstance(pickle.loads(pickle.dumps(error)), type(error))
+    except Exception:
+        same = False
+    known = same and isinstance(error, EditJudgeError)
+    return error if known else RuntimeError(f"{item}: {traceback.format_exc()}")
+
+
+def _end_with_parent() -> None:
     parent = multiprocessing.parent_process()
     if parent is not None:
         wait([parent.sentinel])

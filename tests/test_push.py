@@ -228,6 +228,8 @@ def test_a_server_killed_in_the_middle_loses_nothing_and_adds_nothing_twice(fake
         run(recipe())
     assert len(rows(recipe())) == 4
     fake.fault, fake.dead = None, False
+    with pytest.raises(DataError, match="holds the campaign 'Trial'"):
+        run(recipe(title="Second"))
     assert [(unit.added, unit.there) for unit in run(recipe()).units] == [(2, 4), (6, 0)]
     assert len(fake.tasks) == 12
     assert len(rows(recipe())) == 6

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import pickle
 import signal
-import threading
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, RecipeError
-from editjudge.processes import end_with_parent
+from editjudge.processes import sendable, serve_parent
 from editjudge.provenance import cores, gpu_names
 
 Item = TypeVar("Item")
@@ -150,14 +149,7 @@ def _serve(connection: Connection[Any, Any], variables: dict[str, str], log: str
     target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream in (1, 2):
         os.dup2(target, stream)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-    function = connection.recv()
-    while True:
-        try:
-            item = connection.recv()
-        except EOFError:
-            return
-        connection.send(_attempt(function, item))
+    serve_parent(connection, partial(_attempt, connection.recv()))
 
 
 def _attempt(function: Callable[[Any], None], item: object) -> Exception | None:
@@ -165,10 +157,5 @@ def _attempt(function: Callable[[Any], None], item: object) -> Exception | None:
         function(item)
     except Exception as error:
         traceback.print_exc()
-        try:
-            same = isinstance(pickle.loads(pickle.dumps(error)), type(error))
-        except Exception:
-            same = False
-        known = same and isinstance(error, EditJudgeError)
-        return error if known else RuntimeError(f"{item}: {traceback.format_exc()}")
+        return sendable(error, item)
     return None
