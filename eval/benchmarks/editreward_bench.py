@@ -8,11 +8,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.io import digest
-from editjudge.tasks import DIMENSIONS, TASK_TYPES
+from editjudge.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError, TableImages, local_files, make_task, make_triplet, parquet_rows
+from eval.benchmarks.rows import (
+    RowError,
+    TableImages,
+    local_files,
+    make_task,
+    make_triplet,
+    parquet_rows,
+    split_unknown,
+)
 
 _COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
 
@@ -22,6 +30,7 @@ class EditRewardBench(BaseModel):
 
     Columns: `key` [2] naming the two candidates, `instruction`, `input_image`, `output_images` [2], `task_type`,
     `dimension`. A group is an instruction with an input image; a candidate is a group with the bytes of an output.
+    Rows of task type "unknown", as `annotate pairs` writes them for groups without one, become comparisons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,7 +48,7 @@ class EditRewardBench(BaseModel):
         store = TableImages(cache)
         rows = parquet_rows(self.path, local_files(self.path), _COLUMNS, "EditReward-Bench", self.split)
         image_of_key: dict[tuple[str, str], str] = {}
-        pairs: list[PreferencePair] = []
+        found: list[PreferencePair] = []
         for number, row in enumerate(rows, start=1):
             try:
                 pair = _read_row(row, store)
@@ -50,9 +59,10 @@ class EditRewardBench(BaseModel):
                 # A key may come again in another group; within one it stands for one output.
                 if image_of_key.setdefault((pair.task.id, triplet.editor), triplet.id) != triplet.id:
                     notes.add("key_names_two_images", f"row {number}: {triplet.editor}")
-            pairs.append(pair)
+            found.append(pair)
+        pairs, comparisons = split_unknown(found, notes)
         name = Path(self.path).name if self.name is None else self.name
-        return checked(name, self.path, pairs, cache, left_out, notes)
+        return checked(name, self.path, pairs, cache, left_out, notes, comparisons=comparisons)
 
 
 def _read_row(row: dict[str, Any], store: TableImages) -> PreferencePair:
@@ -60,7 +70,7 @@ def _read_row(row: dict[str, Any], store: TableImages) -> PreferencePair:
     task_type, dimension, instruction = row["task_type"], row["dimension"], row["instruction"]
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
         raise RowError("not_two_candidates", f"key {keys!r}, {len(outputs or ())} output images; two are needed")
-    if task_type not in TASK_TYPES:
+    if task_type not in (*TASK_TYPES, UNKNOWN_TASK):
         raise RowError("unknown_task", repr(task_type))
     if dimension not in DIMENSIONS:
         raise RowError("unknown_dimension", repr(dimension))

@@ -12,9 +12,8 @@ from editjudge.errors import DataError
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError
+from eval.benchmarks.rows import RowError, split_unknown
 
 
 class Pairs(BaseModel):
@@ -36,28 +35,13 @@ class Pairs(BaseModel):
         """See `BenchmarkSource.load`. Rows that are no pair, or whose image file is missing, are left out."""
         root = self.path.parent if self.root is None else self.root
         left_out, notes = Findings(), Findings()
-        pairs: list[PreferencePair] = []
-        comparisons: list[Comparison] = []
+        rows: list[PreferencePair] = []
         for number, line in _lines(self.path):
             try:
-                pair = _read(line, root)
+                rows.append(_read(line, root))
             except RowError as problem:
                 left_out.add(problem.kind, f"line {number}: {problem}")
-                continue
-            if pair.task.task_type != UNKNOWN_TASK:
-                pairs.append(pair)
-                continue
-            notes.add("task_of_unknown_type", pair.id)
-            comparisons.append(
-                Comparison(
-                    id=pair.id,
-                    task=pair.task,
-                    first=pair.better,
-                    second=pair.worse,
-                    dimension=pair.dimension,
-                    label="A>B",
-                )
-            )
+        pairs, comparisons = split_unknown(rows, notes)
         name = self.path.stem if self.name is None else self.name
         return checked(name, str(self.path), pairs, root, left_out, notes, comparisons=comparisons)
 

@@ -12,7 +12,9 @@ from editjudge.errors import DataError, ImageError, MissingExtraError
 from editjudge.images import load_image
 from editjudge.io import atomic_write, digest
 from editjudge.tasks import UNKNOWN_TASK
-from editjudge.types import EditTask, EditTriplet, ImageRef, Origin
+from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
+from eval.benchmarks.labels import Comparison
+from eval.benchmarks.lint import Findings
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 """A data set on the Hugging Face hub: a name, or owner and name."""
@@ -185,6 +187,29 @@ def make_task(
         task_type=task_type,
         origin=Origin(source=before.sha256 if source is None else source, licence="see the data set's card"),
     )
+
+
+def split_unknown(pairs: Sequence[PreferencePair], notes: Findings) -> tuple[list[PreferencePair], list[Comparison]]:
+    """Pairs of the 13 subtasks, and those of task type "unknown" as comparisons, which no mean over tasks needs.
+
+    The comparisons prefer their first candidate; each is counted in `notes` as `task_of_unknown_type`.
+    """
+    known = [pair for pair in pairs if pair.task.task_type != UNKNOWN_TASK]
+    comparisons = []
+    for pair in pairs:
+        if pair.task.task_type == UNKNOWN_TASK:
+            notes.add("task_of_unknown_type", pair.id)
+            comparisons.append(
+                Comparison(
+                    id=pair.id,
+                    task=pair.task,
+                    first=pair.better,
+                    second=pair.worse,
+                    dimension=pair.dimension,
+                    label="A>B",
+                )
+            )
+    return known, comparisons
 
 
 def make_triplet(task: EditTask, edited: ImageRef, editor: str) -> EditTriplet:
