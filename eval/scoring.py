@@ -31,6 +31,7 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label
 from eval.metrics.cost import usage
 from eval.metrics.pairs import OUTCOMES, PairTable, build_table, pair_values
+from eval.metrics.published import AsPublished
 from eval.values import Values, values_of
 
 Result = TypeVar("Result")
@@ -69,6 +70,8 @@ class Evaluation:
     """Time the judge took, summed over the shards; loading a model falls into the first of them."""
     votes: dict[str, Label] | None = None
     """Labels by comparison id, from a rival that voted without scores."""
+    published: AsPublished = field(default_factory=AsPublished)
+    """What a file of scores or votes says, as its publisher's code takes it."""
     cost: dict[str, Any] = field(default_factory=dict)
     """`cost.usage` of the cards; empty for scores made elsewhere."""
     unreadable: dict[str, int] = field(default_factory=dict)

@@ -82,6 +82,18 @@ class Benchmark:
         return digest(pairs, others) if others else digest(pairs)
 
     @property
+    def label_identity(self) -> str:
+        """Digest of the labels alone, by the ids under which results are compared.
+
+        The same with and without images, and whether or not a file of labels says what the instructions were.
+        """
+        said: list[object] = [[pair.id, pair.dimension] for pair in self.pairs]
+        said += [[item.id, item.dimension, item.label] for item in self.comparisons]
+        said += [[item.id, item.label] for group in self.multiways for item in group.preferences]
+        said += [[rating.id, rating.scale, rating.value] for rating in self.ratings]
+        return digest("labels", said)
+
+    @property
     def has_other_labels(self) -> bool:
         """Whether there are labels besides pairs."""
         return bool(self.comparisons or self.multiways or self.ratings)

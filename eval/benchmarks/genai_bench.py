@@ -13,11 +13,13 @@ from editjudge.errors import DataError
 from editjudge.io import read_json
 from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Comparison, Label
+from eval.benchmarks.labels import Comparison, Label, as_index
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import RowError, TableImages, absent_image, local_files, make_task, make_triplet, parquet_rows
 
 CONFIG = "image_edition"
+NO_PROMPT = "instruction of row"
+"""Stands for the instruction in labels of a results file that has no `instruct_prompt`."""
 _COLUMNS = (
     *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
     *("left_model", "right_model", "vote_type"),
@@ -44,7 +46,8 @@ class GenAIBench(BaseModel):
 
     path: str = "TIGER-Lab/GenAI-Bench"
     """Folder with Parquet files, a name on the Hugging Face hub, or a public results file (.json, .jsonl) with
-    `idx` and `human_vote`: labels without images, enough to measure votes made elsewhere."""
+    `idx` and `human_vote`: labels without images, enough to measure votes and scores made elsewhere. There the
+    candidates are called `<idx>-left` and `<idx>-right`."""
     split: str = "test_v1"
     """Of a hub data set, and of a folder whose files are named after splits; any other folder is read whole."""
     name: str | None = None
@@ -103,12 +106,12 @@ def _read_row(row: dict[str, Any], number: int, store: TableImages) -> Compariso
 
 
 def _read_result(row: dict[str, Any], number: int) -> Comparison:
-    idx = row.get("idx", number)
-    if not isinstance(idx, int):
-        raise RowError("no_index", f"idx {idx!r}")
+    idx = as_index(row.get("idx", number))
+    if idx is None:
+        raise RowError("no_index", f"idx {row['idx']!r}; it counts the rows of the data set, from 0")
     refs = tuple(absent_image(f"{idx}-{side}") for side in ("source", "left", "right"))
     # Only the votes are compared; the prompts of a results file say what the row was about, where it has them.
-    instruction = row.get("instruct_prompt", f"row {idx}")
+    instruction = row.get("instruct_prompt") or f"{NO_PROMPT} {idx}"
     return _comparison(idx, instruction, (refs[0], refs[1], refs[2]), ("left", "right"), row.get("human_vote"))
 
 

@@ -10,17 +10,19 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.tasks import ASPECTS
-from editjudge.types import ScoreCard
+from editjudge.types import PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Label
 from eval.benchmarks.lint import Findings
 from eval.external.reading import Reading, ScoresFile, bare_card
 from eval.external.rows import Format, detect, files_of, read_rows
+from eval.external.votes import Votes
 from eval.metrics.pairs import build_table, pair_values
+from eval.metrics.published import AsPublished
 from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.values import values_of
 
@@ -31,13 +33,26 @@ class ExternalScores:
 
     cards: dict[str, ScoreCard]
     """One for every triplet of the benchmark, by its id; without values where the file has no usable score."""
-    votes: dict[str, Label] | None
-    """By comparison id; None when the file holds no votes."""
+    votes: Votes | None
+    """None when the file holds no votes."""
     findings: Findings
     """Rows and candidates without a usable score."""
     identity: str
     """Digest of the files and of how they are read."""
     format: Format
+    rows: tuple[tuple[PreferencePair, float | None, float | None], ...] = ()
+    """Of an EditScore result folder: each row's pair and its two scores."""
+    resampled: int = 0
+    """Outputs to which these rows give more than one score; a card has their mean."""
+
+    def as_published(self) -> AsPublished:
+        """What the file says, for the figures of its publisher's code."""
+        return AsPublished({} if self.votes is None else self.votes.published, self.rows)
+
+    def otherwise(self) -> dict[str, Any]:
+        """What the publisher's code takes otherwise than we do: kind -> `count` and `names`; empty where nothing is."""
+        found = {} if self.votes is None else self.votes.otherwise.as_json()
+        return found | ({"scores_per_row": {"count": self.resampled, "names": []}} if self.resampled else {})
 
 
 def read_scores(block: ScoresFile, bench: Benchmark) -> ExternalScores:
@@ -67,15 +82,10 @@ def read_scores(block: ScoresFile, bench: Benchmark) -> ExternalScores:
             f"{bench.triplets[0].edited.path}"
         )
     cards = {triplet.id: reading.card(triplet) for triplet in bench.triplets}
-    if not reading.votes:
+    votes = reading.votes()
+    if votes is None:
         _note_unscored(cards, findings)
-        return ExternalScores(cards, None, findings, identity, kind)
-    asked = [item.id for item in bench.comparisons]
-    asked += [item.id for group in bench.multiways for item in group.preferences]
-    for name in asked:
-        if name not in reading.votes:
-            findings.add("no_vote", name)
-    return ExternalScores(cards, reading.votes, findings, identity, kind)
+    return ExternalScores(cards, votes, findings, identity, kind, tuple(reading.rows), reading.resampled())
 
 
 def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[str, ScoreCard]:
@@ -121,16 +131,28 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evalua
         "format": found.format,
         "range": list(block.range),
         "unused": found.findings.as_json(),
+        "otherwise": found.otherwise(),
     }
     identity = {"scores": found.identity, "benchmark": bench.identity}
     if not is_done(folder / DONE, identity):
         write_jsonl(folder / CARDS, found.cards.values())
         values_of([*found.cards.values()]).save(folder / VALUES)
         write_jsonl(folder / PAIRS, scored_pairs(bench, found.cards))
-        write_marker(folder / DONE, identity, describe_content(bench, found.cards) | {"seconds": 0.0})
+        content = describe_content(bench, found.cards) | {"seconds": 0.0, "otherwise": found.otherwise()}
+        write_marker(folder / DONE, identity, content)
     table = build_table(bench.pairs, _pair_values(bench, found.cards))
     unreadable = describe_content(bench, found.cards)["unreadable"]
-    return Evaluation(folder, bench, described, table, len(found.cards), 0.0, votes=found.votes, unreadable=unreadable)
+    return Evaluation(
+        folder,
+        bench,
+        described,
+        table,
+        len(found.cards),
+        0.0,
+        votes=None if found.votes is None else found.votes.ours,
+        published=found.as_published(),
+        unreadable=unreadable,
+    )
 
 
 def _n_passes(card: ScoreCard) -> int:

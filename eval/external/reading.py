@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from editjudge.cards import make_card
 from editjudge.tasks import Aspect
-from editjudge.types import EditTriplet, Judgment, ScoreCard
+from editjudge.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Label
 from eval.benchmarks.lint import Findings
-from eval.external.names import ComparisonNames, TripletNames
+from eval.external.names import TripletNames
 from eval.external.rows import Format, PairSaid, Said, Voted, as_number
+from eval.external.votes import VoteReader, Votes
+from eval.metrics.pairs import TIE_DECIMALS
 
 
 class ScoresFile(BaseModel):
@@ -74,26 +75,40 @@ class Reading:
         self._block = block
         self._findings = findings
         self._triplets = TripletNames(bench)
-        self._comparisons = ComparisonNames(bench)
+        self._votes = VoteReader(bench, findings)
         self._values: dict[str, dict[str, float | None]] = {}
         self._judgments: dict[str, dict[Aspect, Judgment]] = {}
-        self.votes: dict[str, Label] = {}
+        self._sampled: dict[str, dict[str, list[float]]] = {}
+        self.rows: list[tuple[PreferencePair, float | None, float | None]] = []
+        """Rows of an EditScore result folder, with their scores as they are in the file."""
         self.matched = 0
 
     def take(self, row: Said | PairSaid | Voted) -> None:
         """Keep what a row says, or count why it cannot be used."""
         if isinstance(row, Voted):
-            self._vote(row)
+            self.matched += self._votes.take(row)
         elif isinstance(row, PairSaid):
             self._pair(row)
         else:
             self._candidate(row)
+
+    def resampled(self) -> int:
+        """Outputs to which the rows of an EditScore folder give more than one score; ours is their mean."""
+        return sum(any(len({*found}) > 1 for found in dims.values()) for dims in self._sampled.values())
+
+    def votes(self) -> Votes | None:
+        """The votes; None when no row holds one. A file of votes that cannot be read is no file of scores."""
+        return self._votes.finish() if self._votes.found.published else None
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
         """What all rows together say of a triplet."""
         judgments = self._judgments.get(triplet.id)
         if judgments is not None:
             return make_card(triplet, judgments.values())
+        sampled = self._sampled.get(triplet.id)
+        if sampled is not None:
+            means = {name: round(sum(found) / len(found), TIE_DECIMALS) for name, found in sampled.items()}
+            return bare_card(triplet, means, 1)
         values = self._values.get(triplet.id)
         return bare_card(triplet, {}, 0) if values is None else bare_card(triplet, values, 1)
 
@@ -115,23 +130,12 @@ class Reading:
             self._findings.add("not_in_benchmark", f"{row.where}: {row.keys[0]} and {row.keys[1]}")
             return
         self.matched += 1
-        for pair in pairs:
-            for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
-                self._keep(triplet.id, row.dimension, raw, row.where)
-
-    def _vote(self, row: Voted) -> None:
-        name, problem = self._comparisons.find(row.name, row.instruction)
-        label = self._comparisons.label(row.vote)
-        if problem is None and label is None:
-            problem = "unreadable_vote"
-        if problem is not None or name is None or label is None:
-            self._findings.add(problem or "unreadable_vote", f"{row.where}: {row.name} {row.vote!r}")
-            # An unreadable vote is an answer to a question of this benchmark, only a useless one.
-            self.matched += problem == "unreadable_vote"
-            return
-        self.matched += 1
-        if self.votes.setdefault(name, label) != label:
-            self._findings.add("two_votes", f"{row.where}: {name}, the first one is kept")
+        self.rows.append((pairs[0], as_number(row.scores[0]), as_number(row.scores[1])))
+        # The pairs of two keys in one task and dimension are the same two images.
+        for triplet, raw in zip((pairs[0].better, pairs[0].worse), row.scores, strict=True):
+            value = self._scaled(raw, f"{row.where}: {row.dimension}")
+            if value is not None:
+                self._sampled.setdefault(triplet.id, {}).setdefault(row.dimension, []).append(value)
 
     def _keep(self, triplet_id: str, name: str, raw: object, where: str) -> None:
         """A value of a card, on 0..10."""

@@ -59,7 +59,7 @@ def build_leaderboard(
             notes: list[str] = []
             rows = [_measured_row(row, which, "measured", name, results) for row in notable(results, benchmark)]
             for path, other in elsewhere:
-                same = [key for key, value in other["benchmarks"].items() if value.get("identity") == about["identity"]]
+                same = [key for key, value in other["benchmarks"].items() if _same_labels(value, about)]
                 if not same:
                     notes.append(f"{path}: has no evaluation of exactly these labels")
                 for key in same:
@@ -73,6 +73,14 @@ def build_leaderboard(
             table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
             tables.append(table | {"rows": rows, "notes": notes})
     return tables
+
+
+def _same_labels(one: Row, other: Row) -> bool:
+    """Whether two entries of `benchmarks` hold the same labels; results.json of earlier versions have no digest of
+    them, there the edits must be the same too."""
+    if "labels" in one and "labels" in other:
+        return bool(one["labels"] == other["labels"])
+    return bool(one.get("identity") == other.get("identity"))
 
 
 def kinds_of(recipe: MeasureRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
