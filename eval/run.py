@@ -47,7 +47,7 @@ def refuse_without_images(benches: Sequence[Benchmark]) -> None:
         if not bench.has_images:
             raise DataError(
                 f"{bench.source}: labels without images; a judge needs them, only `scores` do without. Give the images "
-                "or leave this benchmark out"
+                "(take `labels_only` out), or leave this benchmark out"
             )
 
 

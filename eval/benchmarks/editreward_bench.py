@@ -13,6 +13,7 @@ from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import (
+    AbsentImages,
     RowError,
     TableImages,
     local_files,
@@ -22,6 +23,7 @@ from eval.benchmarks.rows import (
     split_unknown,
 )
 
+_IMAGES = ("input_image", "output_images")
 _COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
 
 
@@ -39,14 +41,18 @@ class EditRewardBench(BaseModel):
     """Folder with Parquet files, or a name on the Hugging Face hub."""
     split: str = "train"
     """Of a hub data set; a local folder is read whole."""
+    labels_only: bool = False
+    """Read no images, whose columns may be missing: enough to measure scores made elsewhere."""
     name: str | None = None
     """How reports call it; the last part of `path` when it is not given."""
 
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
         left_out, notes = Findings(), Findings()
-        store = TableImages(cache)
-        rows = parquet_rows(self.path, local_files(self.path), _COLUMNS, "EditReward-Bench", self.split)
+        store = AbsentImages() if self.labels_only else TableImages(cache)
+        optional = _IMAGES if self.labels_only else ()
+        files = local_files(self.path)
+        rows = parquet_rows(self.path, files, _COLUMNS, "EditReward-Bench", self.split, optional=optional)
         image_of_key: dict[tuple[str, str], str] = {}
         found: list[PreferencePair] = []
         for number, row in enumerate(rows, start=1):
@@ -62,11 +68,22 @@ class EditRewardBench(BaseModel):
             found.append(pair)
         pairs, comparisons = split_unknown(found, notes)
         name = Path(self.path).name if self.name is None else self.name
-        return checked(name, self.path, pairs, cache, left_out, notes, comparisons=comparisons)
+        return checked(
+            name,
+            self.path,
+            pairs,
+            cache,
+            left_out,
+            notes,
+            comparisons=comparisons,
+            has_images=not self.labels_only,
+        )
 
 
-def _read_row(row: dict[str, Any], store: TableImages) -> PreferencePair:
+def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> PreferencePair:
     keys, outputs = row["key"], row["output_images"]
+    if outputs is None and isinstance(store, AbsentImages):
+        outputs = [None, None]
     task_type, dimension, instruction = row["task_type"], row["dimension"], row["instruction"]
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
         raise RowError("not_two_candidates", f"key {keys!r}, {len(outputs or ())} output images; two are needed")
@@ -74,7 +91,8 @@ def _read_row(row: dict[str, Any], store: TableImages) -> PreferencePair:
         raise RowError("unknown_task", repr(task_type))
     if dimension not in DIMENSIONS:
         raise RowError("unknown_dimension", repr(dimension))
-    before, after = store.add(row["input_image"]), [store.add(cell) for cell in outputs]
+    before = store.add(row["input_image"], f"input of {instruction}")
+    after = [store.add(cell, str(key)) for key, cell in zip(keys, outputs, strict=True)]
     task = make_task("editreward_bench", instruction, before, task_type=task_type)
     better, worse = (make_triplet(task, ref, str(key)) for key, ref in zip(keys, after, strict=True))
     return PreferencePair(

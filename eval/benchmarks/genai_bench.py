@@ -15,11 +15,21 @@ from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, as_index
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError, TableImages, absent_image, local_files, make_task, make_triplet, parquet_rows
+from eval.benchmarks.rows import (
+    AbsentImages,
+    RowError,
+    TableImages,
+    absent_image,
+    local_files,
+    make_task,
+    make_triplet,
+    parquet_rows,
+)
 
 CONFIG = "image_edition"
 NO_PROMPT = "instruction of row"
 """Stands for the instruction in labels of a results file that has no `instruct_prompt`."""
+_IMAGES = ("source_image", "left_output_image", "right_output_image")
 _COLUMNS = (
     *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
     *("left_model", "right_model", "vote_type"),
@@ -50,6 +60,8 @@ class GenAIBench(BaseModel):
     candidates are called `<idx>-left` and `<idx>-right`."""
     split: str = "test_v1"
     """Of a hub data set, and of a folder whose files are named after splits; any other folder is read whole."""
+    labels_only: bool = False
+    """Of Parquet files: read no images, whose columns may be missing."""
     name: str | None = None
     """How reports call it; the last part of `path` when it is not given."""
 
@@ -58,7 +70,7 @@ class GenAIBench(BaseModel):
         path = Path(self.path)
         from_results = path.suffix in (".json", ".jsonl")
         left_out = Findings()
-        store = TableImages(cache)
+        store = AbsentImages() if self.labels_only else TableImages(cache)
         comparisons: list[Comparison] = []
         for number, row in enumerate(results_rows(path) if from_results else self._rows()):
             try:
@@ -68,14 +80,22 @@ class GenAIBench(BaseModel):
         name = (path.stem if from_results else path.name) if self.name is None else self.name
         notes = Findings()
         return checked(
-            name, self.path, (), cache, left_out, notes, comparisons=comparisons, has_images=not from_results
+            name,
+            self.path,
+            (),
+            cache,
+            left_out,
+            notes,
+            comparisons=comparisons,
+            has_images=not from_results and not self.labels_only,
         )
 
     def _rows(self) -> Iterator[dict[str, Any]]:
         files = local_files(self.path)
         of_config = [file for file in files if file.parent.name == CONFIG] or files
         of_split = [file for file in of_config if file.name.startswith(f"{self.split}-")] or of_config
-        return parquet_rows(self.path, of_split, _COLUMNS, "GenAI-Bench", self.split, CONFIG)
+        optional = _IMAGES if self.labels_only else ()
+        return parquet_rows(self.path, of_split, _COLUMNS, "GenAI-Bench", self.split, CONFIG, optional)
 
 
 def results_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -99,8 +119,9 @@ def _label(vote: object) -> Label:
     return label
 
 
-def _read_row(row: dict[str, Any], number: int, store: TableImages) -> Comparison:
-    before, left, right = (store.add(row[name]) for name in ("source_image", "left_output_image", "right_output_image"))
+def _read_row(row: dict[str, Any], number: int, store: TableImages | AbsentImages) -> Comparison:
+    called = zip(_IMAGES, ("source", "left", "right"), strict=True)
+    before, left, right = (store.add(row[name], f"{number}-{side}") for name, side in called)
     models = (str(row["left_model"]), str(row["right_model"]))
     return _comparison(number, row["instruct_prompt"], (before, left, right), models, row["vote_type"])
 

@@ -28,6 +28,8 @@ class Pairs(BaseModel):
     """JSONL file."""
     root: Path | None = None
     """Folder the image references are relative to; the file's own folder when it is not given."""
+    labels_only: bool = False
+    """Look at no image file: enough to measure scores made elsewhere."""
     name: str | None = None
     """How reports call it; the file's name without ending when it is not given."""
 
@@ -38,12 +40,14 @@ class Pairs(BaseModel):
         rows: list[PreferencePair] = []
         for number, line in _lines(self.path):
             try:
-                rows.append(_read(line, root))
+                rows.append(_read(line, None if self.labels_only else root))
             except RowError as problem:
                 left_out.add(problem.kind, f"line {number}: {problem}")
         pairs, comparisons = split_unknown(rows, notes)
         name = self.path.stem if self.name is None else self.name
-        return checked(name, str(self.path), pairs, root, left_out, notes, comparisons=comparisons)
+        has_images = not self.labels_only
+        source = str(self.path)
+        return checked(name, source, pairs, root, left_out, notes, comparisons=comparisons, has_images=has_images)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, str]]:
@@ -56,11 +60,13 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _read(line: str, root: Path) -> PreferencePair:
+def _read(line: str, root: Path | None) -> PreferencePair:
     try:
         pair = PreferencePair.model_validate_json(line)
     except ValidationError as error:
         raise _why(line, error) from None
+    if root is None:
+        return pair
     for ref in (*pair.task.inputs, pair.better.edited, pair.worse.edited):
         archive, tar, _ = ref.path.partition(".tar/")
         if not (root / (archive + ".tar" if tar else ref.path)).is_file():

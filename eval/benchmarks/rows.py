@@ -21,6 +21,10 @@ _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 _BUFFER = re.compile(r" <_io\.BytesIO object at \w+>")
 
 
+ABSENT = "absent"
+"""Folder that does not exist: paths of images that are not at hand begin with it."""
+
+
 class RowError(Exception):
     """A row that cannot become a label; `kind` is what findings count it under."""
 
@@ -48,11 +52,18 @@ def local_files(source: str) -> list[Path]:
 
 
 def parquet_rows(
-    source: str, files: Sequence[Path], columns: Sequence[str], data_set: str, split: str, config: str | None = None
+    source: str,
+    files: Sequence[Path],
+    columns: Sequence[str],
+    data_set: str,
+    split: str,
+    config: str | None = None,
+    optional: Sequence[str] = (),
 ) -> Iterator[dict[str, Any]]:
     """Rows with these columns, images as `{"bytes", "path"}`: of `files`, or without any of the hub's data set.
 
-    `DataError` for a missing column and for what cannot be read; `data_set` is what messages call the format.
+    Those of `optional` that the table lacks are None. `DataError` for a missing column and for what cannot be read;
+    `data_set` is what messages call the format.
     """
     try:
         import datasets
@@ -67,13 +78,15 @@ def parquet_rows(
         else:
             table = datasets.load_dataset(source, config, split=split)
         features = table.features or {}
-        _require_columns(source, data_set, columns, list(features))
+        _require_columns(source, data_set, [name for name in columns if name not in optional], list(features))
+        absent = dict.fromkeys(name for name in columns if name not in features)
         for column, feature in features.items():
             if isinstance(feature, datasets.Image):
                 table = table.cast_column(column, datasets.Image(decode=False))
             elif isinstance(getattr(feature, "feature", None), datasets.Image):
                 table = table.cast_column(column, datasets.List(datasets.Image(decode=False)))
-        yield from table.select_columns(list(columns))
+        for row in table.select_columns([name for name in columns if name in features]):
+            yield absent | row
     except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
         where = "check path and split" if files else "there is no such folder here, and it was not had from the hub"
         raise DataError(f"{source}: cannot be read as {data_set} ({error}); {where}") from error
@@ -110,8 +123,11 @@ class TableImages:
         self._root = root
         self._known: dict[str, ImageRef] = {}
 
-    def add(self, cell: object) -> ImageRef:
-        """Store the file inside `{"bytes": ...}` unchanged; `RowError` when there is none or it is no image."""
+    def add(self, cell: object, name: str = "") -> ImageRef:
+        """Store the file inside `{"bytes": ...}` unchanged; `RowError` when there is none or it is no image.
+
+        `name` is for `AbsentImages`.
+        """
         data = cell.get("bytes") if isinstance(cell, dict) else None
         if not isinstance(data, bytes):
             raise RowError("missing_image", "an image is missing")
@@ -134,11 +150,9 @@ class FolderImages:
 
     def add(self, path: str) -> ImageRef:
         """The image at a path below the folder, relative or absolute; `RowError` when it is missing or unreadable."""
-        given = Path(path)
-        try:
-            name = (given.relative_to(self.root) if given.is_absolute() else given).as_posix()
-        except ValueError:
-            raise RowError("missing_image", f"{path} lies outside {self.root}") from None
+        name = _below(self.root, path)
+        if name is None:
+            raise RowError("missing_image", f"{path} lies outside {self.root}")
         if name not in self._known:
             try:
                 data = (self.root / name).read_bytes()
@@ -166,9 +180,42 @@ def _ending(data: bytes) -> str:
     return ".webp" if data[8:12] == b"WEBP" else ".img"
 
 
+class AbsentFolder:
+    """In place of `FolderImages` where labels alone are read."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def add(self, path: str) -> ImageRef:
+        """Stands for the image at a path, which need not exist."""
+        return absent_image(_below(self._root, path) or path)
+
+
+def _below(root: Path, path: str) -> str | None:
+    """A path relative to the folder, with forward slashes; None when it lies outside."""
+    given = Path(path)
+    try:
+        return (given.relative_to(root) if given.is_absolute() else given).as_posix()
+    except ValueError:
+        return None
+
+
+class AbsentImages:
+    """In place of `TableImages` where labels alone are read: nothing is stored, and nothing looked at."""
+
+    def add(self, cell: object, name: str) -> ImageRef:
+        """Stands for an image called `name`. Its SHA-256 is that of its bytes where the table has them, so that ids
+        are the same with and without images."""
+        data = cell.get("bytes") if isinstance(cell, dict) else None
+        ref = absent_image(name)
+        if not isinstance(data, bytes):
+            return ref
+        return ref.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
+
+
 def absent_image(name: str) -> ImageRef:
     """Stands for an image that is not at hand, in a benchmark whose `has_images` is false."""
-    return ImageRef(path=f"absent/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), width=1, height=1)
+    return ImageRef(path=f"{ABSENT}/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), width=1, height=1)
 
 
 def make_task(

@@ -9,6 +9,7 @@ from editjudge.types import EditTriplet, PreferencePair
 from eval.benchmarks import Benchmark
 from eval.benchmarks.genai_bench import NO_PROMPT
 from eval.benchmarks.labels import as_index
+from eval.benchmarks.rows import ABSENT
 
 
 class TripletNames:
@@ -76,6 +77,7 @@ class ComparisonNames:
 def _names(triplet: EditTriplet) -> Iterator[str]:
     path = PurePosixPath(triplet.edited.path)
     yield from (triplet.id, triplet.edited.sha256, str(path), path.name, path.stem)
+    yield str(path).removeprefix(f"{ABSENT}/")
     yield from (triplet.editor, triplet.task.id, triplet.task.origin.source)
 
 
