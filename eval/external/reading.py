@@ -15,7 +15,7 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label
 from eval.benchmarks.lint import Findings
 from eval.external.names import ComparisonNames, TripletNames
-from eval.external.rows import Format, PairSaid, Said, Voted, as_number
+from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
 
 
 class ScoresFile(BaseModel):
@@ -80,9 +80,11 @@ class Reading:
         self.votes: dict[str, Label] = {}
         self.matched = 0
 
-    def take(self, row: Said | PairSaid | Voted) -> None:
+    def take(self, row: Row) -> None:
         """Keep what a row says, or count why it cannot be used."""
-        if isinstance(row, Voted):
+        if isinstance(row, Problem):
+            self._findings.add(row.kind, f"{row.where}: {row.detail}")
+        elif isinstance(row, Voted):
             self._vote(row)
         elif isinstance(row, PairSaid):
             self._pair(row)
