@@ -18,6 +18,8 @@ LEVELS = (
         "types",
         "io",
         "processes",
+        "json_text",
+        "delimited",
         "images",
         "bench_schema",
         "prompts",

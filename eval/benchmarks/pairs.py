@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.errors import DataError
+from editjudge.json_text import json_rows, parse_json
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
@@ -38,11 +36,11 @@ class Pairs(BaseModel):
         root = self.path.parent if self.root is None else self.root
         left_out, notes = Findings(), Findings()
         rows: list[PreferencePair] = []
-        for number, line in _lines(self.path):
+        for row in json_rows(self.path):
             try:
-                rows.append(_read(line, None if self.labels_only else root))
+                rows.append(_read(row.text, None if self.labels_only else root))
             except RowError as problem:
-                left_out.add(problem.kind, f"line {number}: {problem}")
+                left_out.add(problem.kind, f"{row.place}: {problem}")
         pairs, comparisons = split_unknown(rows, notes)
         name = self.path.stem if self.name is None else self.name
         has_images = not self.labels_only
@@ -50,21 +48,15 @@ class Pairs(BaseModel):
         return checked(name, source, pairs, root, left_out, notes, comparisons=comparisons, has_images=has_images)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as preference pairs ({error}); check the path") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
 def _read(line: str, root: Path | None) -> PreferencePair:
     try:
-        pair = PreferencePair.model_validate_json(line)
+        row = parse_json(line)
+    except ValueError as error:
+        raise RowError("not_json", f"{line[:80].encode('utf-8', 'replace').decode()} ({error})") from None
+    try:
+        pair = PreferencePair.model_validate(row)
     except ValidationError as error:
-        raise _why(line, error) from None
+        raise _why(row, error) from None
     if root is None:
         return pair
     for ref in (*pair.task.inputs, pair.better.edited, pair.worse.edited):
@@ -74,12 +66,8 @@ def _read(line: str, root: Path | None) -> PreferencePair:
     return pair
 
 
-def _why(line: str, error: ValidationError) -> RowError:
+def _why(row: object, error: ValidationError) -> RowError:
     """The kind of a row that is no pair: a task name that nobody knows, or anything else."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return RowError("not_json", line[:80])
     task = row.get("task") if isinstance(row, dict) else None
     task_type = task.get("task_type") if isinstance(task, dict) else None
     if isinstance(task_type, str) and task_type not in (*TASK_TYPES, UNKNOWN_TASK):

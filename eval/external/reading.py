@@ -14,7 +14,7 @@ from editjudge.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.lint import Findings
 from eval.external.names import TripletNames
-from eval.external.rows import Format, PairSaid, Said, Voted, as_number
+from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
 from eval.external.votes import VoteReader, Votes
 from eval.metrics.pairs import TIE_DECIMALS
 
@@ -83,9 +83,11 @@ class Reading:
         """Rows of an EditScore result folder, with their scores as they are in the file."""
         self.matched = 0
 
-    def take(self, row: Said | PairSaid | Voted) -> None:
+    def take(self, row: Row) -> None:
         """Keep what a row says, or count why it cannot be used."""
-        if isinstance(row, Voted):
+        if isinstance(row, Problem):
+            self._findings.add(row.kind, f"{row.where}: {row.detail}")
+        elif isinstance(row, Voted):
             self.matched += self._votes.take(row)
         elif isinstance(row, PairSaid):
             self._pair(row)
