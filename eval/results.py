@@ -21,7 +21,7 @@ from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
 from eval.metrics.statistics import Figure, Intervals, figure, intervals
 from eval.scoring import Evaluation
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a key in results.json changes."""
 
 

@@ -27,9 +27,12 @@ SAYS: dict[Figure, str] = {
     "task_mean": "share of pairs judged right, mean over tasks",
     "comparisons": "share of comparisons answered as people did",
     "multiway": "share of groups with every comparison right, with ties",
-    "ratings": "Spearman's correlation with ratings, mean over editing models",
+    "ratings": "Spearman's correlation with ratings, mean over editing models (ours), and VIEScore's average of it",
 }
 """What the figures of a table are."""
+_VIESCORE = ".viescore"
+_VIESCORE_SINCE = 2
+"""Format of results.json in which the figure is VIEScore's own; before, it was tanh of our mean."""
 _COMPARISONS = {
     "without_ties": "without ties",
     "with_ties": "with ties",
@@ -105,7 +108,8 @@ def columns_of(row: Row, which: Figure) -> dict[str, str]:
     if which == "multiway":
         return {f"k{k}": f"{k} candidates" for k in labels[which]["k"]} | {"overall": "overall"}
     if which == "ratings":
-        return {name: f"{name}, Spearman" for name in labels[which]}
+        titles = {name: f"{name}, Spearman" for name in labels[which]}
+        return titles | {f"{name}{_VIESCORE}": f"{name}, VIEScore" for name in labels[which]}
     return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}
 
 
@@ -123,7 +127,8 @@ def values_of(row: Row, which: Figure) -> dict[str, Any]:
         by_size = {f"k{k}": found["group_with_ties"] for k, found in labels[which]["k"].items()}
         return by_size | {"overall": labels[which]["overall"]["group_with_ties"]}
     if which == "ratings":
-        return {name: found["spearman"]["mean"] for name, found in labels[which].items()}
+        means = {name: found["spearman"]["mean"] for name, found in labels[which].items()}
+        return means | {f"{name}{_VIESCORE}": found["spearman"]["viescore"] for name, found in labels[which].items()}
     return {name: found[which] for name, found in row["dimensions"].items()}
 
 
@@ -161,6 +166,9 @@ def _best_steps(results: Row) -> dict[str, int | None]:
 
 def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) -> dict[str, Any]:
     best = _best_steps(results)
+    values = values_of(row, which)
+    if results["format"] < _VIESCORE_SINCE:
+        values = {key: found for key, found in values.items() if not key.endswith(_VIESCORE)}
     what = row["label"] if row["step"] is None else f"step {row['step']}"
     runs = row["run"]
     if row["step"] == 0:
@@ -173,7 +181,7 @@ def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) 
         "step": row["step"],
         "passes": row["passes"],
         "best": row["run"] is not None and best.get(row["run"]) == row["step"],
-        "values": values_of(row, which),
+        "values": values,
         "coverage": lowest_coverage(row, which),
         "partial": row["partial"],
         "source": None,
