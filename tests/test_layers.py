@@ -18,6 +18,7 @@ LEVELS = (
         "types",
         "io",
         "processes",
+        "json_text",
         "images",
         "bench_schema",
         "prompts",
