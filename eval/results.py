@@ -139,6 +139,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
         "benchmark": evaluation.bench.name,
         "partial": evaluation.bench.partial,
         "judge": evaluation.judge,
+        "reading": evaluation.reading,
         "n_triplets": evaluation.n_triplets,
         "seconds": round(seconds, 3),
         "unreadable": evaluation.unreadable,

@@ -122,5 +122,5 @@ def test_labels_that_are_no_pairs_and_leaderboards_have_tables_too():
     content["leaderboard"] = [board | {"rows": rows, "notes": ["a note"]}]
     assert tables(content)[0].body == [
         ["mine, PARTIAL", "4", "72.4 [69.0, 75.7]", "97.5", "measured"],
-        ["GPT", "–", "50.0", "–", "published: a paper, protocol: same"],
+        ["GPT", "–", "50.0", "–", "published: a paper, protocol same"],
     ]

@@ -48,7 +48,8 @@ def build_leaderboard(
     title), `rows` by value, best first, and `notes`.
 
     A row: `kind` ("measured", "other", "published"), `name`, `run`, `step`, `passes`, `best` (chosen by the rule),
-    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `source`, `protocol`.
+    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `reading` (of a file of scores, where its
+    publisher's code reads it otherwise than we do), `source`, `protocol`.
     `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
     `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
     taken over; `DataError` when one is no results.json.
@@ -184,6 +185,7 @@ def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) 
         "values": values,
         "coverage": lowest_coverage(row, which),
         "partial": row["partial"],
+        "reading": row.get("reading"),
         "source": None,
         "protocol": None,
     }
@@ -217,6 +219,7 @@ def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, A
         },
         "coverage": None,
         "partial": False,
+        "reading": None,
         "source": row.source,
         "protocol": row.protocol,
     }
@@ -262,6 +265,13 @@ def read_results(path: Path) -> Row:
     return content
 
 
+def source_of(row: Row) -> str:
+    """Where a row of a leaderboard is from, and how its file was read."""
+    if row["source"] is not None:
+        return f"published: {row['source']}, protocol {row['protocol']}"
+    return row["kind"] if row.get("reading") is None else f"{row['kind']}, file read {row['reading']}"
+
+
 def leaderboard_table(board: Row) -> Table:
     """One table for a terminal."""
     caption = []
@@ -282,7 +292,7 @@ def leaderboard_table(board: Row) -> Table:
     for row in board["rows"]:
         found = [row["values"].get(key) for key in board["columns"]]
         cells = ["–" if value is None else figure(**value) for value in found]
-        source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol {row['protocol']}"
+        source = source_of(row)
         mark = ", PARTIAL" if row["partial"] else ""
         passes = "–" if row["passes"] is None else str(row["passes"])
         coverage = "–" if row["coverage"] is None else f"{row['coverage']:.1%}"
