@@ -22,7 +22,7 @@ from eval.metrics.published import published_figures
 from eval.metrics.statistics import Figure, Intervals, figure, intervals
 from eval.scoring import Evaluation
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a key in results.json changes."""
 
 
@@ -149,6 +149,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
         "benchmark": evaluation.bench.name,
         "partial": evaluation.bench.partial,
         "judge": evaluation.judge,
+        "reading": evaluation.reading,
         "n_triplets": evaluation.n_triplets,
         "seconds": round(seconds, 3),
         "unreadable": evaluation.unreadable,

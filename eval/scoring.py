@@ -76,6 +76,8 @@ class Evaluation:
     """`cost.usage` of the cards; empty for scores made elsewhere."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
+    reading: str | None = None
+    """How a file of scores was read where its publisher's code and ours differ: "as published", "strict (ours)"."""
     _found: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
@@ -194,7 +196,7 @@ def _collect(bench: Benchmark, folder: Path, identity: dict[str, Any], n_shards:
     cards = {card.triplet.id: card for data, _ in files for card in read_jsonl(data, ScoreCard)}
     write_jsonl(folder / CARDS, cards.values())
     values_of([*cards.values()]).save(folder / VALUES)
-    write_jsonl(folder / PAIRS, scored_pairs(bench, cards))
+    write_jsonl(folder / PAIRS, scored_pairs(bench, [pair_values(pair, cards) for pair in bench.pairs]))
     markers = [read_marker(marker) for _, marker in files]
     seconds = sum(float(marker["info"]["seconds"]) for marker in markers if marker is not None)
     info = {"seconds": seconds, **usage(cards.values())}
@@ -213,9 +215,8 @@ def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[s
     }
 
 
-def scored_pairs(bench: Benchmark, cards: dict[str, ScoreCard]) -> Iterator[ScoredPair]:
-    """The benchmark's pairs in order, with what the judge said."""
-    values = [pair_values(pair, cards) for pair in bench.pairs]
+def scored_pairs(bench: Benchmark, values: Sequence[tuple[float | None, float | None]]) -> Iterator[ScoredPair]:
+    """The benchmark's pairs in order, with what the judge gave the preferred candidate and the other."""
     outcomes = build_table(bench.pairs, values).outcomes().tolist()
     for pair, (better, worse), outcome in zip(bench.pairs, values, outcomes, strict=True):
         yield ScoredPair(

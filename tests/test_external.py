@@ -169,28 +169,6 @@ def rated(bench: Benchmark) -> Benchmark:
     return Benchmark("rated", "r", (), bench.root, Findings(), Findings(), ratings=tuple(ratings))
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_viescore_files(tmp_path, bench, keep):
-    for editor in ("editor0", "editor1", "editor2"):
-        (tmp_path / editor).mkdir()
-        semantic = {f"task{n:03d}.jpg": {"score": [8, 2 + n % 5], "reasoning": "Fine."} for n in range(12)}
-        semantic["task001.jpg"] = {"score": [9], "reasoning": "One score only."}
-        semantic["task002.jpg"] = {"score": [9, 9], "reasoning": "guess_if_cannot_parse | It was ..."}
-        quality = {f"task{n:03d}.jpg": {"score": [5, 7], "reasoning": ""} for n in range(12)}
-        (tmp_path / editor / "SC.json").write_text(json.dumps(semantic))
-        (tmp_path / editor / "PQ.json").write_text(json.dumps(quality))
-    found = read(tmp_path, rated(bench), keep_guesses=keep)
-    by_name = {(card.triplet.task.id, card.triplet.editor): card for card in found.cards.values()}
-    card = by_name["task003", "editor1"]
-    assert (card.prompt_following, card.consistency, card.perceptual_quality) == (8, 5, 5)
-    assert card.overall == 5.0  # sqrt(min(8, 5) * min(5, 7))
-    assert card.rationale == "Fine."
-    assert by_name["task001", "editor0"].overall is None
-    assert by_name["task002", "editor0"].overall == (pytest.approx(45**0.5) if keep else None)
-    counts = found.findings.counts
-    assert counts == {"not_two_scores": 3} | ({} if keep else {"guessed_score": 3})
-
-
 def test_gedit_csv(tmp_path, bench):
     header = (
         "source_image,edited_image,instruction,sementics_score,quality_score,intersection_exist,instruction_language\n"
@@ -328,10 +306,14 @@ def test_a_line_separator_inside_a_row_ends_no_line(tmp_path, bench):
 
 
 def test_the_folder_of_an_evaluation_names_those_of_its_benchmarks(tmp_path, pairs, bench):
+    """Of one benchmark its cards are taken; of two none is guessed."""
     run_eval(make_recipe(tmp_path / "judge", pairs))
-    with pytest.raises(DataError, match=r"give the folder in it .*judge/pairs$"):
-        read(tmp_path / "judge", bench)
-    assert read(tmp_path / "judge" / "pairs", bench).format == "cards"
+    assert read(tmp_path / "judge", bench).format == "cards"
+    benches = [{"use": "pairs", "path": str(pairs), "name": name} for name in ("one", "two")]
+    run_eval(make_recipe(tmp_path / "both", pairs, bench=benches))
+    with pytest.raises(DataError, match=r"results of 2 tasks or judges; give the folder of one:\n.*both/one \(cards\)"):
+        read(tmp_path / "both", bench)
+    assert read(tmp_path / "both" / "two", bench).format == "cards"
 
 
 def test_a_moved_file_is_the_same_scores(tmp_path, bench):

@@ -11,9 +11,11 @@ from eval_world import write_benchmark
 from label_ground import benchmark, comparison, group, group_cards, scored
 from test_external import scores_recipe
 
+from editjudge.errors import DataError
 from eval.benchmarks.genai_bench import GenAIBench
 from eval.benchmarks.labels import as_index
 from eval.benchmarks.pairs import Pairs
+from eval.compare import compare_folders
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
 from eval.external.votes import GENAI_VOTES, read_vote
@@ -79,14 +81,20 @@ def test_genai_votes_give_the_published_figure_and_ours(tmp_path):
     rows = [{"idx": n, "human_vote": human, "model_vote": vote} for n, (human, vote) in enumerate(VOTED)]
     path = write(tmp_path / "rival.json", rows)
     recipe = scores_recipe(tmp_path / "out", tmp_path, path, bench=[{"use": "genai_bench", "path": str(path)}])
-    row = run_eval(recipe)["evaluations"][0]
-    assert row["labels"]["comparisons"]["overall"]["four_label"]["value"] == 5 / 8
-    (theirs,) = row["published"]
-    assert (theirs["by"], theirs["column"], theirs["n"], theirs["value"]) == ("GenAI-Bench", "four_label", 8, 2 / 8)
-    assert row["judge"]["otherwise"]["vote"]["count"] == 3
-    assert row["judge"]["unused"] == {
-        "unreadable_vote": {"count": 2, "names": row["judge"]["unused"]["unreadable_vote"]["names"]}
-    }
+    results = run_eval(recipe)
+    theirs, ours = results["evaluations"]
+    assert (theirs["label"], ours["label"]) == ("rival, as published", "rival, ours")
+    assert theirs["labels"]["comparisons"]["overall"]["four_label"]["value"] == 2 / 8
+    assert ours["labels"]["comparisons"]["overall"]["four_label"]["value"] == 5 / 8
+    (row,) = theirs["published"]
+    assert (row["by"], row["column"], row["n"], row["value"]) == ("GenAI-Bench", "four_label", 8, 2 / 8)
+    assert "published" not in ours
+    assert theirs["judge"]["otherwise"]["vote"]["count"] == 3
+    assert {kind: found["count"] for kind, found in theirs["judge"]["unused"].items()} == {"unreadable_vote": 2}
+    # The leaderboard and `compare` say which reading a row uses.
+    assert [row["reading"] for row in results["leaderboard"][0]["rows"]] == ["ours", "as published"]
+    verdict = compare_folders(tmp_path / "out" / "rival", tmp_path / "out" / "rival" / "strict", 100)[0]
+    assert (verdict.reading_a, verdict.reading_b) == ("as published", "ours")
 
 
 def test_a_row_that_the_file_lacks_is_wrong_in_ours_and_not_counted_in_theirs(tmp_path):
@@ -246,17 +254,47 @@ def test_an_editscore_folder_gives_the_published_figure_per_row_and_ours_per_ima
             rows.append((pair, *scores[pair.task.task_type][ranks]))
     folder = editscore_folder(tmp_path / "results" / "qwen25vl", rows)
     results = run_eval(scores_recipe(tmp_path / "out", pairs, folder))
-    row = results["evaluations"][0]
-    assert row["judge"]["format"] == "editscore"
-    assert row["judge"]["unused"].keys() == set()
-    assert row["dimensions"]["overall"]["task_mean"]["value"] == (0 + 1) / 2
-    theirs = {each["column"]: each for each in row["published"]}
-    assert theirs.keys() == {"overall"}
-    assert (theirs["overall"]["by"], theirs["overall"]["n"]) == ("EditScore", 6)
-    assert theirs["overall"]["value"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
-    # Four images of the six have more than one score.
-    assert row["judge"]["otherwise"] == {"scores_per_row": {"count": 6, "names": []}}
-    assert row["dimensions"]["overall"]["coverage"] == 1
+    theirs, ours = results["evaluations"]
+    assert (theirs["reading"], ours["reading"]) == ("as published", "ours (one score per image)")
+    assert theirs["judge"]["unused"] == ours["judge"]["unused"] == {}
+    published = theirs["dimensions"]["overall"]
+    assert published["task_mean"]["value"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
+    assert (published["right"], published["wrong"], published["tie"], published["unscored"]) == (4, 1, 1, 0)
+    assert ours["dimensions"]["overall"]["task_mean"]["value"] == (0 + 1) / 2
+    assert ours["dimensions"]["overall"]["coverage"] == 1
+    (row,) = theirs["published"]
+    assert (row["by"], row["column"], row["n"]) == ("EditScore", "overall", 6)
+    assert row["value"] == published["task_mean"]["value"]
+    assert ours["judge"]["otherwise"] == {"scores_per_row": {"count": 6, "names": []}}
+
+
+def test_an_editscore_folder_with_one_score_per_image_has_one_row(tmp_path, pairs):
+    bench = Pairs(path=pairs).load(pairs.parent)
+    level = {"editor0": 9, "editor1": 5, "editor2": 1}
+    rows = [(pair, level[pair.better.editor], level[pair.worse.editor]) for pair in bench.pairs]
+    results = run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
+    (row,) = results["evaluations"]
+    assert row["reading"] == "as published; ours is the same"
+    assert row["judge"]["otherwise"] == {}
+
+
+def test_keys_that_come_again_are_told_apart_by_the_order_of_rows(tmp_path):
+    """Two groups of one task use the same keys: the first row is about the first group, the second about the second."""
+    path = write_benchmark(tmp_path / "b", groups=4)  # task000 and task003 are both of color_alter
+    bench = Pairs(path=path).load(path.parent)
+    wanted = [
+        pair
+        for pair in bench.pairs
+        if pair.dimension == "overall" and (pair.better.editor, pair.worse.editor) == ("editor0", "editor1")
+    ]
+    rows = [(pair, 5 + place, 5) for place, pair in enumerate(wanted)]
+    found = read_scores(ScoresFile(path=editscore_folder(tmp_path / "r", rows)), bench)
+    assert {pair.task.id: one for pair, one, _ in found.rows} == {
+        "task000": 5,
+        "task003": 8,
+        "task001": 6,
+        "task002": 7,
+    }
 
 
 def test_rows_of_an_editscore_folder_that_is_appended_to_count_twice_there(tmp_path, pairs):
@@ -336,3 +374,56 @@ def test_editrewards_strict_ranking_of_groups():
     assert theirs["EditReward", "multiway", "k3"]["value"] == pytest.approx(sum(right[7:]) / 5, abs=1e-6)
     assert theirs["EditReward", "multiway", "overall"]["value"] == pytest.approx(sum(right) / 12, abs=1e-6)
     assert theirs["EditReward", "multiway", "overall"]["n"] == 12
+
+
+# --- folders: one task, or a line that says what was found
+
+
+def viescore_folder(folder: Path, score=(8, 9)) -> Path:
+    for editor in ("editor0", "editor1", "editor2"):
+        (folder / editor).mkdir(parents=True)
+        for name in ("SC.json", "PQ.json"):
+            (folder / editor / name).write_text(json.dumps({"before.png": {"score": list(score), "reasoning": ""}}))
+    return folder
+
+
+def test_a_folder_with_several_tasks_is_refused_and_they_are_named(tmp_path, pairs):
+    bench = Pairs(path=pairs).load(pairs.parent)
+    for task in ("Text-Guided_IE", "Mask-Guided_IE"):
+        viescore_folder(tmp_path / "gpt4o" / task)
+    with pytest.raises(DataError, match=r"results of 2 tasks or judges.*\n.*Mask-Guided_IE \(viescore\)\n.*Text-"):
+        read_scores(ScoresFile(path=tmp_path / "gpt4o"), bench)
+    with pytest.raises(DataError, match="results of 2 tasks"):
+        read_scores(ScoresFile(path=tmp_path / "gpt4o", format="viescore"), bench)
+
+
+def test_editscore_folders_of_two_judges_are_refused(tmp_path, pairs):
+    bench = Pairs(path=pairs).load(pairs.parent)
+    rows = [(pair, 5, 4) for pair in bench.pairs]
+    for judge in ("7B/qwen25vl", "72B/qwen25vl_vllm"):
+        editscore_folder(tmp_path / judge, rows)
+    with pytest.raises(DataError, match="results of 2 tasks or judges") as error:
+        read_scores(ScoresFile(path=tmp_path), bench)
+    assert f"  {tmp_path / '7B/qwen25vl'} (editscore)" in str(error.value)
+    assert len(read_scores(ScoresFile(path=tmp_path / "7B"), bench).rows) == len(rows)
+
+
+def test_a_folder_with_two_formats_is_refused_and_a_stray_csv_is_no_format(tmp_path, pairs):
+    bench = Pairs(path=pairs).load(pairs.parent)
+    editscore_folder(tmp_path / "both" / "editscore", [(pair, 5, 4) for pair in bench.pairs])
+    (tmp_path / "both" / "summary.csv").write_text("model,mean\nx,1\n")
+    assert read_scores(ScoresFile(path=tmp_path / "both"), bench).format == "editscore"
+    viescore_folder(tmp_path / "both" / "viescore")
+    with pytest.raises(DataError, match=r"editscore \(editscore\)\n.*viescore \(viescore\)"):
+        read_scores(ScoresFile(path=tmp_path / "both"), bench)
+
+
+def test_an_evaluation_of_ours_is_its_own_cards_whatever_lies_below_it(tmp_path, pairs):
+    """`strict/` and `probes/` below an evaluation hold other cards."""
+    bench = Pairs(path=pairs).load(pairs.parent)
+    rows = [(pair, 5 + place % 2, 5) for place, pair in enumerate(bench.pairs)]
+    run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
+    assert (tmp_path / "out" / "pairs" / "strict" / "cards.jsonl").is_file()
+    found = read_scores(ScoresFile(path=tmp_path / "out" / "pairs"), bench)
+    assert (found.format, len(found.cards)) == ("cards", len(bench.triplets))
+    assert read_scores(ScoresFile(path=tmp_path / "out"), bench).format == "cards"

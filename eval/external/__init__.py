@@ -7,7 +7,7 @@ given two different scores are left unscored and counted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,11 +17,13 @@ from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.tasks import ASPECTS
 from editjudge.types import PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
+from eval.benchmarks.labels import Label, card_value
 from eval.benchmarks.lint import Findings
-from eval.external.reading import Reading, ScoresFile, bare_card
-from eval.external.rows import Format, detect, files_of, read_rows
+from eval.external.folders import folder_files, folder_format
+from eval.external.reading import Reading, ReadingName, ScoresFile, bare_card, says
+from eval.external.rows import Format, file_format, read_rows
 from eval.external.votes import Votes
-from eval.metrics.pairs import build_table, pair_values
+from eval.metrics.pairs import TIE_DECIMALS, build_table, pair_values
 from eval.metrics.published import AsPublished
 from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.values import values_of
@@ -44,6 +46,31 @@ class ExternalScores:
     """Of an EditScore result folder: each row's pair and its two scores."""
     resampled: int = 0
     """Outputs to which these rows give more than one score; a card has their mean."""
+    reading: ReadingName | None = None
+    """How it was read, of a format that has several readings."""
+
+    def says(self, bench: Benchmark) -> object:
+        """All that figures are computed from."""
+        names = ("prompt_following", "consistency", "perceptual_quality", "overall")
+        values = [[getattr(card, name) for name in names] for card in self.cards.values()]
+        semantic = [card_value(card, "semantic") for card in self.cards.values()]
+        pairs = [
+            [None if value is None else round(value, TIE_DECIMALS) for value in both]
+            for both in _pair_values(bench, self)
+        ]
+        return values, semantic, self.labels(), pairs
+
+    def labels(self) -> dict[str, Label] | None:
+        """The votes by comparison id in this reading; None when the file holds no votes."""
+        if self.votes is None or self.reading != "published":
+            return None if self.votes is None else self.votes.ours
+        return {name: votes[0] for name, votes in self.votes.published.items() if votes[0] is not None}
+
+    def by_row(self) -> dict[str, tuple[float | None, float | None]] | None:
+        """As EditScore's code has it, by pair id: the scores of the first row about a pair; None in other readings."""
+        if self.format != "editscore" or self.reading != "published":
+            return None
+        return {pair.id: (one, other) for pair, one, other in reversed(self.rows)}
 
     def as_published(self) -> AsPublished:
         """What the file says, for the figures of its publisher's code."""
@@ -55,37 +82,48 @@ class ExternalScores:
         return found | ({"scores_per_row": {"count": self.resampled, "names": []}} if self.resampled else {})
 
 
-def read_scores(block: ScoresFile, bench: Benchmark) -> ExternalScores:
-    """Read the file against a benchmark. `DataError` when it is in no known format or knows nothing of it."""
+def format_of(block: ScoresFile) -> Format:
+    """The file's format; `DataError` when there is no such file, or when it is in none that is known."""
     if not block.path.exists():
         raise DataError(f"{block.path}: no such file or folder; check `scores`")
-    kind = detect(block.path) if block.format is None else block.format
-    files = files_of(block.path, kind)
+    if block.format is not None:
+        return block.format
+    return folder_format(block.path) if block.path.is_dir() else file_format(block.path)
+
+
+def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None = None) -> ExternalScores:
+    """Read the file against a benchmark, by default in the first reading that `block` wants.
+
+    `DataError` when it is in no known format or knows nothing of the benchmark.
+    """
+    kind = format_of(block)
+    reading = block.readings(kind)[0] if reading is None else reading
+    files = folder_files(block.path, kind) if block.path.is_dir() else [block.path]
     # Names as the folder has them, so that a folder that is moved keeps its identity.
     names = [file.relative_to(block.path).as_posix() if block.path.is_dir() else file.name for file in files]
     hashes = [[name, hashlib.sha256(file.read_bytes()).hexdigest()] for name, file in zip(names, files, strict=True)]
-    identity = digest("scores", kind, block.range, block.keep_guesses, hashes, bench.identity)
+    identity = digest("scores", kind, block.range, reading, hashes, bench.identity)
     findings = Findings()
     if kind == "cards":
         cards = _own_cards(files, bench, findings)
-        return ExternalScores(cards, None, findings, identity, kind)
-    reading = Reading(block, bench, findings)
+        return ExternalScores(cards, None, findings, identity, kind, reading=reading)
+    rows = Reading(block, bench, findings, reading)
     n_rows = 0
     for row in read_rows(files, kind):
         n_rows += 1
-        reading.take(row)
-    if not reading.matched:
+        rows.take(row)
+    if not rows.matched:
         shown = "; ".join(f"{name}: {places[0]}" for name, places in findings.names.items())
         raise DataError(
             f"{block.path}: none of its {n_rows} rows is about {bench.name} ({shown}); a candidate is named by its "
             f"id, key, image file or sha256, there for example {bench.triplets[0].id} or "
             f"{bench.triplets[0].edited.path}"
         )
-    cards = {triplet.id: reading.card(triplet) for triplet in bench.triplets}
-    votes = reading.votes()
+    cards = {triplet.id: rows.card(triplet) for triplet in bench.triplets}
+    votes = rows.votes()
     if votes is None:
         _note_unscored(cards, findings)
-    return ExternalScores(cards, votes, findings, identity, kind, tuple(reading.rows), reading.resampled())
+    return ExternalScores(cards, votes, findings, identity, kind, tuple(rows.rows), rows.resampled(), reading)
 
 
 def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[str, ScoreCard]:
@@ -116,12 +154,29 @@ def _note_unscored(cards: Mapping[str, ScoreCard], findings: Findings) -> None:
             findings.add("no_score", name)
 
 
-def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evaluation:
-    """As `scoring.evaluate`, from a file: the same files in `folder`, and votes.json where there are votes.
+def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[Evaluation]:
+    """As `scoring.evaluate`, from a file: the same files in `folder`.
 
-    Raises `StaleOutputError` when the folder was made from other scores.
+    One evaluation per wanted reading of the file, where they differ; the second one in `folder/<reading>`. Raises
+    `StaleOutputError` when a folder was made from other scores.
     """
-    found = read_scores(block, bench)
+    found = [read_scores(block, bench, reading) for reading in block.readings(format_of(block))]
+    first = found[0]
+    alike = len(found) > 1 and all(other.says(bench) == first.says(bench) for other in found[1:])
+    if alike or first.reading is None:
+        name = None if first.reading is None else f"{says(first.reading, first.format)}; ours is the same"
+        return [_evaluate(block, bench, folder, first, name)]
+    folders = [folder, *(folder / other.reading for other in found[1:] if other.reading is not None)]
+    return [
+        _evaluate(block, bench, place, one, says(one.reading, one.format))
+        for place, one in zip(folders, found, strict=True)
+        if one.reading is not None
+    ]
+
+
+def _evaluate(
+    block: ScoresFile, bench: Benchmark, folder: Path, found: ExternalScores, reading: str | None
+) -> Evaluation:
     described = {
         "engine": f"scores made elsewhere: {block.label}",
         "prompts": None,
@@ -134,14 +189,14 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evalua
         "otherwise": found.otherwise(),
     }
     identity = {"scores": found.identity, "benchmark": bench.identity}
+    content = describe_content(bench, found.cards)
+    values = _pair_values(bench, found)
     if not is_done(folder / DONE, identity):
         write_jsonl(folder / CARDS, found.cards.values())
         values_of([*found.cards.values()]).save(folder / VALUES)
-        write_jsonl(folder / PAIRS, scored_pairs(bench, found.cards))
-        content = describe_content(bench, found.cards) | {"seconds": 0.0, "otherwise": found.otherwise()}
-        write_marker(folder / DONE, identity, content)
-    table = build_table(bench.pairs, _pair_values(bench, found.cards))
-    unreadable = describe_content(bench, found.cards)["unreadable"]
+        write_jsonl(folder / PAIRS, scored_pairs(bench, values))
+        write_marker(folder / DONE, identity, content | {"seconds": 0.0, "reading": reading})
+    table = build_table(bench.pairs, values)
     return Evaluation(
         folder,
         bench,
@@ -149,9 +204,10 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evalua
         table,
         len(found.cards),
         0.0,
-        votes=None if found.votes is None else found.votes.ours,
-        published=found.as_published(),
-        unreadable=unreadable,
+        votes=found.labels(),
+        published=AsPublished() if found.reading == "strict" else found.as_published(),
+        unreadable=content["unreadable"],
+        reading=reading,
     )
 
 
@@ -159,6 +215,8 @@ def _n_passes(card: ScoreCard) -> int:
     return max(1, len(card.judgments) // len(ASPECTS))
 
 
-def _pair_values(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> Iterator[tuple[float | None, float | None]]:
-    for pair in bench.pairs:
-        yield pair_values(pair, cards)
+def _pair_values(bench: Benchmark, found: ExternalScores) -> list[tuple[float | None, float | None]]:
+    by_row = found.by_row()
+    if by_row is None:
+        return [pair_values(pair, found.cards) for pair in bench.pairs]
+    return [by_row.get(pair.id, (None, None)) for pair in bench.pairs]

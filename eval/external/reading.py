@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -15,8 +16,23 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.lint import Findings
 from eval.external.names import TripletNames
 from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
+from eval.external.viescore import published_pair, published_score
 from eval.external.votes import VoteReader, Votes
 from eval.metrics.pairs import TIE_DECIMALS
+
+ReadingName = Literal["published", "strict"]
+READINGS: dict[Format, tuple[ReadingName, ...]] = {
+    "viescore": ("published", "strict"),
+    "genai_votes": ("published", "strict"),
+    "editscore": ("published", "strict"),
+}
+"""Formats that their publisher's code reads otherwise than we do; the first reading is the main row."""
+_OURS: dict[Format, str] = {"viescore": "strict (ours)", "editscore": "ours (one score per image)"}
+
+
+def says(reading: ReadingName, kind: Format) -> str:
+    """How tables call a reading: ours of VIEScore's files is stricter than theirs, of votes it is wider."""
+    return "as published" if reading == "published" else _OURS.get(kind, "ours")
 
 
 class ScoresFile(BaseModel):
@@ -32,8 +48,9 @@ class ScoresFile(BaseModel):
     """How tables call the judge; the name of the file or folder when it is not given."""
     range: tuple[float, float] = (0, 10)
     """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
-    keep_guesses: bool = False
-    """Keep the scores that VIEScore guessed when it could not read a reply, as its published tables do."""
+    reading: Literal["both", "published", "strict"] = "both"
+    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours (strict, of
+    votes wider), or a row for each where they differ. Without effect on the other formats."""
 
     @model_validator(mode="before")
     @classmethod
@@ -45,6 +62,13 @@ class ScoresFile(BaseModel):
         if not self.range[0] < self.range[1]:
             raise ValueError(f"range: the worst score comes first and is lower than the best, not {list(self.range)}")
         return self
+
+    def readings(self, kind: Format) -> tuple[ReadingName | None, ...]:
+        """Which readings of a file of this format are wanted; None where it has only one."""
+        known = READINGS.get(kind)
+        if known is None:
+            return (None,)
+        return known if self.reading == "both" else tuple(name for name in known if name == self.reading)
 
     @property
     def label(self) -> str:
@@ -71,8 +95,12 @@ def bare_card(triplet: EditTriplet, values: Mapping[str, float | None], n_rows: 
 class Reading:
     """Rows of a file, sorted by what they are about."""
 
-    def __init__(self, block: ScoresFile, bench: Benchmark, findings: Findings) -> None:
+    def __init__(
+        self, block: ScoresFile, bench: Benchmark, findings: Findings, reading: ReadingName | None = None
+    ) -> None:
         self._block = block
+        self._published = reading == "published"
+        self._one_number: set[str] = set()
         self._findings = findings
         self._triplets = TripletNames(bench)
         self._votes = VoteReader(bench, findings)
@@ -80,7 +108,8 @@ class Reading:
         self._judgments: dict[str, dict[Aspect, Judgment]] = {}
         self._sampled: dict[str, dict[str, list[float]]] = {}
         self.rows: list[tuple[PreferencePair, float | None, float | None]] = []
-        """Rows of an EditScore result folder, with their scores as they are in the file."""
+        """Rows of an EditScore result folder, with their own two scores."""
+        self._turns: Counter[tuple[tuple[str, str], str, str]] = Counter()
         self.matched = 0
 
     def take(self, row: Row) -> None:
@@ -106,7 +135,11 @@ class Reading:
         """What all rows together say of a triplet."""
         judgments = self._judgments.get(triplet.id)
         if judgments is not None:
-            return make_card(triplet, judgments.values())
+            card = make_card(triplet, judgments.values())
+            if triplet.id in self._one_number:
+                # One number for the whole question does not say which of the two dimensions it is about.
+                card = card.model_copy(update={"prompt_following": None, "consistency": None})
+            return card
         sampled = self._sampled.get(triplet.id)
         if sampled is not None:
             means = {name: round(sum(found) / len(found), TIE_DECIMALS) for name, found in sampled.items()}
@@ -132,10 +165,14 @@ class Reading:
             self._findings.add("not_in_benchmark", f"{row.where}: {row.keys[0]} and {row.keys[1]}")
             return
         self.matched += 1
-        self.rows.append((pairs[0], as_number(row.scores[0]), as_number(row.scores[1])))
-        # The pairs of two keys in one task and dimension are the same two images.
-        for triplet, raw in zip((pairs[0].better, pairs[0].worse), row.scores, strict=True):
-            value = self._scaled(raw, f"{row.where}: {row.dimension}")
+        # Keys may come again with other images; the rows of a file are in the order of the benchmark's.
+        turn = self._turns[row.keys, row.task_type, row.dimension]
+        self._turns[row.keys, row.task_type, row.dimension] += 1
+        pair = pairs[turn % len(pairs)]
+        self.rows.append((pair, self._stretched(row.scores[0]), self._stretched(row.scores[1])))
+        unused = Findings() if self._published else self._findings
+        for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
+            value = self._scaled(raw, f"{row.where}: {row.dimension}", unused)
             if value is not None:
                 self._sampled.setdefault(triplet.id, {}).setdefault(row.dimension, []).append(value)
 
@@ -148,32 +185,27 @@ class Reading:
             value = None  # nobody can say which of them is meant
         values[name] = value
 
-    def _scaled(self, raw: object, where: str) -> float | None:
+    def _stretched(self, raw: object) -> float | None:
+        """A number on 0..10, beyond it where it is out of range; unrounded, so that the order stays."""
+        worst, best = self._block.range
+        number = as_number(raw)
+        return None if number is None else 10 * (number - worst) / (best - worst)
+
+    def _scaled(self, raw: object, where: str, findings: Findings | None = None) -> float | None:
+        findings = self._findings if findings is None else findings
         worst, best = self._block.range
         number = as_number(raw)
         if number is None:
-            self._findings.add("unreadable_score", f"{where} {str(raw)[:60]!r}")
+            findings.add("unreadable_score", f"{where} {str(raw)[:60]!r}")
             return None
         if not worst <= number <= best:
-            self._findings.add("out_of_range", f"{where} {number:g}")
+            findings.add("out_of_range", f"{where} {number:g}")
             return None
         return round(10 * (number - worst) / (best - worst), 9)
 
     def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
-        """A list of two scores, as a judgment of one pass."""
-        failure, scores = None, None
-        if row.guessed and not self._block.keep_guesses:
-            failure = "guessed"
-            self._findings.add("guessed_score", row.where)
-        elif not (isinstance(raw, list) and len(raw) == 2):
-            failure = "incomplete"
-            self._findings.add("not_two_scores", f"{row.where} {str(raw)[:60]}")
-        else:
-            values = [self._scaled(one, row.where) for one in raw]
-            if values[0] is None or values[1] is None:
-                failure = "out_of_range"
-            else:
-                scores = (values[0], values[1])
+        """What the file has for one question, as a judgment of one pass."""
+        scores, failure = self._as_published(raw, row) if self._published else self._strictly(raw, row)
         judgment = Judgment(
             triplet_id=triplet_id,
             aspect=aspect,
@@ -189,5 +221,26 @@ class Reading:
             prompt_version="unknown",
         )
         known = self._judgments.setdefault(triplet_id, {}).setdefault(aspect, judgment)
+        if known is judgment and aspect == "semantic" and scores is not None and published_pair(raw) is None:
+            self._one_number.add(triplet_id)
         if known.scores != judgment.scores:
             self._findings.add("two_scores", f"{row.where}: {aspect}, the first one is kept")
+
+    def _strictly(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
+        """A list of two scores in range that nobody guessed; else None and the reason."""
+        if row.guessed:
+            self._findings.add("guessed_score", row.where)
+            return None, "guessed"
+        if not (isinstance(raw, list) and len(raw) == 2):
+            self._findings.add("not_two_scores", f"{row.where} {str(raw)[:60]}")
+            return None, "incomplete"
+        first, second = (self._scaled(one, row.where) for one in raw)
+        return (None, "out_of_range") if first is None or second is None else ((first, second), None)
+
+    def _as_published(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
+        """Two scores, or the one that counts twice: what is made of them is the lower one."""
+        lowest = published_score(raw)
+        if lowest is None:
+            self._findings.add("unreadable_score", f"{row.where} {str(raw)[:60]!r}")
+            return None, "unreadable_score"
+        return published_pair(raw) or (lowest, lowest), None

@@ -67,11 +67,11 @@ def published_figures(
         asked = [item for item in bench.comparisons if item.dimension == dimension]
         if not any(SIGN[item.label] == 0 for item in asked):
             continue  # none of the benchmarks that are measured so
-        if by_votes:
+        if by_votes and said.votes:
             found.append(_genai(asked, said.votes, dimension, rounds, seed))
-        else:
+        elif not by_votes:
             found.append(_with_ties(asked, cards, dimension))
-    if bench.multiways:
+    if bench.multiways and (said.votes or not by_votes):
         groups = _voted(bench.multiways, said.votes) if by_votes else _ranked(bench.multiways, cards)
         found += _by_size(bench.multiways, groups, by_votes, rounds, seed)
     several = len({item.dimension for item in bench.comparisons}) > 1
