@@ -9,18 +9,22 @@ import numpy as np
 import pytest
 from eval_world import write_benchmark
 from label_ground import benchmark, comparison, group, group_cards, scored
+from pydantic import ValidationError
 from test_external import scores_recipe
 
 from editjudge.errors import DataError
 from eval.benchmarks.genai_bench import GenAIBench
 from eval.benchmarks.labels import as_index
 from eval.benchmarks.pairs import Pairs
+from eval.benchmarks.tiger_editreward_bench import TigerEditRewardBench
 from eval.compare import compare_folders
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
 from eval.external.votes import GENAI_VOTES, read_vote
+from eval.metrics.multiway import measure_multiways
 from eval.metrics.published import AsPublished, published_figures, with_ties
 from eval.run import run_eval
+from eval.terminal import remarks
 
 DATA = Path(__file__).parent / "data" / "genai_bench" / "votes.json"
 
@@ -274,7 +278,7 @@ def test_an_editscore_folder_with_one_score_per_image_has_one_row(tmp_path, pair
     rows = [(pair, level[pair.better.editor], level[pair.worse.editor]) for pair in bench.pairs]
     results = run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
     (row,) = results["evaluations"]
-    assert row["reading"] == "as published; ours is the same"
+    assert row["reading"] == "as published; ours (one score per image) is the same"
     assert row["judge"]["otherwise"] == {}
 
 
@@ -427,3 +431,138 @@ def test_an_evaluation_of_ours_is_its_own_cards_whatever_lies_below_it(tmp_path,
     found = read_scores(ScoresFile(path=tmp_path / "out" / "pairs"), bench)
     assert (found.format, len(found.cards)) == ("cards", len(bench.triplets))
     assert read_scores(ScoresFile(path=tmp_path / "out"), bench).format == "cards"
+
+
+# --- several judges in one recipe
+
+
+def test_several_judges_in_one_recipe(tmp_path):
+    """Results, leaderboard, report and `compare` have each of them."""
+    told = json.loads(DATA.read_text())
+    labels = [{"idx": n, "human_vote": human} for n, human in enumerate(told["human_vote"])]
+    bench = [{"use": "genai_bench", "path": str(write(tmp_path / "labels.json", labels)), "name": "GenAI-Bench"}]
+    scores = []
+    for name in ("gpt4o", "idefics2"):
+        rows = [{"idx": n, "model_vote": vote} for n, vote in enumerate(told["model_vote"][name])]
+        (tmp_path / name).mkdir()
+        scores.append({"path": str(write(tmp_path / name / "pairwise.json", rows)), "name": name})
+    out = tmp_path / "out"
+    results = run_eval(scores_recipe(out, tmp_path, scores, bench=bench, report={"tables": ["markdown"]}))
+    assert [row["label"] for row in results["evaluations"]] == ["gpt4o", "idefics2"]
+    board = results["leaderboard"][0]
+    assert [row["name"] for row in board["rows"] if row["kind"] == "measured"] == ["out: gpt4o", "out: idefics2"]
+    values = {row["name"]: row["values"]["four_label"]["value"] for row in board["rows"] if row["kind"] == "measured"}
+    assert {name: round(100 * value, 2) for name, value in values.items()} == {
+        "out: gpt4o": 53.54,
+        "out: idefics2": 27.31,
+    }
+    for file in ("report.html", "tables.md"):
+        assert "idefics2" in (out / file).read_text()
+    (verdict,) = compare_folders(out / "gpt4o", out / "idefics2", 100)
+    assert (verdict.benchmark, verdict.n_common) == ("GenAI-Bench", 919)
+    with pytest.raises(DataError, match="evaluations of several judges"):
+        compare_folders(out, out / "idefics2", 100)
+
+
+def test_two_judges_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ValidationError, match="two judges are called 'pairwise'; give each a `name`"):
+        scores_recipe(tmp_path, tmp_path, ["a/pairwise.json", "b/pairwise.json"])
+
+
+# --- where the figures stand
+
+
+def test_figures_counted_by_others_stand_in_the_leaderboard_and_on_the_terminal(tmp_path, pairs):
+    """Scores on comparisons with ties: our accuracy with ties, and below it EditReward's, which is another one.
+
+    All differences are 2. Ours ties all pairs or none, so the nine preferences or the three ties are right. Theirs ties
+    one pair at a time and is best after the first, which is a tie: it is right, and so are the nine preferences.
+    """
+    labels = ["tievote", "leftvote", "leftvote", "rightvote"] * 3
+    told = [{"idx": n, "human_vote": human} for n, human in enumerate(labels)]
+    bench = [{"use": "genai_bench", "path": str(write(tmp_path / "labels.json", told)), "name": "g"}]
+    level = {"leftvote": 7, "tievote": 7, "rightvote": 3}
+    rows = [{"id": f"{n}-left", "overall": level[human]} for n, human in enumerate(labels)]
+    rows += [{"id": f"{n}-right", "overall": 5} for n in range(len(labels))]
+    results = run_eval(scores_recipe(tmp_path / "out", pairs, write(tmp_path / "s.json", rows), bench=bench))
+    row = results["evaluations"][0]
+    ours = row["labels"]["comparisons"]["overall"]["with_ties"]["value"]
+    (theirs,) = row["published"]
+    assert ours == 9 / 12
+    assert theirs["value"] == pytest.approx(10 / 12, abs=1e-6)
+    board = results["leaderboard"][0]
+    measured = {each["counted_by"]: each for each in board["rows"] if each["kind"] == "measured"}
+    assert measured.keys() == {None, "EditReward"}
+    assert measured["EditReward"]["values"]["with_ties"]["value"] == theirs["value"]
+    assert measured["EditReward"]["values"]["without_ties"] is None
+    assert "counted as EditReward" in (tmp_path / "out" / "report.html").read_text()
+    assert any("as EditReward's code counts" in line and "0.833" in line for line in remarks(results))
+
+
+# --- EditReward's votes on groups
+
+
+TIGER = [
+    # id, comparison, ranking, what the judge voted
+    ("p1", "2pair", "AvsB", "A>B", "A>B"),  # right
+    ("p2", "2pair", "AvsB", "A=B", "A=B"),  # right
+    ("p3", "2pair", "AvsB", "B>A", "Unknown"),  # wrong
+    ("g1_ab", "3pair", "AvsB", "A>B", "A>B"),  # g1: all three right
+    ("g1_ac", "3pair", "AvsC", "A>C", "A>C"),
+    ("g1_bc", "3pair", "BvsC", "C>B", "C>B"),
+    ("g2_ab", "3pair", "AvsB", "A>B", "A>B"),  # g2: the third is right in ours alone
+    ("g2_ac", "3pair", "AvsC", "A>C", "A>C"),
+    ("g2_bc", "3pair", "BvsC", "B>C", "[[b > c]]"),
+    ("g3_ab", "3pair", "AvsB", "A>B", None),  # g3: every request failed
+    ("g3_ac", "3pair", "AvsC", "A>C", None),
+    ("g3_bc", "3pair", "BvsC", "B>C", None),
+]
+
+
+def test_editrewards_results_files_of_votes_on_groups(write_tiger, tmp_path):
+    """inference_*pair_hf.py: {"results": [...]} with the model's vote in the letters of the comparison; a failed
+    request is null, and a group of which nothing is there is not counted."""
+    path = write_tiger([row[:4] for row in TIGER])
+    results = [
+        {"id": name, "comparison_type": kind, "model_vote": vote, "human_vote": ranking} if vote is not None else None
+        for name, _, kind, ranking, vote in TIGER
+    ]
+    file = write(tmp_path / "votes.json", {"model_name": "x", "accuracy": 0.5, "results": results})
+    bench = TigerEditRewardBench(path=str(path), labels_only=True).load(tmp_path / "cache")
+    found = read_scores(ScoresFile(path=file), bench)
+    assert found.format == "genai_votes"
+    assert found.findings.counts == {"no_vote": 3, "unreadable_vote": 1}
+    theirs = published(bench, said=found.as_published(), votes=found.votes.published)
+    wanted = {"k2": (3, 2 / 3), "k3": (2, 1 / 2), "overall": (5, 3 / 5)}
+    for column, (n, value) in wanted.items():
+        row = theirs["EditReward", "multiway", column]
+        assert (row["n"], row["value"]) == (n, pytest.approx(value, abs=1e-6))
+    ours = measure_multiways(bench.multiways, {}, found.votes.ours, 100, 0)
+    assert ours["k"]["3"]["group"]["value"] == pytest.approx(2 / 3, abs=1e-6)
+    assert ours["overall"]["group"]["value"] == pytest.approx(4 / 6, abs=1e-6)
+
+
+@pytest.fixture
+def write_tiger(tmp_path, monkeypatch):
+    """TIGER's schema without images."""
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hf"))
+    import datasets
+
+    def write_rows(rows):
+        cells = [
+            {
+                "id": name,
+                "instruction": f"Edit {name[:2]}.",
+                "ranking": ranking,
+                "comparison_type": kind,
+                "dataset": size,
+                "model_1": "m1",
+                "model_2": "m2",
+            }
+            for name, size, kind, ranking in rows
+        ]
+        (tmp_path / "tiger").mkdir()
+        datasets.Dataset.from_list(cells).to_parquet(tmp_path / "tiger" / "data.parquet")
+        return tmp_path / "tiger"
+
+    return write_rows

@@ -164,7 +164,11 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[E
     first = found[0]
     alike = len(found) > 1 and all(other.says(bench) == first.says(bench) for other in found[1:])
     if alike or first.reading is None:
-        name = None if first.reading is None else f"{says(first.reading, first.format)}; ours is the same"
+        name = (
+            None
+            if first.reading is None
+            else " ".join((f"{says(first.reading, first.format)};", says("strict", first.format), "is the same"))
+        )
         return [_evaluate(block, bench, folder, first, name)]
     folders = [folder, *(folder / other.reading for other in found[1:] if other.reading is not None)]
     return [
