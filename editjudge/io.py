@@ -98,6 +98,19 @@ def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
         yield value
 
 
+def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a JSON array or a JSONL file, each with its place for messages; `DataError` for anything else."""
+    path = Path(path)
+    for row in json_rows(path):
+        try:
+            value = parse_json(row.text)
+        except ValueError as error:
+            raise DataError(f"{row.at(path)}: not valid JSON ({error}); make the file again") from None
+        if not isinstance(value, dict):
+            raise DataError(f"{row.at(path)}: not an object with columns but {str(value)[:60]!r}")
+        yield row.at(path), value
+
+
 def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:
     """Write one row per line and return their number. Rows are consumed one by one.
 

@@ -19,6 +19,7 @@ LEVELS = (
         "io",
         "processes",
         "json_text",
+        "delimited",
         "images",
         "bench_schema",
         "prompts",

@@ -72,12 +72,14 @@ def test_spacing_is_loose(cell, tmp_path):
         ("uid\tA\n", r"a\.tsv: a header and no ratings"),
         ("name\tA\nx\t[0,0]\n", r"a\.tsv:1: the header must be `uid`"),
         ("uid\nx\n", r"a\.tsv:1: the header must be `uid`"),
-        ("uid\tA\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: column 'A': every model"),
-        ("uid\tA\t\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: column '': every model"),
-        ("uid\tA\tB\n\nx\t[0,0]\n", r"a\.tsv:3: 1 cells after the uid, the header has 2 models"),
-        ("uid\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:2: 2 cells"),
+        ("uid\tA\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: two columns are called 'A'"),
+        ("uid\tA\t\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: column 3 has no name: every model"),
+        ("uid\tA\tB\n\nx\t[0,0]\n", r"a\.tsv:3: 2 cells, the header has 3"),
+        ("uid\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:2: 3 cells, the header has 2"),
+        ("uid,A,B\nx,[0,0],[0,0]\n", r"a\.tsv:2: 5 cells, the header has 3"),
+        ("uid;A\nx;[0,5, 1]\n", r"a\.tsv:2: column 'A': '\[0,5, 1\]' is not of the form"),
         ("uid\tA\n\t[0,0]\n", r"a\.tsv:2: column 'uid': empty"),
-        ("uid\tA\nx\t[0,0]\nx\t[0,0]\n", r"a\.tsv:3: column 'uid': 'x' stands on line 2 already"),
+        ("uid\tA\nx\t[0,0]\nx\t[0,0]\n", r"a\.tsv:3: column 'uid': 'x' is on line 2 already"),
         ("uid\tA\tB\nx\t[0,0]\t\n", r"a\.tsv:2: column 'B': '' is not of the form"),
         ("uid\tA\tB\nx\t[0,0]\t[0;1]\n", r"a\.tsv:2: column 'B': '\[0;1\]' is not of the form"),
         ("uid\tA\nx\t[0,nan]\n", r"a\.tsv:2: column 'A': '\[0,nan\]' is not of the form"),
@@ -91,6 +93,16 @@ def test_spacing_is_loose(cell, tmp_path):
 def test_malformed_tables_name_file_line_and_column(text, problem, tmp_path):
     with pytest.raises(DataError, match=problem):
         read_ratings(table(tmp_path, text))
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("separator", ["\t", ";", ","])
+def test_tables_that_went_through_a_spreadsheet(tmp_path, separator, encoding):
+    rows = [["uid", "A", "B"], ["ü.jpg", '"[0, 0.5]"', '"[1, 1]"']]
+    text = "\r\n".join(separator.join(row) for row in rows)
+    read = read_ratings(table(tmp_path, text.encode(encoding)))
+    assert (read.images, read.models) == (("ü.jpg",), ("A", "B"))
+    assert read.values.tolist() == [[[0.0, 0.5], [1.0, 1.0]]]
 
 
 def test_a_missing_file_is_told(tmp_path):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.errors import DataError
+from editjudge.json_text import json_rows, parse_json
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
@@ -38,11 +36,11 @@ class Pairs(BaseModel):
         left_out, notes = Findings(), Findings()
         pairs: list[PreferencePair] = []
         comparisons: list[Comparison] = []
-        for number, line in _lines(self.path):
+        for row in json_rows(self.path):
             try:
-                pair = _read(line, root)
+                pair = _read(row.text, root)
             except RowError as problem:
-                left_out.add(problem.kind, f"line {number}: {problem}")
+                left_out.add(problem.kind, f"{row.place}: {problem}")
                 continue
             if pair.task.task_type != UNKNOWN_TASK:
                 pairs.append(pair)
@@ -62,21 +60,15 @@ class Pairs(BaseModel):
         return checked(name, str(self.path), pairs, root, left_out, notes, comparisons=comparisons)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as preference pairs ({error}); check the path") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
 def _read(line: str, root: Path) -> PreferencePair:
     try:
-        pair = PreferencePair.model_validate_json(line)
+        row = parse_json(line)
+    except ValueError as error:
+        raise RowError("not_json", f"{line[:80].encode('utf-8', 'replace').decode()} ({error})") from None
+    try:
+        pair = PreferencePair.model_validate(row)
     except ValidationError as error:
-        raise _why(line, error) from None
+        raise _why(row, error) from None
     for ref in (*pair.task.inputs, pair.better.edited, pair.worse.edited):
         archive, tar, _ = ref.path.partition(".tar/")
         if not (root / (archive + ".tar" if tar else ref.path)).is_file():
@@ -84,12 +76,8 @@ def _read(line: str, root: Path) -> PreferencePair:
     return pair
 
 
-def _why(line: str, error: ValidationError) -> RowError:
+def _why(row: object, error: ValidationError) -> RowError:
     """The kind of a row that is no pair: a task name that nobody knows, or anything else."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return RowError("not_json", line[:80])
     task = row.get("task") if isinstance(row, dict) else None
     task_type = task.get("task_type") if isinstance(task, dict) else None
     if isinstance(task_type, str) and task_type not in (*TASK_TYPES, UNKNOWN_TASK):
