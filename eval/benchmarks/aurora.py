@@ -96,7 +96,8 @@ def _path(value: object) -> str:
 
 
 def _read_point(row: dict[str, Any], number: int, store: FolderImages | AbsentFolder, scale: Scale) -> Rating:
-    cells = {name: _cell(row, names) for name, names in _POINT.items()}
+    # A row without a model is one of the model "unknown", as in EditReward's code.
+    cells = {name: _cell({"model": "unknown"} | row, names) for name, names in _POINT.items()}
     value = _number(cells["score"], "score")
     task = make_task("aurora", cells["instruction"], store.add(_path(cells["input"])))
     triplet = make_triplet(task, store.add(_path(cells["output"])), str(cells["model"]))
