@@ -13,17 +13,15 @@ A file is CSV, JSONL, a JSON list of rows, or a JSON object of rows by id. What 
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import DataError
-from editjudge.io import read_json
+from editjudge.delimited import read_table
+from editjudge.io import read_objects
+from editjudge.json_text import parse_json
 
 Tiers = tuple[tuple[str, ...], ...]
 """Names of candidates, best tier first."""
@@ -62,8 +60,10 @@ class ForeignRanking:
 
 def read_foreign(path: Path) -> Iterator[tuple[str, ForeignRanking | RowError]]:
     """Every row with its place, or what is wrong with it. `DataError` when the file cannot be read at all."""
-    for where, row in read_table(path):
+    for where, row in read_rows(path):
         try:
+            if isinstance(row, RowError):
+                raise row
             yield where, _read(where, {name: _listed(value) for name, value in row.items()})
         except RowError as problem:
             yield where, problem
@@ -160,43 +160,26 @@ def _listed(value: object) -> object:
     """A list that a CSV cell holds as JSON text; everything else as it is."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         try:
-            return json.loads(value)
+            return parse_json(value)
         except ValueError:
             return value
     return value
 
 
-def read_table(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Rows of a CSV, JSONL or JSON file with their places; of an object of rows, the key is their `id`."""
-    for where, row in _json_rows(path) if path.suffix == ".json" else _text_rows(path):
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: not a row with columns but {str(row)[:60]!r}")
-        yield where, row
+def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
+    """Rows of a JSON, JSONL, CSV or TSV file with their places; of an object of rows, the key is their `id`.
 
-
-def _json_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    content = read_json(path)
-    if isinstance(content, dict):
-        for key, row in content.items():
-            yield f"{path}: {key}", {"id": key, **row} if isinstance(row, dict) else row
-    elif isinstance(content, list):
-        yield from ((f"{path}: row {number}", row) for number, row in enumerate(content))
-    else:
-        raise DataError(f"{path}: neither a list of rows nor an object of them")
-
-
-def _text_rows(path: Path) -> Iterator[tuple[str, Any]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}); check the path") from error
-    if path.suffix == ".csv":
-        rows = csv.DictReader(io.StringIO(text, newline=""))
-        yield from ((f"{path}:{rows.line_num}", {name: cell or None for name, cell in row.items()}) for row in rows)
+    A row of a table that has not one cell per column is a `RowError`. `DataError` for what is no table at all.
+    """
+    if path.suffix.lower() not in (".json", ".jsonl"):
+        table = read_table(path)
+        for line in table.rows:
+            if line.problem is not None:
+                yield f"{path}:{line.line}", RowError("unreadable_row", line.problem)
+        yield from ((f"{path}:{line.line}", cells) for line, cells in table.columns())
         return
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            try:
-                yield f"{path}:{number}", json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}:{number}: not valid JSON ({error}); make the file again") from error
+    for where, row in read_objects(path):
+        if row and all(isinstance(inner, dict) for inner in row.values()):
+            yield from ((f"{path}: {key}", {"id": key, **inner}) for key, inner in row.items())
+        else:
+            yield where, row

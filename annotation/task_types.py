@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from annotation.foreign import read_table
+from annotation.foreign import RowError, read_rows
 from editjudge.errors import DataError
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import EditTriplet
@@ -39,7 +39,9 @@ def _read(path: Path) -> Mapping[str, str]:
             f"task_type, or one of {', '.join(TASK_TYPES)}"
         )
     found: dict[str, str] = {}
-    for where, row in read_table(path):
+    for where, row in read_rows(path):
+        if isinstance(row, RowError):
+            raise DataError(f"{where}: {row}")
         task, kind = row.get("task_id"), row.get("task_type")
         if not isinstance(task, str) or not isinstance(kind, str):
             raise DataError(f"{where}: needs the columns task_id and task_type, has {', '.join(row)}")

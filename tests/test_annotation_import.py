@@ -65,6 +65,13 @@ def test_tiers_as_notation(tmp_path, recipe):
     ]
 
 
+def test_a_row_that_has_not_one_cell_per_column_is_not_used(tmp_path, recipe):
+    path = write(tmp_path / "tiers.tsv", "task_id\ttiers\ng0\t12345\tx\ng1\t1|2345\n")
+    report = import_rankings(recipe, path, "a")
+    assert [(row["kind"], row["where"]) for row in report.problems] == [("unreadable_row", f"{path}:2")]
+    assert {*rankings(recipe)} == {("g1", "a")}
+
+
 def test_numbers_refer_to_the_rows_own_candidates_where_it_lists_them(tmp_path, recipe):
     row = {"task_id": "g0", "tiers": "1|23", "candidates": ["editor4", "images/g0-0.png", "g0-2"]}
     import_rankings(recipe, write(tmp_path / "rows.json", [row]), "a")
