@@ -53,8 +53,10 @@ def _transform(profile: bytes) -> tuple[str, ImageCms.ImageCmsTransform] | None:
         mode = _MODES.get(opened.profile.xcolor_space)
         if mode is None:
             return None
-        intent = ImageCms.Intent.PERCEPTUAL
-        transform = ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), mode, "RGB", intent)
+        # Optimised, dark greys of a linear profile are several levels off.
+        flags = ImageCms.Flags.NOOPTIMIZE if mode == "L" else ImageCms.Flags.NONE
+        srgb, intent = ImageCms.createProfile("sRGB"), ImageCms.Intent.PERCEPTUAL
+        transform = ImageCms.buildTransform(opened, srgb, mode, "RGB", intent, flags)
         return None if mode != "CMYK" and _changes_nothing(transform, mode) else (mode, transform)
     except Exception:  # littlecms's and Pillow's errors of many kinds; a bad profile must not cost the picture
         return None

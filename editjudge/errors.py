@@ -48,6 +48,14 @@ class EngineError(EditJudgeError):
     """An engine cannot answer a whole batch (no server, out of memory, wrong checkpoint)."""
 
 
+class RequestError(EngineError):
+    """An engine cannot take one request, whatever engine it is put to; `reason` says why in snake_case."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
+
+
 class CheckpointError(EditJudgeError):
     """A checkpoint is missing, incomplete or does not fit its base."""
 

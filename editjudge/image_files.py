@@ -92,7 +92,7 @@ def without_metadata(content: bytes) -> Iterator[bytes]:
     First with orientation and ICC profile, then without; nothing for formats whose metadata no decoder reads, and
     for files that are broken in their structure. Damaged pixels stay damaged.
     """
-    for strip in (_strip_png, _strip_jpeg, _strip_webp, _strip_tiff):
+    for strip in (_strip_png, _strip_jpeg, _strip_webp, _strip_tiff, _strip_avif):
         for bare in (False, True):
             try:
                 stripped = strip(content, bare)
@@ -115,11 +115,9 @@ def _strip_png(content: bytes, bare: bool) -> bytes | None:
         (size,) = struct.unpack_from(">I", content, place)
         end = place + 12 + size
         kind, body = content[place + 4 : place + 8], content[place + 8 : end - 4]
-        if kind in _PNG_PIXELS:
+        sound = content[end - 4 : end] == struct.pack(">I", zlib.crc32(kind + body))
+        if kind in _PNG_PIXELS or (sound and kind in (_PNG_BESIDE[:1] if bare else _PNG_BESIDE)):
             kept.append(content[place:end])
-        elif kind in (_PNG_BESIDE[:1] if bare else _PNG_BESIDE):
-            if content[end - 4 : end] == struct.pack(">I", zlib.crc32(kind + body)):
-                kept.append(content[place:end])
         place = end
     return b"".join(kept)
 
@@ -210,3 +208,16 @@ def _strip_tiff(content: bytes, bare: bool) -> bytes | None:
     head = struct.pack(order + offset, len(content) + len(padding))
     directory = struct.pack(order + number, len(kept)) + b"".join(kept) + struct.pack(order + offset, 0)
     return content[:at] + head + content[at + len(head) :] + padding + directory
+
+
+def _strip_avif(content: bytes, bare: bool) -> bytes | None:
+    """With the items that hold EXIF and XMP renamed to a kind that no decoder knows; nothing else moves."""
+    if content[4:8] != b"ftyp":
+        return None
+    plain, place = bytearray(content), content.find(b"infe")
+    while place >= 0:
+        kind = slice(place + 12, place + 16)  # behind version and flags, the item's number, and its protection
+        if bytes(plain[kind]) in (b"Exif", b"mime"):
+            plain[kind] = b"none"
+        place = content.find(b"infe", place + 4)
+    return bytes(plain)

@@ -184,6 +184,7 @@ class ImageStore:
         found = hashlib.sha256(content).hexdigest()
         name = str(self.root / ref.path)
         if found != ref.sha256:
+            load_image(content, name, self.colors)  # a cut file or a Git LFS pointer is named as what it is
             raise ImageError(
                 f"{name}: the file changed: SHA-256 {found[:12]}..., recorded {ref.sha256[:12]}...; "
                 "put the original back, or make the data again",

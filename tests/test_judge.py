@@ -274,8 +274,8 @@ def test_bad_images_fail_their_own_cards_only(tmp_path: Path, caplog: pytest.Log
         cards = Judge(engine, passes=2).score_many(triplets, tmp_path)
     assert [card.overall for card in cards] == [8, None, None, None, 8]
     assert len(asked) == 2 * 2 * 2
-    for number in (1, 2, 3):
-        assert [row.failure for row in cards[number].judgments] == ["image_unreadable"] * 4
+    for number, reason in ((1, "unreadable_image"), (2, "missing_image"), (3, "changed_image")):
+        assert [row.failure for row in cards[number].judgments] == [reason] * 4
         assert (cards[number].n_ok, cards[number].n_failed) == (0, 2)
         assert f"after{number}.png" in caplog.text
 

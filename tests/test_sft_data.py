@@ -35,7 +35,7 @@ def processor(base: Path) -> Any:
 
 def drops(examples: list[SFTExample], root: Path, processor: Any, max_tokens: int | None = None) -> list[DroppedRow]:
     reader = RowReader(examples, root, FAMILY, None)
-    return list(check_examples(examples, root, token_counter(reader, processor, FAMILY, None), max_tokens))
+    return list(check_examples(reader, token_counter(reader, processor, FAMILY), max_tokens))
 
 
 def batch_of(base: Path, folder: Path) -> tuple[dict[str, Any], list[SFTExample], Any, RowReader]:
@@ -107,7 +107,7 @@ def test_prompt_tokens_and_pixels_are_those_of_inference(base: Path, tmp_path: P
 
 def test_token_count_is_that_of_the_collated_row(base: Path, tmp_path: Path) -> None:
     batch, examples, processor, reader = batch_of(base, tmp_path)
-    count = token_counter(reader, processor, FAMILY, MAX_PIXELS)
+    count = token_counter(reader, processor, FAMILY)
     assert [count(example) for example in examples] == batch["attention_mask"].sum(1).tolist()
 
 
@@ -146,17 +146,17 @@ def test_rows_with_unreadable_images_are_dropped_and_named(tmp_path: Path, proce
     # The first triplet's quality row shows the output only, which is whole.
     assert [(row.id, row.reason) for row in found] == [
         ("0s", "unreadable_image"),
-        ("1s", "unreadable_image"),
-        ("1q", "unreadable_image"),
+        ("1s", "missing_image"),
+        ("1q", "missing_image"),
     ]
     assert examples[0].images[0].path in found[0].detail
-    assert summary(6, found) == "3 of 6 rows; dropped: unreadable_image 3"
+    assert summary(6, found) == "3 of 6 rows; dropped: missing_image 2, unreadable_image 1"
 
 
 def test_a_changed_image_is_never_trained_on(tmp_path: Path, processor: Any) -> None:
     examples = make_examples(tmp_path, triplets=1)
     make_image(64, 48, seed=99).save(tmp_path / examples[0].images[0].path)
-    assert [row.reason for row in drops(examples, tmp_path, processor)] == ["unreadable_image"]
+    assert [row.reason for row in drops(examples, tmp_path, processor)] == ["changed_image"]
     with pytest.raises(ImageError, match="changed"):
         RowReader(examples, tmp_path, FAMILY, None).row(0)
 
@@ -164,7 +164,7 @@ def test_a_changed_image_is_never_trained_on(tmp_path: Path, processor: Any) -> 
 def test_long_rows_are_dropped_not_cut(tmp_path: Path, processor: Any) -> None:
     examples = make_examples(tmp_path, triplets=2)
     reader = RowReader(examples, tmp_path, FAMILY, None)
-    lengths = [token_counter(reader, processor, FAMILY, None)(example) for example in examples]
+    lengths = [token_counter(reader, processor, FAMILY)(example) for example in examples]
     found = drops(examples, tmp_path, processor, max_tokens=max(lengths) - 1)
     assert [row.id for row in found] == [e.id for e, n in zip(examples, lengths, strict=True) if n == max(lengths)]
     assert not drops(examples, tmp_path, processor, max_tokens=max(lengths))
