@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 from world import make_context
 
 from curation.editors.edits import EDITS
 from curation.instructions import Templates
-from curation.sources import PHOTOGRAPHS, Photograph, Photographs
+from curation.sources import PHOTOGRAPHS, Photograph, Photographs, _decoded
 from curation.stage import Drop, Fail, Photo
 from editjudge.errors import MissingExtraError
+from editjudge.images import load_image
 from editjudge.types import EditTask
 
 SOME = ("coffee", "chelsea", "camera")
@@ -33,6 +35,14 @@ def test_a_missing_package_ends_the_run_instead_of_failing_every_row(tmp_path, m
     monkeypatch.setitem(PHOTOGRAPHS, "coffee", Photograph("no_such_package", "coffee.png", "CC0-1.0"))
     with pytest.raises(MissingExtraError, match=r"no_such_package is not installed: pip install"):
         photos(tmp_path)
+
+
+def test_the_photograph_with_a_profile_keeps_its_stored_numbers():
+    """`rocket` is in Adobe RGB; the quickstart's figures were measured on its pixels as they are in the file."""
+    path = PHOTOGRAPHS["rocket"].locate()
+    with Image.open(path) as image:
+        assert _decoded(path).tobytes() == image.convert("RGB").tobytes()
+    assert load_image(path).tobytes() != _decoded(path).tobytes()
 
 
 def test_crops_are_square_stored_and_named_after_their_photograph(tmp_path):
