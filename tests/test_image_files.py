@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 from factories import make_image
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, features
 
 from editjudge.errors import ImageError
 from editjudge.image_files import without_metadata
@@ -142,13 +142,23 @@ def test_metadata_cut_off_behind_the_pixels_of_a_webp_costs_nothing() -> None:
     [
         pytest.param(struct.pack("<HHII", 0x8825, 4, 1, 0xFFFFFFF0), id="GPS that leads nowhere"),
         pytest.param(struct.pack("<HHII", 0x8769, 2, 4, 0x41414141), id="EXIF pointer that is text"),
-        pytest.param(struct.pack("<HHII", 0x011A, 5, 1, 0xFFFFFFF0), id="resolution that leads nowhere"),
+        pytest.param(struct.pack("<HHII", 0x0128, 5, 1, 0xFFFFFFF0), id="unit that leads nowhere"),
+        pytest.param(struct.pack("<HHII", 0x010F, 10, 1, 0xFFFFFFF0), id="maker that leads nowhere"),
+        pytest.param(struct.pack("<HHII", 0x0112, 3, 4, 0x41414141), id="orientation that leads nowhere"),
+        pytest.param(struct.pack("<HHII", 0x8773, 12, 4, 0x41414141), id="profile that leads nowhere"),
         pytest.param(struct.pack("<HHII", 0x8773, 7, 4, 0x41414141), id="profile of garbage"),
         pytest.param(struct.pack("<HHII", 0x0112, 2, 4, 0x41414141), id="orientation that is text"),
     ],
 )
 def test_no_tag_beside_the_pixels_of_a_tiff_costs_them(entry: bytes) -> None:
     assert load_image(tiff_with(entry)).tobytes() == make_image(40, 30).tobytes()
+
+
+@pytest.mark.skipif(not features.check("avif"), reason="this Pillow reads no AVIF")
+def test_broken_exif_does_not_cost_an_avif() -> None:
+    content = encoded("AVIF", exif=exif(1))
+    broken = content.replace(b"II*\0", b"\xff\xff\xff\xff")
+    assert load_image(broken).tobytes() == load_image(content).tobytes()
 
 
 @pytest.mark.parametrize(

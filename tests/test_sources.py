@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 
+import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
@@ -43,6 +45,17 @@ def test_the_photograph_with_a_profile_keeps_its_stored_numbers():
     with Image.open(path) as image:
         assert _decoded(path).tobytes() == image.convert("RGB").tobytes()
     assert load_image(path).tobytes() != _decoded(path).tobytes()
+
+
+def test_pictures_with_the_usual_srgb_profile_stay_as_stored():
+    """Converted, some colours would move by a level; the profile is the one that most cameras and programs embed."""
+    with Image.open(PHOTOGRAPHS["astronaut"].locate()) as image:
+        profile = image.info["icc_profile"]
+    steps = np.linspace(0, 255, 17).round().astype(np.uint8)
+    colours = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(17, -1, 3))
+    buffer = io.BytesIO()
+    colours.save(buffer, "PNG", icc_profile=profile)
+    assert load_image(buffer.getvalue()).tobytes() == colours.tobytes()
 
 
 def test_crops_are_square_stored_and_named_after_their_photograph(tmp_path):
