@@ -224,11 +224,13 @@ def test_missing_images_make_the_figures_partial(tmp_path):
     assert "Partial figures" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_a_corrupt_image_is_an_unscored_triplet(tmp_path):
+def test_a_corrupt_image_is_a_fault_of_the_benchmark(tmp_path):
     pairs = write_benchmark(tmp_path / "bench", groups=6)
     (tmp_path / "bench" / "edits" / "0-0.png").write_bytes(b"no image")
     results = run_eval(make_recipe(tmp_path / "out", pairs))
-    assert results["evaluations"][0]["dimensions"]["overall"]["unscored"] == 2
+    assert results["benchmarks"]["pairs"]["left_out"]["unreadable_image"]["count"] == 6
+    assert results["evaluations"][0]["partial"]
+    assert results["evaluations"][0]["dimensions"]["overall"]["unscored"] == 0
 
 
 @pytest.mark.parametrize(

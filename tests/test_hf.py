@@ -149,6 +149,11 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
         assert [completion.stop for completion in reply.completions] == ["error"] * len(request.seeds)
         assert all(completion.error for completion in reply.completions)
     assert "2 image marks for 1 images" in str(replies[1].completions[0].error)
+    reasons = [completion.reason for reply in replies[1:-1] for completion in reply.completions]
+    assert [reason for reason in reasons if reason != "engine_error"] == [
+        *("image_marks", "image_marks", "too_long", "too_long", "aspect_ratio", "empty_image")
+    ]
+    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[5].completions[0].error)
     assert engine.generate([], WARM) == []
 
 

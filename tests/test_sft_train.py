@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 from children import ROOT, alive, family_of, killed_at, run_until_killed, start, stopped_at, wait_until
+from factories import make_image
 from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, DataError, StaleOutputError, StorageError
+from editjudge.images import ImageStore
+from editjudge.io import write_jsonl
 from sft import checkpoints
+from sft.data import read_examples
 from sft.launch import World, process_count
 from sft.train import main
 
@@ -183,6 +187,24 @@ def test_dropped_rows_are_listed_and_too_many_refused(base: Path, tmp_path: Path
     info = json.loads((tmp_path / "out" / "data.json").read_text())["info"]
     assert [(row["id"], row["reason"]) for row in info["dropped"]] == [("0s", "unreadable_image")]
     assert json.loads((tmp_path / "out" / "done.json").read_text())["info"]["rows"] == 15
+
+
+def test_a_row_that_the_processor_refuses_does_not_end_training(base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": 1}, max_dropped=0.1)
+    data = tmp_path / "data" / "train.jsonl"
+    first, *rest = read_examples(str(data))
+    narrow = ImageStore(data.parent).add(make_image(9, 2048), "narrow.png")
+    write_jsonl(data, [first.model_copy(update={"images": (narrow, first.images[1])}), *rest[1:]])
+    assert main([str(recipe)]) == 0
+    info = json.loads((tmp_path / "out" / "data.json").read_text())["info"]
+    assert [(row["id"], row["reason"]) for row in info["dropped"]] == [("0s", "aspect_ratio")]
+
+
+def test_the_colours_are_part_of_a_run(base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": 1})
+    assert main([str(recipe)]) == 0
+    with pytest.raises(StaleOutputError, match="colors"):
+        main([str(recipe), "colors=stored"])
 
 
 def test_old_checkpoints_go_when_a_limit_is_set(base: Path, tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.errors import DataError
+from editjudge.errors import DataError, ImageError
+from editjudge.images import ImageStore, image_faults
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
-from editjudge.types import PreferencePair
+from editjudge.types import ImageRef, PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
@@ -33,16 +34,19 @@ class Pairs(BaseModel):
     """How reports call it; the file's name without ending when it is not given."""
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`. Rows that are no pair, or whose image file is missing, are left out."""
+        """See `BenchmarkSource.load`. Rows that are no pair, or with an image that cannot be used, are left out."""
         root = self.path.parent if self.root is None else self.root
         left_out, notes = Findings(), Findings()
         pairs: list[PreferencePair] = []
         comparisons: list[Comparison] = []
-        for number, line in _lines(self.path):
-            try:
-                pair = _read(line, root)
-            except RowError as problem:
+        rows = [(number, _read(line)) for number, line in _lines(self.path)]
+        refs = (ref for _, row in rows if isinstance(row, PreferencePair) for ref in _images(row))
+        faults = image_faults(refs, ImageStore(root, "stored"))
+        for number, pair in rows:
+            problem = pair if isinstance(pair, RowError) else _fault(pair, faults)
+            if problem is not None:
                 left_out.add(problem.kind, f"line {number}: {problem}")
+            if problem is not None or isinstance(pair, RowError):
                 continue
             if pair.task.task_type != UNKNOWN_TASK:
                 pairs.append(pair)
@@ -72,16 +76,21 @@ def _lines(path: Path) -> Iterator[tuple[int, str]]:
             yield number, line
 
 
-def _read(line: str, root: Path) -> PreferencePair:
+def _read(line: str) -> PreferencePair | RowError:
     try:
-        pair = PreferencePair.model_validate_json(line)
+        return PreferencePair.model_validate_json(line)
     except ValidationError as error:
-        raise _why(line, error) from None
-    for ref in (*pair.task.inputs, pair.better.edited, pair.worse.edited):
-        archive, tar, _ = ref.path.partition(".tar/")
-        if not (root / (archive + ".tar" if tar else ref.path)).is_file():
-            raise RowError("missing_image", f"pair {pair.id}: {ref.path}")
-    return pair
+        return _why(line, error)
+
+
+def _images(pair: PreferencePair) -> tuple[ImageRef, ...]:
+    return (*pair.task.inputs, pair.better.edited, pair.worse.edited)
+
+
+def _fault(pair: PreferencePair, faults: dict[ImageRef, ImageError]) -> RowError | None:
+    """The first image of a pair that cannot be used: a fault of the benchmark, for which no judge may pay."""
+    found = next((faults[ref] for ref in _images(pair) if ref in faults), None)
+    return None if found is None else RowError(found.reason, f"pair {pair.id}: {found}")
 
 
 def _why(line: str, error: ValidationError) -> RowError:
