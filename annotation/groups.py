@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,8 @@ from pathlib import Path
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe, Gold
 from annotation.records import PushedTask
-from editjudge.errors import DataError
-from editjudge.io import digest, read_json, read_jsonl
+from editjudge.errors import DataError, EditJudgeError
+from editjudge.io import digest, read_json, read_jsonl, read_objects
 from editjudge.types import EditTask, EditTriplet, ScoreCard, TierRanking
 
 
@@ -93,10 +92,8 @@ def _triplets(path: Path) -> Iterator[EditTriplet]:
 def _first_row_has(path: Path, key: str) -> bool:
     """Tells the kind of record; the rows of a file are all of one kind."""
     try:
-        with path.open(encoding="utf-8") as lines:
-            first = next((line for line in lines if line.strip()), "{}")
-        return key in json.loads(first)
-    except (OSError, ValueError, TypeError):
+        return key in next((row for _, row in read_objects(path)), ())
+    except EditJudgeError:
         return False  # reading its rows says what is wrong, with the line
 
 

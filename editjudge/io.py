@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from editjudge.errors import DataError, StaleOutputError, StorageError
+from editjudge.json_text import json_rows, open_file, parse_json
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,10 +63,10 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
         handle.write(content)
 
 
-def read_json(path: str | Path) -> Any:
-    """The value in a JSON file; `DataError` when it is missing or not JSON."""
+def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
+    """The value in a JSON file, as `json_text.parse_json` reads it; `DataError` when it is missing or not JSON."""
     try:
-        return json.loads(_read_bytes(Path(path)))
+        return parse_json(_read_bytes(Path(path)), keep_surrogates)
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); make the file again") from error
 
@@ -80,23 +81,34 @@ def write_json(path: str | Path, value: object) -> None:
 
 
 def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
-    """The rows of a JSONL file, in order. Blank lines are skipped.
+    """The rows of a JSONL file, in order. Blank lines are skipped; an array and rows over several lines are read too.
 
     `DataError` names the file and the line for what is not JSON or not a `record_type`.
     """
     adapter = TypeAdapter(record_type)
     path = Path(path)
-    with _opened(path) as handle:
-        for number, line in enumerate(handle, start=1):
-            text = line.strip()
-            if not text:
-                continue
-            try:
-                row = adapter.validate_json(text)
-            except ValidationError as error:
-                name = getattr(record_type, "__name__", str(record_type))
-                raise DataError(f"{path}:{number}: not a valid {name}: {_first_problem(error)}") from error
-            yield row
+    for row in json_rows(path):
+        try:
+            value = adapter.validate_python(parse_json(row.text))
+        except ValidationError as error:
+            name = getattr(record_type, "__name__", str(record_type))
+            raise DataError(f"{row.at(path)}: not a valid {name}: {_first_problem(error)}") from error
+        except ValueError as error:
+            raise DataError(f"{row.at(path)}: not valid JSON ({error}); one JSON object per line is needed") from None
+        yield value
+
+
+def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The objects of a JSON array or a JSONL file, each with its place for messages; `DataError` for anything else."""
+    path = Path(path)
+    for row in json_rows(path):
+        try:
+            value = parse_json(row.text)
+        except ValueError as error:
+            raise DataError(f"{row.at(path)}: not valid JSON ({error}); make the file again") from None
+        if not isinstance(value, dict):
+            raise DataError(f"{row.at(path)}: not an object with columns but {str(value)[:60]!r}")
+        yield row.at(path), value
 
 
 def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:
@@ -253,17 +265,5 @@ def _storage_errors(path: Path) -> Iterator[None]:
 
 
 def _read_bytes(path: Path) -> bytes:
-    with _opened(path) as handle:
+    with open_file(path) as handle:
         return handle.read()
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
-    try:
-        handle = path.open("rb")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise DataError(f"{path}: no such file; check the path, or run the step that makes it") from error
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
-    with handle:
-        yield handle

@@ -1,7 +1,12 @@
 """Rating tables of several people, as ImagenHub publishes them.
 
-One tab-separated file per rater: a header `uid` and one column per model, then one line per image. A cell is
-`[SC, PQ]`: semantic consistency and perceptual quality, each 0, 0.5 or 1 (ImagenHub, arXiv 2310.01596).
+One table per rater, tab-separated as published or any other that `delimited` reads: a header `uid` and one column per
+model, then one row per image. A cell is `[SC, PQ]`: semantic consistency and perceptual quality, each 0, 0.5 or 1
+(ImagenHub, arXiv 2310.01596).
+
+ImagenHub's code (`AnalyzeHumanEval.ipynb` of TIGER-AI-Lab/ImagenHub at 439f72c) evaluates a cell as Python, and stops
+at a missing cell, NaN, another number of values and any value but the three; VIEScore's stops at the first two. Both
+stop at an image that one rater lacks. All of these are refused here, naming the cell.
 """
 
 from __future__ import annotations
@@ -14,14 +19,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.errors import DataError, StorageError
+from editjudge.delimited import read_table
+from editjudge.errors import DataError
 
 Floats = NDArray[np.float64]
 
 VALUES = (0.0, 0.5, 1.0)
 
-_NUMBER = r"\s*([0-9]*\.?[0-9]+|[0-9]+\.)\s*"
-_CELL = re.compile(rf"\s*\[{_NUMBER},{_NUMBER}\]\s*")
+_NUMBER = r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*"
+_PAIR = rf"{_NUMBER},{_NUMBER}(?:,\s*)?"
+_CELL = re.compile(rf"\s*(?:\[{_PAIR}\]|\({_PAIR}\))\s*")
 
 
 @dataclass(frozen=True)
@@ -37,33 +44,28 @@ class RatingTable:
 
 def read_ratings(path: str | Path) -> RatingTable:
     """Read one rater's table. `DataError` names the file, the line and the column of whatever is malformed."""
-    path = Path(path)
-    lines = _lines(path)
-    if not lines:
-        raise DataError(f"{path}: empty; a header `uid` with one column per model is needed")
-    header = [name.strip() for name in lines[0][1].split("\t")]
-    models = header[1:]
-    if header[0] != "uid" or not models:
-        raise DataError(f"{path}:{lines[0][0]}: the header must be `uid` and one column per model, got {header!r}")
-    bad = [name for name in models if not name or models.count(name) > 1]
-    if bad:
-        raise DataError(f"{path}:{lines[0][0]}: column {bad[0]!r}: every model needs a name of its own")
+    table = read_table(Path(path))
+    path, head = table.path, f"{table.path}:{table.header_line}"
+    models = table.header[1:]
+    if table.header[0] != "uid" or not models:
+        raise DataError(f"{head}: the header must be `uid` and one column per model, got {list(table.header)!r}")
+    if "" in models:
+        raise DataError(f"{head}: column {models.index('') + 2} has no name: every model needs a name of its own")
     images: dict[str, int] = {}
-    values = np.empty((len(lines) - 1, len(models), 2))
-    for row, (number, line) in enumerate(lines[1:]):
-        uid, *cells = line.split("\t")
-        uid = uid.strip()
-        if len(cells) != len(models):
-            raise DataError(f"{path}:{number}: {len(cells)} cells after the uid, the header has {len(models)} models")
+    values = np.empty((len(table.rows), len(models), 2))
+    for place, row in enumerate(table.rows):
+        if row.cells is None:
+            raise DataError(f"{path}:{row.line}: {row.problem}; all raters rate the same images, so correct the row")
+        uid = row.cells[0].strip()
         if not uid:
-            raise DataError(f"{path}:{number}: column 'uid': empty; every line names its image")
-        if images.setdefault(uid, number) != number:
-            raise DataError(f"{path}:{number}: column 'uid': {uid!r} stands on line {images[uid]} already")
-        for place, cell in enumerate(cells):
-            values[row, place] = _read_cell(cell, f"{path}:{number}: column {models[place]!r}")
+            raise DataError(f"{path}:{row.line}: column 'uid': empty; every line names its image")
+        if images.setdefault(uid, row.line) != row.line:
+            raise DataError(f"{path}:{row.line}: column 'uid': {uid!r} is on line {images[uid]} already; keep one row")
+        for column, (model, cell) in enumerate(zip(models, row.cells[1:], strict=True)):
+            values[place, column] = _read_cell(cell, f"{path}:{row.line}: column {model!r}")
     if not images:
         raise DataError(f"{path}: a header and no ratings")
-    return RatingTable(path, tuple(models), tuple(images), values)
+    return RatingTable(path, models, tuple(images), values)
 
 
 def join_ratings(tables: Sequence[RatingTable]) -> Floats:
@@ -93,26 +95,11 @@ def join_ratings(tables: Sequence[RatingTable]) -> Floats:
     return np.stack(parts, axis=1)
 
 
-def _lines(path: Path) -> list[tuple[int, str]]:
-    """Lines that are not blank, with their numbers."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError as error:
-        raise DataError(f"{path}: no such file; check the path") from error
-    except OSError as error:
-        raise StorageError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text (byte {error.start}); save it as tab-separated text") from error
-    # Not splitlines: a form feed or the like inside a uid is no end of a line.
-    lines = (line.removesuffix("\r") for line in text.split("\n"))
-    return [(number, line) for number, line in enumerate(lines, start=1) if line.strip()]
-
-
 def _read_cell(cell: str, where: str) -> tuple[float, float]:
     match = _CELL.fullmatch(cell)
     if match is None:
         raise DataError(f"{where}: {cell!r} is not of the form [SC, PQ], such as [0.5, 1]")
-    semantic, quality = (float(number) for number in match.groups())
+    semantic, quality = (float(number) for number in match.groups() if number is not None)
     for value in (semantic, quality):
         if value not in VALUES:
             raise DataError(f"{where}: {cell.strip()!r} holds {value:g}; ratings are 0, 0.5 or 1")

@@ -1,6 +1,7 @@
 """Benchmarks in their public schema: what is read, what is left out, what is noted."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from eval_world import write_benchmark
 from factories import make_image, make_task, make_triplet
 from fake_hub import fake_hub
 from PIL import Image
@@ -257,3 +259,31 @@ def test_a_data_set_on_the_hub_is_read_by_its_name(load, tmp_path):
         )
     assert ran.stdout == "2 one Make the sky pink.\n", ran.stderr
     assert len(list((tmp_path / "images").rglob("*.png"))) == 3
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+@pytest.mark.parametrize("layout", ["lines", "array"])
+def test_pairs_are_read_with_a_byte_order_mark_from_an_array_and_pretty_printed(tmp_path, layout, indent):
+    write_benchmark(tmp_path, groups=2)
+    expected = Pairs(path=tmp_path / "pairs.jsonl").load(tmp_path)
+    rows = [json.loads(line) for line in (tmp_path / "pairs.jsonl").read_text().splitlines()]
+    texts = [json.dumps(row, indent=indent) for row in rows]
+    content = "\n".join(texts) if layout == "lines" else f"[{', '.join(texts)}]"
+    (tmp_path / "pairs.jsonl").write_bytes(content.encode("utf-8-sig"))
+    assert Pairs(path=tmp_path / "pairs.jsonl").load(tmp_path).identity == expected.identity
+
+
+def test_pairs_that_json_cannot_tell_are_left_out_and_named(tmp_path):
+    path = write_benchmark(tmp_path, groups=2)
+    lines = path.read_text().splitlines()
+    lines[0] = lines[0].replace('"dimension"', '"dimension": "overall", "dimension"', 1)
+    lines[1] = lines[1].replace("Make", "M\udce4ke", 1)
+    lines[2] = "[" * 100_000
+    lines[3] = lines[3].replace('"agreement": 1.0', f'"agreement": {"1" * 5000}')
+    path.write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
+    bench = Pairs(path=path).load(tmp_path)
+    assert bench.left_out.counts == {"not_json": 3, "not_a_pair": 1}
+    said = bench.left_out.names["not_json"]
+    assert "'dimension' is in one object more than once" in said[0]
+    assert "not UTF-8 text" in said[1]
+    assert "nested deeper" in said[2]

@@ -50,7 +50,7 @@ def test_every_fault_is_named_on_the_terminal(world, capsys):
         "6 x missing_image (first: line",
         "1 x unknown_task (first: line 1: 'sky_painting')",
         "1 x not_a_pair (first: line 6: dimension: Field required)",
-        '1 x not_json (first: line 75: {"half)',
+        '1 x not_json (first: line 75: {"half (Unterminated string',
         "suspicious rows, kept: 1 x contradictory_labels",
         "1 x duplicate_pair",
     ):

@@ -85,7 +85,10 @@ def test_read_jsonl_takes_plain_rows_and_skips_blank_lines(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ('{"id": "x", "inp', "not a valid EditTask: Invalid JSON: EOF"),
+        (
+            '{"id": "x", "inp',
+            r"not valid JSON \(Unterminated string starting at: column 13\); one JSON object per",
+        ),
         ('{"id": "x"}', r"not a valid EditTask: inputs: Field required, got \{'id': 'x'\} \(and 3 more\)"),
         (json.dumps(make_task().model_dump() | {"id": 5}), "not a valid EditTask: id: Input should be a valid string"),
     ],

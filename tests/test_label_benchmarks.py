@@ -130,9 +130,11 @@ def test_genai_labels_alone(tmp_path):
     assert [(item.id, item.label) for item in bench.comparisons] == [("genai_bench-3", "A=B=Good")]
     assert not bench.has_images
     assert bench.left_out.counts == {"unknown_label": 1}
-    (tmp_path / "wrong.json").write_text('{"a": 1}')
-    with pytest.raises(DataError, match="not a list of rows"):
-        GenAIBench(path=str(tmp_path / "wrong.json")).load(tmp_path)
+    refused = {'{"a": 1}': "no usable pair .*unknown_label", "[5]": "row 0: not an object", "[": "wrong.json:1: "}
+    for content, said in refused.items():
+        (tmp_path / "wrong.json").write_text(content)
+        with pytest.raises(DataError, match=said):
+            GenAIBench(path=str(tmp_path / "wrong.json")).load(tmp_path)
 
 
 def tiger_rows(group_id: str, ranking: str, seed: int, instruction: str = "Make it red.") -> list[dict]:
@@ -333,8 +335,8 @@ def test_aurora_in_both_schemas(museum):
     (folder / "pairs.json").write_text(json.dumps(rows))
     bench = Aurora(path=folder / "pairs.json").load(museum)
     assert [item.label for item in bench.comparisons] == ["A>B", "B>A", "A=B"]
-    (folder / "wrong.json").write_text("{}")
-    with pytest.raises(DataError, match="not a list of rows"):
+    (folder / "wrong.json").write_text("[5]")
+    with pytest.raises(DataError, match=r"wrong\.json: row 0: not an object"):
         Aurora(path=folder / "wrong.json").load(museum)
 
 

@@ -21,6 +21,8 @@ LEVELS = (
         "image_files",
         "colors",
         "shards",
+        "json_text",
+        "delimited",
         "images",
         "bench_schema",
         "prompts",

@@ -435,3 +435,14 @@ def test_the_command_writes_every_number_and_no_secret(tmp_path, fake, groups, m
     mirror = load_mirror(tmp_path / "out", "a")
     assert mirror is not None
     assert len(mirror.tasks) == 6
+
+
+@pytest.mark.parametrize("kind", ["triplets", "cards"])
+def test_groups_are_read_with_a_byte_order_mark_and_from_an_array(tmp_path, groups, kind):
+    expected = read_groups(groups)
+    content = [json.loads(line) for line in groups.read_text().splitlines()]
+    if kind == "cards":
+        triplets = [triplet for group in expected.values() for triplet in group.triplets.values()]
+        content = [make_card(triplet=triplet).model_dump(mode="json") for triplet in triplets]
+    (tmp_path / "other.jsonl").write_bytes(json.dumps(content, indent=1).encode("utf-8-sig"))
+    assert read_groups(tmp_path / "other.jsonl") == expected

@@ -8,8 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import DataError
-from editjudge.io import read_json
+from editjudge.io import read_objects
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, Rating, Scale
 from eval.benchmarks.lint import Findings
@@ -29,8 +28,8 @@ _PAIR = ("prompt", "path_src", "path1", "path2", "model1_dim1_score", "model2_di
 class Aurora(BaseModel):
     """AURORA-Bench's human ratings (arXiv 2407.03471) as EditReward evaluates them: rated edits, or pairs of them.
 
-    A JSON list. Pointwise rows have `prompt`, `input`, `gen`, `score` and `model` (or `instruction`, `input_path`,
-    `output_path`); pairwise rows `prompt`, `path_src`, `path1`, `path2` and `model1_dim1_score`,
+    A JSON list or JSONL. Pointwise rows have `prompt`, `input`, `gen`, `score` and `model` (or `instruction`,
+    `input_path`, `output_path`); pairwise rows `prompt`, `path_src`, `path1`, `path2` and `model1_dim1_score`,
     `model2_dim1_score`, whose order is the label. Pointwise rows are measured by correlation per model, pairwise
     ones by accuracy with ties.
     """
@@ -48,14 +47,11 @@ class Aurora(BaseModel):
 
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
-        rows = read_json(self.path)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise DataError(f"{self.path}: not a list of rows; give the JSON table of AURORA-Bench with ratings")
         store = FolderImages((self.path.parent if self.images is None else self.images).absolute())
         left_out = Findings()
         ratings: list[Rating] = []
         comparisons: list[Comparison] = []
-        for number, row in enumerate(rows):
+        for number, (_, row) in enumerate(read_objects(self.path)):
             try:
                 if "path1" in row:
                     comparisons.append(_read_pair(row, number, store))

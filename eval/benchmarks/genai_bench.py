@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import DataError
-from editjudge.io import read_json
+from editjudge.io import read_objects
 from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label
@@ -77,16 +75,8 @@ class GenAIBench(BaseModel):
 
 def results_rows(path: Path) -> Iterator[dict[str, Any]]:
     """Rows of a public results file, a JSON list or JSONL; `DataError` when it is neither."""
-    if path.suffix == ".jsonl":
-        try:
-            rows = [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read as JSONL ({error}); check the path") from error
-    else:
-        rows = read_json(path)
-    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{path}: not a list of rows; a results file of GenAI-Bench has one object per row")
-    yield from rows
+    for _, row in read_objects(path):
+        yield row
 
 
 def _label(vote: object) -> Label:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.errors import DataError, ImageError
+from editjudge.errors import ImageError
 from editjudge.images import ImageStore, image_faults
+from editjudge.json_text import json_rows, parse_json
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import ImageRef, PreferencePair
 from eval.benchmarks import Benchmark, checked
@@ -39,13 +38,13 @@ class Pairs(BaseModel):
         left_out, notes = Findings(), Findings()
         pairs: list[PreferencePair] = []
         comparisons: list[Comparison] = []
-        rows = [(number, _read(line)) for number, line in _lines(self.path)]
+        rows = [(row.place, _read(row.text)) for row in json_rows(self.path)]
         refs = (ref for _, row in rows if isinstance(row, PreferencePair) for ref in _images(row))
         faults = image_faults(refs, ImageStore(root, "stored"))
-        for number, pair in rows:
+        for place, pair in rows:
             problem = pair if isinstance(pair, RowError) else _fault(pair, faults)
             if problem is not None:
-                left_out.add(problem.kind, f"line {number}: {problem}")
+                left_out.add(problem.kind, f"{place}: {problem}")
             if problem is not None or isinstance(pair, RowError):
                 continue
             if pair.task.task_type != UNKNOWN_TASK:
@@ -66,21 +65,15 @@ class Pairs(BaseModel):
         return checked(name, str(self.path), pairs, root, left_out, notes, comparisons=comparisons)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, str]]:
+def _read(text: str) -> PreferencePair | RowError:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as preference pairs ({error}); check the path") from error
-    for number, line in enumerate(text.split("\n"), start=1):
-        if line.strip():
-            yield number, line
-
-
-def _read(line: str) -> PreferencePair | RowError:
+        row = parse_json(text)
+    except ValueError as error:
+        return RowError("not_json", f"{text[:80].encode('utf-8', 'replace').decode()} ({error})")
     try:
-        return PreferencePair.model_validate_json(line)
+        return PreferencePair.model_validate(row)
     except ValidationError as error:
-        return _why(line, error)
+        return _why(row, error)
 
 
 def _images(pair: PreferencePair) -> tuple[ImageRef, ...]:
@@ -93,12 +86,8 @@ def _fault(pair: PreferencePair, faults: dict[ImageRef, ImageError]) -> RowError
     return None if found is None else RowError(found.reason, f"pair {pair.id}: {found}")
 
 
-def _why(line: str, error: ValidationError) -> RowError:
+def _why(row: object, error: ValidationError) -> RowError:
     """The kind of a row that is no pair: a task name that nobody knows, or anything else."""
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return RowError("not_json", line[:80])
     task = row.get("task") if isinstance(row, dict) else None
     task_type = task.get("task_type") if isinstance(task, dict) else None
     if isinstance(task_type, str) and task_type not in (*TASK_TYPES, UNKNOWN_TASK):

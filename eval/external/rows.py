@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from editjudge.delimited import read_table
 from editjudge.errors import DataError
 from editjudge.io import read_json
+from editjudge.json_text import is_unicode, json_rows, parse_json, replace_surrogates
 from editjudge.tasks import DIMENSIONS, TASK_TYPES, Aspect, Dimension
 
 Format = Literal["cards", "table", "viescore", "genai_votes", "editscore", "gedit"]
@@ -23,6 +24,9 @@ NAME_COLUMNS = ("triplet_id", "id", "key", "sha256", "edited_image", "output_ima
 """Columns that may name a candidate, the first that is there decides."""
 COMPARISON_COLUMNS = ("comparison_id", "comparison", "idx")
 VOTE_COLUMNS = ("vote", "model_vote")
+_NUMBER_COLUMNS = (*VALUE_NAMES, "score", "sementics_score", "quality_score")
+"""Where a decimal comma may be."""
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _GEDIT = ("edited_image", "instruction", "sementics_score", "quality_score")
 """The misspelling is upstream's."""
 _GUESSED = "guess_if_cannot_parse"
@@ -72,7 +76,18 @@ class Voted:
     instruction: str | None = None
 
 
-Row = Said | PairSaid | Voted
+@dataclass(frozen=True)
+class Problem:
+    """Something in a file that cannot be used, to be counted under `kind`."""
+
+    where: str
+    kind: str
+    detail: str
+
+
+Row = Said | PairSaid | Voted | Problem
+Cells = dict[str, Any]
+"""A row as the file has it, by column."""
 
 
 def detect(path: Path) -> Format:
@@ -90,17 +105,16 @@ def detect(path: Path) -> Format:
         if deeper:
             raise DataError(f"{path}: give the folder in it that is of this benchmark: {', '.join(deeper)}")
         raise DataError(f"{path}: no scores in this folder that are in a known format ({', '.join(FORMATS)})")
-    if path.suffix == ".json" and isinstance(read_json(path), dict):
-        return "viescore"
-    first = next(_table(path), None)
-    if first is None:
-        raise DataError(f"{path}: holds no row")
-    row = first[1]
-    if "judgments" in row:
+    if path.suffix.lower() == ".json":
+        rows = list(islice(json_rows(path), 2))
+        if len(rows) == 1 and not rows[0].in_array:
+            return "viescore"
+    columns = _columns(path)
+    if "judgments" in columns:
         return "cards"
-    if "sementics_score" in row:
+    if "sementics_score" in columns:
         return "gedit"
-    return "genai_votes" if "model_vote" in row else "table"
+    return "genai_votes" if "model_vote" in columns else "table"
 
 
 def files_of(path: Path, kind: Format) -> list[Path]:
@@ -116,153 +130,174 @@ def files_of(path: Path, kind: Format) -> list[Path]:
     found = {file for pattern in patterns.get(kind, ()) for file in path.rglob(pattern)}
     if kind == "editscore":
         found = {file for file in found if file.parent.name in TASK_TYPES}
+    if kind == "viescore":
+        _refuse_several_tasks(path, {file.parent.parent for file in found})
     if not found:
         wanted = f"a folder with {' or '.join(patterns[kind])}" if kind in patterns else "a file"
         raise DataError(f"{path}: nothing to read as {kind}; give {wanted}")
     return sorted(found)
 
 
+def _refuse_several_tasks(path: Path, tasks: set[Path]) -> None:
+    """VIEScore's folders are `<task>/<editing model>/`, and models of two tasks may share names and images."""
+    if len(tasks) > 1:
+        names = ", ".join(sorted(str(task) for task in tasks))
+        raise DataError(f"{path}: results of {len(tasks)} tasks; give the folder of one of them: {names}")
+
+
 def read_rows(files: Sequence[Path], kind: Format) -> Iterator[Row]:
     """Every row of these files. `DataError` names the file and line of what is not of the format."""
-    readers: dict[Format, Callable[[Path], Iterator[Row]]] = {
-        "table": _read_table,
-        "genai_votes": _read_table,
-        "viescore": _read_viescore,
+    readers: dict[Format, Callable[[Path, str, Cells], Row]] = {
+        "table": _read_plain,
+        "genai_votes": _read_plain,
         "editscore": _read_editscore,
         "gedit": _read_gedit,
     }
     for file in files:
-        yield from readers[kind](file)
-
-
-def _read_table(path: Path) -> Iterator[Row]:
-    """Plain rows: a candidate with values, or a comparison with a vote."""
-    for where, row in _table(path):
-        vote = next((name for name in VOTE_COLUMNS if name in row), None)
-        if vote is not None:
-            name = _first(row, COMPARISON_COLUMNS, where)
-            yield Voted(where, name, row[vote], _text(row, "instruct_prompt") or _text(row, "instruction"))
+        if kind == "viescore":
+            yield from _read_viescore(file)
             continue
-        aspects: dict[Aspect, object] = {
-            "semantic": row.get("semantic", row.get("SC")),
-            "quality": row.get("quality", row.get("PQ")),
-        }
-        values = {name: row[name] for name in VALUE_NAMES if name in row}
-        if "score" in row and not isinstance(row["score"], list):
-            values["overall"] = row["score"]
-        if not values and not any(value is not None for value in aspects.values()):
-            raise DataError(
-                f"{where}: neither a score nor a vote in it; a score is a column {', '.join(VALUE_NAMES)} or score, or "
-                f"lists of two called semantic and quality (of a list called score nobody knows which); a vote is "
-                f"a column {' or '.join(VOTE_COLUMNS)}"
-            )
-        yield Said(
-            where,
-            (_first(row, NAME_COLUMNS, where),),
-            _text(row, "editor") or _text(row, "model"),
-            _text(row, "instruction"),
-            values,
-            {aspect: value for aspect, value in aspects.items() if value is not None},
-            _text(row, "rationale") or _text(row, "reasoning") or "",
+        for row in _table(file):
+            yield row if isinstance(row, Problem) else readers[kind](file, *row)
+
+
+def _read_plain(path: Path, where: str, row: Cells) -> Said | Voted:
+    """A candidate with values, or a comparison with a vote."""
+    vote = next((name for name in VOTE_COLUMNS if name in row), None)
+    if vote is not None:
+        name = _first(row, COMPARISON_COLUMNS, where)
+        return Voted(where, name, row[vote], _text(row, "instruct_prompt") or _text(row, "instruction"))
+    aspects: dict[Aspect, object] = {
+        "semantic": row.get("semantic", row.get("SC")),
+        "quality": row.get("quality", row.get("PQ")),
+    }
+    values = {name: row[name] for name in VALUE_NAMES if name in row}
+    if "score" in row and not isinstance(row["score"], list):
+        values["overall"] = row["score"]
+    if not values and not any(value is not None for value in aspects.values()):
+        raise DataError(
+            f"{where}: neither a score nor a vote in it; a score is a column {', '.join(VALUE_NAMES)} or score, or "
+            f"lists of two called semantic and quality (of a list called score nobody knows which); a vote is "
+            f"a column {' or '.join(VOTE_COLUMNS)}"
         )
+    return Said(
+        where,
+        (_first(row, NAME_COLUMNS, where),),
+        _text(row, "editor") or _text(row, "model"),
+        _text(row, "instruction"),
+        values,
+        {aspect: value for aspect, value in aspects.items() if value is not None},
+        _text(row, "rationale") or _text(row, "reasoning") or "",
+    )
 
 
 def _read_viescore(path: Path) -> Iterator[Row]:
-    """{name of the output: {"score": [a, b], "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
-    content = read_json(path)
+    """{name of the output: {"score": ..., "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
+    content = read_json(path, keep_surrogates=True)
     aspects: dict[str, Aspect] = {"SC": "semantic", "PQ": "quality"}
     if path.stem not in aspects:
         raise DataError(f"{path}: VIEScore's files are called SC.json and PQ.json, by what they judge; rename it")
     if not isinstance(content, dict) or not all(isinstance(row, dict) for row in content.values()):
         raise DataError(f"{path}: not an object of names with a block for each")
+    if not is_unicode(content):
+        for name, row in content.items():
+            if not is_unicode({name: row}):
+                where = f"{path}: {replace_surrogates(name)}"
+                yield Problem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
+        content = replace_surrogates(content)
     for name, row in content.items():
-        reasoning = str(row.get("reasoning", ""))
+        reasoning = row.get("reasoning")
+        rationale = reasoning if isinstance(reasoning, str) else ""
         yield Said(
             f"{path}: {name}",
             (name,),
             path.parent.name,
             aspects={aspects[path.stem]: row.get("score")},
-            rationale=reasoning,
-            guessed=reasoning.startswith(_GUESSED),
+            rationale=rationale,
+            guessed=rationale.startswith(_GUESSED),
         )
 
 
-def _read_editscore(path: Path) -> Iterator[Row]:
+def _read_editscore(path: Path, where: str, row: Cells) -> PairSaid:
     """`<task>/<dimension>.jsonl` with `key` [2] and `score` [2], the preferred candidate first."""
     dimension = next(name for name in DIMENSIONS if name == path.stem)
-    for where, row in _table(path):
-        keys, scores = row.get("key"), row.get("score")
-        if not (isinstance(keys, list) and len(keys) == 2 and isinstance(scores, list) and len(scores) == 2):
-            raise DataError(f"{where}: `key` and `score` must be lists of two, the preferred candidate first")
-        yield PairSaid(where, (str(keys[0]), str(keys[1])), path.parent.name, dimension, (scores[0], scores[1]))
+    keys, scores = row.get("key"), row.get("score")
+    if not (isinstance(keys, list) and len(keys) == 2 and isinstance(scores, list) and len(scores) == 2):
+        raise DataError(f"{where}: `key` and `score` must be lists of two, the preferred candidate first")
+    return PairSaid(where, (str(keys[0]), str(keys[1])), path.parent.name, dimension, (scores[0], scores[1]))
 
 
-def _read_gedit(path: Path) -> Iterator[Row]:
+def _read_gedit(path: Path, where: str, row: Cells) -> Said:
     """GEdit-Bench's score CSV: SC and PQ are already the lower of their two scores, O = sqrt(SC PQ)."""
-    for where, row in _table(path):
-        missing = [name for name in _GEDIT if name not in row]
-        if missing:
-            raise DataError(f"{where}: not a score file of GEdit-Bench: no column {', '.join(missing)}")
-        semantic, quality = as_number(row["sementics_score"]), as_number(row["quality_score"])
-        known = semantic is not None and quality is not None and semantic >= 0 and quality >= 0
-        overall = (semantic * quality) ** 0.5 if known and semantic is not None and quality is not None else None
-        yield Said(
-            where,
-            (str(row["edited_image"]),),
-            instruction=str(row["instruction"]),
-            values={"perceptual_quality": row["quality_score"], "overall": overall},
-        )
+    missing = [name for name in _GEDIT if name not in row]
+    if missing:
+        raise DataError(f"{where}: not a score file of GEdit-Bench: no column {', '.join(missing)}")
+    semantic, quality = as_number(row["sementics_score"]), as_number(row["quality_score"])
+    known = semantic is not None and quality is not None and semantic >= 0 and quality >= 0
+    overall = (semantic * quality) ** 0.5 if known and semantic is not None and quality is not None else None
+    return Said(
+        where,
+        (str(row["edited_image"]),),
+        instruction=str(row["instruction"]),
+        values={"perceptual_quality": row["quality_score"], "overall": overall},
+    )
 
 
 def as_number(value: object) -> float | None:
     """A finite number, also where a CSV has it as text; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
+    if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
+        return None
     try:
         number = float(value)
-    except ValueError:
+    except OverflowError:
         return None
     return number if abs(number) < float("inf") else None
 
 
-def _table(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Rows of a JSONL, CSV or JSON file with their places."""
-    if path.suffix == ".json":
-        rows = read_json(path)
-        if not isinstance(rows, list):
-            raise DataError(f"{path}: not a list of rows")
-        numbered: Iterator[tuple[str, Any]] = ((f"{path}: row {number}", row) for number, row in enumerate(rows))
-    elif path.suffix == ".csv":
-        numbered = ((f"{path}:{number}", row) for number, row in enumerate(_csv(path), start=2))
-    else:
-        numbered = _jsonl(path)
-    for where, row in numbered:
-        if not isinstance(row, dict):
-            raise DataError(f"{where}: not an object with columns but {str(row)[:60]!r}")
-        yield where, row
+def _is_json(path: Path) -> bool:
+    """By content: rows of JSON begin with a bracket or brace, the header of a table does not."""
+    if path.suffix.lower() in (".json", ".jsonl"):
+        return True
+    row = next(json_rows(path), None)
+    return row is not None and row.text.lstrip().startswith(("{", "["))
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        # JSON may hold line separators of Unicode, at which str.splitlines would cut.
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: cannot be read as text ({error}); check the path") from error
+def _columns(path: Path) -> Collection[str]:
+    """Names of the columns, of JSON those of the first row; `DataError` when there is no row."""
+    if not _is_json(path):
+        table = read_table(path)
+        if table.rows:
+            return table.header
+    for row in _table(path):
+        if not isinstance(row, Problem):
+            return row[1].keys()
+    raise DataError(f"{path}: holds no row")
 
 
-def _csv(path: Path) -> Iterator[dict[str, Any]]:
-    # Joined again, since a quoted cell may hold line breaks; an empty cell is no value.
-    for row in csv.DictReader(io.StringIO("\n".join(_lines(path)), newline="")):
-        yield {str(name): value if value != "" else None for name, value in row.items()}
-
-
-def _jsonl(path: Path) -> Iterator[tuple[str, Any]]:
-    for number, line in enumerate(_lines(path), start=1):
-        if line.strip():
-            try:
-                yield f"{path}:{number}", json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{path}:{number}: not valid JSON ({error}); make the file again") from error
+def _table(path: Path) -> Iterator[tuple[str, Cells] | Problem]:
+    """Rows of a JSONL, JSON, CSV or TSV file with their places, and those that cannot be read."""
+    if not _is_json(path):
+        table = read_table(path)
+        for row in table.rows:
+            if row.problem is not None:
+                yield Problem(f"{path}:{row.line}", "unreadable_row", row.problem)
+        for row, cells in table.columns(numbers=_NUMBER_COLUMNS):
+            yield f"{path}:{row.line}", dict(cells)
+        return
+    for item in json_rows(path):
+        where = item.at(path)
+        try:
+            content = parse_json(item.text, keep_surrogates=True)
+        except ValueError as error:
+            raise DataError(f"{where}: not valid JSON ({error}); make the file again") from None
+        if not is_unicode(content):
+            yield Problem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
+            content = replace_surrogates(content)
+        if not isinstance(content, dict):
+            raise DataError(f"{where}: not an object with columns but {str(content)[:60]!r}")
+        yield where, content
 
 
 def _first(row: Mapping[str, Any], columns: Sequence[str], where: str) -> str:
