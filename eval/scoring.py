@@ -109,6 +109,7 @@ def describe_judge(judge: Judge) -> dict[str, Any]:
         "sampling": judge.sampling.model_dump(mode="json"),
         "seed": judge.seed,
         "max_pixels": judge.max_pixels,
+        "colors": judge.colors,
         "retries": judge.retries,
         "identity": judge.identity,
     }

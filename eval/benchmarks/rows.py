@@ -18,7 +18,6 @@ from eval.benchmarks.lint import Findings
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
 """A data set on the Hugging Face hub: a name, or owner and name."""
-_BUFFER = re.compile(r" <_io\.BytesIO object at \w+>")
 
 
 ABSENT = "absent"
@@ -164,10 +163,9 @@ class FolderImages:
 
 def _ref(data: bytes, sha256: str, path: str, name: str) -> ImageRef:
     try:
-        image = load_image(data, name)
+        image = load_image(data, name, "stored")  # only its size is asked for
     except ImageError as error:
-        # Pillow names the buffer by its address, which differs from run to run.
-        raise RowError("unreadable_image", _BUFFER.sub("", str(error))) from error
+        raise RowError(error.reason, str(error)) from error
     return ImageRef(path=path, sha256=sha256, width=image.width, height=image.height)
 
 
