@@ -20,6 +20,7 @@ LEVELS = (
         "processes",
         "json_text",
         "delimited",
+        "hub_cache",
         "images",
         "bench_schema",
         "prompts",

@@ -12,9 +12,14 @@ from editjudge.tasks import DIMENSIONS, TASK_TYPES
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError, TableImages, local_files, make_task, make_triplet, parquet_rows
+from eval.benchmarks.parquet import Schema, local_files, parquet_rows
+from eval.benchmarks.rows import RowError, TableImages, make_task, make_triplet
 
-_COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
+_SCHEMA = Schema(
+    "EditReward-Bench",
+    columns=("key", "instruction", "input_image", "output_images", "task_type", "dimension"),
+    images=("input_image", "output_images"),
+)
 
 
 class EditRewardBench(BaseModel):
@@ -37,7 +42,7 @@ class EditRewardBench(BaseModel):
         """See `BenchmarkSource.load`."""
         left_out, notes = Findings(), Findings()
         store = TableImages(cache)
-        rows = parquet_rows(self.path, local_files(self.path), _COLUMNS, "EditReward-Bench", self.split)
+        rows = parquet_rows(self.path, local_files(self.path), _SCHEMA, cache, self.split)
         image_of_key: dict[tuple[str, str], str] = {}
         pairs: list[PreferencePair] = []
         for number, row in enumerate(rows, start=1):
@@ -59,7 +64,8 @@ def _read_row(row: dict[str, Any], store: TableImages) -> PreferencePair:
     keys, outputs = row["key"], row["output_images"]
     task_type, dimension, instruction = row["task_type"], row["dimension"], row["instruction"]
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
-        raise RowError("not_two_candidates", f"key {keys!r}, {len(outputs or ())} output images; two are needed")
+        n_outputs = len(outputs) if isinstance(outputs, list) else 0
+        raise RowError("not_two_candidates", f"key {keys!r}, {n_outputs} output images; two are needed")
     if task_type not in TASK_TYPES:
         raise RowError("unknown_task", repr(task_type))
     if dimension not in DIMENSIONS:

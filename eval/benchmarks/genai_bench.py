@@ -13,12 +13,17 @@ from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError, TableImages, absent_image, local_files, make_task, make_triplet, parquet_rows
+from eval.benchmarks.parquet import Schema, local_files, parquet_rows
+from eval.benchmarks.rows import RowError, TableImages, absent_image, make_task, make_triplet
 
 CONFIG = "image_edition"
-_COLUMNS = (
-    *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
-    *("left_model", "right_model", "vote_type"),
+_SCHEMA = Schema(
+    "GenAI-Bench",
+    columns=(
+        *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
+        *("left_model", "right_model", "vote_type"),
+    ),
+    images=("source_image", "left_output_image", "right_output_image"),
 )
 VOTES: dict[str, Label] = {
     "leftvote": "A>B",
@@ -55,7 +60,7 @@ class GenAIBench(BaseModel):
         left_out = Findings()
         store = TableImages(cache)
         comparisons: list[Comparison] = []
-        for number, row in enumerate(results_rows(path) if from_results else self._rows()):
+        for number, row in enumerate(results_rows(path) if from_results else self._rows(cache)):
             try:
                 comparisons.append(_read_result(row, number) if from_results else _read_row(row, number, store))
             except RowError as problem:
@@ -66,11 +71,11 @@ class GenAIBench(BaseModel):
             name, self.path, (), cache, left_out, notes, comparisons=comparisons, has_images=not from_results
         )
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self, cache: Path) -> Iterator[dict[str, Any]]:
         files = local_files(self.path)
         of_config = [file for file in files if file.parent.name == CONFIG] or files
         of_split = [file for file in of_config if file.name.startswith(f"{self.split}-")] or of_config
-        return parquet_rows(self.path, of_split, _COLUMNS, "GenAI-Bench", self.split, CONFIG)
+        return parquet_rows(self.path, of_split, _SCHEMA, cache, self.split, CONFIG)
 
 
 def results_rows(path: Path) -> Iterator[dict[str, Any]]:

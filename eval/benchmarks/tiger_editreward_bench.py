@@ -14,11 +14,16 @@ from editjudge.types import EditTask, EditTriplet
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Label, Multiway, Preference
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError, TableImages, local_files, make_task, make_triplet, parquet_rows
+from eval.benchmarks.parquet import Schema, local_files, parquet_rows
+from eval.benchmarks.rows import RowError, TableImages, make_task, make_triplet
 
-_COLUMNS = (
-    *("id", "instruction", "source_image", "candidate_1", "candidate_2", "ranking", "comparison_type", "dataset"),
-    *("model_1", "model_2"),
+_SCHEMA = Schema(
+    "TIGER EditReward-Bench",
+    columns=(
+        *("id", "instruction", "source_image", "candidate_1", "candidate_2", "ranking", "comparison_type", "dataset"),
+        *("model_1", "model_2"),
+    ),
+    images=("source_image", "candidate_1", "candidate_2"),
 )
 CANDIDATES = {"2pair": 2, "3pair": 3, "4pair": 4}
 """Candidates of a group, by the column `dataset`."""
@@ -63,7 +68,7 @@ class TigerEditRewardBench(BaseModel):
         left_out, notes = Findings(), Findings()
         store = TableImages(cache)
         groups: dict[str, list[Row]] = {}
-        rows = parquet_rows(self.path, local_files(self.path), _COLUMNS, "TIGER EditReward-Bench", self.split)
+        rows = parquet_rows(self.path, local_files(self.path), _SCHEMA, cache, self.split)
         names: set[str] = set()
         for number, cells in enumerate(rows):
             if cells["dataset"] in CANDIDATES and cells["dataset"] not in self.sizes:
