@@ -87,19 +87,17 @@ def _base_of(checkpoint: Path) -> str:
 
 def _dtype_of(base: str) -> str:
     """The precision in which a model's weights are stored."""
-    from transformers import AutoConfig
+    from editjudge.engines.weights import load_config
 
-    name = str(AutoConfig.from_pretrained(base).dtype).removeprefix("torch.")
+    name = str(load_config(base).dtype).removeprefix("torch.")
     return name if name in TOLERANCE else "float32"
 
 
 def _load(model: str, adapter: Path | None, dtype: str) -> Any:
     """A model as the engines load it, on the CPU, where every machine that can hold the weights can check them."""
-    from transformers import AutoConfig
+    from editjudge.engines.weights import load_config, load_model
 
-    from editjudge.engines.weights import load_model
-
-    family = AutoConfig.from_pretrained(model).model_type
+    family = load_config(model).model_type
     return load_model(model, adapter, revision=None, family=family, dtype=dtype, device="cpu", attention="sdpa")
 
 

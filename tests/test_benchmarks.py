@@ -2,16 +2,12 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 import tarfile
 from pathlib import Path
 
 import pytest
 from eval_world import write_benchmark
 from factories import make_image, make_task, make_triplet
-from fake_hub import fake_hub
 from PIL import Image
 
 from editjudge.errors import DataError
@@ -234,31 +230,6 @@ def test_a_line_that_is_no_pair_is_named(tmp_path):
     (tmp_path / "pairs.jsonl").write_text('{"id": "a"}\n')
     with pytest.raises(DataError, match=r"pairs\.jsonl: no usable pair \(1 x not_a_pair, as line 1: task: "):
         Pairs(path=tmp_path / "pairs.jsonl").load(Path("unused"))
-
-
-LOAD_BY_NAME = """
-import sys
-from pathlib import Path
-from eval.benchmarks.editreward_bench import EditRewardBench
-bench = EditRewardBench(path="owner/bench").load(Path(sys.argv[1]))
-print(len(bench.pairs), bench.pairs[0].better.editor, bench.pairs[0].task.instruction)
-"""
-
-
-def test_a_data_set_on_the_hub_is_read_by_its_name(load, tmp_path):
-    load([make_row(), make_row(dimension="consistency")])
-    with fake_hub("owner/bench", tmp_path / "bench") as address:
-        # Where the hub lies is read when its library is imported.
-        environment = os.environ | {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path / "home"), "HF_HUB_OFFLINE": "0"}
-        ran = subprocess.run(
-            [sys.executable, "-c", LOAD_BY_NAME, str(tmp_path / "images")],
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert ran.stdout == "2 one Make the sky pink.\n", ran.stderr
-    assert len(list((tmp_path / "images").rglob("*.png"))) == 3
 
 
 @pytest.mark.parametrize("indent", [None, 2])

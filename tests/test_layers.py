@@ -23,6 +23,7 @@ LEVELS = (
         "shards",
         "json_text",
         "delimited",
+        "hub_cache",
         "images",
         "bench_schema",
         "prompts",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from editjudge.errors import CheckpointError, EditJudgeError
+from editjudge.hub_cache import hub_cache_advice
 
 if TYPE_CHECKING:
     from transformers import Qwen2_5_VLProcessor
@@ -30,6 +31,9 @@ def load_processor(
     try:
         processor = _processor_class().from_pretrained(str(model), revision="main" if revision is None else revision)
     except (OSError, ValueError) as error:
+        advice = hub_cache_advice(model)
+        if advice is not None:
+            raise CheckpointError(f"{model}: cannot be fetched: {advice} ({_first_line(error)})") from error
         raise CheckpointError(
             f"{model}: no tokenizer and image processor can be read there ({_first_line(error)}); a model folder "
             "needs tokenizer.json and preprocessor_config.json beside its weights"

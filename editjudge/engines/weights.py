@@ -11,6 +11,7 @@ from typing import Any
 
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
+from editjudge.hub_cache import hub_cache_advice
 from editjudge.io import digest
 from editjudge.prompts import FAMILIES
 
@@ -145,7 +146,22 @@ def _add_adapter(model: Any, folder: Path) -> Any:
     return adapted.get_base_model()
 
 
+def load_config(model: str) -> Any:
+    """The configuration of a model folder or hub name. `CheckpointError` when there is none."""
+    from transformers import AutoConfig
+
+    try:
+        return AutoConfig.from_pretrained(model)
+    except (OSError, ValueError, KeyError) as error:
+        raise CheckpointError(_not_found(model, error)) from error
+
+
 def _not_found(model: str, error: Exception) -> str:
+    advice = hub_cache_advice(model)
+    if advice is not None:
+        return f"{model}: no such folder, and it cannot be fetched: {advice} ({_first_line(error)})"
+    if Path(model).is_dir():
+        return f"{model}: no model can be read there ({_first_line(error)}); were all files written whole?"
     return (
         f"{model}: neither a folder nor a model that can be fetched ({_first_line(error)}); check the name, the "
         "network, and for private models the token in HF_TOKEN"

@@ -12,19 +12,14 @@ from editjudge.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import (
-    AbsentImages,
-    RowError,
-    TableImages,
-    local_files,
-    make_task,
-    make_triplet,
-    parquet_rows,
-    split_unknown,
-)
+from eval.benchmarks.parquet import Schema, local_files, parquet_rows
+from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet, split_unknown
 
-_IMAGES = ("input_image", "output_images")
-_COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
+_SCHEMA = Schema(
+    "EditReward-Bench",
+    columns=("key", "instruction", "input_image", "output_images", "task_type", "dimension"),
+    images=("input_image", "output_images"),
+)
 
 
 class EditRewardBench(BaseModel):
@@ -50,9 +45,7 @@ class EditRewardBench(BaseModel):
         """See `BenchmarkSource.load`."""
         left_out, notes = Findings(), Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
-        optional = _IMAGES if self.labels_only else ()
-        files = local_files(self.path)
-        rows = parquet_rows(self.path, files, _COLUMNS, "EditReward-Bench", self.split, optional=optional)
+        rows = parquet_rows(self.path, local_files(self.path), _SCHEMA.of(self.labels_only), cache, self.split)
         image_of_key: dict[tuple[str, str], str] = {}
         found: list[PreferencePair] = []
         for number, row in enumerate(rows, start=1):
@@ -82,11 +75,12 @@ class EditRewardBench(BaseModel):
 
 def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> PreferencePair:
     keys, outputs = row["key"], row["output_images"]
-    if outputs is None and isinstance(store, AbsentImages):
-        outputs = [None, None]
+    if isinstance(store, AbsentImages) and not isinstance(outputs, list):
+        outputs = [outputs, outputs]
     task_type, dimension, instruction = row["task_type"], row["dimension"], row["instruction"]
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
-        raise RowError("not_two_candidates", f"key {keys!r}, {len(outputs or ())} output images; two are needed")
+        n_outputs = len(outputs) if isinstance(outputs, list) else 0
+        raise RowError("not_two_candidates", f"key {keys!r}, {n_outputs} output images; two are needed")
     if task_type not in (*TASK_TYPES, UNKNOWN_TASK):
         raise RowError("unknown_task", repr(task_type))
     if dimension not in DIMENSIONS:

@@ -13,24 +13,19 @@ from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, as_index
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import (
-    AbsentImages,
-    RowError,
-    TableImages,
-    absent_image,
-    local_files,
-    make_task,
-    make_triplet,
-    parquet_rows,
-)
+from eval.benchmarks.parquet import Schema, local_files, parquet_rows
+from eval.benchmarks.rows import AbsentImages, RowError, TableImages, absent_image, make_task, make_triplet
 
 CONFIG = "image_edition"
 NO_PROMPT = "instruction of row"
 """Stands for the instruction in labels of a results file that has no `instruct_prompt`."""
-_IMAGES = ("source_image", "left_output_image", "right_output_image")
-_COLUMNS = (
-    *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
-    *("left_model", "right_model", "vote_type"),
+_SCHEMA = Schema(
+    "GenAI-Bench",
+    columns=(
+        *("instruct_prompt", "source_image", "left_output_image", "right_output_image"),
+        *("left_model", "right_model", "vote_type"),
+    ),
+    images=("source_image", "left_output_image", "right_output_image"),
 )
 VOTES: dict[str, Label] = {
     "leftvote": "A>B",
@@ -70,7 +65,7 @@ class GenAIBench(BaseModel):
         left_out = Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
         comparisons: list[Comparison] = []
-        for number, row in enumerate(results_rows(path) if from_results else self._rows()):
+        for number, row in enumerate(results_rows(path) if from_results else self._rows(cache)):
             try:
                 comparisons.append(_read_result(row, number) if from_results else _read_row(row, number, store))
             except RowError as problem:
@@ -88,12 +83,11 @@ class GenAIBench(BaseModel):
             has_images=not from_results and not self.labels_only,
         )
 
-    def _rows(self) -> Iterator[dict[str, Any]]:
+    def _rows(self, cache: Path) -> Iterator[dict[str, Any]]:
         files = local_files(self.path)
         of_config = [file for file in files if file.parent.name == CONFIG] or files
         of_split = [file for file in of_config if file.name.startswith(f"{self.split}-")] or of_config
-        optional = _IMAGES if self.labels_only else ()
-        return parquet_rows(self.path, of_split, _COLUMNS, "GenAI-Bench", self.split, CONFIG, optional)
+        return parquet_rows(self.path, of_split, _SCHEMA.of(self.labels_only), cache, self.split, CONFIG)
 
 
 def results_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -110,7 +104,7 @@ def _label(vote: object) -> Label:
 
 
 def _read_row(row: dict[str, Any], number: int, store: TableImages | AbsentImages) -> Comparison:
-    called = zip(_IMAGES, ("source", "left", "right"), strict=True)
+    called = zip(_SCHEMA.images, ("source", "left", "right"), strict=True)
     before, left, right = (store.add(row[name], f"{number}-{side}") for name, side in called)
     models = (str(row["left_model"]), str(row["right_model"]))
     return _comparison(number, row["instruct_prompt"], (before, left, right), models, row["vote_type"])

@@ -1,14 +1,15 @@
-"""What the readers of published tables share: rows, images inside and beside a table, and rows that are unfit."""
+"""What the readers of published tables share: images inside and beside a table, and rows that are unfit."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from editjudge.errors import DataError, ImageError, MissingExtraError
+from editjudge.errors import ImageError
 from editjudge.images import load_image
 from editjudge.io import atomic_write, digest
 from editjudge.tasks import UNKNOWN_TASK
@@ -16,10 +17,11 @@ from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, PreferenceP
 from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
 
-_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
-"""A data set on the Hugging Face hub: a name, or owner and name."""
-
-
+_DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
+_BASE64_IMAGES = ("iVBORw0KGgo", "/9j/", "UklGR")
+"""How PNG, JPEG and WebP files begin in base64."""
+_LONGEST_PATH = 255
+"""Characters that text has to have more than to be taken for base64; a path may begin with /9j/ too."""
 ABSENT = "absent"
 """Folder that does not exist: paths of images that are not at hand begin with it."""
 
@@ -32,87 +34,47 @@ class RowError(Exception):
         super().__init__(detail)
 
 
-def local_files(source: str) -> list[Path]:
-    """The Parquet files below a folder, sorted; empty when `source` is no folder and so a name on the hub.
+@dataclass(frozen=True)
+class ImageCell:
+    """An image in a table as its file has it: bytes, `{"bytes", "path"}`, a path, or base64 text."""
 
-    `DataError` for a folder without any, and for what is neither a folder nor can be a name.
-    """
-    folder = Path(source)
-    if folder.is_file():
-        raise DataError(f"{source}: a file; give the folder it lies in")
-    if not folder.exists() and not _HUB_NAME.fullmatch(source):
-        raise DataError(
-            f"{source}: no such folder; check `path` (names on the hub are like EditScore/EditReward-Bench)"
-        )
-    files = sorted(folder.rglob("*.parquet")) if folder.is_dir() else []
-    if folder.exists() and not files:
-        raise DataError(f"{source}: no Parquet file in it; give the folder that holds data.parquet")
-    return files
+    content: object
+    folders: tuple[Path, ...]
+    """Where a path may begin; the first that has the file is taken."""
 
+    def read(self) -> bytes:
+        """The file's bytes, of whatever kind; `RowError` when they are not to be had."""
+        content = self.content
+        if isinstance(content, dict):
+            inside = content.get("bytes")
+            content = content.get("path") if inside is None else inside
+        if isinstance(content, bytes):
+            return content
+        if content is None or content == "":
+            raise RowError("missing_image", "an image is missing: the cell is empty")
+        if not isinstance(content, str):
+            raise RowError("missing_image", f"a {type(content).__name__} where an image is needed (bytes or a path)")
+        encoded = _DATA_URL.match(content)
+        if encoded is not None or (len(content) > _LONGEST_PATH and content.startswith(_BASE64_IMAGES)):
+            try:
+                return base64.b64decode(content[encoded.end() if encoded else 0 :], validate=True)
+            except ValueError as error:
+                raise RowError("unreadable_image", f"base64 text {content[:40]!r}...: {error}") from None
+        return self._file(content)
 
-def parquet_rows(
-    source: str,
-    files: Sequence[Path],
-    columns: Sequence[str],
-    data_set: str,
-    split: str,
-    config: str | None = None,
-    optional: Sequence[str] = (),
-) -> Iterator[dict[str, Any]]:
-    """Rows with these columns, images as `{"bytes", "path"}`: of `files`, or without any of the hub's data set.
-
-    Those of `optional` that the table lacks are None. `DataError` for a missing column and for what cannot be read;
-    `data_set` is what messages call the format.
-    """
-    try:
-        import datasets
-    except ImportError as error:
-        raise MissingExtraError("reading Parquet benchmarks needs datasets: pip install 'editjudge[train]'") from error
-    try:
-        if files:
-            files = _with_rows(source, files)
-            # Streaming reads the files where they lie instead of copying them into a cache first.
-            names = [str(file) for file in files]
-            table = datasets.load_dataset("parquet", data_files=names, split="train", streaming=True)
-        else:
-            table = datasets.load_dataset(source, config, split=split)
-        features = table.features or {}
-        _require_columns(source, data_set, [name for name in columns if name not in optional], list(features))
-        absent = dict.fromkeys(name for name in columns if name not in features)
-        for column, feature in features.items():
-            if isinstance(feature, datasets.Image):
-                table = table.cast_column(column, datasets.Image(decode=False))
-            elif isinstance(getattr(feature, "feature", None), datasets.Image):
-                table = table.cast_column(column, datasets.List(datasets.Image(decode=False)))
-        for row in table.select_columns([name for name in columns if name in features]):
-            yield absent | row
-    except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
-        where = "check path and split" if files else "there is no such folder here, and it was not had from the hub"
-        raise DataError(f"{source}: cannot be read as {data_set} ({error}); {where}") from error
-
-
-def _with_rows(source: str, files: Sequence[Path]) -> list[Path]:
-    """The files that have rows, as `datasets` fails on others; `DataError` when none has."""
-    import pyarrow.parquet as parquet
-    from pyarrow import ArrowInvalid
-
-    try:
-        heads = [(file, parquet.read_metadata(file)) for file in files]
-    except ArrowInvalid as error:
-        raise DataError(f"{source}: a file is no Parquet file ({error}); get the benchmark again") from error
-    found = [file for file, head in heads if head.num_rows > 0]
-    if not found:
-        raise DataError(f"{source}: holds no row; get the benchmark again")
-    return found
-
-
-def _require_columns(source: str, data_set: str, needed: Sequence[str], present: list[str]) -> None:
-    missing = [column for column in needed if column not in present]
-    if missing:
-        raise DataError(
-            f"{source}: not in the schema of {data_set}: no column {', '.join(missing)} "
-            f"(found: {', '.join(present)}); rename the columns or use another `use:`"
-        )
+    def _file(self, path: str) -> bytes:
+        if "://" in path:
+            raise RowError("missing_image", f"{path[:200]} is an address; download the image and give its path")
+        for folder in self.folders:
+            place = folder / path
+            if ".." in place.parts or not place.is_relative_to(folder):
+                continue
+            try:
+                return place.read_bytes()
+            except (OSError, ValueError):  # ValueError: a NUL character
+                continue
+        looked = ", ".join(map(str, self.folders))
+        raise RowError("missing_image", f"no file {path[:200]!r} in {looked} (paths are relative to the table's file)")
 
 
 class TableImages:
@@ -122,14 +84,12 @@ class TableImages:
         self._root = root
         self._known: dict[str, ImageRef] = {}
 
-    def add(self, cell: object, name: str = "") -> ImageRef:
-        """Store the file inside `{"bytes": ...}` unchanged; `RowError` when there is none or it is no image.
+    def add(self, cell: ImageCell, name: str = "") -> ImageRef:
+        """Store the cell's file unchanged; `RowError` when there is none or it is no image.
 
         `name` is for `AbsentImages`.
         """
-        data = cell.get("bytes") if isinstance(cell, dict) else None
-        if not isinstance(data, bytes):
-            raise RowError("missing_image", "an image is missing")
+        data = cell.read()
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 not in self._known:
             path = f"images/{sha256[:2]}/{sha256[:20]}{_ending(data)}"
@@ -201,14 +161,14 @@ def _below(root: Path, path: str) -> str | None:
 class AbsentImages:
     """In place of `TableImages` where labels alone are read: nothing is stored, and nothing looked at."""
 
-    def add(self, cell: object, name: str) -> ImageRef:
-        """Stands for an image called `name`. Its SHA-256 is that of its bytes where the table has them, so that ids
-        are the same with and without images."""
-        data = cell.get("bytes") if isinstance(cell, dict) else None
+    def add(self, cell: ImageCell, name: str) -> ImageRef:
+        """Stands for an image called `name`. Its SHA-256 is that of its file where that is at hand, so that ids are
+        the same with and without images."""
         ref = absent_image(name)
-        if not isinstance(data, bytes):
+        try:
+            return ref.model_copy(update={"sha256": hashlib.sha256(cell.read()).hexdigest()})
+        except RowError:
             return ref
-        return ref.model_copy(update={"sha256": hashlib.sha256(data).hexdigest()})
 
 
 def absent_image(name: str) -> ImageRef:

@@ -14,12 +14,16 @@ from editjudge.types import EditTask, EditTriplet
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Label, Multiway, Preference
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import AbsentImages, RowError, TableImages, local_files, make_task, make_triplet, parquet_rows
+from eval.benchmarks.parquet import Schema, local_files, parquet_rows
+from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet
 
-_IMAGES = ("source_image", "candidate_1", "candidate_2")
-_COLUMNS = (
-    *("id", "instruction", "source_image", "candidate_1", "candidate_2", "ranking", "comparison_type", "dataset"),
-    *("model_1", "model_2"),
+_SCHEMA = Schema(
+    "TIGER EditReward-Bench",
+    columns=(
+        *("id", "instruction", "source_image", "candidate_1", "candidate_2", "ranking", "comparison_type", "dataset"),
+        *("model_1", "model_2"),
+    ),
+    images=("source_image", "candidate_1", "candidate_2"),
 )
 CANDIDATES = {"2pair": 2, "3pair": 3, "4pair": 4}
 """Candidates of a group, by the column `dataset`."""
@@ -66,10 +70,8 @@ class TigerEditRewardBench(BaseModel):
         """See `BenchmarkSource.load`. A group that lacks a comparison is left out: what is left would be too easy."""
         left_out, notes = Findings(), Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
-        optional = _IMAGES if self.labels_only else ()
         groups: dict[str, list[Row]] = {}
-        files = local_files(self.path)
-        rows = parquet_rows(self.path, files, _COLUMNS, "TIGER EditReward-Bench", self.split, optional=optional)
+        rows = parquet_rows(self.path, local_files(self.path), _SCHEMA.of(self.labels_only), cache, self.split)
         names: set[str] = set()
         for number, cells in enumerate(rows):
             if cells["dataset"] in CANDIDATES and cells["dataset"] not in self.sizes:
@@ -121,7 +123,9 @@ def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Row:
     # The authors' scripts name a group of several rows by the text before the first underscore, or by 10 characters.
     group = name if data_set == "2pair" else name.partition("_")[0] if "_" in name else name[:10]
     called = ("source", *letters)
-    before, *after = (store.add(row[column], f"{group}-{which}") for column, which in zip(_IMAGES, called, strict=True))
+    before, *after = (
+        store.add(row[column], f"{group}-{which}") for column, which in zip(_SCHEMA.images, called, strict=True)
+    )
     task = make_task("tiger_editreward_bench", row["instruction"], before)
     first, second = (
         make_triplet(task, ref, str(row[model])) for ref, model in zip(after, ("model_1", "model_2"), strict=True)
