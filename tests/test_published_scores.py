@@ -93,6 +93,7 @@ def test_rows_of_an_editscore_folder_that_is_appended_to_count_twice_there(tmp_p
     found = read_scores(ScoresFile(path=folder), bench)
     theirs = published(bench, said=found.as_published())["EditScore", "pairs", "overall"]
     assert (theirs["n"], theirs["value"]) == (12, 0.5)
+    assert {*found.by_row().values()} == {(5, 4)}  # pairs.jsonl has the first row about a pair
 
 
 @pytest.mark.parametrize(
@@ -138,6 +139,7 @@ def test_editrewards_strict_ranking_of_groups():
         ("p0", {"AB": "A>B"}, [5, 4], True),
         ("p1", {"AB": "B>A"}, [5, 5], True),  # equal scores: the later candidate is first
         ("p2", {"AB": "A>B"}, [5, 5], False),
+        ("p7", {"AB": "B>A"}, [3, 3], True),
         ("p3", {"AB": "A=B"}, [5, 4.5], True),
         ("p4", {"AB": "A=B"}, [5, 4.6], True),
         ("p5", {"AB": "A>B"}, [5, 4.75], True),  # closer than the threshold, and right all the same
@@ -155,10 +157,10 @@ def test_editrewards_strict_ranking_of_groups():
         cards |= group_cards(made, scores)
     theirs = published(benchmark(multiways=tuple(groups)), cards)
     right = [flag for *_, flag in cases]
-    assert theirs["EditReward", "multiway", "k2"]["value"] == pytest.approx(sum(right[:7]) / 7, abs=1e-6)
-    assert theirs["EditReward", "multiway", "k3"]["value"] == pytest.approx(sum(right[7:]) / 5, abs=1e-6)
-    assert theirs["EditReward", "multiway", "overall"]["value"] == pytest.approx(sum(right) / 12, abs=1e-6)
-    assert theirs["EditReward", "multiway", "overall"]["n"] == 12
+    assert theirs["EditReward", "multiway", "k2"]["value"] == pytest.approx(sum(right[:8]) / 8, abs=1e-6)
+    assert theirs["EditReward", "multiway", "k3"]["value"] == pytest.approx(sum(right[8:]) / 5, abs=1e-6)
+    assert theirs["EditReward", "multiway", "overall"]["value"] == pytest.approx(sum(right) / 13, abs=1e-6)
+    assert theirs["EditReward", "multiway", "overall"]["n"] == 13
 
 
 def test_figures_counted_by_others_stand_in_the_leaderboard_and_on_the_terminal(tmp_path, pairs):

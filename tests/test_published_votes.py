@@ -23,7 +23,10 @@ from eval.run import run_eval
     ("vote", "ours", "theirs"),
     [
         ("[[A>B]]", "A>B", "A>B"),
+        ("[[A>>B]]", "A>B", "A>B"),
+        ("[[B>A]]", "B>A", "B>A"),
         ("[[B>>A]]", "B>A", "B>A"),
+        ("[[A=B=Good]]", "A=B=Good", "A=B=Good"),
         ("[[A=B]]", "A=B", "A=B"),
         ("[[A=B=Bad]]", "A=B=Bad", "A=B=Bad"),
         ("[[A > B]]", "A>B", None),
@@ -258,3 +261,10 @@ def write_tiger(tmp_path, monkeypatch):
         return tmp_path / "tiger"
 
     return write_rows
+
+
+def test_a_label_whose_idx_came_before_is_left_out(tmp_path):
+    rows = [{"idx": 0, "human_vote": "leftvote"}, {"idx": "0.0", "human_vote": "rightvote"}]
+    bench = GenAIBench(path=str(write(tmp_path / "labels.json", rows))).load(tmp_path)
+    assert [item.label for item in bench.comparisons] == ["A>B"]
+    assert bench.left_out.counts == {"repeated_index": 1}

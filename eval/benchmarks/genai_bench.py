@@ -65,9 +65,14 @@ class GenAIBench(BaseModel):
         left_out = Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
         comparisons: list[Comparison] = []
+        seen: set[str] = set()
         for number, row in enumerate(results_rows(path) if from_results else self._rows(cache)):
             try:
-                comparisons.append(_read_result(row, number) if from_results else _read_row(row, number, store))
+                found = _read_result(row, number) if from_results else _read_row(row, number, store)
+                if found.id in seen:
+                    raise RowError("repeated_index", f"{found.id}: an earlier row has the same idx")
+                seen.add(found.id)
+                comparisons.append(found)
             except RowError as problem:
                 left_out.add(problem.kind, f"row {number}: {problem}")
         name = (path.stem if from_results else path.name) if self.name is None else self.name
