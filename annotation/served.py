@@ -82,7 +82,8 @@ class ServedImages:
         if found != ref.sha256:
             raise ImageError(
                 f"{name}: the file changed: SHA-256 {found[:12]}..., recorded {ref.sha256[:12]}...; "
-                "put the original back"
+                "put the original back",
+                reason="changed_image",
             )
         if ref.sha256 not in self._there:
             suffix = _suffix(content)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from curation.stage import Context, Drop, Fail, Stage
+from editjudge.colors import Colors
 from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError
 from editjudge.io import digest
@@ -32,6 +33,8 @@ class JudgeStage(Stage):
     sampling: Sampling = Sampling()
     max_pixels: int | None = Field(None, gt=0)
     """Largest area of an image shown to the engine, in pixels; null shows images as they are."""
+    colors: Colors = "srgb"
+    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders."""
     retries: int = Field(2, ge=0)
     """How often an unreadable reply is asked again with a new seed."""
 
@@ -63,6 +66,7 @@ class JudgeStage(Stage):
             seed=ctx.seed,
             max_pixels=self.max_pixels,
             retries=self.retries,
+            colors=self.colors,
         )
         for card in judge.score_each(rows, ctx.root):
             yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card))

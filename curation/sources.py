@@ -62,7 +62,9 @@ PHOTOGRAPHS: dict[str, Photograph] = {
 
 @lru_cache(maxsize=len(PHOTOGRAPHS))
 def _decoded(path: Path) -> Image.Image:
-    return load_image(path)
+    # One of them (rocket) has an Adobe RGB profile. Crops of its stored numbers are what published figures were
+    # measured on, and as files without a profile they look the same to everybody.
+    return load_image(path, colors="stored")
 
 
 class Photographs(Stage):

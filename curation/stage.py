@@ -25,6 +25,7 @@ STAGES: dict[str, str] = {
     "measure": "curation.measure:Measure",
     "judge": "curation.judging:JudgeStage",
     "min_side": "curation.filters:MinSide",
+    "aspect_ratio": "curation.filters:AspectRatio",
     "group_max": "curation.filters:GroupMax",
     "group_std": "curation.filters:GroupStd",
     "balance": "curation.balance:Balance",

@@ -17,7 +17,7 @@ from curation.leakage import CARRIES_SOURCE, Split, source_of
 from curation.recipe import CurationRecipe, use_name
 from curation.stage import Context, Drop, Fail, Stage, group_id
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
+from editjudge.images import IMAGE_RULES, ImageStore
 from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.types import Record
 
@@ -112,6 +112,7 @@ def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, bef
         "shards": recipe.shards,
         "engines": {role: recipe.engines[role].identity for role in stage.engine_roles()},
         "depends_on": stage.depends_on(),
+        "image_rules": IMAGE_RULES,
         "reads": None if before is None else digest(before.identity),
     }
     gives = before.row_type if isinstance(stage, Split) and before is not None else stage.gives

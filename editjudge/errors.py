@@ -25,7 +25,15 @@ class DataError(EditJudgeError):
 
 
 class ImageError(EditJudgeError):
-    """An image cannot be read or is not safe to decode."""
+    """An image cannot be read or is not safe to decode.
+
+    `reason` says it in snake_case, for counts: "missing_image", "changed_image" (not the one that was recorded) or
+    "unreadable_image".
+    """
+
+    def __init__(self, message: str, reason: str = "unreadable_image") -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class StaleOutputError(EditJudgeError):
@@ -38,6 +46,14 @@ class StorageError(EditJudgeError):
 
 class EngineError(EditJudgeError):
     """An engine cannot answer a whole batch (no server, out of memory, wrong checkpoint)."""
+
+
+class RequestError(EngineError):
+    """An engine cannot take one request, whatever engine it is put to; `reason` says why in snake_case."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        self.reason = reason
+        super().__init__(message)
 
 
 class CheckpointError(EditJudgeError):

@@ -15,11 +15,12 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from editjudge.cards import card_from_passes, make_card
+from editjudge.colors import Colors
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, Request, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import EditJudgeError
-from editjudge.images import ImageStore, load_image, pixel_digest
+from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
 from editjudge.parsing import parse_reply
 from editjudge.prompts import PromptSet, get_prompts
@@ -50,8 +51,10 @@ class Judge:
         max_pixels: int | None = None,
         retries: int = 2,
         chunk: int = 64,
+        colors: Colors = "srgb",
     ) -> None:
-        """`passes` is K of Avg@K; `max_pixels` (None: as they are) bounds the area of each image.
+        """`passes` is K of Avg@K; `max_pixels` (None: as they are) bounds the area of each image; `colors` says what
+        becomes of their ICC profiles, see `images.load_image`.
 
         `retries` is how often an unreadable reply is asked again with a new seed. `chunk` triplets are put to the
         engine at once; it changes speed and memory only.
@@ -67,6 +70,7 @@ class Judge:
         self.max_pixels = max_pixels
         self.retries = retries
         self.chunk = chunk
+        self.colors: Colors = colors
         self._asker = Asker(self.prompts, max_pixels)
 
     @classmethod
@@ -82,11 +86,12 @@ class Judge:
             [self.prompts.name, self.prompts.semantic, self.prompts.quality, self.prompts.scale],
             self.sampling,
             [self.passes, self.seed, self.max_pixels, self.retries],
+            [IMAGE_RULES, self.colors],
         )
 
     def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:
         """Judge one edit. Raises `ImageError` when an image cannot be read."""
-        images = load_image(before), load_image(after)
+        images = load_image(before, colors=self.colors), load_image(after, colors=self.colors)
         shown, edited = _describe(before, images[0]), _describe(after, images[1])
         task = EditTask(
             id=digest(instruction, shown.sha256),
@@ -101,7 +106,8 @@ class Judge:
     def score_many(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> list[ScoreCard]:
         """One card per triplet, in order. Image paths are relative to `root`.
 
-        An image that cannot be read gives a card whose judgments failed with "image_unreadable". Raises
+        A triplet that cannot be shown gives a card whose judgments failed with the reason: "missing_image",
+        "unreadable_image", "changed_image", "aspect_ratio" (`images.MAX_RATIO`) or "several_inputs". Raises
         `EngineError` when the engine cannot work at all.
         """
         return list(self.score_each(triplets, root))
@@ -117,7 +123,7 @@ class Judge:
         self, chunks: Iterable[Sequence[EditTriplet]], root: Path | str = "."
     ) -> Generator[list[ScoreCard], None, None]:
         """The cards of each chunk, in order. A chunk is put to the engine at once, and two are in memory at a time."""
-        store = ImageStore(Path(root))
+        store = ImageStore(root, self.colors)
         loading: deque[list[Future[list[Row]]]] = deque()
         pool = ThreadPoolExecutor(_READERS)  # decoding and resizing leave the interpreter to the others
         try:
@@ -136,7 +142,7 @@ class Judge:
 
         What is shown are these images, whatever the triplet refers to; its id decides the seeds.
         """
-        return self._score_rows([(triplet, self._asker.ask(triplet, *images)) for triplet, images in rows])
+        return self._score_rows([self._asker.ask(triplet, *images) for triplet, images in rows])
 
     def _score_rows(self, rows: list[Row]) -> list[ScoreCard]:
         """Cards of loaded triplets."""
@@ -181,7 +187,13 @@ class Judge:
                     judgment = self._judgment(question.triplet, question.aspect, index, seed, completion, tokens)
                     judgments[number, index] = judgment
                     read = 0
-                unread = tuple(index for index in indices if _worth_asking_again(judgments[number, index]))
+                # An engine that could not take the request will not take it under another seed either.
+                answered = [
+                    index
+                    for index, completion in zip(indices, reply.completions, strict=True)
+                    if completion.stop != "error"
+                ]
+                unread = tuple(index for index in answered if judgments[number, index].scores is None)
                 if unread:
                     again.append((number, unread))
             wanted = again
@@ -206,7 +218,8 @@ class Judge:
             # Half of a surrogate pair, as a cut reply of a server may end with, is not text that can be stored.
             raw = outcome.text.encode("utf-8", "replace").decode()
             parsed = parse_reply(raw, self.prompts.scale, outcome.stop)
-            failure, scores = parsed.failure, parsed.scores
+            failure = outcome.reason if outcome.stop == "error" else parsed.failure
+            scores = parsed.scores
             rationale, parsed_by = parsed.rationale, parsed.parsed_by
         return Judgment(
             triplet_id=triplet.id,
@@ -245,6 +258,8 @@ class JudgeRecipe(BaseModel):
     """Area to which each image is reduced before it is shown; None: as it is."""
     retries: int = Field(2, ge=0)
     """How often an unreadable reply is asked again with a new seed."""
+    colors: Colors = "srgb"
+    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders."""
     cache: Path | None = None
     """Folder in which replies are kept, so that an interrupted or repeated run asks only for what is missing."""
     chunk: int = Field(64, ge=1)
@@ -270,12 +285,8 @@ class JudgeRecipe(BaseModel):
             max_pixels=self.max_pixels,
             retries=self.retries,
             chunk=self.chunk,
+            colors=self.colors,
         )
-
-
-def _worth_asking_again(judgment: Judgment) -> bool:
-    """An engine that could not take the request will not take it under another seed either."""
-    return judgment.scores is None and judgment.failure != "engine_error"
 
 
 def _loaded(groups: Iterable[Future[list[Row]]]) -> list[Row]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore, fit_pixels, match_size
+from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, match_size, unfit
 from editjudge.prompts import PromptSet
 from editjudge.tasks import Aspect
 from editjudge.types import EditTriplet
@@ -39,12 +39,20 @@ class Asker:
     max_pixels: int | None
     """Bounds the area of each image; None: as they are."""
 
-    def ask(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> list[Question]:
+    def ask(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> Row:
         """Both aspects. As in the benchmark, the output is brought to the input's size first."""
         after = match_size(after, before)
         if self.max_pixels is not None:
             before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)
-        return [
+        if (reason := unfit(before.size)) is not None:
+            logger.warning(
+                "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the other",
+                triplet.id,
+                *before.size,
+                MAX_RATIO,
+            )
+            return triplet, reason
+        return triplet, [
             Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after)),
             Question(triplet, "quality", self.prompts.ask_quality(), (after,)),
         ]
@@ -61,8 +69,8 @@ class Asker:
             try:
                 if before is None:
                     before = store.read(inputs[0])
-                rows.append((triplet, self.ask(triplet, before, store.read(triplet.edited))))
+                rows.append(self.ask(triplet, before, store.read(triplet.edited)))
             except ImageError as error:
                 logger.warning("triplet %s: %s", triplet.id, error)
-                rows.append((triplet, "image_unreadable"))
+                rows.append((triplet, error.reason))
         return rows

@@ -1,8 +1,12 @@
 """Rating tables of several people, as ImagenHub publishes them.
 
 One table per rater, tab-separated as published or any other that `delimited` reads: a header `uid` and one column per
-model, then one row per image. A cell is
-`[SC, PQ]`: semantic consistency and perceptual quality, each 0, 0.5 or 1 (ImagenHub, arXiv 2310.01596).
+model, then one row per image. A cell is `[SC, PQ]`: semantic consistency and perceptual quality, each 0, 0.5 or 1
+(ImagenHub, arXiv 2310.01596).
+
+ImagenHub's code (`AnalyzeHumanEval.ipynb` of TIGER-AI-Lab/ImagenHub at 439f72c) evaluates a cell as Python, and stops
+at a missing cell, NaN, another number of values and any value but the three; VIEScore's stops at the first two. Both
+stop at an image that one rater lacks. All of these are refused here, naming the cell.
 """
 
 from __future__ import annotations
@@ -22,8 +26,9 @@ Floats = NDArray[np.float64]
 
 VALUES = (0.0, 0.5, 1.0)
 
-_NUMBER = r"\s*([0-9]*\.?[0-9]+|[0-9]+\.)\s*"
-_CELL = re.compile(rf"\s*\[{_NUMBER},{_NUMBER}\]\s*")
+_NUMBER = r"\s*([+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?)\s*"
+_PAIR = rf"{_NUMBER},{_NUMBER}(?:,\s*)?"
+_CELL = re.compile(rf"\s*(?:\[{_PAIR}\]|\({_PAIR}\))\s*")
 
 
 @dataclass(frozen=True)
@@ -94,7 +99,7 @@ def _read_cell(cell: str, where: str) -> tuple[float, float]:
     match = _CELL.fullmatch(cell)
     if match is None:
         raise DataError(f"{where}: {cell!r} is not of the form [SC, PQ], such as [0.5, 1]")
-    semantic, quality = (float(number) for number in match.groups())
+    semantic, quality = (float(number) for number in match.groups() if number is not None)
     for value in (semantic, quality):
         if value not in VALUES:
             raise DataError(f"{where}: {cell.strip()!r} holds {value:g}; ratings are 0, 0.5 or 1")

@@ -46,6 +46,9 @@ class Verdict:
     unscored_ratings_a: int
     """Outputs rated by people to which A gave no readable score; left out for both."""
     unscored_ratings_b: int
+    reading_a: str | None
+    """How A's file of scores was read, where its publisher's code reads it otherwise than we do."""
+    reading_b: str | None
     differences: list[Difference]
 
     def as_json(self) -> dict[str, Any]:
@@ -72,6 +75,8 @@ class Verdict:
             "n_ratings": self.n_ratings,
             "unscored_ratings_a": self.unscored_ratings_a,
             "unscored_ratings_b": self.unscored_ratings_b,
+            "reading_a": self.reading_a,
+            "reading_b": self.reading_b,
             "partial": any((self.only_a, self.only_b, self.left_out_a, self.left_out_b)),
             "differences": rows,
         }
@@ -155,20 +160,23 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
         n_common=n_common,
         only_a=n_a + len(rated_a) - n_common,
         only_b=n_b + len(rated_b) - n_common,
-        left_out_a=_left_out(a),
-        left_out_b=_left_out(b),
+        left_out_a=int(_info(a).get("left_out", 0)),
+        left_out_b=int(_info(b).get("left_out", 0)),
         unscored_a=sum(one.unscored for _, one, _ in common if one.counts_as is not None),
         unscored_b=sum(other.unscored for _, one, other in common if one.counts_as is not None),
         n_ratings=len(ratings),
         unscored_ratings_a=sum(item.a is None for item in ratings),
         unscored_ratings_b=sum(item.b is None for item in ratings),
+        reading_a=_info(a).get("reading"),
+        reading_b=_info(b).get("reading"),
         differences=corrected(found),
     )
 
 
-def _left_out(folder: Path) -> int:
+def _info(folder: Path) -> dict[str, Any]:
+    """What the marker of an evaluation says of it."""
     marker = read_marker(folder / DONE)
-    return 0 if marker is None else int(marker["info"].get("left_out", 0))
+    return {} if marker is None else marker["info"]
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,10 @@ EXPLANATION = (
 def describe(verdict: Row, rounds: int) -> str:
     """The text for one benchmark, from `Verdict.as_json`."""
     size = ", ".join(f"{n:,} {what}" for what, n in verdict["sizes"].items())
-    lines = [f"{verdict['benchmark']}: {size}", f"  A = {verdict['a']}"]
-    lines.append(f"  B = {verdict['b']}")
+    lines = [f"{verdict['benchmark']}: {size}"]
+    for name in ("a", "b"):
+        reading = verdict[f"reading_{name}"]
+        lines.append(f"  {name.upper()} = {verdict[name]}{'' if reading is None else f' (file read {reading})'}")
     if verdict["left_out_a"] or verdict["left_out_b"]:
         lines.append(
             f"  PARTIAL: rows of the benchmark could not be used ({verdict['left_out_a']:,} for A, "

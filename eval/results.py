@@ -21,7 +21,7 @@ from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
 from eval.metrics.statistics import Figure, Intervals, figure, intervals
 from eval.scoring import Evaluation
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the meaning of a key in results.json changes."""
 
 
@@ -139,6 +139,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
         "benchmark": evaluation.bench.name,
         "partial": evaluation.bench.partial,
         "judge": evaluation.judge,
+        "reading": evaluation.reading,
         "n_triplets": evaluation.n_triplets,
         "seconds": round(seconds, 3),
         "unreadable": evaluation.unreadable,

@@ -21,7 +21,7 @@ from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
 from eval.report import read_funnel, write_report
 from eval.report.leaderboard import build_leaderboard, kinds_of, print_leaderboards, read_results
 from eval.results import Measured, build_results
-from eval.scoring import Evaluation, evaluate
+from eval.scoring import evaluate
 from eval.terminal import print_results
 
 
@@ -82,10 +82,7 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
         if recipe.judge is not None:
             refuse_without_images(benches)
     with record.phase("judge"):
-        label = "judge" if recipe.scores is None else recipe.scores.label
-        measured = [
-            Measured(label, None, evaluation, probes=probed) for evaluation, probed in _evaluations(recipe, benches)
-        ]
+        measured = list(_evaluations(recipe, benches))
     with record.phase("report"):
         results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
         if recipe.human is not None:
@@ -99,21 +96,22 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     return results
 
 
-def _evaluations(
-    recipe: EvalRecipe, benches: Sequence[Benchmark]
-) -> Iterator[tuple[Evaluation, tuple[dict[str, Any], ...]]]:
-    """One per benchmark, from the recipe's judge or from its file of scores; with what the probes found."""
+def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> Iterator[Measured]:
+    """One per benchmark, from the recipe's judge, with what the probes found; from a file of scores one per reading."""
     judge = None if recipe.judge is None else recipe.judge.build()
     for bench in benches:
         folder = recipe.out / folder_name(bench.name)
         if judge is not None:
             evaluation = evaluate(judge, bench, folder, recipe.shard_triplets, f"judge {bench.name}")
             write_answers(evaluation)
-            yield evaluation, () if recipe.probes is None else tuple(run_probes(judge, evaluation, recipe.probes))
+            probed = () if recipe.probes is None else tuple(run_probes(judge, evaluation, recipe.probes))
+            yield Measured("judge", None, evaluation, probes=probed)
         elif recipe.scores is not None:
-            evaluation = evaluate_scores(recipe.scores, bench, folder)
-            write_answers(evaluation)
-            yield evaluation, ()
+            read = evaluate_scores(recipe.scores, bench, folder)
+            for evaluation in read:
+                write_answers(evaluation)
+                label = recipe.scores.label
+                yield Measured(label if len(read) == 1 else f"{label}, {evaluation.reading}", None, evaluation)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

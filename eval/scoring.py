@@ -73,6 +73,8 @@ class Evaluation:
     """`cost.usage` of the cards; empty for scores made elsewhere."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
+    reading: str | None = None
+    """How a file of scores was read where its publisher's code and ours differ: "as published", "strict (ours)"."""
     _found: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
@@ -104,6 +106,7 @@ def describe_judge(judge: Judge) -> dict[str, Any]:
         "sampling": judge.sampling.model_dump(mode="json"),
         "seed": judge.seed,
         "max_pixels": judge.max_pixels,
+        "colors": judge.colors,
         "retries": judge.retries,
         "identity": judge.identity,
     }

@@ -67,6 +67,8 @@ def remarks(results: Mapping[str, Any]) -> list[str]:
         silent = [key.dimension.replace("_", " ") for key in keys_in(row) if read_coverage(row, key) == 0]
         if silent:
             lines.append(f"{start}: NOT ONE SCORE for {', '.join(silent)}: the figures say nothing of this judge there")
+        if row.get("reading") is not None:
+            lines.append(f"{start}: its file was read {row['reading']}")
         if row["judge"].get("unused"):
             lines.append(f"{start}: not used of its file: {_kinds(row['judge']['unused'])}")
     return lines

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,12 +12,12 @@ from typing import Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import DataError, ImageError
-from editjudge.images import ImageStore, fit_pixels, match_size
+from editjudge.colors import Colors
+from editjudge.errors import DataError
+from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, image_faults, match_size, unfit
 from editjudge.io import read_jsonl
-from editjudge.progress import track
 from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat
-from editjudge.types import ImageRef, SFTExample
+from editjudge.types import SFTExample
 
 TokenCounter = Callable[[SFTExample], int]
 
@@ -63,9 +61,17 @@ class RowReader:
     size is known from there and the output is brought to it, as a judge does.
     """
 
-    def __init__(self, examples: Sequence[SFTExample], root: Path, family: str, max_pixels: int | None) -> None:
-        self._examples = examples
-        self._store = ImageStore(root)
+    def __init__(
+        self,
+        examples: Sequence[SFTExample],
+        root: Path,
+        family: str,
+        max_pixels: int | None,
+        colors: Colors = "srgb",
+    ) -> None:
+        self.examples = examples
+        self.root = root
+        self._store = ImageStore(root, colors)
         self._family = family
         self._max_pixels = max_pixels
         self._sizes = {
@@ -75,11 +81,11 @@ class RowReader:
         }
 
     def __len__(self) -> int:
-        return len(self._examples)
+        return len(self.examples)
 
     def row(self, number: int) -> TrainingRow:
         """One row. `ImageError` when an image is missing or changed; nothing ever takes its place."""
-        example = self._examples[number]
+        example = self.examples[number]
         return TrainingRow(
             images=show_images([self._store.read(ref) for ref in example.images], self.size(example), self._max_pixels),
             prompt=render_chat(self._family, example.prompt),
@@ -106,41 +112,48 @@ class RowReader:
 
         return Dataset.from_dict({"row": list(range(len(self)))}).with_transform(self)
 
+    def shown_sizes(self, example: SFTExample) -> list[tuple[int, int]]:
+        """Width and height of each image of a row as it is shown, without decoding it."""
+        sizes = [*((ref.width, ref.height) for ref in example.images[:-1]), self.size(example)]
+        return [_shown_size(size, self._max_pixels) for size in sizes]
 
-def token_counter(reader: RowReader, processor: Any, family: str, max_pixels: int | None) -> TokenCounter:
+
+@lru_cache(maxsize=4096)
+def _shown_size(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
+    (shown,) = show_images([Image.new("1", size)], size, max_pixels)
+    return shown.size
+
+
+def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounter:
     """A function from an example to its tokens, prompt and completion together, without decoding its images."""
     image_processor, tokenizer = processor.image_processor, processor.tokenizer
 
     @lru_cache(maxsize=4096)
     def image_tokens(size: tuple[int, int]) -> int:
-        (shown,) = show_images([Image.new("1", size)], size, max_pixels)
-        patches = int(image_processor.get_number_of_image_patches(shown.height, shown.width))
+        patches = int(image_processor.get_number_of_image_patches(size[1], size[0]))
         return patches // int(image_processor.merge_size) ** 2
 
     def count(example: SFTExample) -> int:
-        sizes = [*((ref.width, ref.height) for ref in example.images[:-1]), reader.size(example)]
         texts = [render_chat(family, example.prompt), example.completion + FAMILIES[family].turn_end]
         words = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
         # The text holds one pad token for each image already.
-        return words + sum(image_tokens(size) - 1 for size in sizes)
+        return words + sum(image_tokens(size) - 1 for size in reader.shown_sizes(example))
 
     return count
 
 
-def check_examples(
-    examples: Sequence[SFTExample],
-    root: Path,
-    count_tokens: TokenCounter,
-    max_tokens: int | None,
-) -> Iterator[DroppedRow]:
+def check_examples(reader: RowReader, count_tokens: TokenCounter, max_tokens: int | None) -> Iterator[DroppedRow]:
     """Decode every image once, and give the rows that cannot be trained on, in order."""
-    faults = _image_faults({ref for example in examples for ref in example.images}, ImageStore(root))
-    for example in examples:
-        problem = _text_fault(example) or next((faults[ref] for ref in example.images if ref in faults), None)
-        if problem is None and max_tokens is not None:
-            tokens = count_tokens(example)
-            if tokens > max_tokens:
-                problem = ("too_long", f"{tokens} tokens, the limit is {max_tokens}")
+    # With colours as stored: profiles decide nothing about whether an image can be read.
+    refs = (ref for example in reader.examples for ref in example.images)
+    faults = image_faults(refs, ImageStore(reader.root, "stored"))
+    for example in reader.examples:
+        problem = (
+            _text_fault(example)
+            or next(((faults[ref].reason, str(faults[ref])) for ref in example.images if ref in faults), None)
+            or _shape_fault(reader.shown_sizes(example))
+            or _length_fault(example, count_tokens, max_tokens)
+        )
         if problem is not None:
             yield DroppedRow(id=example.id, reason=problem[0], detail=problem[1])
 
@@ -189,17 +202,19 @@ def _text_fault(example: SFTExample) -> tuple[str, str] | None:
     return None
 
 
-def _image_faults(refs: set[ImageRef], store: ImageStore) -> dict[ImageRef, tuple[str, str]]:
-    """The images that cannot be read, each tried once although many rows share it."""
+def _shape_fault(sizes: Iterable[tuple[int, int]]) -> tuple[str, str] | None:
+    for size in sizes:
+        if (reason := unfit(size)) is not None:
+            return (
+                reason,
+                f"{size[0]} x {size[1]} pixels as shown; no side may be more than {MAX_RATIO} times the other",
+            )
+    return None
 
-    def fault(ref: ImageRef) -> tuple[str, str] | None:
-        try:
-            store.read(ref)
-        except ImageError as error:
-            return "unreadable_image", str(error)
-        return None
 
-    ordered = sorted(refs, key=lambda ref: ref.path)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:  # decoding does not hold the interpreter's lock
-        found = track(pool.map(fault, ordered), "checking images", len(ordered))
-        return {ref: problem for ref, problem in zip(ordered, found, strict=True) if problem is not None}
+def _length_fault(example: SFTExample, count_tokens: TokenCounter, limit: int | None) -> tuple[str, str] | None:
+    try:
+        tokens = count_tokens(example)
+    except (ValueError, TypeError) as error:  # what tokenizers and processors say of input they cannot take
+        return "not_processable", " ".join(str(error).split())
+    return None if limit is None or tokens <= limit else ("too_long", f"{tokens} tokens, the limit is {limit}")

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from editjudge.colors import Colors
 from editjudge.errors import EditJudgeError
 from editjudge.prompts import FAMILIES
 from editjudge.recipe import Recipe
@@ -111,6 +112,9 @@ class SFTRecipe(Recipe):
     """What image paths are relative to; null: the folder of `data`."""
     max_pixels: int | None = Field(262_144, gt=0)
     """Larger images are shrunk to this area, in pixels; null: as they are. The judge's recipe must say the same."""
+    colors: Colors = "srgb"
+    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders. The
+    judge's recipe must say the same."""
     max_tokens: int | None = Field(8192, gt=0)
     """Rows with more tokens, prompt and completion together, are dropped and counted; null keeps all."""
     max_dropped: float = Field(0.01, ge=0, le=1)
@@ -202,7 +206,7 @@ class SFTRecipe(Recipe):
             [
                 f"model      {self.model} ({self.family})",
                 f"trains     {how}; frozen: {frozen}",
-                f"data       {self.data} ({rows}), images under {self.image_root}, {pixels}",
+                f"data       {self.data} ({rows}), images under {self.image_root}, {pixels}, colors {self.colors}",
                 f"batch      {self.global_batch_size} rows per step, "
                 f"{self.train['per_device_train_batch_size']} at a time on each process",
                 f"deepspeed  {self.deepspeed or 'no'}; processes: {self.processes}",

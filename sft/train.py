@@ -32,6 +32,7 @@ from editjudge.errors import (
     StaleOutputError,
     StorageError,
 )
+from editjudge.images import IMAGE_RULES
 from editjudge.io import digest, is_done, read_marker, write_marker
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
@@ -97,6 +98,7 @@ def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
         "recipe": recipe.identity(),
         "data": digest(data.read_text(encoding="utf-8")),
         "model": model_digest(recipe.model, None),
+        "image_rules": IMAGE_RULES,
     }
 
 
@@ -208,9 +210,9 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
     examples = read_examples(recipe.data)
     processor = load_processor(recipe.model)
     if world.main and not is_done(marker, identity):
-        reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels)
-        counter = token_counter(reader, processor, recipe.family, recipe.max_pixels)
-        dropped = list(check_examples(examples, recipe.image_root, counter, recipe.max_tokens))
+        reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors)
+        counter = token_counter(reader, processor, recipe.family)
+        dropped = list(check_examples(reader, counter, recipe.max_tokens))
         refuse_too_many(len(examples), dropped, recipe.max_dropped, recipe.data)
         write_marker(marker, identity, {"rows": len(examples), "dropped": [row.model_dump() for row in dropped]})
     while not is_done(marker, identity):  # longer than any collective may wait
@@ -222,7 +224,7 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
         print(f"{recipe.data}: {summary(len(examples), dropped)}")
     gone = {row.id for row in dropped}
     kept = [example for example in examples if example.id not in gone]
-    return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels), processor
+    return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors), processor
 
 
 def _join_processes(recipe: SFTRecipe) -> None:

@@ -1,5 +1,25 @@
-"""Fixtures that stand for something expensive, shared by all test files."""
+"""How the suite shares a machine, and fixtures that stand for something expensive, shared by all test files."""
 
 from __future__ import annotations
 
+import os
+
+import pytest
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Before numpy or torch is imported: each of several workers would otherwise compute with all the cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from studio_ground import studio_server as studio_server
+
+from editjudge.provenance import cores, memory_gb
+
+GB_PER_WORKER = 1.5
+"""What a worker with torch and a tiny model takes, with room for the processes that it starts."""
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Workers of `-n auto`: the cores that this process may use, if the memory is enough. One worker is none: 0."""
+    workers = min(cores(), int(memory_gb() / GB_PER_WORKER), 8)
+    return workers if workers > 1 else 0

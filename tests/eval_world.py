@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +73,6 @@ class PixelEngine(BaseModel):
     unreadable: float = 0.0
     """Share of replies that are no JSON."""
     rationale: str = "The sky is pink."
-    latency_s: float = 0.0
-    """Of one batch."""
 
     @property
     def noise(self) -> float:
@@ -86,7 +83,6 @@ class PixelEngine(BaseModel):
         return f"pixel:{self.noise}:{self.unreadable}:{digest(self.rationale)}"
 
     def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        time.sleep(self.latency_s)
         return [Reply(tuple(self._say(request, seed) for seed in request.seeds)) for request in requests]
 
     def _say(self, request: Request, seed: int) -> Completion:

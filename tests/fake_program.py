@@ -40,7 +40,7 @@ def main() -> None:
     if behaviour == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
     if behaviour == "hang":
-        time.sleep(600)
+        time.sleep(3600)
     port = int(sys.argv[sys.argv.index("--port") + 1])
     if behaviour == "move":
         (folder / "behaviour").write_text("good")

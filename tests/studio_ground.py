@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,26 @@ from editjudge.types import EditTriplet
 
 SIDE = 96
 """Longer side of the test images, in pixels."""
+
+
+_ports = count(os.getpid())
+
+
+def free_port() -> int:
+    """A port that nobody listens on, nor on the next one.
+
+    It lies below the range that the system takes ports from, so that no connection of another program gets it before
+    it is used; tests that run beside these begin at another place.
+    """
+    while True:
+        port = 20_000 + next(_ports) * 7 % 10_000
+        with socket.socket() as one, socket.socket() as next_one:
+            try:
+                one.bind(("127.0.0.1", port))
+                next_one.bind(("127.0.0.1", port + 1))
+            except OSError:
+                continue
+            return port
 
 
 def write_groups(folder: Path, n: int, candidates: int = 5, first: int = 0, **task: Any) -> Path:
@@ -57,6 +80,11 @@ class StudioGround:
     served: Path
     """The folder it gives images of; every campaign's `out/served` leads there."""
 
+    @property
+    def port(self) -> int:
+        """Where it listens."""
+        return int(self.url.rpartition(":")[2])
+
     def recipe(self, out: Path, groups: Path, **changes: Any) -> AnnotationRecipe:
         """A campaign on this server. Give every test its own title: projects are found by it."""
         out.mkdir(parents=True, exist_ok=True)
@@ -77,7 +105,7 @@ def studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioGr
     folder that EDITJUDGE_LABEL_STUDIO_VENV names."""
     folder = tmp_path_factory.mktemp("label-studio")
     home, served = Home(folder / "home"), folder / "served"
-    found = server.start(home, ensure_installed(default_venv()), served, 18089, 300)
+    found = server.start(home, ensure_installed(default_venv()), served, free_port(), 300)
     try:
         yield StudioGround(found.url, home, served)
     finally:

@@ -5,15 +5,11 @@ python -m pytest -m labelstudio tests/test_annotation_e2e.py
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
+from children import killed_at, start
 from factories import make_card
 from studio_ground import StudioGround, make_recipe, write_groups
 
@@ -35,7 +31,6 @@ from editjudge.types import EditTriplet, PreferencePair
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(600)]
 
-ROOT = Path(__file__).resolve().parents[1]
 N_GROUPS = 20
 TIERS = [[3], [1, 2], [4, 5]]
 """As in the paper's example: 3|12|45, which makes eight pairs."""
@@ -45,7 +40,7 @@ STRICT = [[1], [2], [3], [4], [5]]
 @pytest.fixture
 def ground(studio_server):
     """The session's server, running again should a test have killed it."""
-    server.start(studio_server.home, ensure_installed(default_venv()), studio_server.served, 18089, 300)
+    server.start(studio_server.home, ensure_installed(default_venv()), studio_server.served, studio_server.port, 300)
     return studio_server
 
 
@@ -240,23 +235,17 @@ def test_a_server_killed_in_the_middle_of_a_push(tmp_path, ground: StudioGround)
     groups = write_groups(tmp_path / "data", N_GROUPS)
     local = {"data": ground.home.folder}
     recipe = ground.recipe(tmp_path / "out", groups, title="Killed", server={"local": local, "batch_tasks": 1})
-    command = [sys.executable, "-m", "editjudge", "annotate", "push", recipe_file(recipe, tmp_path)]
     running = server.running(ground.home)
     assert running is not None
-    with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 120
-        while time.monotonic() < deadline and process.poll() is None:
-            mirror = load_mirror(recipe.out, "a")
-            if mirror is not None and len(mirror.tasks) >= 3:
-                os.kill(running.pid, signal.SIGKILL)
-                break
-            time.sleep(0.01)
-        errors = process.communicate(timeout=120)[1]
+    # When the fourth answer to a batch is about to be recorded.
+    env = killed_at(f"{recipe.out}/mirror/a.json", 4, pid=running.pid)
+    process = start(["-m", "editjudge", "annotate", "push", recipe_file(recipe, tmp_path)], env=env)
+    errors = process.communicate()[0]
     assert process.returncode == 1
     assert "Push again when the server is there" in errors
     assert "Traceback" not in errors
 
-    server.start(ground.home, ensure_installed(default_venv()), ground.served, 18089, 300)
+    server.start(ground.home, ensure_installed(default_venv()), ground.served, ground.port, 300)
     with ground.connect() as studio:
         push(recipe, studio)
         for unit in ("a", "b"):

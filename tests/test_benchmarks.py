@@ -2,6 +2,7 @@
 
 import io
 import json
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -180,7 +181,40 @@ def test_pairs_file_reads_and_leaves_out_what_has_no_image(tmp_path):
     bench = Pairs(path=tmp_path / "data" / "mine.jsonl").load(tmp_path / "cache")
     assert [pair.id for pair in bench.pairs] == ["a"]
     assert bench.name == "mine"
-    assert bench.left_out.names == {"missing_image": ["line 2: pair b: b2.png"]}
+    (said,) = bench.left_out.names["missing_image"]
+    assert said.startswith("line 2: pair b: ")
+    assert "b2.png: cannot be read" in said
+
+
+def test_pairs_with_images_that_cannot_be_used_are_left_out(tmp_path):
+    """A cut file, another file than the recorded one, a wrong size, and members that a shard lacks."""
+    store = ImageStore(tmp_path)
+    pairs = [make_pair(store, name) for name in ("good", "cut", "other", "size", "shard", "member", "outside")]
+    whole = (tmp_path / "cut2.png").read_bytes()
+    (tmp_path / "cut2.png").write_bytes(whole[: len(whole) // 2])
+    make_image(seed=50).save(tmp_path / "other1.png")
+    with tarfile.open(tmp_path / "00.tar", "w") as archive:
+        archive.add(tmp_path / "good1.png", "good1.png")
+
+    def moved(pair: PreferencePair, **changes) -> PreferencePair:
+        edited = pair.worse.edited.model_copy(update=changes)
+        return pair.model_copy(update={"worse": pair.worse.model_copy(update={"edited": edited})})
+
+    pairs[3] = moved(pairs[3], width=65)
+    first = pairs[0].better.edited
+    pairs[4] = moved(pairs[4], path="00.tar/good1.png", sha256=first.sha256)
+    pairs[5] = moved(pairs[5], path="00.tar/gone.png")
+    pairs[6] = moved(pairs[6], path="../secret.png")
+    write_jsonl(tmp_path / "pairs.jsonl", pairs)
+    bench = Pairs(path=tmp_path / "pairs.jsonl").load(Path("unused"))
+    assert [pair.id for pair in bench.pairs] == ["good", "shard"]
+    assert bench.partial
+    assert bench.left_out.counts == {"unreadable_image": 2, "changed_image": 2, "missing_image": 1}
+    said = "\n".join(name for names in bench.left_out.names.values() for name in names)
+    assert "line 2: pair cut: " in said
+    assert "a PNG file that is cut off or damaged" in said
+    assert "is 64 x 48, recorded 65 x 48" in said
+    assert "00.tar: has no member 'gone.png'" in said
 
 
 def test_one_id_with_two_contents_is_refused(tmp_path):

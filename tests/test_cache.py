@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
-import sys
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from children import start
 from factories import make_image
 
 from editjudge.engines.base import Completion, Request, Sampling
@@ -128,46 +126,70 @@ def test_unusual_text_comes_back_unchanged(tmp_path: Path) -> None:
 
 
 WRITER = """
-import sys
+import os, signal, sys
 from pathlib import Path
 from factories import make_image
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.scripted import ScriptedEngine
 
-engine = CachedEngine(ScriptedEngine(replies=lambda request, seed: f"reply {seed} " + "x" * 2000), Path(sys.argv[1]))
-for seed in range(int(sys.argv[2]), 1_000_000):
+first, last = int(sys.argv[2]), int(sys.argv[3])
+def say(request, seed):
+    if seed == last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return f"reply {seed} " + "x" * 2000
+
+engine = CachedEngine(ScriptedEngine(replies=say), Path(sys.argv[1]))
+for seed in range(first, last + 1):
     engine.generate([Request("a", (make_image(),), (seed,))], Sampling())
     print(seed, flush=True)
 """
+"""Writes replies from the first seed on, and is killed while it is asked for the last."""
+
+UNENDING = 10**9
 
 
-def start_writer(folder: Path, first: int) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    command = [sys.executable, "-c", WRITER, str(folder), str(first)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
+def start_writer(folder: Path, first: int, last: int = UNENDING) -> subprocess.Popen[str]:
+    return start(["-c", WRITER, str(folder), str(first), str(last)], stderr=None)
+
+
+def numbers(text: str) -> list[int]:
+    """The whole lines; a killed process may have left half of one."""
+    return [int(line) for line in text.split("\n")[:-1]]
 
 
 def test_a_killed_writer_loses_nothing_that_it_had_answered(tmp_path: Path) -> None:
-    """Killed twice at arbitrary moments, beside a second writer that goes on."""
+    """One is killed while it is asked, one at whatever moment, beside a third that goes on."""
     neighbour = start_writer(tmp_path, 500_000)
-    answered: list[int] = []
-    for round_ in range(2):
-        writer = start_writer(tmp_path, 1000 * round_)
-        assert writer.stdout is not None
-        for _ in range(20):
-            answered.append(int(writer.stdout.readline()))
-        time.sleep(0.003 * round_)
-        os.kill(writer.pid, signal.SIGKILL)
-        answered += [int(line) for line in writer.stdout.read().split("\n")[:-1]]
-        writer.wait()
-    os.kill(neighbour.pid, signal.SIGKILL)
-    neighbour.wait()
+    asked = start_writer(tmp_path, 0, last=20)
+    answered = numbers(asked.communicate()[0])
+    assert answered == list(range(20))
+    interrupted = start_writer(tmp_path, 1000)
+    assert interrupted.stdout is not None
+    answered += [int(interrupted.stdout.readline()) for _ in range(20)]
+    interrupted.kill()
+    answered += numbers(interrupted.communicate()[0])
+    neighbour.kill()
+    neighbour.communicate()
     inner = Recorder()
     (reply,) = CachedEngine(inner, tmp_path).generate([make_request("a", tuple(answered))], SAMPLING)
     assert len(answered) >= 40
     assert inner.asked == []
     assert [row.text.split()[1] for row in reply.completions] == [str(seed) for seed in answered]
+
+
+def test_a_cache_may_be_made_by_several_at_once(tmp_path: Path) -> None:
+    """SQLite waits for no lock when it changes how a new database is written: one has to do it, the others to wait."""
+    together = threading.Barrier(6)
+
+    def work(folder: Path) -> str:
+        together.wait()
+        (reply,) = CachedEngine(Recorder(), folder).generate([make_request("a")], SAMPLING)
+        return reply.completions[0].text
+
+    with ThreadPoolExecutor(6) as pool:
+        for round_ in range(40):
+            assert len(set(pool.map(work, [tmp_path / str(round_)] * 6))) == 1
 
 
 def test_threads_may_share_it(tmp_path: Path) -> None:

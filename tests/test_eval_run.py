@@ -1,14 +1,11 @@
 """`editjudge eval`: each triplet once, killed and resumed, bad benchmarks, what the files hold."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 import yaml
+from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark
 
 from editjudge.engines.base import Completion, Reply
@@ -21,8 +18,6 @@ from editjudge.types import ScoreCard
 from eval.recipe import EvalRecipe
 from eval.run import main, run_eval
 from eval.scoring import ScoredPair
-
-TESTS = Path(__file__).parent
 
 
 def make_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **changes) -> EvalRecipe:
@@ -123,27 +118,17 @@ def test_more_bootstrap_rounds_need_no_new_scores(tmp_path, pairs):
 KILLED = """
 import sys
 from pathlib import Path
-from eval_world import PixelEngine
 from test_eval_run import make_recipe
 from eval.run import run_eval
-run_eval(make_recipe(Path(sys.argv[1]), Path(sys.argv[2]), PixelEngine(latency_s=0.2)))
+run_eval(make_recipe(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
 def test_killed_and_resumed_gives_the_same_bytes(tmp_path, pairs):
     whole = run_eval(make_recipe(tmp_path / "whole" / "out", pairs))  # the folder's name stands in the leaderboard
     out = tmp_path / "killed" / "out"
-    command = [sys.executable, "-c", KILLED, str(out), str(pairs)]
-    process = subprocess.Popen(command, cwd=TESTS, env={"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
-    try:
-        deadline = time.monotonic() + 60
-        while len(list(out.glob("pairs/shards/*.done.json"))) < 3 and time.monotonic() < deadline:
-            time.sleep(0.01)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-    markers = {path: path.stat().st_mtime_ns for path in out.glob("pairs/shards/*.done.json")}
-    assert 3 <= len(markers) < 9
+    run_until_killed(["-c", KILLED, str(out), str(pairs)], killed_at(f"{out}/pairs/shards/*.done.json", 4))
+    assert len(list(out.glob("pairs/shards/*.done.json"))) == 3
     resumed = run_eval(make_recipe(out, pairs))
     for name in ("cards.jsonl", "pairs.jsonl", "values.npz"):
         assert (out / "pairs" / name).read_bytes() == (tmp_path / "whole" / "out" / "pairs" / name).read_bytes()
@@ -175,14 +160,13 @@ import sys
 from pathlib import Path
 from test_eval_run import recipe_by_batch
 from eval.run import run_eval
-run_eval(recipe_by_batch(Path(sys.argv[1]), Path(sys.argv[2]), latency_s=0.3))
+run_eval(recipe_by_batch(Path(sys.argv[1]), Path(sys.argv[2])))
 """
 
 
-def recipe_by_batch(out: Path, pairs: Path, latency_s: float = 0) -> EvalRecipe:
+def recipe_by_batch(out: Path, pairs: Path) -> EvalRecipe:
     """Shards of six triplets, four and two of them at once."""
-    engine = ByBatch(log=out.with_suffix(".log"), latency_s=latency_s)
-    judge = JudgeRecipe(engine=engine, prompts="brief-v1", retries=0, chunk=4)
+    judge = JudgeRecipe(engine=ByBatch(log=out.with_suffix(".log")), prompts="brief-v1", retries=0, chunk=4)
     return make_recipe(out, pairs, judge=judge, shard_triplets=6)
 
 
@@ -190,16 +174,8 @@ def test_killed_within_a_shard_the_same_batches_are_asked_again(tmp_path, pairs)
     """Images of the next batch are read ahead by then; what was begun counts as not asked."""
     run_eval(recipe_by_batch(tmp_path / "whole", pairs))
     out, log = tmp_path / "killed", tmp_path / "killed.log"
-    command = [sys.executable, "-c", KILLED_IN_A_SHARD, str(out), str(pairs)]
-    process = subprocess.Popen(command, cwd=TESTS, env={"PYTHONPATH": f"{TESTS}:{TESTS.parent}"})
-    try:
-        deadline = time.monotonic() + 60
-        # Two shards of two batches are done, one batch of the third is answered, and its last one is asked.
-        while (not log.exists() or len(log.read_text().split()) < 6) and time.monotonic() < deadline:
-            time.sleep(0.01)
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    # Two shards of two batches are done, and both batches of the third are answered.
+    run_until_killed(["-c", KILLED_IN_A_SHARD, str(out), str(pairs)], killed_at(f"{out}/pairs/shards/*.done.json", 3))
     assert log.read_text().split() == ["8", "4"] * 3
     assert len(list(out.glob("pairs/shards/*.done.json"))) == 2
     run_eval(recipe_by_batch(out, pairs))
@@ -248,11 +224,13 @@ def test_missing_images_make_the_figures_partial(tmp_path):
     assert "Partial figures" in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_a_corrupt_image_is_an_unscored_triplet(tmp_path):
+def test_a_corrupt_image_is_a_fault_of_the_benchmark(tmp_path):
     pairs = write_benchmark(tmp_path / "bench", groups=6)
     (tmp_path / "bench" / "edits" / "0-0.png").write_bytes(b"no image")
     results = run_eval(make_recipe(tmp_path / "out", pairs))
-    assert results["evaluations"][0]["dimensions"]["overall"]["unscored"] == 2
+    assert results["benchmarks"]["pairs"]["left_out"]["unreadable_image"]["count"] == 6
+    assert results["evaluations"][0]["partial"]
+    assert results["evaluations"][0]["dimensions"]["overall"]["unscored"] == 0
 
 
 @pytest.mark.parametrize(

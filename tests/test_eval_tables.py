@@ -98,12 +98,21 @@ def test_labels_that_are_no_pairs_and_leaderboards_have_tables_too():
     row["dimensions"], row["partial"] = {}, True
     row["labels"] = {
         "multiway": {"coverage": 1, "k": {"2": {"group_with_ties": FIGURE}}, "overall": {"group_with_ties": POINT}},
-        "ratings": {"overall": {"coverage": 0.5, "spearman": {"mean": {"value": -0.25, "low": -0.5, "high": 0.1}}}},
+        "ratings": {
+            "overall": {
+                "coverage": 0.5,
+                "spearman": {
+                    "mean": {"value": -0.25, "low": -0.5, "high": 0.1},
+                    "viescore": {"value": -0.2, "low": None, "high": None},
+                },
+            }
+        },
     }
     groups, ratings = tables(content)
     assert groups.head == ["Judge", "K", "2 candidates", "overall", "coverage"]
     assert groups.body == [["step 10", "4", "72.4 [69.0, 75.7]", "50.0", "100.0"]]
-    assert ratings.body == [["step 10", "4", "-0.250 [-0.500, 0.100]", "50.0"]]
+    assert ratings.body == [["step 10", "4", "-0.250 [-0.500, 0.100]", "-0.200", "50.0"]]
+    assert ratings.head == ["Judge", "K", "overall, Spearman", "overall, VIEScore", "coverage"]
     mine = {"name": "mine", "passes": 4, "values": {"overall": FIGURE}, "kind": "measured", "source": None}
     mine["coverage"] = 0.975
     theirs = {"name": "GPT", "passes": None, "values": {"overall": POINT}, "kind": "published", "source": "a paper"}
@@ -113,5 +122,5 @@ def test_labels_that_are_no_pairs_and_leaderboards_have_tables_too():
     content["leaderboard"] = [board | {"rows": rows, "notes": ["a note"]}]
     assert tables(content)[0].body == [
         ["mine, PARTIAL", "4", "72.4 [69.0, 75.7]", "97.5", "measured"],
-        ["GPT", "–", "50.0", "–", "published: a paper, protocol: same"],
+        ["GPT", "–", "50.0", "–", "published: a paper, protocol same"],
     ]

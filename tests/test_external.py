@@ -169,28 +169,6 @@ def rated(bench: Benchmark) -> Benchmark:
     return Benchmark("rated", "r", (), bench.root, Findings(), Findings(), ratings=tuple(ratings))
 
 
-@pytest.mark.parametrize("keep", [False, True])
-def test_viescore_files(tmp_path, bench, keep):
-    for editor in ("editor0", "editor1", "editor2"):
-        (tmp_path / editor).mkdir()
-        semantic = {f"task{n:03d}.jpg": {"score": [8, 2 + n % 5], "reasoning": "Fine."} for n in range(12)}
-        semantic["task001.jpg"] = {"score": [9], "reasoning": "One score only."}
-        semantic["task002.jpg"] = {"score": [9, 9], "reasoning": "guess_if_cannot_parse | It was ..."}
-        quality = {f"task{n:03d}.jpg": {"score": [5, 7], "reasoning": ""} for n in range(12)}
-        (tmp_path / editor / "SC.json").write_text(json.dumps(semantic))
-        (tmp_path / editor / "PQ.json").write_text(json.dumps(quality))
-    found = read(tmp_path, rated(bench), keep_guesses=keep)
-    by_name = {(card.triplet.task.id, card.triplet.editor): card for card in found.cards.values()}
-    card = by_name["task003", "editor1"]
-    assert (card.prompt_following, card.consistency, card.perceptual_quality) == (8, 5, 5)
-    assert card.overall == 5.0  # sqrt(min(8, 5) * min(5, 7))
-    assert card.rationale == "Fine."
-    assert by_name["task001", "editor0"].overall is None
-    assert by_name["task002", "editor0"].overall == (pytest.approx(45**0.5) if keep else None)
-    counts = found.findings.counts
-    assert counts == {"not_two_scores": 3} | ({} if keep else {"guessed_score": 3})
-
-
 def test_gedit_csv(tmp_path, bench):
     header = (
         "source_image,edited_image,instruction,sementics_score,quality_score,intersection_exist,instruction_language\n"

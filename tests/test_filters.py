@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 from curation_ground import make_context, make_group
 from factories import make_ref, make_task, make_triplet
+from pydantic import ValidationError
 
-from curation.filters import GroupMax, GroupStd, MinSide
+from curation.filters import AspectRatio, GroupMax, GroupStd, MinSide
 from curation.stage import Fail
 
 
@@ -19,6 +20,30 @@ from curation.stage import Fail
 )
 def test_min_side(stage, row, reason, tmp_path):
     assert stage.check(row, make_context(tmp_path)) == reason
+
+
+@pytest.mark.parametrize(
+    ("stage", "row", "reason"),
+    [
+        (AspectRatio(), make_triplet(edited=make_ref(width=9, height=1800)), None),
+        (AspectRatio(), make_triplet(edited=make_ref(width=9, height=2048)), "aspect_ratio_above_200"),
+        (AspectRatio(max_ratio=2.5), make_triplet(edited=make_ref(width=500, height=200)), None),
+        (AspectRatio(max_ratio=2.5), make_triplet(edited=make_ref(width=501, height=200)), "aspect_ratio_above_2.5"),
+        (
+            AspectRatio(max_ratio=2.5),
+            make_triplet(task=make_task(inputs=(make_ref(), make_ref(height=9)))),
+            "aspect_ratio_above_2.5",
+        ),
+    ],
+)
+def test_aspect_ratio(stage, row, reason, tmp_path):
+    assert stage.check(row, make_context(tmp_path)) == reason
+
+
+@pytest.mark.parametrize("ratio", [0.5, 201])
+def test_a_ratio_that_no_judge_can_take_is_refused(ratio):
+    with pytest.raises(ValidationError):
+        AspectRatio(max_ratio=ratio)
 
 
 @pytest.mark.parametrize(

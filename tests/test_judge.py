@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from factories import make_image, make_judgment, make_ref, make_task, make_triplet
+from icc_ground import WIDE, saved
 from PIL import Image
 
 from editjudge import Judge
@@ -274,10 +275,63 @@ def test_bad_images_fail_their_own_cards_only(tmp_path: Path, caplog: pytest.Log
         cards = Judge(engine, passes=2).score_many(triplets, tmp_path)
     assert [card.overall for card in cards] == [8, None, None, None, 8]
     assert len(asked) == 2 * 2 * 2
-    for number in (1, 2, 3):
-        assert [row.failure for row in cards[number].judgments] == ["image_unreadable"] * 4
+    for number, reason in ((1, "unreadable_image"), (2, "missing_image"), (3, "changed_image")):
+        assert [row.failure for row in cards[number].judgments] == [reason] * 4
         assert (cards[number].n_ok, cards[number].n_failed) == (0, 2)
         assert f"after{number}.png" in caplog.text
+
+
+def test_an_image_too_long_and_narrow_is_unscored_and_named(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """The processors of the Qwen-VL models refuse a ratio above 200."""
+    store, asked = ImageStore(tmp_path), []
+    triplets = []
+    for number, size in enumerate([(60, 40), (9, 2048), (9, 1800)]):
+        task = make_task(id=f"task{number}", inputs=(store.add(make_image(*size, seed=9), f"before{number}.png"),))
+        edited = store.add(make_image(2048, 9, seed=number), f"after{number}.png")  # brought to the input's size
+        triplets.append(make_triplet(id=f"triplet{number}", task=task, edited=edited))
+    judge = Judge(scripted(lambda request, seed: asked.append(request) or BOTH_20))  # type: ignore[func-returns-value]
+    with caplog.at_level(logging.WARNING):
+        cards = judge.score_many(triplets, tmp_path)
+    assert [card.overall for card in cards] == [8, None, 8]
+    assert {row.failure for row in cards[1].judgments} == {"aspect_ratio"}
+    assert "triplet triplet1: the input is 9 x 2048 pixels as it is shown" in caplog.text
+    assert len(asked) == 4
+    alone = judge.score("Make it pink.", make_image(9, 2048), make_image(9, 2048))
+    assert {row.failure for row in alone.judgments} == {"aspect_ratio"}
+    # Shrinking can make a picture narrower than it was: 1000 x 6 at 50,000 / 49 pixels is 412 x 2, a ratio of 206.
+    tight = Judge(judge.engine, max_pixels=1020).score("Make it pink.", make_image(1000, 6), make_image(1000, 6))
+    assert {row.failure for row in tight.judgments} == {"aspect_ratio"}
+
+
+def test_an_engine_says_what_is_odd_about_a_request_and_is_not_asked_again() -> None:
+    asked = []
+
+    def script(request: Request, seed: int) -> Completion:
+        asked.append(seed)
+        return Completion("", "error", error="9000 tokens are too many", reason="too_long")
+
+    card = Judge(scripted(script), retries=2).score("Make it pink.", make_image(), make_image())
+    assert {row.failure for row in card.judgments} == {"too_long"}
+    assert len(asked) == 2
+
+
+def test_colours_are_the_judge_s_choice(tmp_path: Path) -> None:
+    content = saved(make_image(60, 40), "PNG", icc_profile=WIDE["adobe"])
+    (tmp_path / "photo.png").write_bytes(content)
+    store = ImageStore(tmp_path)
+    task = make_task(inputs=(store.add_file(content, "before.png"),))
+    triplet = make_triplet(task=task, edited=store.add(make_image(60, 40, seed=1), "after.png"))
+    for colors, stored in (("srgb", False), ("stored", True)):
+        asked: list[Request] = []
+        engine = scripted(lambda request, seed, asked=asked: asked.append(request) or BOTH_20)  # type: ignore[misc]
+        judge = Judge(engine, colors=colors)  # type: ignore[arg-type]
+        judge.score_many([triplet], tmp_path)
+        judge.score("Make it pink.", tmp_path / "photo.png", make_image(60, 40))
+        judge.score("Make it pink.", Image.open(tmp_path / "photo.png"), make_image(60, 40))
+        shown = [request.images[0].tobytes() for request in asked if len(request.images) == 2]
+        assert len(shown) == 3
+        assert [pixels == make_image(60, 40).tobytes() for pixels in shown] == [stored] * 3
+        assert len(set(shown)) == 1
 
 
 def test_which_of_several_inputs_to_show_is_not_guessed(tmp_path: Path) -> None:
@@ -318,6 +372,7 @@ def test_identity_changes_with_everything_that_can_change_a_card() -> None:
         Judge(engine, seed=1),
         Judge(engine, max_pixels=100),
         Judge(engine, retries=1),
+        Judge(engine, colors="stored"),
     ]
     assert len({judge.identity for judge in judges}) == len(judges)
     assert Judge(engine, chunk=1).identity == judges[0].identity

@@ -55,7 +55,7 @@ def test_a_corrupt_image_fails_its_triplet(tmp_path):
     (tmp_path / rows[0].edited.path).write_bytes(b"")
     context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
     outcomes = list(JudgeStage(engine="teacher").run(rows, context))
-    assert outcomes[0] == Fail("t0", "unscored: image_unreadable")
+    assert outcomes[0] == Fail("t0", "unscored: unreadable_image")
 
 
 def test_an_engine_that_cannot_work_ends_the_run(tmp_path):

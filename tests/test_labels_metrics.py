@@ -177,10 +177,9 @@ def test_a_constant_column_is_undefined_not_zero():
         assert np.isnan(measure(np.empty(0), np.empty(0), np.empty((1, 0)))).all()
 
 
-def test_the_three_averages_by_hand():
+def test_our_two_averages_by_hand():
     found = averages(np.array([[0.2, 0.6, np.nan]]))
     assert found["mean"] == pytest.approx(0.4)
-    assert found["viescore"] == pytest.approx(np.tanh(0.4))
     assert found["fisher"] == pytest.approx(np.tanh((np.arctanh(0.2) + np.arctanh(0.6)) / 2))
 
 
@@ -245,7 +244,8 @@ def test_raters_of_imagenhub_agree_as_far_as_scipy_says():
     human = found["semantic"]["human"]
     assert human["n_raters"] == 3
     assert human["spearman"]["mean"]["value"] == pytest.approx(np.mean(by_pair), abs=1e-6)
-    assert human["spearman"]["viescore"]["value"] == pytest.approx(np.tanh(np.mean(by_pair)), abs=1e-6)
+    assert set(human["spearman"]) == {"mean", "fisher"}
+    assert human["viescore"] is None  # of the editing models that the judge scored, and there is no judge
     assert human["spearman"]["mean"]["low"] < human["spearman"]["mean"]["value"] < human["spearman"]["mean"]["high"]
 
 

@@ -28,7 +28,7 @@ def make_row(run="sft", step=10, passes=1, overall=0.6, sizes=SIZES, **changes):
 def make_results(rows, best=None, identity="abc"):
     runs = {row["run"]: {"best": {"step": best}} for row in rows if row["run"] is not None}
     about = {"n_pairs": 3072, "identity": identity}
-    return {"format": 1, "evaluations": rows, "benchmarks": {"bench": about}, "runs": runs}
+    return {"format": 2, "evaluations": rows, "benchmarks": {"bench": about}, "runs": runs}
 
 
 def board(results, others=(), kind="editreward_bench", with_published=True):
@@ -145,10 +145,28 @@ def test_comparisons_stand_beside_what_was_published_of_genai_bench():
 
 
 def test_ratings_have_a_table_of_their_own():
-    found = {"overall": {"n": 8, "coverage": 0.5, "spearman": {"mean": figures(-0.2)[0]}}}
+    found = {"overall": {"n": 8, "coverage": 0.5, "spearman": {"mean": figures(-0.2)[0], "viescore": figures(-0.1)[0]}}}
     table = board(make_results([labelled({"ratings": found})]), kind="imagenhub")
     assert table["rows"][0]["values"]["overall"]["value"] == -0.2
     assert (table["figure"], table["rows"][0]["coverage"]) == ("ratings", 0.5)
+    assert table["rows"][0]["values"]["overall.viescore"]["value"] == -0.1
+    assert table["columns"] == {"overall": "overall, Spearman", "overall.viescore": "overall, VIEScore"}
+
+
+def test_viescores_figure_of_an_older_results_file_is_not_taken():
+    """Format 1 held tanh of our mean under that name."""
+    found = {"overall": {"n": 8, "coverage": 0.5, "spearman": {"mean": figures(-0.2)[0], "viescore": figures(-0.1)[0]}}}
+    old = make_results([labelled({"ratings": found})]) | {"format": 1}
+    assert set(board(old, kind="imagenhub")["rows"][0]["values"]) == {"overall"}
+
+
+@pytest.mark.parametrize(("n", "shown"), [(1432, True), (1611, False)])
+def test_viescores_gemini_stands_beside_the_same_eight_editing_models(n, shown):
+    one = {"n": n, "coverage": 1, "spearman": {"mean": figures(0.3)[0], "viescore": figures(0.29)[0]}}
+    found = dict.fromkeys(("semantic", "quality", "overall"), one)
+    table = board(make_results([labelled({"ratings": found})]), kind="imagenhub")
+    rows = {row["name"]: row["values"] for row in table["rows"] if row["kind"] == "published"}
+    assert [rows[name]["quality.viescore"]["value"] for name in rows] == ([0.4291] if shown else [])
 
 
 def test_every_published_figure_is_one_of_a_known_benchmark_and_names_its_source():
@@ -160,6 +178,7 @@ def test_every_published_figure_is_one_of_a_known_benchmark_and_names_its_source
         "editreward_bench": set(SIZES),
         "tiger_editreward_bench": {"k2", "k3", "k4", "overall"},
         "genai_bench": {"four_label"},
+        "imagenhub": {"semantic.viescore", "quality.viescore", "overall.viescore"},
     }
     assert {name: {key for row in found.rows for key in row.values} for name, found in content.items()} == shown
 

@@ -52,6 +52,8 @@ def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path)
     assert (logits(adapted) - logits(untrained)).abs().max() > 0.1
     request = Request(PROMPTS.ask_quality(), (make_image(seed=8),), seeds=(0,))
     greedy = Sampling(temperature=0, max_new_tokens=12)
+    for engine in (merged, adapted):
+        engine._load().model.double()  # rounding must not turn a close choice between two tokens
     assert merged.generate([request], greedy) == adapted.generate([request], greedy)
     marker = read_marker(out / "done.json")
     assert marker is not None

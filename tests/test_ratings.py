@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def test_spacing_is_loose(cell, tmp_path):
         ("uid\tA\tB\nx\t[0,0]\t\n", r"a\.tsv:2: column 'B': '' is not of the form"),
         ("uid\tA\tB\nx\t[0,0]\t[0;1]\n", r"a\.tsv:2: column 'B': '\[0;1\]' is not of the form"),
         ("uid\tA\nx\t[0,nan]\n", r"a\.tsv:2: column 'A': '\[0,nan\]' is not of the form"),
-        ("uid\tA\nx\t[0,-1]\n", "is not of the form"),
+        ("uid\tA\nx\t[0,-1]\n", "holds -1; ratings are 0, 0.5 or 1"),
         ("uid\tA\nx\t[0,0,1]\n", "is not of the form"),
         ("uid\tA\nx\t[0, 0.7]\n", r"a\.tsv:2: column 'A': '\[0, 0.7\]' holds 0.7; ratings are 0, 0.5 or 1"),
         ("uid\tA\nx\t[5, 1]\n", "holds 5"),
@@ -93,6 +94,39 @@ def test_spacing_is_loose(cell, tmp_path):
 def test_malformed_tables_name_file_line_and_column(text, problem, tmp_path):
     with pytest.raises(DataError, match=problem):
         read_ratings(table(tmp_path, text))
+
+
+CELLS = ["[0,1]", "[ 0.5 ,1 ]", " [1.0, .5]", "[5e-1, 1.]", "[0, 1,]", "(0, 0.5)", "[+1, -0]"]
+STOPS = [
+    "nan",
+    "[0, None]",
+    "[0, 0.7]",
+    "[0, -1]",
+    "[1]",
+    "[0, 1, 1]",
+    "[]",
+    "0.5",
+    "[0; 1]",
+    "[0 1]",
+]
+
+
+@pytest.mark.parametrize("cell", [*CELLS, *STOPS])
+def test_a_cell_is_read_where_imagenhubs_code_reads_it(cell, tmp_path):
+    """AnalyzeHumanEval.ipynb: the evaluated cell has two values, each 0, 0.5 or 1; pandas makes "nan" a float."""
+    values = None
+    try:
+        found = list(ast.literal_eval(cell))
+        values = [{0: 0, 0.5: 0.5, 1: 1}[value] for value in found] if len(found) == 2 else None
+    except (SyntaxError, ValueError, TypeError, KeyError):
+        pass
+    assert (values is not None) == (cell in CELLS)
+    path = table(tmp_path, f"uid\tA\nx\t{cell}\n")
+    if cell in CELLS:
+        assert read_ratings(path).values.tolist() == [[values]]
+    else:
+        with pytest.raises(DataError, match=r"a\.tsv:2: column 'A'"):
+            read_ratings(path)
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])

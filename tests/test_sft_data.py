@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from factories import make_image
+from icc_ground import WIDE, saved
 from sft_ground import make_base, make_examples, make_run
 
 from editjudge.engines.base import Request, Sampling
@@ -35,7 +36,7 @@ def processor(base: Path) -> Any:
 
 def drops(examples: list[SFTExample], root: Path, processor: Any, max_tokens: int | None = None) -> list[DroppedRow]:
     reader = RowReader(examples, root, FAMILY, None)
-    return list(check_examples(examples, root, token_counter(reader, processor, FAMILY, None), max_tokens))
+    return list(check_examples(reader, token_counter(reader, processor, FAMILY), max_tokens))
 
 
 def batch_of(base: Path, folder: Path) -> tuple[dict[str, Any], list[SFTExample], Any, RowReader]:
@@ -107,7 +108,7 @@ def test_prompt_tokens_and_pixels_are_those_of_inference(base: Path, tmp_path: P
 
 def test_token_count_is_that_of_the_collated_row(base: Path, tmp_path: Path) -> None:
     batch, examples, processor, reader = batch_of(base, tmp_path)
-    count = token_counter(reader, processor, FAMILY, MAX_PIXELS)
+    count = token_counter(reader, processor, FAMILY)
     assert [count(example) for example in examples] == batch["attention_mask"].sum(1).tolist()
 
 
@@ -146,25 +147,60 @@ def test_rows_with_unreadable_images_are_dropped_and_named(tmp_path: Path, proce
     # The first triplet's quality row shows the output only, which is whole.
     assert [(row.id, row.reason) for row in found] == [
         ("0s", "unreadable_image"),
-        ("1s", "unreadable_image"),
-        ("1q", "unreadable_image"),
+        ("1s", "missing_image"),
+        ("1q", "missing_image"),
     ]
     assert examples[0].images[0].path in found[0].detail
-    assert summary(6, found) == "3 of 6 rows; dropped: unreadable_image 3"
+    assert summary(6, found) == "3 of 6 rows; dropped: missing_image 2, unreadable_image 1"
 
 
 def test_a_changed_image_is_never_trained_on(tmp_path: Path, processor: Any) -> None:
     examples = make_examples(tmp_path, triplets=1)
     make_image(64, 48, seed=99).save(tmp_path / examples[0].images[0].path)
-    assert [row.reason for row in drops(examples, tmp_path, processor)] == ["unreadable_image"]
+    assert [row.reason for row in drops(examples, tmp_path, processor)] == ["changed_image"]
     with pytest.raises(ImageError, match="changed"):
         RowReader(examples, tmp_path, FAMILY, None).row(0)
+
+
+def test_narrow_rows_are_dropped_and_named(tmp_path: Path, processor: Any) -> None:
+    """The processor refuses a ratio above 200; a wide output of a plain input is shown at the input's size."""
+    examples, store = make_examples(tmp_path, triplets=4), ImageStore(tmp_path)
+    narrow, edge = (store.add(make_image(9, height), f"{height}.png") for height in (2048, 1800))
+    rows = [
+        examples[0].model_copy(update={"images": (narrow, examples[0].images[1])}),
+        examples[1],  # the quality row of the same triplet: its output is brought to the same size
+        examples[2].model_copy(update={"images": (examples[2].images[0], narrow)}),
+        examples[4].model_copy(update={"images": (edge, edge)}),
+        examples[7].model_copy(update={"images": (narrow,)}),
+    ]
+    for limit in (None, 10_000):
+        found = drops(rows, tmp_path, processor, max_tokens=limit)
+        assert [(row.id, row.reason) for row in found] == [(name, "aspect_ratio") for name in ("0s", "0q", "3q")]
+        assert "9 x 2048 pixels" in found[0].detail
+    reader = RowReader(rows, tmp_path, FAMILY, None)
+    for number in (2, 3):  # what is kept can be read by the processor
+        processor.image_processor(list(reader.row(number).images), return_tensors="pt")
+
+
+def test_text_that_a_tokenizer_refuses_is_a_dropped_row(tmp_path: Path, processor: Any) -> None:
+    examples = make_examples(tmp_path, triplets=1)
+    examples[0] = examples[0].model_copy(update={"completion": "half a pair \ud83d"})
+    assert [(row.id, row.reason) for row in drops(examples, tmp_path, processor)] == [("0s", "not_processable")]
+
+
+def test_colours_are_the_recipe_s_choice(tmp_path: Path) -> None:
+    examples, store = make_examples(tmp_path, triplets=1), ImageStore(tmp_path)
+    wide = store.add_file(saved(make_image(64, 48), "PNG", icc_profile=WIDE["p3"]), "wide.png")
+    rows = [examples[0].model_copy(update={"images": (wide, examples[0].images[1])})]
+    shown = [RowReader(rows, tmp_path, FAMILY, None, colors).row(0).images[0] for colors in ("srgb", "stored")]
+    assert shown[1].tobytes() == make_image(64, 48).tobytes()
+    assert shown[0].tobytes() == store.read(wide).tobytes() != shown[1].tobytes()
 
 
 def test_long_rows_are_dropped_not_cut(tmp_path: Path, processor: Any) -> None:
     examples = make_examples(tmp_path, triplets=2)
     reader = RowReader(examples, tmp_path, FAMILY, None)
-    lengths = [token_counter(reader, processor, FAMILY, None)(example) for example in examples]
+    lengths = [token_counter(reader, processor, FAMILY)(example) for example in examples]
     found = drops(examples, tmp_path, processor, max_tokens=max(lengths) - 1)
     assert [row.id for row in found] == [e.id for e, n in zip(examples, lengths, strict=True) if n == max(lengths)]
     assert not drops(examples, tmp_path, processor, max_tokens=max(lengths))

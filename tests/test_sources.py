@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 
+import numpy as np
 import pytest
+from PIL import Image
 from pydantic import ValidationError
 from world import make_context
 
 from curation.editors.edits import EDITS
 from curation.instructions import Templates
-from curation.sources import PHOTOGRAPHS, Photograph, Photographs
+from curation.sources import PHOTOGRAPHS, Photograph, Photographs, _decoded
 from curation.stage import Drop, Fail, Photo
 from editjudge.errors import MissingExtraError
+from editjudge.images import load_image
 from editjudge.types import EditTask
 
 SOME = ("coffee", "chelsea", "camera")
@@ -33,6 +37,25 @@ def test_a_missing_package_ends_the_run_instead_of_failing_every_row(tmp_path, m
     monkeypatch.setitem(PHOTOGRAPHS, "coffee", Photograph("no_such_package", "coffee.png", "CC0-1.0"))
     with pytest.raises(MissingExtraError, match=r"no_such_package is not installed: pip install"):
         photos(tmp_path)
+
+
+def test_the_photograph_with_a_profile_keeps_its_stored_numbers():
+    """`rocket` is in Adobe RGB; the quickstart's figures were measured on its pixels as they are in the file."""
+    path = PHOTOGRAPHS["rocket"].locate()
+    with Image.open(path) as image:
+        assert _decoded(path).tobytes() == image.convert("RGB").tobytes()
+    assert load_image(path).tobytes() != _decoded(path).tobytes()
+
+
+def test_pictures_with_the_usual_srgb_profile_stay_as_stored():
+    """Converted, some colours would move by a level; the profile is the one that most cameras and programs embed."""
+    with Image.open(PHOTOGRAPHS["astronaut"].locate()) as image:
+        profile = image.info["icc_profile"]
+    steps = np.linspace(0, 255, 17).round().astype(np.uint8)
+    colours = Image.fromarray(np.stack(np.meshgrid(steps, steps, steps), axis=-1).reshape(17, -1, 3))
+    buffer = io.BytesIO()
+    colours.save(buffer, "PNG", icc_profile=profile)
+    assert load_image(buffer.getvalue()).tobytes() == colours.tobytes()
 
 
 def test_crops_are_square_stored_and_named_after_their_photograph(tmp_path):

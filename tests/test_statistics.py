@@ -1,7 +1,5 @@
 """Intervals and comparisons: coverage of a known truth, clustering, determinism, speed."""
 
-import time
-
 import numpy as np
 import pytest
 
@@ -152,16 +150,3 @@ def test_other_pairs_are_refused():
     a, b = count(make_table([True] * 6, np.arange(6))), count(make_table([True] * 6, [0, 0, 1, 2, 3, 5]))
     with pytest.raises(DataError, match="same pairs"):
         compare(a, b)
-
-
-def test_ten_thousand_rounds_on_the_full_benchmark_take_seconds():
-    generator = np.random.default_rng(0)
-    task_of_group = generator.integers(0, 13, 650)
-    group = generator.integers(0, 650, 3072)
-    table = make_table(
-        generator.random(3072) < 0.7, group, task=task_of_group[group], dimension=generator.integers(0, 3, 3072)
-    )
-    counts = count(table)
-    start = time.perf_counter()
-    intervals([counts], rounds=10_000)
-    assert time.perf_counter() - start < 5

@@ -13,10 +13,12 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from children import NEVER_S
 from fake_studio import TOKEN, fake_studio
-from studio_ground import make_recipe, write_groups
+from studio_ground import free_port, make_recipe, write_groups
 
 from annotation import install, server
 from annotation.client import Studio, StudioError
@@ -29,23 +31,10 @@ from annotation.studio import connect
 from editjudge.catalog import load_target
 from editjudge.errors import DataError
 
-
-def free_port() -> int:
-    """One that is free, as is the next one: on a shared machine any fixed one may be taken."""
-    while True:
-        with socket.socket() as one, socket.socket() as next_one:
-            one.bind(("127.0.0.1", 0))
-            port = one.getsockname()[1]
-            try:
-                next_one.bind(("127.0.0.1", port + 1))
-            except (OSError, OverflowError):
-                continue
-            return port
-
-
-PORT = free_port()
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent
+START_S = 120
+"""Enough on any machine; nothing waits for it to pass."""
 
 
 @pytest.fixture
@@ -71,10 +60,13 @@ def home(tmp_path):
 
 
 @pytest.fixture
-def start(tmp_path, home, venv):
-    return lambda port=PORT, timeout_s=20: server.start(
-        home, ensure_installed(venv), tmp_path / "served", port, timeout_s
-    )
+def port():
+    return free_port()
+
+
+@pytest.fixture
+def start(tmp_path, home, venv, port):
+    return lambda timeout_s=START_S: server.start(home, ensure_installed(venv), tmp_path / "served", port, timeout_s)
 
 
 def behave(home, how):
@@ -89,9 +81,9 @@ def alive(pid):
         return False
 
 
-def test_it_starts_once_and_stops(home, start):
+def test_it_starts_once_and_stops(home, start, port):
     found = start()
-    assert (found.url, found.new) == (f"http://127.0.0.1:{PORT}", True)
+    assert (found.url, found.new) == (f"http://127.0.0.1:{port}", True)
     again = start()
     assert (again.pid, again.new) == (found.pid, False)
     assert server.running(home) == again
@@ -134,22 +126,22 @@ def test_secrets_are_for_the_owner_only_and_stay(home, start):
             home.credentials()
 
 
-def test_a_busy_port_is_left_to_its_owner(start):
+def test_a_busy_port_is_left_to_its_owner(start, port):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        other.bind(("127.0.0.1", PORT))
+        other.bind(("127.0.0.1", port))
         other.listen()
-        assert start().url == f"http://127.0.0.1:{PORT + 1}"
+        assert start().url == f"http://127.0.0.1:{port + 1}"
 
 
 def test_a_server_that_moves_on_silently_is_noticed(home, venv, start):
     behave(home, "move")
     with fake_studio() as stranger:
         # Somebody took the port between our look and the start; the stranger even looks like Label Studio.
-        port = int(stranger.url.rpartition(":")[2])
+        taken = int(stranger.url.rpartition(":")[2])
         credentials = home.make_credentials()
         assert not server.answers_to(stranger.url, credentials)
-        found = server.start_on(home, venv / "bin" / "label-studio", "/", port, credentials, 20)
+        found = server.start_on(home, venv / "bin" / "label-studio", "/", taken, credentials, START_S)
         assert found is None
     assert home.state() is None
     assert start().new
@@ -176,11 +168,11 @@ def test_one_that_no_longer_answers_is_ended_first(home, start, monkeypatch):
     assert not alive(found.pid)
 
 
-def test_a_foreign_process_with_the_same_number_is_not_touched(home):
+def test_a_foreign_process_with_the_same_number_is_not_touched(home, port):
     home.prepare()
     home.make_credentials()
-    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as other:
-        home.write_state(ServerState(other.pid, "another start", PORT, "/x"))
+    with subprocess.Popen([sys.executable, "-c", f"import time; time.sleep({NEVER_S})"]) as other:
+        home.write_state(ServerState(other.pid, "another start", port, "/x"))
         assert server.running(home) is None
         assert not server.stop(home)
         assert alive(other.pid)
@@ -196,22 +188,27 @@ def test_a_stubborn_one_is_killed(home, start, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("how", "expected", "timeout_s"),
-    [("die", "(?s)status 3:.*no such table: users", 30), ("hang", "did not answer", 4)],
+    ("how", "expected"), [("die", "(?s)status 3:.*no such table: users"), ("hang", "did not answer on .* within 4 s")]
 )
-def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home, start, how, expected, timeout_s):
+def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home, start, monkeypatch, how, expected):
+    def seconds():
+        """Time stands still until the program has said something, and then runs out."""
+        return 5.0 if home.log.exists() and "token" in home.log.read_text() else 0.0
+
     behave(home, how)
+    if how == "hang":
+        monkeypatch.setattr(server, "time", SimpleNamespace(monotonic=seconds, sleep=time.sleep))
     with pytest.raises(StudioError, match=expected) as caught:
-        start(timeout_s=timeout_s)
+        start(timeout_s=4)
     assert home.make_credentials().token not in str(caught.value)
     assert "token ***" in str(caught.value)
     assert home.state() is None
 
 
-def test_a_folder_is_for_one_campaign(tmp_path, home, venv, start):
+def test_a_folder_is_for_one_campaign(tmp_path, home, venv, start, port):
     start()
     with pytest.raises(StudioError, match="for another campaign"):
-        server.start(home, venv / "bin" / "label-studio", tmp_path / "elsewhere", PORT, 5)
+        server.start(home, venv / "bin" / "label-studio", tmp_path / "elsewhere", port, START_S)
 
 
 def test_a_push_of_another_campaign_is_refused_before_it_makes_a_project(tmp_path, home, venv, start):
@@ -233,7 +230,7 @@ def test_the_default_folder_is_outside_of_the_campaign(tmp_path, monkeypatch):
 
 def write_recipe(tmp_path, venv, **server_values):
     write_groups(tmp_path / "data", 1)
-    local = {"data": str(tmp_path / "home"), "venv": str(venv), "port": PORT + 40, "start_timeout_s": 20}
+    local = {"data": str(tmp_path / "home"), "venv": str(venv), "port": free_port(), "start_timeout_s": START_S}
     recipe = make_recipe(tmp_path / "out", tmp_path / "data" / "groups.jsonl", server={"local": local, **server_values})
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe.model_dump_json())
@@ -256,11 +253,11 @@ def test_serve_tells_where_and_ends_in_order(tmp_path, venv, how):
         with connect(recipe) as studio:
             assert studio.whoami()["email"] == home.credentials().user
         process.send_signal(how)
-        _, errors = process.communicate(timeout=20)
+        _, errors = process.communicate()
     told = "".join(lines) + errors
     assert process.returncode == 0, told
     assert not alive(pid)
-    assert f"http://127.0.0.1:{PORT + 40}" in told
+    assert f"http://127.0.0.1:{recipe.server.local.port}" in told
     assert "Ctrl-C" in told
     assert home.credentials().password not in told
     assert home.credentials().token not in told
@@ -273,7 +270,7 @@ def test_serve_in_the_background_and_stop(tmp_path, venv, capsys):
     told = tmp_path / "serve.json"
     assert annotate(["serve", str(path), "--background", "--json", str(told)]) == 0
     found, credentials = json.loads(told.read_text()), Home(tmp_path / "home").credentials()
-    assert found["url"] == f"http://127.0.0.1:{PORT + 40}"
+    assert found["url"] == f"http://127.0.0.1:{recipe.server.local.port}"
     assert alive(found["pid"])
     assert found["new"]
     assert credentials is not None

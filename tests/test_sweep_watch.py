@@ -1,17 +1,13 @@
 """`editjudge sweep --watch` while checkpoints appear, several runs, devices, removed checkpoints, a killed sweep."""
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
+from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 
@@ -21,8 +17,6 @@ from editjudge.judge import JudgeRecipe
 from eval.recipe import SweepRecipe
 from eval.sweep import failures, main, only_sweep, run_sweep
 from eval.watch import watch_sweep
-
-TESTS = Path(__file__).parent
 
 
 class FragileEngine(PixelEngine):
@@ -70,60 +64,71 @@ def finish(run: Path) -> None:
     write_marker(run / "done.json", {}, {"step": 30})
 
 
-def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path, pairs):
+def play(monkeypatch, *acts) -> None:
+    """What training does: an act in place of each wait of the watching sweep. Only these waits move its clock."""
+    coming, passed = iter(acts), [0.0]
+
+    def sleep(seconds):
+        passed[0] += seconds
+        next(coming, lambda: None)()
+
+    monkeypatch.setattr("eval.watch.time", SimpleNamespace(sleep=sleep, monotonic=lambda: passed[0]))
+
+
+def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path, pairs, monkeypatch):
     """The run does not exist yet; a checkpoint is half-written for a while; an old one is removed by training."""
     run, results_file = tmp_path / "run", tmp_path / "sweep" / "results.json"
-    seen = []
+    half = run / "checkpoint-20"
 
     def steps():
         return [entry["step"] for entry in json.loads(results_file.read_text())["checkpoints"]]
 
-    def train():
-        time.sleep(0.2)
+    def begin():
+        assert steps() == [0]
         write_checkpoint(run, 10, noise=6.0)
-        wait_until(lambda: results_file.exists() and 10 in steps())
-        half = write_checkpoint(run, 20, noise=3.0, complete=False)
+
+    def begin_the_next():
+        assert steps() == [0, 10]
+        write_checkpoint(run, 20, noise=3.0, complete=False)
         (half / "noise.json").unlink()
-        time.sleep(0.3)
-        seen.append(steps())
+
+    def complete_it():
+        assert steps() == [0, 10]
         (half / "noise.json").write_text("3.0")
         write_marker(half / "done.json", {}, {"step": 20, "world_size": 1})
-        wait_until(lambda: 20 in steps())
+
+    def end():
+        assert steps() == [0, 10, 20]
         (run / "checkpoint-10" / "done.json").unlink()
         shutil.rmtree(run / "checkpoint-10")
         write_checkpoint(run, 30, noise=1.0)
         finish(run)
 
-    training = threading.Thread(target=train)
-    training.start()
+    play(monkeypatch, begin, begin_the_next, complete_it, end)
     results = watch_sweep(make_recipe(tmp_path, pairs))
-    training.join()
-    assert seen == [[0, 10]]
     assert measured(results) == [("run", 0, 1), ("run", 10, 1), ("run", 20, 1), ("run", 30, 1), ("run", 30, 4)]
     state = results["runs"]["run"]
     assert (state["finished"], state["incomplete"], state["missed"], state["failed"]) == (True, [], [], [])
     assert json.loads(results_file.read_text()) == results
 
 
-def test_watch_waits_for_the_last_of_several_runs(tmp_path, pairs):
+def test_watch_waits_for_the_last_of_several_runs(tmp_path, pairs, monkeypatch):
     done, late = tmp_path / "done", tmp_path / "late"
     write_checkpoint(done, 10, noise=1.0)
     finish(done)
-    results_file = tmp_path / "sweep" / "results.json"
 
     def train():
-        wait_until(results_file.exists)
+        assert (tmp_path / "sweep" / "results.json").exists()
         write_checkpoint(late, 10, noise=1.0)
         finish(late)
 
-    training = threading.Thread(target=train)
-    training.start()
+    play(monkeypatch, train)
     results = watch_sweep(make_recipe(tmp_path, pairs, run=None, runs={"done": done, "late": late}, last=None))
-    training.join()
     assert [row[:2] for row in measured(results)] == [("done", 0), ("done", 10), ("late", 0), ("late", 10)]
 
 
-def test_watch_gives_up_when_nothing_comes(tmp_path, pairs):
+def test_watch_gives_up_when_nothing_comes(tmp_path, pairs, monkeypatch):
+    play(monkeypatch)
     runtime = {"poll_s": 0.05, "give_up_s": 0.3}
     with pytest.raises(CheckpointError, match="no complete checkpoint appeared"):
         watch_sweep(make_recipe(tmp_path, pairs, base=False, runtime=runtime))
@@ -259,11 +264,10 @@ def test_an_unknown_benchmark_to_choose_by_is_named(tmp_path, pairs):
 KILLED = """
 import sys
 from pathlib import Path
-from test_sweep_watch import FragileEngine, make_recipe
+from test_sweep_watch import make_recipe
 from eval.sweep import run_sweep
 if __name__ == "__main__":
-    folder, pairs, devices = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:]
-    run_sweep(make_recipe(folder, pairs, engine=FragileEngine(latency_s=0.1), runtime={"devices": devices}))
+    run_sweep(make_recipe(Path(sys.argv[1]), Path(sys.argv[2]), runtime={"devices": sys.argv[3:]}))
 """
 
 
@@ -272,18 +276,12 @@ def test_killed_and_resumed_gives_the_same_figures(tmp_path, pairs, devices):
     for step in (10, 20):
         write_checkpoint(tmp_path / "run", step, noise=20 / step)
     (tmp_path / "killed.py").write_text(KILLED)
-    paths = os.pathsep.join([str(TESTS), str(TESTS.parent)])
-    command = [sys.executable, str(tmp_path / "killed.py"), str(tmp_path), str(pairs), *devices]
-    process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": paths}, stderr=subprocess.DEVNULL)
     out = tmp_path / "sweep"
-    try:
-        wait_until(lambda: list(out.glob("step-000010-k1/pairs/shards/*.done.json")))
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+    command = [str(tmp_path / "killed.py"), str(tmp_path), str(pairs), *devices]
+    run_until_killed(command, killed_at(f"{out}/step-000010-k1/pairs/shards/*.done.json", 2))
+    assert list(out.glob("step-000010-k1/pairs/shards/*.done.json"))
     finished = {path: path.stat().st_mtime_ns for path in out.glob("step-*/pairs/done.json")}
     assert len(finished) < 4
-    time.sleep(0.5)  # processes on the devices end with their parent
     resumed = run_sweep(make_recipe(tmp_path, pairs))
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
     whole = run_sweep(make_recipe(tmp_path, pairs, out=tmp_path / "whole" / "sweep"))
@@ -315,10 +313,3 @@ def test_the_command_says_what_to_take_and_fails_when_a_checkpoint_did(tmp_path,
         assert "mine: Take step 10" in shown.out
         assert "leaderboard" in shown.out
         assert "not measured: mine, step 20" in shown.err
-
-
-def wait_until(condition, timeout_s: float = 60) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.02)

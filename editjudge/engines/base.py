@@ -45,6 +45,9 @@ class Completion:
     """"length": cut at max_new_tokens. "error": no text; `error` says why."""
     n_tokens: int = 0
     error: str | None = None
+    reason: str = "engine_error"
+    """With "error", in snake_case: what a judgment's `failure` becomes. "engine_error": the engine is at fault;
+    anything else names what is odd about this one request."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +58,9 @@ class Reply:
     prompt_tokens: int = 0
 
     @classmethod
-    def failed(cls, request: Request, error: str) -> Reply:
+    def failed(cls, request: Request, error: str, reason: str = "engine_error") -> Reply:
         """The reply to a request that cannot be answered, while the rest of the batch can."""
-        return cls(tuple(Completion("", "error", 0, error) for _ in request.seeds))
+        return cls(tuple(Completion("", "error", 0, error, reason) for _ in request.seeds))
 
 
 class Engine(Protocol):

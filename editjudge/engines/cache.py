@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -93,7 +94,10 @@ class CachedEngine:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S)) as database, database:
-                database.execute("PRAGMA journal_mode=WAL")
+                with self.path.with_suffix(".lock").open("a") as lock:
+                    # SQLite does not wait for other connections when it changes the journal of a new database.
+                    fcntl.flock(lock, fcntl.LOCK_EX)
+                    database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
                 database.execute(_SCHEMA)
                 yield database

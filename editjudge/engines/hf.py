@@ -15,7 +15,8 @@ from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.decoding import write_passes
 from editjudge.engines.processor import load_processor
 from editjudge.engines.weights import adapter_digest, load_model, model_digest
-from editjudge.errors import EditJudgeError, EngineError
+from editjudge.errors import EditJudgeError, EngineError, RequestError
+from editjudge.images import MAX_RATIO, unfit
 from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat
 
 logger = logging.getLogger(__name__)
@@ -95,7 +96,9 @@ class HFEngine(BaseModel):
         for number, request in enumerate(requests):
             try:
                 prompts.append(self._prompt(loaded, number, request, sampling))
-            except (EditJudgeError, ValueError) as error:
+            except RequestError as error:
+                replies[number] = Reply.failed(request, str(error), error.reason)
+            except (EditJudgeError, ValueError, TypeError) as error:  # what a tokenizer or processor says of odd input
                 replies[number] = Reply.failed(request, str(error))
         # Alike lengths waste no padding; the longest first, so that memory runs out early or never.
         prompts.sort(key=lambda prompt: -prompt.n_tokens)
@@ -133,8 +136,9 @@ class HFEngine(BaseModel):
         """The request as the model will read it, measured without decoding its pixels. Raises if it cannot be read."""
         marks = request.text.count(IMAGE_MARK)
         if marks != len(request.images) or not request.images:
-            raise EngineError(
-                f"the text has {marks} image marks for {len(request.images)} images; one each, at least 1"
+            raise RequestError(
+                f"the text has {marks} image marks for {len(request.images)} images; one each, at least 1",
+                "image_marks",
             )
         if not request.seeds:
             raise EngineError("the request asks for no pass: it has no seeds")
@@ -143,13 +147,20 @@ class HFEngine(BaseModel):
         image_processor = loaded.processor.image_processor
         for image in request.images:
             if 0 in image.size:
-                raise EngineError(f"an image of {image.width} x {image.height} pixels")
+                raise RequestError(f"an image of {image.width} x {image.height} pixels", "empty_image")
+            if (reason := unfit(image.size)) is not None:
+                raise RequestError(
+                    f"an image of {image.width} x {image.height} pixels; the model's processor takes a longer side of "
+                    f"at most {MAX_RATIO} times the shorter one",
+                    reason,
+                )
             patches = image_processor.get_number_of_image_patches(image.height, image.width)
             n_tokens += patches // image_processor.merge_size**2 - 1
         if n_tokens + sampling.max_new_tokens > loaded.max_tokens:
-            raise EngineError(
+            raise RequestError(
                 f"{n_tokens} tokens to read and {sampling.max_new_tokens} to write are more than the model's "
-                f"{loaded.max_tokens}; lower max_pixels or shorten the instruction"
+                f"{loaded.max_tokens}; lower max_pixels or shorten the instruction",
+                "too_long",
             )
         return _Prompt(number, request, chat, n_tokens)
 

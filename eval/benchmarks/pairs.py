@@ -6,9 +6,11 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from editjudge.errors import ImageError
+from editjudge.images import ImageStore, image_faults
 from editjudge.json_text import json_rows, parse_json
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
-from editjudge.types import PreferencePair
+from editjudge.types import ImageRef, PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
@@ -31,16 +33,19 @@ class Pairs(BaseModel):
     """How reports call it; the file's name without ending when it is not given."""
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`. Rows that are no pair, or whose image file is missing, are left out."""
+        """See `BenchmarkSource.load`. Rows that are no pair, or with an image that cannot be used, are left out."""
         root = self.path.parent if self.root is None else self.root
         left_out, notes = Findings(), Findings()
         pairs: list[PreferencePair] = []
         comparisons: list[Comparison] = []
-        for row in json_rows(self.path):
-            try:
-                pair = _read(row.text, root)
-            except RowError as problem:
-                left_out.add(problem.kind, f"{row.place}: {problem}")
+        rows = [(row.place, _read(row.text)) for row in json_rows(self.path)]
+        refs = (ref for _, row in rows if isinstance(row, PreferencePair) for ref in _images(row))
+        faults = image_faults(refs, ImageStore(root, "stored"))
+        for place, pair in rows:
+            problem = pair if isinstance(pair, RowError) else _fault(pair, faults)
+            if problem is not None:
+                left_out.add(problem.kind, f"{place}: {problem}")
+            if problem is not None or isinstance(pair, RowError):
                 continue
             if pair.task.task_type != UNKNOWN_TASK:
                 pairs.append(pair)
@@ -60,20 +65,25 @@ class Pairs(BaseModel):
         return checked(name, str(self.path), pairs, root, left_out, notes, comparisons=comparisons)
 
 
-def _read(line: str, root: Path) -> PreferencePair:
+def _read(text: str) -> PreferencePair | RowError:
     try:
-        row = parse_json(line)
+        row = parse_json(text)
     except ValueError as error:
-        raise RowError("not_json", f"{line[:80].encode('utf-8', 'replace').decode()} ({error})") from None
+        return RowError("not_json", f"{text[:80].encode('utf-8', 'replace').decode()} ({error})")
     try:
-        pair = PreferencePair.model_validate(row)
+        return PreferencePair.model_validate(row)
     except ValidationError as error:
-        raise _why(row, error) from None
-    for ref in (*pair.task.inputs, pair.better.edited, pair.worse.edited):
-        archive, tar, _ = ref.path.partition(".tar/")
-        if not (root / (archive + ".tar" if tar else ref.path)).is_file():
-            raise RowError("missing_image", f"pair {pair.id}: {ref.path}")
-    return pair
+        return _why(row, error)
+
+
+def _images(pair: PreferencePair) -> tuple[ImageRef, ...]:
+    return (*pair.task.inputs, pair.better.edited, pair.worse.edited)
+
+
+def _fault(pair: PreferencePair, faults: dict[ImageRef, ImageError]) -> RowError | None:
+    """The first image of a pair that cannot be used: a fault of the benchmark, for which no judge may pay."""
+    found = next((faults[ref] for ref in _images(pair) if ref in faults), None)
+    return None if found is None else RowError(found.reason, f"pair {pair.id}: {found}")
 
 
 def _why(row: object, error: ValidationError) -> RowError:

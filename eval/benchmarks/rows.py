@@ -19,7 +19,6 @@ _BASE64_IMAGES = ("iVBORw0KGgo", "/9j/", "UklGR")
 """How PNG, JPEG and WebP files begin in base64."""
 _LONGEST_PATH = 255
 """Characters that text has to have more than to be taken for base64; a path may begin with /9j/ too."""
-_BUFFER = re.compile(r" <_io\.BytesIO object at \w+>")
 
 
 class RowError(Exception):
@@ -118,10 +117,9 @@ class FolderImages:
 
 def _ref(data: bytes, sha256: str, path: str, name: str) -> ImageRef:
     try:
-        image = load_image(data, name)
+        image = load_image(data, name, "stored")  # only its size is asked for
     except ImageError as error:
-        # Pillow names the buffer by its address, which differs from run to run.
-        raise RowError("unreadable_image", _BUFFER.sub("", str(error))) from error
+        raise RowError(error.reason, str(error)) from error
     return ImageRef(path=path, sha256=sha256, width=image.width, height=image.height)
 
 

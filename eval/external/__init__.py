@@ -16,9 +16,9 @@ from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.tasks import ASPECTS
 from editjudge.types import ScoreCard
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Label
+from eval.benchmarks.labels import Label, card_value
 from eval.benchmarks.lint import Findings
-from eval.external.reading import Reading, ScoresFile, bare_card
+from eval.external.reading import SAYS, Reading, ReadingName, ScoresFile, bare_card
 from eval.external.rows import Format, detect, files_of, read_rows
 from eval.metrics.pairs import build_table, pair_values
 from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
@@ -38,44 +38,61 @@ class ExternalScores:
     identity: str
     """Digest of the files and of how they are read."""
     format: Format
+    reading: ReadingName | None = None
+    """How it was read, of a format that has several readings."""
+
+    def says(self) -> object:
+        """All that figures are computed from."""
+        names = ("prompt_following", "consistency", "perceptual_quality", "overall")
+        values = [[getattr(card, name) for name in names] for card in self.cards.values()]
+        return values, [card_value(card, "semantic") for card in self.cards.values()], self.votes
 
 
-def read_scores(block: ScoresFile, bench: Benchmark) -> ExternalScores:
-    """Read the file against a benchmark. `DataError` when it is in no known format or knows nothing of it."""
+def format_of(block: ScoresFile) -> Format:
+    """The file's format; `DataError` when there is no such file, or when it is in none that is known."""
     if not block.path.exists():
         raise DataError(f"{block.path}: no such file or folder; check `scores`")
-    kind = detect(block.path) if block.format is None else block.format
+    return detect(block.path) if block.format is None else block.format
+
+
+def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None = None) -> ExternalScores:
+    """Read the file against a benchmark, by default in the first reading that `block` wants.
+
+    `DataError` when it is in no known format or knows nothing of the benchmark.
+    """
+    kind = format_of(block)
+    reading = block.readings(kind)[0] if reading is None else reading
     files = files_of(block.path, kind)
     # Names as the folder has them, so that a folder that is moved keeps its identity.
     names = [file.relative_to(block.path).as_posix() if block.path.is_dir() else file.name for file in files]
     hashes = [[name, hashlib.sha256(file.read_bytes()).hexdigest()] for name, file in zip(names, files, strict=True)]
-    identity = digest("scores", kind, block.range, block.keep_guesses, hashes, bench.identity)
+    identity = digest("scores", kind, block.range, reading, hashes, bench.identity)
     findings = Findings()
     if kind == "cards":
         cards = _own_cards(files, bench, findings)
-        return ExternalScores(cards, None, findings, identity, kind)
-    reading = Reading(block, bench, findings)
+        return ExternalScores(cards, None, findings, identity, kind, reading)
+    rows = Reading(block, bench, findings, reading)
     n_rows = 0
     for row in read_rows(files, kind):
         n_rows += 1
-        reading.take(row)
-    if not reading.matched:
+        rows.take(row)
+    if not rows.matched:
         shown = "; ".join(f"{name}: {places[0]}" for name, places in findings.names.items())
         raise DataError(
             f"{block.path}: none of its {n_rows} rows is about {bench.name} ({shown}); a candidate is named by its "
             f"id, key, image file or sha256, there for example {bench.triplets[0].id} or "
             f"{bench.triplets[0].edited.path}"
         )
-    cards = {triplet.id: reading.card(triplet) for triplet in bench.triplets}
-    if not reading.votes:
+    cards = {triplet.id: rows.card(triplet) for triplet in bench.triplets}
+    if not rows.votes:
         _note_unscored(cards, findings)
-        return ExternalScores(cards, None, findings, identity, kind)
+        return ExternalScores(cards, None, findings, identity, kind, reading)
     asked = [item.id for item in bench.comparisons]
     asked += [item.id for group in bench.multiways for item in group.preferences]
     for name in asked:
-        if name not in reading.votes:
+        if name not in rows.votes:
             findings.add("no_vote", name)
-    return ExternalScores(cards, reading.votes, findings, identity, kind)
+    return ExternalScores(cards, rows.votes, findings, identity, kind, reading)
 
 
 def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[str, ScoreCard]:
@@ -106,12 +123,27 @@ def _note_unscored(cards: Mapping[str, ScoreCard], findings: Findings) -> None:
             findings.add("no_score", name)
 
 
-def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evaluation:
-    """As `scoring.evaluate`, from a file: the same files in `folder`, and votes.json where there are votes.
+def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[Evaluation]:
+    """As `scoring.evaluate`, from a file: the same files in `folder`.
 
-    Raises `StaleOutputError` when the folder was made from other scores.
+    One evaluation per wanted reading of the file, where they differ; the second one in `folder/<reading>`. Raises
+    `StaleOutputError` when a folder was made from other scores.
     """
-    found = read_scores(block, bench)
+    found = [read_scores(block, bench, reading) for reading in block.readings(format_of(block))]
+    first = found[0]
+    alike = len(found) > 1 and all(other.says() == first.says() for other in found[1:])
+    if alike or first.reading is None:
+        says = None if first.reading is None else f"{SAYS[first.reading]}; {SAYS['strict']} is the same"
+        return [_evaluate(block, bench, folder, first, says)]
+    folders = [folder, *(folder / other.reading for other in found[1:] if other.reading is not None)]
+    return [
+        _evaluate(block, bench, place, one, SAYS[one.reading])
+        for place, one in zip(folders, found, strict=True)
+        if one.reading is not None
+    ]
+
+
+def _evaluate(block: ScoresFile, bench: Benchmark, folder: Path, found: ExternalScores, says: str | None) -> Evaluation:
     described = {
         "engine": f"scores made elsewhere: {block.label}",
         "prompts": None,
@@ -123,14 +155,24 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> Evalua
         "unused": found.findings.as_json(),
     }
     identity = {"scores": found.identity, "benchmark": bench.identity}
+    content = describe_content(bench, found.cards)
     if not is_done(folder / DONE, identity):
         write_jsonl(folder / CARDS, found.cards.values())
         values_of([*found.cards.values()]).save(folder / VALUES)
         write_jsonl(folder / PAIRS, scored_pairs(bench, found.cards))
-        write_marker(folder / DONE, identity, describe_content(bench, found.cards) | {"seconds": 0.0})
+        write_marker(folder / DONE, identity, content | {"seconds": 0.0, "reading": says})
     table = build_table(bench.pairs, _pair_values(bench, found.cards))
-    unreadable = describe_content(bench, found.cards)["unreadable"]
-    return Evaluation(folder, bench, described, table, len(found.cards), 0.0, votes=found.votes, unreadable=unreadable)
+    return Evaluation(
+        folder,
+        bench,
+        described,
+        table,
+        len(found.cards),
+        0.0,
+        votes=found.votes,
+        unreadable=content["unreadable"],
+        reading=says,
+    )
 
 
 def _n_passes(card: ScoreCard) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
@@ -16,6 +16,13 @@ from eval.benchmarks.labels import Label
 from eval.benchmarks.lint import Findings
 from eval.external.names import ComparisonNames, TripletNames
 from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
+from eval.external.viescore import published_pair, published_score
+
+ReadingName = Literal["published", "strict"]
+READINGS: dict[Format, tuple[ReadingName, ...]] = {"viescore": ("published", "strict")}
+"""Formats that their publisher's code reads otherwise than we do; the first reading is the main row."""
+SAYS: dict[ReadingName, str] = {"published": "as published", "strict": "strict (ours)"}
+"""How tables call a reading."""
 
 
 class ScoresFile(BaseModel):
@@ -31,8 +38,9 @@ class ScoresFile(BaseModel):
     """How tables call the judge; the name of the file or folder when it is not given."""
     range: tuple[float, float] = (0, 10)
     """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
-    keep_guesses: bool = False
-    """Keep the scores that VIEScore guessed when it could not read a reply, as its published tables do."""
+    reading: Literal["both", "published", "strict"] = "both"
+    """Of a format whose publisher's code reads what we refuse (`READINGS`): as published, ours, or a row for each where
+    they differ. Without effect on the other formats."""
 
     @model_validator(mode="before")
     @classmethod
@@ -44,6 +52,13 @@ class ScoresFile(BaseModel):
         if not self.range[0] < self.range[1]:
             raise ValueError(f"range: the worst score comes first and is lower than the best, not {list(self.range)}")
         return self
+
+    def readings(self, kind: Format) -> tuple[ReadingName | None, ...]:
+        """Which readings of a file of this format are wanted; None where it has only one."""
+        known = READINGS.get(kind)
+        if known is None:
+            return (None,)
+        return known if self.reading == "both" else tuple(name for name in known if name == self.reading)
 
     @property
     def label(self) -> str:
@@ -70,8 +85,12 @@ def bare_card(triplet: EditTriplet, values: Mapping[str, float | None], n_rows: 
 class Reading:
     """Rows of a file, sorted by what they are about."""
 
-    def __init__(self, block: ScoresFile, bench: Benchmark, findings: Findings) -> None:
+    def __init__(
+        self, block: ScoresFile, bench: Benchmark, findings: Findings, reading: ReadingName | None = None
+    ) -> None:
         self._block = block
+        self._published = reading == "published"
+        self._one_number: set[str] = set()
         self._findings = findings
         self._triplets = TripletNames(bench)
         self._comparisons = ComparisonNames(bench)
@@ -95,7 +114,11 @@ class Reading:
         """What all rows together say of a triplet."""
         judgments = self._judgments.get(triplet.id)
         if judgments is not None:
-            return make_card(triplet, judgments.values())
+            card = make_card(triplet, judgments.values())
+            if triplet.id in self._one_number:
+                # One number for the whole question does not say which of the two dimensions it is about.
+                card = card.model_copy(update={"prompt_following": None, "consistency": None})
+            return card
         values = self._values.get(triplet.id)
         return bare_card(triplet, {}, 0) if values is None else bare_card(triplet, values, 1)
 
@@ -156,20 +179,8 @@ class Reading:
         return round(10 * (number - worst) / (best - worst), 9)
 
     def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
-        """A list of two scores, as a judgment of one pass."""
-        failure, scores = None, None
-        if row.guessed and not self._block.keep_guesses:
-            failure = "guessed"
-            self._findings.add("guessed_score", row.where)
-        elif not (isinstance(raw, list) and len(raw) == 2):
-            failure = "incomplete"
-            self._findings.add("not_two_scores", f"{row.where} {str(raw)[:60]}")
-        else:
-            values = [self._scaled(one, row.where) for one in raw]
-            if values[0] is None or values[1] is None:
-                failure = "out_of_range"
-            else:
-                scores = (values[0], values[1])
+        """What the file has for one question, as a judgment of one pass."""
+        scores, failure = self._as_published(raw, row) if self._published else self._strictly(raw, row)
         judgment = Judgment(
             triplet_id=triplet_id,
             aspect=aspect,
@@ -185,5 +196,26 @@ class Reading:
             prompt_version="unknown",
         )
         known = self._judgments.setdefault(triplet_id, {}).setdefault(aspect, judgment)
+        if known is judgment and aspect == "semantic" and scores is not None and published_pair(raw) is None:
+            self._one_number.add(triplet_id)
         if known.scores != judgment.scores:
             self._findings.add("two_scores", f"{row.where}: {aspect}, the first one is kept")
+
+    def _strictly(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
+        """A list of two scores in range that nobody guessed; else None and the reason."""
+        if row.guessed:
+            self._findings.add("guessed_score", row.where)
+            return None, "guessed"
+        if not (isinstance(raw, list) and len(raw) == 2):
+            self._findings.add("not_two_scores", f"{row.where} {str(raw)[:60]}")
+            return None, "incomplete"
+        first, second = (self._scaled(one, row.where) for one in raw)
+        return (None, "out_of_range") if first is None or second is None else ((first, second), None)
+
+    def _as_published(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
+        """Two scores, or the one that counts twice: what is made of them is the lower one."""
+        lowest = published_score(raw)
+        if lowest is None:
+            self._findings.add("unreadable_score", f"{row.where} {str(raw)[:60]!r}")
+            return None, "unreadable_score"
+        return published_pair(raw) or (lowest, lowest), None

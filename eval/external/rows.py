@@ -130,10 +130,19 @@ def files_of(path: Path, kind: Format) -> list[Path]:
     found = {file for pattern in patterns.get(kind, ()) for file in path.rglob(pattern)}
     if kind == "editscore":
         found = {file for file in found if file.parent.name in TASK_TYPES}
+    if kind == "viescore":
+        _refuse_several_tasks(path, {file.parent.parent for file in found})
     if not found:
         wanted = f"a folder with {' or '.join(patterns[kind])}" if kind in patterns else "a file"
         raise DataError(f"{path}: nothing to read as {kind}; give {wanted}")
     return sorted(found)
+
+
+def _refuse_several_tasks(path: Path, tasks: set[Path]) -> None:
+    """VIEScore's folders are `<task>/<editing model>/`, and models of two tasks may share names and images."""
+    if len(tasks) > 1:
+        names = ", ".join(sorted(str(task) for task in tasks))
+        raise DataError(f"{path}: results of {len(tasks)} tasks; give the folder of one of them: {names}")
 
 
 def read_rows(files: Sequence[Path], kind: Format) -> Iterator[Row]:
@@ -183,22 +192,29 @@ def _read_plain(path: Path, where: str, row: Cells) -> Said | Voted:
 
 
 def _read_viescore(path: Path) -> Iterator[Row]:
-    """{name of the output: {"score": [a, b], "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
-    content = read_json(path)
+    """{name of the output: {"score": ..., "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
+    content = read_json(path, keep_surrogates=True)
     aspects: dict[str, Aspect] = {"SC": "semantic", "PQ": "quality"}
     if path.stem not in aspects:
         raise DataError(f"{path}: VIEScore's files are called SC.json and PQ.json, by what they judge; rename it")
     if not isinstance(content, dict) or not all(isinstance(row, dict) for row in content.values()):
         raise DataError(f"{path}: not an object of names with a block for each")
+    if not is_unicode(content):
+        for name, row in content.items():
+            if not is_unicode({name: row}):
+                where = f"{path}: {replace_surrogates(name)}"
+                yield Problem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
+        content = replace_surrogates(content)
     for name, row in content.items():
-        reasoning = str(row.get("reasoning", ""))
+        reasoning = row.get("reasoning")
+        rationale = reasoning if isinstance(reasoning, str) else ""
         yield Said(
             f"{path}: {name}",
             (name,),
             path.parent.name,
             aspects={aspects[path.stem]: row.get("score")},
-            rationale=reasoning,
-            guessed=reasoning.startswith(_GUESSED),
+            rationale=rationale,
+            guessed=rationale.startswith(_GUESSED),
         )
 
 

@@ -1,7 +1,6 @@
-"""Rank correlation of judges with people's ratings, per editing model, and the ways the field averages it.
+"""Rank correlation of judges with people's ratings, per editing model, and our averages over models.
 
-VIEScore (arXiv 2312.14867, 4) correlates per editing model and prints one number per task: tanh of the mean of the
-models' coefficients. That is Fisher's way without its first half (atanh of each), so it lies below the plain mean.
+VIEScore's average is in `metrics.viescore`: it takes other images and another formula.
 """
 
 from __future__ import annotations
@@ -69,6 +68,8 @@ class Column:
     judge: Floats
     cluster: Ints
     """Index of the image: ratings of one image by several models are no independent draws."""
+    exact: bool = False
+    """Values tie only when they are equal to the last bit, not to `TIE_DECIMALS`."""
 
     @property
     def n_clusters(self) -> int:
@@ -91,23 +92,29 @@ class _Cells:
     """A column's distinct pairs of values: a resample only changes how often each occurs."""
 
     human: Floats
+    """Places in the order of the values: rank correlation needs no more."""
     judge: Floats
     spread: Floats
     """[clusters, cells]: how often each image has each pair of values."""
 
     @classmethod
-    def of(cls, human: Floats, judge: Floats, cluster: Ints, n_clusters: int) -> _Cells:
-        both = np.stack([human, judge], axis=1).round(TIE_DECIMALS)
-        distinct, place = np.unique(both, axis=0, return_inverse=True)
+    def of(cls, column: Column, n_clusters: int) -> _Cells:
+        sides = (column.human, column.judge)
+        places = [_places(side if column.exact else side.round(TIE_DECIMALS)) for side in sides]
+        distinct, place = np.unique(np.stack(places, axis=1), axis=0, return_inverse=True)
         spread = np.zeros((n_clusters, len(distinct)))
-        np.add.at(spread, (cluster, place.reshape(-1)), 1)
+        np.add.at(spread, (column.cluster, place.reshape(-1)), 1)
         return cls(distinct[:, 0], distinct[:, 1], spread)
 
 
-def averages(by_model: Floats) -> dict[str, Floats]:
-    """The field's averages over models of coefficients [..., models], those that are defined.
+def _places(values: Floats) -> Floats:
+    return np.unique(values, return_inverse=True)[1].reshape(-1).astype(np.float64)
 
-    `mean`: plain. `viescore`: tanh of the plain mean, as VIEScore prints. `fisher`: tanh of the mean of atanh.
+
+def averages(by_model: Floats) -> dict[str, Floats]:
+    """Averages over models of coefficients [..., models], those that are defined.
+
+    `mean`: plain. `fisher`: tanh of the mean of atanh.
     """
     known = ~np.isnan(by_model)
     count = known.sum(axis=-1)
@@ -118,7 +125,7 @@ def averages(by_model: Floats) -> dict[str, Floats]:
 
     plain = mean(by_model)
     fisher = mean(np.arctanh(np.clip(np.where(known, by_model, 0.0), -_NEARLY_ONE, _NEARLY_ONE)))
-    return {"mean": plain, "viescore": np.tanh(plain), "fisher": np.tanh(fisher)}
+    return {"mean": plain, "fisher": np.tanh(fisher)}
 
 
 @dataclass(frozen=True)
@@ -128,18 +135,18 @@ class Correlations:
     models: dict[str, dict[str, Figure]]
     """Model -> "spearman" and "kendall"."""
     spearman: dict[str, Figure]
-    """`mean`, `viescore`, `fisher` over models, and `pooled`: all ratings of all models as one column."""
+    """`mean` and `fisher` over models, and `pooled`: all ratings of all models as one column."""
     kendall: dict[str, Figure]
     """`mean` over models."""
 
 
 def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> Correlations:
     """Every coefficient of some models; undefined ones (a constant column) are None and left out of the means."""
-    cells = [_Cells.of(column.human, column.judge, column.cluster, n_clusters) for column in columns]
+    cells = [_Cells.of(column, n_clusters) for column in columns]
     everything = [
         np.concatenate(parts) for parts in zip(*((c.human, c.judge, c.cluster) for c in columns), strict=True)
     ]
-    pool = _Cells.of(everything[0], everything[1], everything[2].astype(np.int64), n_clusters)
+    pool = _Cells.of(Column("", everything[0], everything[1], everything[2].astype(np.int64)), n_clusters)
     ones = np.ones((1, n_clusters))
     rho, tau, pooled = _rho(cells, ones), _tau(cells, ones), _rho([pool], ones)
     rhos, taus, pools, done = [rho[:0]], [tau[:0]], [pooled[:0]], 0
@@ -165,7 +172,9 @@ def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int
 
 def resampled_rho(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> tuple[Floats, Floats]:
     """Spearman's rho of each column: [columns] of the sample, [rounds, columns] of resampled images."""
-    cells = [_Cells.of(column.human, column.judge, column.cluster, n_clusters) for column in columns]
+    if not columns:
+        return np.empty(0), np.empty((rounds, 0))
+    cells = [_Cells.of(column, n_clusters) for column in columns]
     drawn = [_rho(cells, weights) for weights in draw_weights(n_clusters, rounds, seed)]
     return _rho(cells, np.ones((1, n_clusters)))[0], np.concatenate(drawn)
 

@@ -7,8 +7,8 @@ One figure per kind and dimension decides which checkpoint is best, is drawn as 
   and ties of the judge are wrong, as for pairs. Four labels, printed first by GenAI-Bench, exist for votes only.
 - multiway (TIGER's EditReward-Bench): `group_with_ties` over all groups, the printed "overall". People tied some of the
   candidates, and without a threshold a judge with fine scores could never be right about those groups.
-- ratings (ImagenHub, AURORA-Bench): `mean`, the plain mean over editing models of Spearman's rho. VIEScore prints its
-  hyperbolic tangent, which orders judges alike.
+- ratings (ImagenHub, AURORA-Bench): `mean`, the plain mean over editing models of Spearman's rho. VIEScore's own figure
+  (`metrics.viescore`) is undefined as soon as one model's coefficient is.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from eval.metrics.correlation import Column, Correlations, correlate, make_colum
 from eval.metrics.multiway import measure_multiways
 from eval.metrics.pairs import Floats
 from eval.metrics.ratios import group_index
+from eval.metrics.viescore import measure_viescore
 
 
 def measure_labels(
@@ -40,7 +41,7 @@ def measure_labels(
         found["multiway"] = measure_multiways(bench.multiways, cards, votes, rounds, seed)
     if bench.ratings:
         found["ratings"] = {
-            scale: measure_ratings(rated, cards, rounds, seed)
+            scale: measure_ratings(rated, cards, rounds, seed, bench.ratings)
             for scale in SCALES
             if (rated := [rating for rating in bench.ratings if rating.scale == scale])
         }
@@ -48,26 +49,36 @@ def measure_labels(
 
 
 def measure_ratings(
-    ratings: Sequence[Rating], cards: Mapping[str, ScoreCard], rounds: int, seed: int
+    ratings: Sequence[Rating],
+    cards: Mapping[str, ScoreCard],
+    rounds: int,
+    seed: int,
+    all_scales: Sequence[Rating] | None = None,
 ) -> dict[str, Any]:
     """Correlation of a judge with the ratings of one scale; unscored outputs are left out of it and in `coverage`.
 
-    `models`: per editing model. `spearman` and `kendall`: over models, see `correlation.Correlations`. `undefined`:
-    models where people or the judge gave every output the same. `human`: how far the raters agree with each other,
-    by the same averages over models and pairs of raters; None without single raters. A judge may come further, as it is
-    held against the mean of the raters, which is steadier than one of them.
+    `models`: per editing model. `spearman` and `kendall`: over models, see `correlation.Correlations`; `viescore` among
+    them is VIEScore's figure by its own formula, and the key `viescore` says of which `models` it is and which are
+    `undefined` there (`viescore.measure_viescore`; `all_scales` are the benchmark's ratings, for its SC and PQ).
+    `undefined`: models where people or the judge gave every output the same. `human`: how far the raters agree with
+    each other, by our averages over all models and pairs of raters, and `viescore`, as VIEScore has it: each rater
+    against the mean of the others, of the editing models that this judge scored. None without single raters. A judge
+    may come further than two raters do, as it is held against the mean of the raters, which is steadier.
     """
     columns, n_clusters = rating_columns(ratings, cards)
     found = correlate(columns, n_clusters, rounds, seed)
+    theirs = measure_viescore(ratings if all_scales is None else all_scales, cards, ratings[0].scale, rounds, seed)
+    human = _between_raters(ratings, rounds, seed)
     return {
         "n": len(ratings),
         "n_images": n_clusters,
         "coverage": round(sum(len(column.human) for column in columns) / len(ratings), 6),
         "models": {column.model: {"n": len(column.human), **found.models[column.model]} for column in columns},
-        "spearman": found.spearman,
+        "spearman": found.spearman | {"viescore": theirs["judge"]},
         "kendall": found.kendall,
         "undefined": [name for name, figures in found.models.items() if figures["spearman"]["value"] is None],
-        "human": _between_raters(ratings, rounds, seed),
+        "viescore": {"models": theirs["models"], "undefined": theirs["undefined"]},
+        "human": None if human is None else human | {"viescore": theirs["people"]},
     }
 
 

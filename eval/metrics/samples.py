@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 
 from editjudge.tasks import DIMENSIONS
+from eval.benchmarks.labels import SCALES
 from eval.metrics.comparisons import answer, comparison_shares
 from eval.metrics.correlation import averages, resampled_rho
 from eval.metrics.figures import FigureName, Key
@@ -16,6 +17,7 @@ from eval.metrics.multiway import decide, group_shares
 from eval.metrics.pairs import Counts, Floats, count, measure
 from eval.metrics.ratios import share_samples
 from eval.metrics.statistics import Samples, draw_weights
+from eval.metrics.viescore import viescore_samples
 from eval.scoring import Evaluation
 
 
@@ -57,6 +59,9 @@ def _rating_samples(key: Key, evaluations: Sequence[Evaluation], rounds: int, se
 
 def _rating_sample(key: Key, evaluation: Evaluation, rounds: int, seed: int) -> Samples:
     """Of one judge: a number, and [rounds]."""
+    if key.figure == "viescore":
+        scale = next(scale for scale in SCALES if scale == key.dimension)
+        return viescore_samples(evaluation.bench.ratings, evaluation.cards(), scale, rounds, seed)
     rated = [rating for rating in evaluation.bench.ratings if rating.scale == key.dimension]
     columns, n_images = rating_columns(rated, evaluation.cards())
     rho, resampled = resampled_rho(columns, n_images, rounds, seed)

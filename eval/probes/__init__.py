@@ -112,7 +112,7 @@ def _cards(
         "probe": {"version": VERSION, **settings},
     }
     if not is_done(marker, identity):
-        questions = list(ask_about(name, couples, evaluation.bench.root, probes.altered()))
+        questions = list(ask_about(name, couples, evaluation.bench.root, probes.altered(), judge.colors))
         asked = judge
         if name == "batch_position":
             questions.reverse()

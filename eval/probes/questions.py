@@ -9,6 +9,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from editjudge.colors import Colors
 from editjudge.errors import ImageError
 from editjudge.images import ImageStore, load_image
 from editjudge.io import derive_seed
@@ -61,9 +62,14 @@ def couples_of(bench: Benchmark, groups: int, seed: int) -> list[Preferred]:
     return [min(by_group[name], key=lambda couple: derive_seed(seed, "probe pair", couple.id)) for name in chosen]
 
 
-def ask_about(probe: str, couples: Sequence[Preferred], root: Path, altered: Altered) -> Iterator[Question]:
-    """What a probe shows, in order. Edits whose images cannot be read, or that have several inputs, are left out."""
-    store = ImageStore(root)
+def ask_about(
+    probe: str, couples: Sequence[Preferred], root: Path, altered: Altered, colors: Colors = "srgb"
+) -> Iterator[Question]:
+    """What a probe shows, in order; `colors` is the judge's.
+
+    Edits whose images cannot be read, or that have several inputs, are left out.
+    """
+    store = ImageStore(root, colors)
     if probe == "other_instruction":
         yield from _other_instructions(couples, store)
         return

@@ -27,9 +27,12 @@ SAYS: dict[Figure, str] = {
     "task_mean": "share of pairs judged right, mean over tasks",
     "comparisons": "share of comparisons answered as people did",
     "multiway": "share of groups with every comparison right, with ties",
-    "ratings": "Spearman's correlation with ratings, mean over editing models",
+    "ratings": "Spearman's correlation with ratings, mean over editing models (ours), and VIEScore's average of it",
 }
 """What the figures of a table are."""
+_VIESCORE = ".viescore"
+_VIESCORE_SINCE = 2
+"""Format of results.json in which the figure is VIEScore's own; before, it was tanh of our mean."""
 _COMPARISONS = {
     "without_ties": "without ties",
     "with_ties": "with ties",
@@ -45,7 +48,8 @@ def build_leaderboard(
     title), `rows` by value, best first, and `notes`.
 
     A row: `kind` ("measured", "other", "published"), `name`, `run`, `step`, `passes`, `best` (chosen by the rule),
-    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `source`, `protocol`.
+    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `reading` (of a file of scores, where its
+    publisher's code reads it otherwise than we do), `source`, `protocol`.
     `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
     `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
     taken over; `DataError` when one is no results.json.
@@ -105,7 +109,8 @@ def columns_of(row: Row, which: Figure) -> dict[str, str]:
     if which == "multiway":
         return {f"k{k}": f"{k} candidates" for k in labels[which]["k"]} | {"overall": "overall"}
     if which == "ratings":
-        return {name: f"{name}, Spearman" for name in labels[which]}
+        titles = {name: f"{name}, Spearman" for name in labels[which]}
+        return titles | {f"{name}{_VIESCORE}": f"{name}, VIEScore" for name in labels[which]}
     return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}
 
 
@@ -123,7 +128,8 @@ def values_of(row: Row, which: Figure) -> dict[str, Any]:
         by_size = {f"k{k}": found["group_with_ties"] for k, found in labels[which]["k"].items()}
         return by_size | {"overall": labels[which]["overall"]["group_with_ties"]}
     if which == "ratings":
-        return {name: found["spearman"]["mean"] for name, found in labels[which].items()}
+        means = {name: found["spearman"]["mean"] for name, found in labels[which].items()}
+        return means | {f"{name}{_VIESCORE}": found["spearman"]["viescore"] for name, found in labels[which].items()}
     return {name: found[which] for name, found in row["dimensions"].items()}
 
 
@@ -161,6 +167,9 @@ def _best_steps(results: Row) -> dict[str, int | None]:
 
 def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) -> dict[str, Any]:
     best = _best_steps(results)
+    values = values_of(row, which)
+    if results["format"] < _VIESCORE_SINCE:
+        values = {key: found for key, found in values.items() if not key.endswith(_VIESCORE)}
     what = row["label"] if row["step"] is None else f"step {row['step']}"
     runs = row["run"]
     if row["step"] == 0:
@@ -173,9 +182,10 @@ def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) 
         "step": row["step"],
         "passes": row["passes"],
         "best": row["run"] is not None and best.get(row["run"]) == row["step"],
-        "values": values_of(row, which),
+        "values": values,
         "coverage": lowest_coverage(row, which),
         "partial": row["partial"],
+        "reading": row.get("reading"),
         "source": None,
         "protocol": None,
     }
@@ -209,6 +219,7 @@ def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, A
         },
         "coverage": None,
         "partial": False,
+        "reading": None,
         "source": row.source,
         "protocol": row.protocol,
     }
@@ -254,6 +265,13 @@ def read_results(path: Path) -> Row:
     return content
 
 
+def source_of(row: Row) -> str:
+    """Where a row of a leaderboard is from, and how its file was read."""
+    if row["source"] is not None:
+        return f"published: {row['source']}, protocol {row['protocol']}"
+    return row["kind"] if row.get("reading") is None else f"{row['kind']}, file read {row['reading']}"
+
+
 def leaderboard_table(board: Row) -> Table:
     """One table for a terminal."""
     caption = []
@@ -274,7 +292,7 @@ def leaderboard_table(board: Row) -> Table:
     for row in board["rows"]:
         found = [row["values"].get(key) for key in board["columns"]]
         cells = ["–" if value is None else figure(**value) for value in found]
-        source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol {row['protocol']}"
+        source = source_of(row)
         mark = ", PARTIAL" if row["partial"] else ""
         passes = "–" if row["passes"] is None else str(row["passes"])
         coverage = "–" if row["coverage"] is None else f"{row['coverage']:.1%}"

@@ -100,13 +100,14 @@ def usual_rows(rows: Sequence[Row]) -> list[Row]:
 
 
 def pick_shown(rows: Sequence[Row], best: Row | None) -> Row:
-    """The row of the best checkpoint where one is named, else the last one asked the usual way."""
+    """The row of the best checkpoint where one is named, else the last one asked the usual way; of rows that are no
+    checkpoints the first, which is the main reading of a file of scores."""
     usual = usual_rows(rows)
     if best is not None:
         for row in usual:
             if row.get("run") == best.get("run") and row["step"] == best.get("step"):
                 return row
-    return usual[-1]
+    return usual[0] if usual[-1]["step"] is None else usual[-1]
 
 
 def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Section:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from editjudge.io import atomic_write
 from editjudge.tasks import CATEGORIES, DIMENSIONS
-from eval.report.leaderboard import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, values_of
+from eval.report.leaderboard import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, source_of, values_of
 from eval.report.published import Figure
 from eval.report.sections import Section
 
@@ -63,9 +63,10 @@ def _board(board: Row) -> Table:
     body = []
     for row in board["rows"]:
         cells = [_cell(row["values"].get(key), board["figure"]) for key in board["columns"]]
-        source = row["kind"] if row["source"] is None else f"published: {row['source']}, protocol: {row['protocol']}"
         name = f"{row['name']}, PARTIAL" if row["partial"] else row["name"]
-        body.append([name, str(row["passes"]) if row["passes"] else "–", *cells, _share(row["coverage"]), source])
+        body.append(
+            [name, str(row["passes"]) if row["passes"] else "–", *cells, _share(row["coverage"]), source_of(row)]
+        )
     unit = "" if board["figure"] == "ratings" else " in %"
     caption = f"{board['benchmark']}: {board['says']}{unit}, with 95 % intervals. {' '.join(board['notes'])}"
     return Table(caption.strip(), ["Judge", "K", *board["columns"].values(), "coverage", "from"], body)

@@ -1,0 +1,45 @@
+"""Loaded by every Python process that `children.halt_at` starts, and by their children: halts one at an exact point.
+
+The point is the moment before a file gets its name. Files appear through `os.replace` (`editjudge.io.atomic_write`),
+which Python announces to audit hooks; no code under test knows of this one.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+VARIABLE = "EDITJUDGE_TEST_HALT"
+
+
+def install(point: dict[str, Any]) -> None:
+    """Act when a file whose path matches `file` is about to appear for the `count`-th time in this process."""
+    seen = 0
+
+    def watch(event: str, arguments: tuple[Any, ...]) -> None:
+        nonlocal seen
+        if event != "os.rename" or not fnmatch.fnmatch(os.fsdecode(arguments[1]), point["file"]):
+            return
+        seen += 1
+        if seen == point["count"]:
+            act(point)
+
+    sys.addaudithook(watch)
+
+
+def act(point: dict[str, Any]) -> None:
+    """Kill the first process of this session or the process named by its number, or say so and stand still."""
+    if point["action"] == "stop":
+        Path(point["announce"]).touch()
+        while True:
+            signal.pause()
+    os.kill(point["pid"] or os.getsid(0), signal.SIGKILL)
+
+
+if VARIABLE in os.environ:
+    install(json.loads(os.environ[VARIABLE]))
