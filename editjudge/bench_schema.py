@@ -46,7 +46,8 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
     partial = folder / "data.parquet.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with parquet.ParquetWriter(partial, schema) as writer:
+        # An open file, as pyarrow takes a name such as a:b for an address.
+        with partial.open("wb") as handle, parquet.ParquetWriter(handle, schema) as writer:
             source = iter(pairs)
             while batch := list(islice(source, ROWS_PER_WRITE)):
                 rows = [_bench_row(pair, images) for pair in batch]

@@ -6,12 +6,14 @@ and the saved weights were read back.
 
 from __future__ import annotations
 
+import glob
 import json
 import math
 import re
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,3 +155,18 @@ def _folders(out: Path) -> Iterator[tuple[Path, int]]:
         match = _NAME.fullmatch(path.name)
         if match and path.is_dir():
             yield path, int(match.group(1))
+
+
+@contextmanager
+def under_plain_name(path: Path) -> Iterator[Path]:
+    """The checkpoint under a path without the characters of patterns, for as long as the block lasts.
+
+    transformers and DeepSpeed look for DeepSpeed's files with `glob`, to which a folder called `run[1]` is a pattern.
+    """
+    if glob.escape(str(path)) == str(path):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="editjudge-") as folder:
+        link = Path(folder) / path.name
+        link.symlink_to(path.absolute(), target_is_directory=True)
+        yield link

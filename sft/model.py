@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal
 
-from editjudge.engines.weights import load_config
-from editjudge.errors import EditJudgeError, RecipeError
+from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
 from sft.recipe import SFTRecipe
 
 Part = Literal["vision", "projector", "language"]
@@ -53,9 +52,12 @@ def lora_modules(recipe: SFTRecipe) -> list[str]:
     `RecipeError` when there is none, or when one lies in a frozen part.
     """
     from accelerate import init_empty_weights
-    from transformers import AutoModelForImageTextToText
+    from transformers import AutoConfig, AutoModelForImageTextToText
 
-    config = load_config(recipe.model)
+    try:
+        config = AutoConfig.from_pretrained(recipe.model)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{recipe.model}: no model can be read there: {error}") from error
     with init_empty_weights():
         names = [name for name, _ in AutoModelForImageTextToText.from_config(config).named_modules()]
     target = lora_target(recipe)

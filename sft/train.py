@@ -122,7 +122,11 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
         checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)
     with _phase(record, "train"):
         try:
-            trainer.train(resume_from_checkpoint=str(latest.path) if latest else None)
+            if latest is None:
+                trainer.train()
+            else:
+                with checkpoints.under_plain_name(latest.path) as path:
+                    trainer.train(resume_from_checkpoint=str(path))
         except (OSError, RuntimeError, SafetensorError) as error:
             problem = _saving_problem(recipe.out, error)
             if problem is None:

@@ -83,3 +83,11 @@ def test_a_row_has_one_input_image(tmp_path):
     pairs = stored_pairs(tmp_path, groups=1, inputs=2)
     with pytest.raises(ValueError, match="2 input images"):
         write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
+
+
+def test_a_folder_called_like_an_address_is_a_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pairs = stored_pairs(tmp_path)
+    path = write_editreward_bench(pairs, ImageStore(tmp_path), Path("s3:run[1]") / "benchmark")
+    assert path.read_bytes().startswith(b"PAR1")
+    assert [item.name for item in path.parent.iterdir()] == ["data.parquet"]

@@ -399,3 +399,14 @@ def test_candidates_of_another_task_are_refused(tmp_path):
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_every_entry_of_the_table_loads_and_says_what_it_is(name):
     assert load_target(BENCHMARKS[name]).__doc__
+
+
+@pytest.mark.parametrize("path", ["../secret.jpg", "Alpha/../../secret.jpg", "a\0.jpg", "/etc/hostname"])
+def test_an_image_outside_the_folder_of_images_is_left_out(museum, path):
+    folder = museum / "museum"
+    shutil.copy(folder / "Alpha" / "sample_0.jpg", museum / "secret.jpg")
+    row = {"prompt": "Turn.", "input": "input/sample_0.jpg", "gen": "Alpha/sample_0.jpg", "score": 3, "model": "A"}
+    (folder / "points.json").write_text(json.dumps([row, row | {"gen": path}]))
+    bench = Aurora(path=folder / "points.json").load(museum)
+    assert len(bench.ratings) == 1
+    assert bench.left_out.counts == {"missing_image": 1}

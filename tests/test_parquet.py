@@ -104,14 +104,19 @@ def test_images_may_be_bytes_or_paths_beside_the_table(tmp_path, kind, cell):
     ]
 
 
-def test_an_absolute_path_below_the_folder_is_read(tmp_path):
+@pytest.mark.parametrize("named", ["bench", "./bench/", "../{here}/bench", "link", "{root}/link"])
+def test_an_absolute_path_below_the_folder_is_read(tmp_path, monkeypatch, named):
+    """However the folder is named: by a link, from below, from above."""
+    monkeypatch.chdir(tmp_path)
+    Path("link").symlink_to("bench")
     (tmp_path / "bench").mkdir()
     cells = []
     for seed in range(3):
         (tmp_path / "bench" / f"{seed}.png").write_bytes(png(seed))
         cells.append(str(tmp_path / "bench" / f"{seed}.png"))
     write_rows(tmp_path / "bench" / "data.parquet", [make_row(*cells)], "text")
-    assert len(load(tmp_path / "bench", tmp_path / "cache").pairs) == 1
+    named = named.format(here=tmp_path.name, root=tmp_path)
+    assert len(EditRewardBench(path=named).load(tmp_path / "cache").pairs) == 1
 
 
 @pytest.mark.parametrize(

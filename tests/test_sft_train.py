@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import glob
 import json
 import os
 import resource
@@ -137,8 +138,9 @@ def test_changed_data_are_refused(base: Path, tmp_path: Path) -> None:
 
 
 def test_a_killed_run_goes_on_and_ends_with_the_same_adapter(whole: Path, base: Path, tmp_path: Path) -> None:
-    """Killed when everything of checkpoint 12 is written but its marker."""
-    recipe, out = make_run(tmp_path, base, train={"max_steps": STEPS, "save_steps": 4}), tmp_path / "out"
+    """Killed when everything of checkpoint 12 is written but its marker. The folder's name is no pattern."""
+    folder = tmp_path / "run[1]"
+    recipe, out = make_run(folder, base, train={"max_steps": STEPS, "save_steps": 4}), folder / "out"
     run_until_killed(command(recipe), killed_at("*/checkpoint-12/done.json"))
     assert [checkpoint.step for checkpoint in checkpoints.complete(out)] == [4, 8]
     assert [row["step"] for row in log(out)] == list(range(1, 13))
@@ -150,6 +152,19 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_adapter(whole: Path, base: 
     assert [row["loss"] for row in log(out)] == [row["loss"] for row in log(whole / "out")]
     assert_same_adapter(out / f"checkpoint-{STEPS}", whole / "out" / f"checkpoint-{STEPS}", exact=True)
     assert len(json.loads((out / "run.json").read_text())["earlier"]) == 1
+
+
+@pytest.mark.parametrize("name", ["run", "run[1]", "run*", "a?b"])
+def test_files_of_a_checkpoint_are_found_by_glob_whatever_its_folder_is_called(tmp_path: Path, name: str) -> None:
+    """As transformers and DeepSpeed look for them."""
+    checkpoint = tmp_path / name / "checkpoint-4"
+    (checkpoint / "global_step4").mkdir(parents=True)
+    with checkpoints.under_plain_name(checkpoint) as path:
+        found = glob.glob(f"{path}/global_step*")
+        assert [Path(item).resolve() for item in found] == [(checkpoint / "global_step4").resolve()]
+        assert path.name == "checkpoint-4"
+    assert (checkpoint / "global_step4").is_dir()
+    assert path == checkpoint or not path.exists()
 
 
 def test_two_runs_cannot_write_to_one_folder(base: Path, tmp_path: Path) -> None:
@@ -252,13 +267,14 @@ def test_processes_started_here(base: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("stage", ["zero2", "zero3"])
 def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, stage: str) -> None:
     """One rank is killed, then the command itself, while rank 0 is about to complete a checkpoint; each time the same
-    command goes on."""
+    command goes on. DeepSpeed's files are found in a folder whose name would be a pattern."""
     changes = {
         "deepspeed": str(ROOT / "recipes" / "deepspeed" / f"{stage}.json"),
         "processes": 2,
         "train": {"max_steps": 8, "save_steps": 2, "per_device_train_batch_size": 1},
     }
-    recipe, out = make_run(tmp_path, base, **changes), tmp_path / "out"
+    folder = tmp_path / "run[1]"
+    recipe, out = make_run(folder, base, **changes), folder / "out"
     straight = start(command(recipe, f"out={tmp_path / 'straight'}"))
     text = straight.communicate()[0]
     assert straight.returncode == 0, text

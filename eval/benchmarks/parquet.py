@@ -121,7 +121,8 @@ def _local_rows(
 def _folders(file: Path, root: Path) -> tuple[Path, ...]:
     """Where a path in a table may begin: beside its file first, then one folder up at a time to the one named."""
     above = [folder for folder in file.parents if folder.is_relative_to(root)]
-    return tuple(folder.absolute() for folder in above)
+    # An absolute path in a table may name the folder by a link or by what the link leads to.
+    return tuple(dict.fromkeys(place for folder in above for place in (folder.absolute(), folder.resolve())))
 
 
 def _hub_rows(

@@ -67,7 +67,7 @@ class ImageCell:
             raise RowError("missing_image", f"{path[:200]} is an address; download the image and give its path")
         for folder in self.folders:
             place = folder / path
-            if ".." in place.parts or not place.is_relative_to(folder):
+            if ".." in Path(path).parts or not place.is_relative_to(folder):
                 continue
             try:
                 return place.read_bytes()
@@ -112,10 +112,12 @@ class FolderImages:
         name = _below(self.root, path)
         if name is None:
             raise RowError("missing_image", f"{path} lies outside {self.root}")
+        if ".." in Path(path).parts:
+            raise RowError("missing_image", f"{path} may lead out of {self.root}; name it without ..")
         if name not in self._known:
             try:
                 data = (self.root / name).read_bytes()
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a NUL character
                 raise RowError("missing_image", name) from error
             self._known[name] = _ref(data, hashlib.sha256(data).hexdigest(), name, name)
         return self._known[name]
