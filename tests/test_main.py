@@ -63,13 +63,13 @@ def count(arguments):
     ],
 )
 def test_how_a_command_ends(capsys, function, status, message):
-    assert run("test", f"test_main:{function}", ["a", "b", "c"]) == status
+    assert run("test", globals()[function], ["a", "b", "c"]) == status
     assert capsys.readouterr().err == message
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():
     with pytest.raises(ModuleNotFoundError):
-        run("test", "test_main:own_mistake", [])
+        run("test", own_mistake, [])
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -12,6 +12,7 @@ from typing import Any
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.io import digest
+from editjudge.network import check_network
 from editjudge.prompts import FAMILIES
 
 _MODEL_FILES = (
@@ -44,6 +45,7 @@ def model_digest(model: str, revision: str | None) -> str:
         return f"folder@{_digest_files(files)}"
     from transformers import PretrainedConfig
 
+    check_network()
     try:
         config, _ = PretrainedConfig.get_config_dict(model, revision="main" if revision is None else revision)
     except (OSError, ValueError) as error:

@@ -11,6 +11,7 @@ from typing import Any
 from editjudge.errors import DataError, ImageError, MissingExtraError
 from editjudge.images import load_image
 from editjudge.io import atomic_write, digest
+from editjudge.network import check_network
 from editjudge.tasks import UNKNOWN_TASK
 from editjudge.types import EditTask, EditTriplet, ImageRef, Origin
 
@@ -63,6 +64,7 @@ def parquet_rows(
             names = [str(file) for file in files]
             table = datasets.load_dataset("parquet", data_files=names, split="train", streaming=True)
         else:
+            check_network()
             table = datasets.load_dataset(source, config, split=split)
         features = table.features or {}
         _require_columns(source, data_set, columns, list(features))
