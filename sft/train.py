@@ -194,6 +194,7 @@ def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | N
             f"{world.size}; start {latest.world_size} again"
         )
     if world.main:
+        checkpoints.verify_weights(latest.path, 0)
         print(f"going on from {latest.path}")
     return latest
 

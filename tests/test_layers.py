@@ -158,13 +158,10 @@ def opens_text(node: ast.AST) -> bool:
     owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
     if name in ("read_text", "write_text"):
         return True
-    if name not in ("open", "fdopen") or owner in ("os", "Image", "tarfile"):
+    if name not in ("open", "fdopen") or (name == "open" and owner in ("os", "Image", "tarfile")):
         return False
-    modes = [
-        value.value
-        for value in [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
-        if isinstance(value, ast.Constant) and isinstance(value.value, str)
-    ]
+    values = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+    modes = [value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
     return not any("b" in mode for mode in modes)
 
 
