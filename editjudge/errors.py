@@ -60,5 +60,9 @@ class CheckpointError(EditJudgeError):
     """A checkpoint is missing, incomplete or does not fit its base."""
 
 
+class NetworkError(EditJudgeError):
+    """A proxy setting of the environment cannot be used; the message names the variable."""
+
+
 class MissingExtraError(EditJudgeError):
     """An optional package is needed; the message says which extra installs it."""

@@ -12,7 +12,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from studio_ground import studio_server as studio_server
 
+from editjudge.network import spare_loopback
 from editjudge.provenance import cores, memory_gb
+
+# Tests talk to servers of their own on this machine, also where a proxy is set.
+spare_loopback()
 
 GB_PER_WORKER = 1.5
 """What a worker with torch and a tiny model takes, with room for the processes that it starts."""

@@ -245,6 +245,30 @@ def test_an_empty_or_partial_adapter_is_no_checkpoint(tmp_path: Path) -> None:
         checkpoints.verify_weights(tmp_path, 0)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_diverged_weights_are_no_checkpoint(tmp_path: Path, value: float) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    weights = {name: torch.zeros(4, 2, dtype=torch.bfloat16) for name in "abcde"}
+    weights["d"][3, 1] = value
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match=r"adapter_model\.safetensors: 1 weights hold NaN or infinity: d;"):
+        checkpoints.verify_weights(tmp_path, 0)
+
+
+def test_a_run_does_not_go_on_from_diverged_weights(base: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    recipe = make_run(tmp_path, base, train={"max_steps": 2})
+    assert main([str(recipe), "train.max_steps=2"]) == 0
+    (tmp_path / "out" / "done.json").unlink()
+    file = tmp_path / "out" / "checkpoint-2" / "adapter_model.safetensors"
+    save_file({name: weight * float("nan") for name, weight in load_file(file).items()}, file)
+    with pytest.raises(CheckpointError, match="checkpoint-2/adapter_model"):
+        main([str(recipe), "train.max_steps=2"])
+
+
 def test_processes_started_here(base: Path, tmp_path: Path) -> None:
     import torch
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from editjudge.errors import DataError, MissingExtraError, StorageError
 from editjudge.hub_cache import hub_cache_advice, write_problem
+from editjudge.network import check_network
 from eval.benchmarks.rows import ImageCell
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
@@ -133,6 +134,7 @@ def _hub_rows(
         from huggingface_hub import constants
     except ImportError as error:
         raise MissingExtraError("a data set of the hub needs datasets: pip install 'editjudge[train]'") from error
+    check_network()
     with _datasets_cache(Path(datasets.config.HF_DATASETS_CACHE), cache) as folder:
         # Files of a data set that is no Parquet table lie in the caches.
         places = (Path(constants.HF_HUB_CACHE).absolute(), folder.absolute())
