@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from editjudge.errors import EditJudgeError
+from editjudge.text import require_text
 
 
 class Command(NamedTuple):
@@ -80,6 +81,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def run(name: str, target: str, arguments: list[str]) -> int:
     """Call "module:function". An error that a user can fix is printed without a traceback."""
     try:
+        require_text([name, *arguments])
         status = _load(target)(arguments)
         sys.stdout.flush()
     except EditJudgeError as error:

@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable
-from typing import Annotated
-
-from pydantic import BeforeValidator
 
 from editjudge.errors import TextError
 
@@ -16,6 +13,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Halves of surrogate pairs can be in no file, tokenizer or database; control characters such as NUL and ESC can be in
 # some, and end programs, terminals and pages that meet them. Tab, line feed and the other white space are text.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+_BYTE = re.compile("[\udc80-\udcff]")
+"""How Python passes on a byte of an argument or file name that is not UTF-8."""
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0" + REPLACEMENT
 """Letters and symbols by their category that show nothing."""
@@ -32,14 +31,6 @@ def valid_text(text: str) -> str:
     return _NO_TEXT.sub(REPLACEMENT, joined)
 
 
-def _valid(value: object) -> object:
-    return valid_text(value) if isinstance(value, str) else value
-
-
-Text = Annotated[str, BeforeValidator(_valid)]
-"""A field that people or models have written: `valid_text` of what is given."""
-
-
 def is_blank(text: str) -> bool:
     """Whether there is nothing to see: white space, invisible and control characters, marks without a letter."""
     return all(character in _BLANK_LETTERS or unicodedata.category(character)[0] in "CZM" for character in text)
@@ -51,7 +42,7 @@ def require_text(arguments: Iterable[str]) -> None:
         try:
             argument.encode()
         except UnicodeEncodeError as error:
-            shown = argument.encode("utf-8", "surrogateescape").decode("latin-1")
+            shown = valid_text(_BYTE.sub(lambda byte: chr(ord(byte.group()) - 0xDC00), argument))
             raise TextError(
                 f"argument {number} is not valid UTF-8 at character {error.start + 1} (read as Latin-1 it says "
                 f"{shown!r}); set the terminal to UTF-8, and rename a file that has such a name"

@@ -36,6 +36,7 @@ from editjudge.images import IMAGE_RULES
 from editjudge.io import digest, is_done, read_marker, write_marker
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.text import require_text
 from sft import checkpoints
 from sft.launch import World, end_with_launcher, launch, process_count
 from sft.recipe import SFTRecipe
@@ -261,6 +262,7 @@ def _require_packages(recipe: SFTRecipe) -> None:
 
 if __name__ == "__main__":
     try:
+        require_text(sys.argv[1:])
         sys.exit(main())
     except EditJudgeError as error:
         # What every process finds out for itself is said once.
