@@ -26,7 +26,7 @@ class SFT(Stage):
     Rationale and scores come from the first readable pass of each aspect, so that they belong together.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = ScoreCard
     gives: ClassVar[type[Record]] = SFTExample
 

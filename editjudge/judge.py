@@ -22,7 +22,7 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.errors import EditJudgeError
 from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
-from editjudge.parsing import parse_reply
+from editjudge.parsing import READING, parse_reply
 from editjudge.prompts import PromptSet, get_prompts
 from editjudge.provenance import cores
 from editjudge.questions import Asker, Question, Row
@@ -87,7 +87,7 @@ class Judge:
             [self.prompts.name, self.prompts.semantic, self.prompts.quality, self.prompts.scale],
             self.sampling,
             [self.passes, self.seed, self.max_pixels, self.retries],
-            [IMAGE_RULES, self.colors],
+            [IMAGE_RULES, self.colors, READING],
         )
 
     def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:

@@ -29,10 +29,10 @@ _CLOSING_QUOTE = {'"': '"', "'": "'", "＂": "＂", "“": "”", "”": "”", 
 _CLOSES = {"[": "]", "(": ")"}
 _QUOTES = "".join({*_CLOSING_QUOTE, *_CLOSING_QUOTE.values()})
 _MARK_SET, _QUOTE_SET = re.escape("".join(_MARKS)), re.escape(_QUOTES)
-_TOKEN = re.compile(
-    rf"([{_MARK_SET}])|([{_QUOTE_SET}])"
-    rf"|([0-9０-９.．]+\s*[/／]\s*[0-9０-９.．]+(?![^\s{_MARK_SET}{_QUOTE_SET}])|[^\s{_MARK_SET}{_QUOTE_SET}]+)"
-)
+_WORD = rf"[^\s{_MARK_SET}{_QUOTE_SET}]"
+_DIGITS = "[0-9０-９.．]+"
+_FRACTION = rf"{_DIGITS}\s{{0,3}}[/／]\s{{0,3}}{_DIGITS}(?!{_WORD})"
+_TOKEN = re.compile(rf"([{_MARK_SET}])|([{_QUOTE_SET}])|({_FRACTION}|{_WORD}+)")
 _SPACE = re.compile(r"\s*")
 JSON_WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity")
 """What JSON allows without quotes."""

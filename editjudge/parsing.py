@@ -32,6 +32,9 @@ Failure = Literal[
 ]
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 
+READING = 2
+"""Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when replies are read anew."""
+
 REASONING_TAGS = {
     "<think>": "</think>",  # DeepSeek-R1, Qwen3, GLM, MiMo-VL
     "<thinking>": "</thinking>",
@@ -58,7 +61,8 @@ _MAX_STRAY = 8
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _FRACTION = re.compile(rf"({_NUMBER.pattern})\s*/\s*({_NUMBER.pattern})")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LONGEST_NUMBER = 10_000
+_LONGEST_NUMBER = _LONGEST_LIST = 10_000
+"""Characters; what is longer is none."""
 _NUMBER_FAILURES: tuple[Failure, ...] = ("not_numbers", "not_finite", "out_of_range")
 """The first of them is named when two numbers fail for different reasons."""
 _CLOSED_LIST = re.compile(r"[\[(（［]([^\[\](){}［］（）｛｝]*)[\])］）]")
@@ -241,11 +245,11 @@ def _why_broken(rest: str, key: re.Match[str]) -> Failure:
     if not re.search("[{｛]", rest[: key.start()]):
         return "no_json"
     after = rest[key.end() :].lstrip()
-    listed = _CLOSED_LIST.match(after)
+    listed = _CLOSED_LIST.match(after, 0, _LONGEST_LIST)
     if listed is None:
         opened = after.startswith(("[", "(", "（", "［"))
         return "truncated" if not re.search(r"[\])）］]" if opened else "[}｝]", after) else "not_numbers"
-    words = re.findall(r"""[^\s,，、"']+""", listed.group(1)[:_LONGEST_NUMBER])
+    words = re.findall(r"""[^\s,，、"']+""", listed.group(1))
     return "unreadable" if all(_NUMBER.fullmatch(word) for word in words) else "not_numbers"
 
 

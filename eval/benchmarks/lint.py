@@ -10,7 +10,7 @@ import numpy as np
 
 from editjudge.errors import DataError
 from editjudge.prompts import harmless
-from editjudge.text import REPLACEMENT
+from editjudge.text import REPLACEMENT, valid_text
 from editjudge.types import EditTask, EditTriplet, PreferencePair
 from eval.benchmarks.labels import SIGN, Comparison, Multiway, Rating, Sign
 
@@ -30,7 +30,7 @@ class Findings:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         names = self.names.setdefault(kind, [])
         if len(names) < SHOWN:
-            names.append(name)
+            names.append(valid_text(name))  # a file's name may be no Unicode
 
     @property
     def total(self) -> int:
