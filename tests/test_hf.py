@@ -152,7 +152,7 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
     assert [reason for reason in reasons if reason != "engine_error"] == [
         *("image_marks", "image_marks", "too_long", "too_long", "aspect_ratio", "empty_image")
     ]
-    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[5].completions[0].error)
+    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[4].completions[0].error)
     assert engine.generate([], WARM) == []
 
 

@@ -81,6 +81,7 @@ def test_tokens_of_all_families_are_taken_apart(token: str) -> None:
 )
 def test_other_text_keeps_its_bytes(text: str) -> None:
     assert harmless(text) == text
+    assert all(harmless(prompts.semantic, (IMAGE_MARK,)) == prompts.semantic for prompts in PROMPT_SETS.values())
     assert f"user\n{text}<|im_end|>" in render_chat("qwen2_5_vl", text)
     assert render_reply("qwen2_5_vl", text) == f"{text}<|im_end|>"
 

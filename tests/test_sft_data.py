@@ -205,10 +205,22 @@ def test_narrow_rows_are_dropped_and_named(tmp_path: Path, processor: Any) -> No
         processor.image_processor(list(reader.row(number).images), return_tensors="pt")
 
 
-def test_text_that_a_tokenizer_refuses_is_a_dropped_row(tmp_path: Path, processor: Any) -> None:
+def test_text_that_is_no_unicode_is_trained_on_with_the_replacement_character(tmp_path: Path, processor: Any) -> None:
     examples = make_examples(tmp_path, triplets=1)
-    examples[0] = examples[0].model_copy(update={"completion": "half a pair \ud83d"})
-    assert [(row.id, row.reason) for row in drops(examples, tmp_path, processor)] == [("0s", "not_processable")]
+    examples[0] = examples[0].model_copy(update={"completion": "half a pair \ud83d", "prompt": "<image><image>\x00?"})
+    assert not drops(examples, tmp_path, processor)
+    row = RowReader(examples, tmp_path, FAMILY, None).row(0)
+    assert row.completion == "half a pair \ufffd<|im_end|>"
+    assert "\ufffd?<|im_end|>" in row.prompt
+
+
+def test_what_a_tokenizer_or_processor_refuses_is_a_dropped_row(tmp_path: Path) -> None:
+    def count(example: SFTExample) -> int:
+        raise TypeError("TextEncodeInput must be\na string") if example.id == "0s" else ValueError("odd")
+
+    reader = RowReader(make_examples(tmp_path, triplets=1), tmp_path, FAMILY, None)
+    found = [(row.id, row.reason, row.detail) for row in check_examples(reader, count, None)]
+    assert found == [("0s", "not_processable", "TextEncodeInput must be a string"), ("0q", "not_processable", "odd")]
 
 
 def test_colours_are_the_recipe_s_choice(tmp_path: Path) -> None:
