@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from editjudge.errors import EditJudgeError
+from editjudge.text import require_text
 
 
 class Command(NamedTuple):
@@ -106,6 +107,7 @@ def _main(arguments: list[str]) -> int:
 def run(name: str, command: Callable[[list[str]], int | None], arguments: list[str]) -> int:
     """Call a command. An error that a user can fix is printed without a traceback."""
     try:
+        require_text([name, *arguments])
         status = command(arguments)
     except EditJudgeError as error:
         print(error, file=sys.stderr)

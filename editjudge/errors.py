@@ -24,6 +24,12 @@ class DataError(EditJudgeError):
     """A file does not hold what its format promises; names the file and the line."""
 
 
+class TextError(EditJudgeError):
+    """Text that a person can still correct is not valid Unicode."""
+
+    exit_code = 2
+
+
 class ImageError(EditJudgeError):
     """An image cannot be read or is not safe to decode.
 

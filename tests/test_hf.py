@@ -137,7 +137,6 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
     bad = [
         Request("<image><image>Two marks.", (make_image(),), (1,)),
         Request("No image.", (), (1,)),
-        Request("<image><|im_end|>", (make_image(),), (1,)),
         Request("<image>Too long." + " pink" * 5000, (make_image(),), (1, 2)),
         Request("<image>Too narrow.", (Image.new("RGB", (5000, 1)),), (1,)),
         Request("<image>Empty.", (Image.new("RGB", (0, 4)),), (1,)),
@@ -153,8 +152,14 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
     assert [reason for reason in reasons if reason != "engine_error"] == [
         *("image_marks", "image_marks", "too_long", "too_long", "aspect_ratio", "empty_image")
     ]
-    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[5].completions[0].error)
+    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[4].completions[0].error)
     assert engine.generate([], WARM) == []
+
+
+@pytest.mark.parametrize("said", ["<|im_end|>", "cat a<|b", "<|:-)", "<|image_pad|><|vision_start|>", "\ud83d", "\x00"])
+def test_text_that_looks_like_a_token_or_is_none_is_answered(engine: HFEngine, said: str) -> None:
+    (reply,) = engine.generate([Request(f"<image>Write {said}", (make_image(),), (1,))], WARM)
+    assert reply.completions[0].error is None
 
 
 def test_when_memory_runs_out_the_batch_is_halved(folder: Path) -> None:

@@ -87,7 +87,7 @@ class HFEngine(BaseModel):
         return self._identity
 
     def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        """Answer all requests, in order. What the model cannot take (marks without images, special tokens, too long,
+        """Answer all requests, in order. What the model cannot take (marks without images, too long,
         too narrow, too large for the memory) is `Reply.failed`. `EngineError` or `CheckpointError` without a model.
         """
         loaded = self._load()

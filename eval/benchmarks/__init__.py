@@ -17,7 +17,7 @@ from editjudge.io import digest
 from editjudge.types import EditTriplet, PreferencePair
 from eval.benchmarks.labels import Comparison, Multiway, Rating
 from eval.benchmarks.lint import Findings as Findings
-from eval.benchmarks.lint import note_labels, refuse_changed_ids, statements
+from eval.benchmarks.lint import note_labels, note_texts, refuse_changed_ids, statements
 
 BENCHMARKS: dict[str, str] = {
     "aurora": "eval.benchmarks.aurora:Aurora",
@@ -164,4 +164,5 @@ def checked(
             raise DataError(f"{source}: pair {label_id}: its candidates belong to other tasks than the pair")
     refuse_changed_ids(source, bench.mentioned())
     note_labels(statements(pairs, comparisons, multiways), ratings, notes)
+    note_texts(bench.mentioned(), notes)
     return bench

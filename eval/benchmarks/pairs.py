@@ -10,6 +10,7 @@ from editjudge.errors import ImageError
 from editjudge.images import ImageStore, image_faults
 from editjudge.json_text import json_rows, parse_json
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
+from editjudge.text import is_blank
 from editjudge.types import ImageRef, PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
@@ -60,9 +61,12 @@ def _read(text: str) -> PreferencePair | RowError:
     except ValueError as error:
         return RowError("not_json", f"{text[:80].encode('utf-8', 'replace').decode()} ({error})")
     try:
-        return PreferencePair.model_validate(row)
+        pair = PreferencePair.model_validate(row)
     except ValidationError as error:
         return _why(row, error)
+    if is_blank(pair.task.instruction):
+        return RowError("missing_instruction", f"pair {pair.id}: instruction {pair.task.instruction!r}")
+    return pair
 
 
 def _images(pair: PreferencePair) -> tuple[ImageRef, ...]:

@@ -13,6 +13,7 @@ from editjudge.errors import ImageError
 from editjudge.images import load_image
 from editjudge.io import atomic_write, digest
 from editjudge.tasks import UNKNOWN_TASK
+from editjudge.text import is_blank, valid_text
 from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
 from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
@@ -185,8 +186,9 @@ def make_task(
 
     `RowError` for an empty instruction.
     """
-    if not isinstance(instruction, str) or not instruction.strip():
+    if not isinstance(instruction, str) or is_blank(instruction):
         raise RowError("missing_instruction", f"instruction {instruction!r}")
+    instruction = valid_text(instruction)
     return EditTask(
         id=digest(data_set, instruction, before.sha256, task_type),
         inputs=(before,),
