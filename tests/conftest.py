@@ -18,6 +18,8 @@ from editjudge.provenance import cores, memory_gb
 
 # Tests talk to servers of their own on this machine, also where a proxy is set.
 spare_loopback()
+for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
+    os.environ.pop(name, None)  # the user's terminal must not decide how wide a table is
 
 
 @pytest.fixture(autouse=True, scope="module")
