@@ -17,6 +17,7 @@ from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import read_json, write_json
+from editjudge.paths import PROJECT
 
 PACKAGES = (
     "editjudge",
@@ -43,9 +44,6 @@ PACKAGES = (
     "editscore",
 )
 """Packages whose version can change a result."""
-
-PROJECT = Path(__file__).resolve().parents[1]
-"""The folder that holds the packages: the checkout, when the project is installed from one."""
 
 
 class RunRecord:

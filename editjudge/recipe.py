@@ -1,24 +1,30 @@
-"""Recipes: YAML files, `extends:` and command-line overrides become checked objects. All mistakes are told at once.
+"""Recipes: YAML files, `extends:` and command-line overrides become checked objects. All mistakes are reported at once.
 
-Relative paths inside a recipe are meant from where the command runs; only `extends:` is relative to its own file.
+Paths are looked for from where the command runs; an input that is not there, beside the recipe that wrote it (see
+`paths`). `extends:` is relative to its own file.
 """
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Generic, Literal, TypeVar, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError
+from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, ValidationError, ValidationInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
 from editjudge.errors import RecipeError
+from editjudge.paths import MISSING, OutputPath, Ready, expand
 from editjudge.recipe_yaml import resolve, show
 
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
+
+MISTAKE = "recipe_mistake"
+"""Type of the validation errors that `mistake` makes."""
 
 KINDS = {
     "stages": "curation",
@@ -37,7 +43,7 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    out: Path
+    out: OutputPath
     """Folder of the run."""
     seed: int = 0
 
@@ -64,39 +70,140 @@ class Use:
         name = next((name for name, known in self.table.items() if known == target), target)
         return {"use": name, **value.model_dump(mode="json")}
 
-    def _validate(self, value: object) -> BaseModel:
+    def _validate(self, value: object, info: ValidationInfo) -> BaseModel:
         if isinstance(value, BaseModel):
             return value
         if not isinstance(value, Mapping):
             raise PydanticCustomError("use_block", "needs a block with a `use:` key")
         name = value.get("use")
         if not isinstance(name, str) or name not in self.table:
-            problem = f"unknown name{_did_you_mean(str(name), self.table)}" if "use" in value else "is missing"
+            problem = f"unknown name{did_you_mean(str(name), self.table)}" if "use" in value else "is missing"
             details = InitErrorDetails(
                 type=PydanticCustomError("unknown_use", "{problem}", {"problem": problem}),
                 loc=("use",),
                 input=name,
             )
             raise ValidationError.from_exception_data("use", [details])
-        return self.load(name).model_validate({key: item for key, item in value.items() if key != "use"})
+        parameters = {key: item for key, item in value.items() if key != "use"}
+        return self.load(name).model_validate(parameters, context=info.context)
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(
+        return core_schema.with_info_plain_validator_function(
             self._validate, serialization=core_schema.plain_serializer_function_ser_schema(self.dump)
         )
 
 
+@dataclass(frozen=True)
+class Missing:
+    """An input of a recipe that does not exist."""
+
+    where: str
+    """Its YAML path."""
+    path: Path
+
+    def __str__(self) -> str:
+        return f"{self.where}: no such file or folder: {self.path}"
+
+
+@dataclass(frozen=True)
+class Examined(Generic[RecipeT]):
+    """A recipe with everything that would end its run."""
+
+    recipe: RecipeT | None
+    """None when there are problems."""
+    problems: tuple[str, ...]
+    missing: tuple[Missing, ...]
+
+
 def load_recipe(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = ()) -> RecipeT:
     """Read a recipe, apply `key.path=value` overrides, and check it. `RecipeError` holds every problem found."""
-    data, problems = resolve(Path(path), overrides)
-    recipe = None
-    try:
-        recipe = schema.model_validate(data)
-    except ValidationError as error:
-        problems += _explain(error, schema, data)
-    if recipe is None or problems:
-        raise RecipeError(str(path), problems)
+    data, problems = _resolve(path, overrides)
+    recipe, found, _ = _validate(data, schema, None)
+    if recipe is None or problems or found:
+        raise RecipeError(str(path), problems + found)
     return recipe
+
+
+def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = ()) -> Examined[RecipeT]:
+    """As `load_recipe`, and also look for what would end the run later: see `Ready`."""
+    data, problems = _resolve(path, overrides)
+    # Apart from the rest, so that a missing file does not keep other values from being compared.
+    _, _, missing = _validate(data, schema, Ready.INPUTS)
+    recipe, found, _ = _validate(data, schema, Ready.SETTINGS)
+    told: set[str] = set()
+    while new := [line for line in found if _where(line) not in told]:
+        problems += new
+        told |= {_where(line) for line in new}
+        # Without the wrong values, the others can be compared with each other.
+        _, found, _ = _validate(_without(data, told, ""), schema, Ready.SETTINGS)
+    return Examined(None if problems else recipe, tuple(problems), tuple(missing))
+
+
+def load_for_run(
+    path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = (), may_come: Container[str] = ()
+) -> RecipeT:
+    """`load_recipe` for a command that is about to start: `RecipeError` also for what would end it later.
+
+    Inputs below the top-level keys `may_come` need not exist yet.
+    """
+    found = examine(path, schema, overrides)
+    missing = [str(item) for item in found.missing if item.where.partition(".")[0] not in may_come]
+    if found.recipe is None or missing:
+        raise RecipeError(str(path), [*found.problems, *missing])
+    return found.recipe
+
+
+def _resolve(path: str | Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+    try:
+        return resolve(expand(path), overrides)
+    except ValueError as error:
+        raise RecipeError(str(path), [str(error)]) from error
+
+
+def _validate(
+    data: Mapping[str, Any], schema: type[RecipeT], context: Ready | None
+) -> tuple[RecipeT | None, list[str], list[Missing]]:
+    """The recipe if it is valid, its problems, and the inputs that do not exist."""
+    recipe: RecipeT | None = None
+    problems: list[str] = []
+    missing: list[Missing] = []
+    try:
+        recipe = schema.model_validate(data, context=context)
+    except ValidationError as error:
+        problems, missing = _explain(error, schema, data)
+    told = {_where(line) for line in problems}
+    problems += [f"{where}: {text}" for where, text in _number_problems(data, schema) if where not in told]
+    return recipe, problems, missing
+
+
+def _where(problem: str) -> str:
+    """The YAML path that a line begins with."""
+    return problem.partition(":")[0]
+
+
+def _without(value: Any, wrong: Container[str], where: str) -> Any:
+    """A copy of a recipe's mapping without the keys whose YAML path is in `wrong`."""
+    if not isinstance(value, dict):
+        return value
+    places = {key: f"{where}.{key}" if where else str(key) for key in value}
+    return {key: _without(item, wrong, places[key]) for key, item in value.items() if places[key] not in wrong}
+
+
+def about_to_run(info: ValidationInfo) -> bool:
+    """Whether a validator should also look for what would end the run later; see `Ready`."""
+    return info.context is Ready.SETTINGS
+
+
+def mistake(text: str, *where: str | int, seen: object = None) -> InitErrorDetails:
+    """A mistake for `refuse`, at `where` below the block that is validated; `seen` is shown when it is given."""
+    return InitErrorDetails(type=PydanticCustomError(MISTAKE, "{text}", {"text": text}), loc=where, input=seen)
+
+
+def refuse(mistakes: Iterable[InitErrorDetails]) -> None:
+    """Raise all mistakes of a block from inside one of its validators; nothing when there are none."""
+    found = [*mistakes]
+    if found:
+        raise ValidationError.from_exception_data("recipe", found)
 
 
 def dump_recipe(recipe: BaseModel) -> dict[str, Any]:
@@ -106,7 +213,7 @@ def dump_recipe(recipe: BaseModel) -> dict[str, Any]:
 
 def recipe_kind(path: str | Path, overrides: Iterable[str] = ()) -> str:
     """Which application a recipe is for, by its top-level keys: a value of `KINDS`. `RecipeError` when none fits."""
-    data, _ = resolve(Path(path), overrides)
+    data, _ = _resolve(path, overrides)
     for key, kind in KINDS.items():
         if key in data:
             return kind
@@ -114,18 +221,23 @@ def recipe_kind(path: str | Path, overrides: Iterable[str] = ()) -> str:
     raise RecipeError(str(path), [f"cannot tell what it is for: it needs one of the keys {keys}"])
 
 
-def _explain(error: ValidationError, schema: type[BaseModel], data: Mapping[str, Any]) -> list[str]:
-    """One line per mistake, with its YAML path."""
-    lines = []
+def _explain(
+    error: ValidationError, schema: type[BaseModel], data: Mapping[str, Any]
+) -> tuple[list[str], list[Missing]]:
+    """One line per mistake, with its YAML path; inputs that do not exist are kept apart."""
+    lines, missing = [], []
     found = error.errors(include_url=False)
     with_bad_items = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
     for problem in found:
         loc, kind, seen = problem["loc"], problem["type"], problem["input"]
         if kind == "too_short" and loc in with_bad_items:
             continue  # pydantic counts a list without its bad items
-        path, known = _locate(loc, schema, data)
+        path, known, _ = _locate(loc, schema, data)
+        if kind == MISSING:
+            missing.append(Missing(".".join(path), Path(problem["ctx"]["path"])))
+            continue
         if kind == "extra_forbidden":
-            text = f"unknown key{_did_you_mean(path[-1], known)}"
+            text = f"unknown key{did_you_mean(path[-1], known)}"
         elif kind == "missing":
             text = "required key is missing"
         else:
@@ -133,7 +245,47 @@ def _explain(error: ValidationError, schema: type[BaseModel], data: Mapping[str,
             if _worth_showing(kind, seen):
                 text += f", got {show(seen)}"
         lines.append(f"{'.'.join(path)}: {text}" if path else text)
-    return lines
+    return lines, missing
+
+
+def _number_problems(data: object, schema: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """YAML path and mistake of numbers that pydantic takes and a run would not: infinite ones, and booleans, which
+    count as 0 and 1."""
+    for loc, value in _leaves(data, ()):
+        where = ".".join(str(part) for part in loc)
+        if isinstance(value, float) and not math.isfinite(value):
+            yield where, f"must be a finite number, got {value}"
+        elif isinstance(value, bool):
+            _, _, types = _locate(loc, schema, data)
+            kinds = {leaf for kind in types for leaf in _kinds(kind)}
+            if kinds & {int, float} and not kinds & {bool, Any, object}:
+                yield where, f"must be a number, got {value}"
+
+
+def _leaves(value: object, loc: tuple[int | str, ...]) -> Iterator[tuple[tuple[int | str, ...], object]]:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _leaves(item, (*loc, key))
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*loc, index))
+    else:
+        yield loc, value
+
+
+def _kinds(kind: Any) -> Iterator[Any]:
+    """The types that a plain value at this place may have."""
+    annotation = kind[0] if isinstance(kind, tuple) else kind
+    origin: Any = get_origin(annotation)
+    if origin is Annotated:
+        yield from _kinds(get_args(annotation)[0])
+    elif origin is Literal:
+        yield from (type(value) for value in get_args(annotation))
+    elif origin is None:
+        yield annotation
+    elif not _is_container(origin):
+        for argument in get_args(annotation):
+            yield from _kinds(argument)
 
 
 def _worth_showing(kind: str, seen: object) -> bool:
@@ -143,8 +295,8 @@ def _worth_showing(kind: str, seen: object) -> bool:
     return seen is not None or kind in get_args(core_schema.ErrorType)
 
 
-def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> tuple[list[str], list[str]]:
-    """The YAML path of a pydantic location, and the keys that may stand beside its last part.
+def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> tuple[list[str], list[str], list[Any]]:
+    """The YAML path of a pydantic location, the keys that may stand beside its last part, and the types it may have.
 
     pydantic also puts names of union members into a location; they are told apart by not being in the data.
     """
@@ -164,7 +316,7 @@ def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> 
         else:
             continue
         path.append(str(part))
-    return path, known
+    return path, known, types
 
 
 def _models(types: Iterable[Any], data: object) -> list[type[BaseModel]]:
@@ -201,7 +353,8 @@ def _is_container(origin: Any) -> bool:
     return isinstance(origin, type) and issubclass(origin, Sequence | Mapping)
 
 
-def _did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown name: the most similar one, or all of them."""
     names = [*known]
     close = difflib.get_close_matches(name, names, n=1, cutoff=0.6)
     if close:

@@ -26,6 +26,7 @@ LEVELS = (
         "images",
         "bench_schema",
         "prompts",
+        "paths",
         "recipe_yaml",
         "recipe",
         "progress",

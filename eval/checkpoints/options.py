@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
+from editjudge.paths import InputPath
 from editjudge.tasks import Dimension
 from eval.benchmarks.labels import Scale
 from eval.metrics.figures import FigureName
@@ -32,7 +33,7 @@ class LastCheckpoint(_Block):
 class SweptRun(_Block):
     """A training run; a recipe may write its path alone."""
 
-    path: Path
+    path: InputPath
     """Its folder; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     judge: JudgeRecipe | None = None
     """How its checkpoints are asked, when not as the recipe's `judge` says: another base model, for one."""
@@ -61,7 +62,7 @@ class LeaderboardOptions(_Block):
 
     published: bool = True
     """Figures of the field, on the benchmark they were published for."""
-    results: tuple[Path, ...] = ()
+    results: tuple[InputPath, ...] = ()
     """results.json of other evaluations and sweeps; rows of the same benchmark are taken over."""
 
 
