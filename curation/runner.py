@@ -161,7 +161,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="a few photographs and no models: stand-ins edit and score, into OUT-dry-run",
     )
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     if options.recipe == "report":
         if len(options.rest) != 1:
             parser.error("write it as: editjudge curate report OUT")

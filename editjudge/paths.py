@@ -30,6 +30,9 @@ _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 def expand(text: str | Path) -> Path:
     """The path with `~` and `~user` expanded; `ValueError` when there is no such user."""
+    if not str(text).startswith("~"):
+        path = Path(text)
+        return path.absolute() if str(path).startswith("~") else path  # a path forgets the `./` that kept its `~`
     try:
         return Path(text).expanduser()
     except RuntimeError as error:

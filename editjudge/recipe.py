@@ -136,6 +136,7 @@ def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = 
         told |= {_where(line) for line in new}
         # Without the wrong values, the others can be compared with each other.
         _, found, _ = _validate(_without(data, told, ""), schema, Ready.SETTINGS)
+    missing = [item for item in missing if item.where not in told]
     return Examined(None if problems else recipe, tuple(problems), tuple(missing))
 
 
@@ -171,9 +172,8 @@ def _validate(
         recipe = schema.model_validate(data, context=context)
     except ValidationError as error:
         problems, missing = _explain(error, schema, data)
-    told = {_where(line) for line in problems}
-    problems += [f"{where}: {text}" for where, text in _number_problems(data, schema) if where not in told]
-    return recipe, problems, missing
+    numbers = {where: f"{where}: {text}" for where, text in _number_problems(data, schema)}
+    return recipe, [*numbers.values(), *(line for line in problems if _where(line) not in numbers)], missing
 
 
 def _where(problem: str) -> str:

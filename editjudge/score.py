@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     judge = Judge.from_recipe(arguments.judge, arguments.overrides)
     card = judge.score(arguments.instruction, arguments.input, arguments.output)
     print(card.model_dump_json(indent=2) if arguments.json else _table(card))

@@ -219,7 +219,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("--watch", action="store_true", help="go on with new checkpoints until training is finished")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     # A watched training need not have begun.
     may_come = ("run", "runs") if arguments.watch else ()
     recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)

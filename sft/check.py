@@ -101,4 +101,4 @@ def _process_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
     quiet(main=True)
     content = read_deepspeed(recipe.deepspeed)
     for problem in deepspeed_problems(content, recipe.train, processes, accumulation):
-        yield mistake(problem, "deepspeed", recipe.deepspeed)
+        yield mistake(f"{recipe.deepspeed}: {problem}", "deepspeed")

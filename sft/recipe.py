@@ -125,8 +125,8 @@ class SFTRecipe(Recipe):
     @field_validator("train")
     @classmethod
     def _sound_settings(cls, value: dict[str, Any]) -> dict[str, Any]:
-        found = [mistake(text, *key.split("."), seen=value.get(key)) for key, text in training_problems(value)]
-        refuse(found)
+        problems = training_problems(value)
+        refuse(mistake(text, *filter(None, key.split(".")), seen=value.get(key)) for key, text in problems)
         return plain(value)
 
     @field_validator("deepspeed", mode="before")
@@ -179,10 +179,12 @@ class SFTRecipe(Recipe):
         frozen = ", ".join(name for name, value in self.freeze.model_dump().items() if value) or "nothing"
         data = Path(self.data)
         rows = f"{sum(1 for line in data.open() if line.strip()):,} rows" if data.is_file() else "not there yet"
+        # Nothing is fetched: a login node or a laptop may be offline.
+        hub = "" if Path(self.model).is_dir() else "; a name on the hub is not checked before the run starts"
         pixels = "as they are" if self.max_pixels is None else f"at most {self.max_pixels:,} pixels each"
         return "\n".join(
             [
-                f"model      {self.model} ({self.family})",
+                f"model      {self.model} ({self.family}){hub}",
                 f"trains     {how}; frozen: {frozen}",
                 f"data       {self.data} ({rows}), images under {self.image_root}, {pixels}, colors {self.colors}",
                 f"batch      {self.global_batch_size} rows per step, "
