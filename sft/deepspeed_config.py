@@ -5,12 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, KeysView, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
+from editjudge.recipe_use import did_you_mean
 from sft.settings import first_line, probe
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "deepspeed_configs").glob("*.json"))}
@@ -29,9 +29,7 @@ def read_deepspeed(value: str) -> dict[str, Any]:
     """The content of the file. `ValueError` when there is none, or when it is not a JSON object."""
     path = deepspeed_file(value)
     if not path.is_file():
-        close = get_close_matches(value, SHIPPED, n=1)
-        hint = f"did you mean `{close[0]}`?" if close else f"shipped by name: {', '.join(SHIPPED)}"
-        raise ValueError(f"no such file; {hint}")
+        raise ValueError(f"neither a file nor a shipped configuration{did_you_mean(value, SHIPPED)}")
     try:
         content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
     except OSError as error:
@@ -54,10 +52,7 @@ def deepspeed_problems(
     problems = [problem for key in content for problem in _block_problems(key, content[key])]
     for key in content:
         if key not in known:
-            close = get_close_matches(key, known, n=1)
-            problems.append(
-                f"{key}: DeepSpeed does not know this key{f'; did you mean `{close[0]}`?' if close else ''}"
-            )
+            problems.append(f"{key}: DeepSpeed does not know this key{did_you_mean(key, known, listed=False)}")
     yield from problems or _contradictions(content, train, world_size, accumulation)
 
 

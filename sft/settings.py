@@ -7,12 +7,13 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import Any, get_args
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
+
+from editjudge.recipe_use import did_you_mean
 
 Problems = Iterator[tuple[str, str]]
 """Key of the block and what is wrong with it; "" for settings that do not fit each other."""
@@ -92,7 +93,7 @@ def training_problems(train: Mapping[str, Any]) -> Problems:
         if key in RESERVED or key == "per_device_train_batch_size":
             continue
         if key not in known:
-            yield key, "SFTConfig has no such field" + _did_you_mean(key, known, listed=False)
+            yield key, "SFTConfig has no such field" + did_you_mean(key, known, listed=False)
         elif (problem := _field_problem(known[key], value)) is not None:
             yield key, problem
         else:
@@ -111,7 +112,7 @@ def _field_problem(field: Any, value: Any) -> str | None:
     if field.name == "save_strategy" and value in ("no", "best"):
         return "must be steps or epoch, or there would be no checkpoints to measure"
     if allowed and (value is not None or field.default is not None):
-        return None if isinstance(value, str) and value in allowed else f"unknown value{_did_you_mean(value, allowed)}"
+        return None if isinstance(value, str) and value in allowed else f"unknown value{did_you_mean(value, allowed)}"
     if field.name == "report_to":
         return _reporter_problem(value)
     if (problem := _type_problem(annotation, value)) is not None:
@@ -160,7 +161,7 @@ def _reporter_problem(value: Any) -> str | None:
     names = value if isinstance(value, list) else [value]
     for name in names:
         if not isinstance(name, str) or name not in INTEGRATION_TO_CALLBACK:
-            return f"{name!r} is no tracker{_did_you_mean(name, ('none', 'all', *INTEGRATION_TO_CALLBACK))}"
+            return f"{name!r} is no tracker{did_you_mean(name, ('none', 'all', *INTEGRATION_TO_CALLBACK))}"
     installed = get_available_reporting_integrations()
     missing = [name for name in names if name not in installed and name != "flyte"]  # flyte is not in that list
     return f"{', '.join(missing)} is not installed; install it or write `none`" if missing else None
@@ -196,7 +197,7 @@ def _library_problems(train: Mapping[str, Any]) -> Problems:
 
         backends = torch.compiler.list_backends(exclude_tags=())
         if backend not in backends:
-            yield "torch_compile_backend", f"unknown value{_did_you_mean(backend, backends)}"
+            yield "torch_compile_backend", f"unknown value{did_you_mean(backend, backends)}"
 
 
 def probe(train: Mapping[str, Any], world_size: int = 1, accumulation: int = 1) -> Any:
@@ -269,13 +270,6 @@ def _config_fields() -> dict[str, Any]:
 def first_line(error: Exception) -> str:
     """An error of a library in one line."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-
-
-def _did_you_mean(seen: object, known: Any, listed: bool = True) -> str:
-    close = get_close_matches(str(seen), [*known], n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; known: {', '.join(known)}" if listed else ""
 
 
 def _is_number(text: str) -> bool:

@@ -28,6 +28,8 @@ LEVELS = (
         "prompts",
         "paths",
         "recipe_yaml",
+        "recipe_use",
+        "recipe_mistakes",
         "recipe",
         "progress",
         "provenance",
