@@ -145,6 +145,12 @@ def write_marker(path: str | Path, identity: Mapping[str, Any], info: Mapping[st
     write_json(path, {"identity": identity, "info": info})
 
 
+def is_marked(path: str | Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a marker speaks of work with this identity: for what can be made again at no cost worth a question."""
+    marker = read_marker(path)
+    return marker is not None and not any(_changes("", marker["identity"], json.loads(_canonical(identity))))
+
+
 def is_done(path: str | Path, identity: Mapping[str, Any]) -> bool:
     """Whether the work that this marker speaks of is complete and was made with the same identity.
 
