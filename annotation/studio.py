@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
             write_json(arguments.json, {"stopped": stopped})
         print("Label Studio stopped." if stopped else "No Label Studio runs for this campaign.")
         return 0
-    command = " ".join(["editjudge annotate serve", arguments.recipe, *arguments.overrides])
+    command = " ".join(["editjudge annotate serve", str(arguments.recipe), *arguments.overrides])
     with _Interruptible():
         if server.running(home) is None:
             print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)
