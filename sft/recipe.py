@@ -14,6 +14,7 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from editjudge.colors import Colors
 from editjudge.errors import EditJudgeError
+from editjudge.identity import identity_values
 from editjudge.prompts import FAMILIES
 from editjudge.recipe import Recipe
 
@@ -189,7 +190,7 @@ class SFTRecipe(Recipe):
 
     def identity(self) -> dict[str, Any]:
         """Everything in the recipe that can change a weight, for the run's markers."""
-        values = self.model_dump(mode="json", exclude=set(_ELSEWHERE))
+        values = {key: value for key, value in identity_values(self).items() if key not in _ELSEWHERE}
         values["train"] = {key: value for key, value in self.train.items() if key not in _NO_EFFECT_ON_WEIGHTS}
         values["deepspeed"] = json.loads(Path(self.deepspeed).read_text()) if self.deepspeed else None
         return values
