@@ -44,6 +44,10 @@ class SFT(Stage):
             raise ValueError(str(error)) from error
         return value
 
+    def depends_on(self) -> dict[str, str]:
+        """The wording of the prompts, which lies outside the recipe."""
+        return {"prompts": get_prompts(self.prompts).identity}
+
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """Both rows of a card, or a `Fail` for the card when one of them cannot be made."""
         prompts = get_prompts(self.prompts)

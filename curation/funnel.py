@@ -103,7 +103,7 @@ def _count(step: Step, markers: list[Mapping[str, Any]]) -> StageCount:
     errors: Counter[str] = Counter()
     for info in markers:
         dropped.update(info["dropped"])
-        errors.update(failure["error"] for failure in info["failures"])
+        errors.update(info["errors"])
     common = sorted(errors.items(), key=lambda item: (-item[1], item[0]))[:COMMON_ERRORS]
     return StageCount(
         name=step.name,

@@ -11,7 +11,6 @@ from curation.stage import Context, Drop, Fail, Stage
 from editjudge.colors import Colors
 from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError
-from editjudge.io import digest
 from editjudge.judge import Judge
 from editjudge.prompts import get_prompts
 from editjudge.types import EditTriplet, Record, ScoreCard
@@ -53,8 +52,7 @@ class JudgeStage(Stage):
 
     def depends_on(self) -> dict[str, str]:
         """The wording of the prompts, which lies outside the recipe."""
-        prompts = get_prompts(self.prompts)
-        return {"prompts": digest(prompts.name, prompts.semantic, prompts.quality, prompts.scale)}
+        return {"prompts": get_prompts(self.prompts).identity}
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """One card per triplet. Raises `EngineError` when the engine cannot work at all."""

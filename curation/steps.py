@@ -17,12 +17,16 @@ from curation.leakage import CARRIES_SOURCE, Split, source_of
 from curation.recipe import CurationRecipe, use_name
 from curation.stage import Context, Drop, Fail, Stage, group_id
 from editjudge.errors import DataError
+from editjudge.identity import identity_values
 from editjudge.images import IMAGE_RULES, ImageStore
 from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.types import Record
 
 MAX_FAILURES = 200
-"""Failures a marker lists; their number is always whole."""
+"""Failed rows a marker lists by id; they are all counted, by error."""
+MAX_ERRORS = 1000
+"""Different error lines a marker counts one by one; what comes after them is counted as `OTHER_ERRORS`."""
+OTHER_ERRORS = "(other errors)"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class Tally:
     failed: int = 0
     failures: list[tuple[str, str]] = field(default_factory=list)
     """(row id, error) of the first `MAX_FAILURES`."""
+    errors: Counter[str] = field(default_factory=Counter)
+    """How often each error line occurred."""
     sources: set[str] = field(default_factory=set)
 
     def line(self) -> str:
@@ -79,6 +85,7 @@ class Tally:
             "kept": self.kept,
             "dropped": dict(sorted(self.dropped.items())),
             "failed": self.failed,
+            "errors": dict(sorted(self.errors.items())),
             "failures": [{"id": row_id, "error": error} for row_id, error in self.failures],
             "sources": sorted(self.sources),
             "seconds": round(seconds, 3),
@@ -107,7 +114,7 @@ def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, bef
     identity = {
         "stage": use_name(stage),
         "version": stage.version,
-        "params": stage.model_dump(mode="json"),
+        "params": identity_values(stage),
         "seed": recipe.seed,
         "shards": recipe.shards,
         "engines": {role: recipe.engines[role].identity for role in stage.engine_roles()},
@@ -203,6 +210,8 @@ def _kept(step: Step, outcomes: Iterator[Record | Drop | Fail], tally: Tally) ->
             tally.dropped[outcome.reason] += 1
         elif isinstance(outcome, Fail):
             tally.failed += 1
+            known = outcome.error in tally.errors or len(tally.errors) < MAX_ERRORS
+            tally.errors[outcome.error if known else OTHER_ERRORS] += 1
             if len(tally.failures) < MAX_FAILURES:
                 tally.failures.append((outcome.row_id, outcome.error))
         elif isinstance(outcome, step.row_type):

@@ -51,11 +51,6 @@ EXTRAS = {
     "matplotlib": "quickstart",
     "label_studio_sdk": "annotation",
     "httpx": "annotation",
-    "vllm": "vllm",
-    "fastapi": "serve",
-    "uvicorn": "serve",
-    "ray": "ray",
-    "editscore": "released",
 }
 """Optional packages by import name, and the extra that installs each."""
 

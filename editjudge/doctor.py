@@ -5,14 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import platform
-import re
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
+
+from packaging.requirements import Requirement
 
 from editjudge.errors import NetworkError
 from editjudge.network import check_network
@@ -57,28 +58,22 @@ def _python() -> Iterator[Finding]:
         yield Finding("ok", f"Python {version}")
 
 
-class Requirement(NamedTuple):
-    """One line of the project's own metadata, such as `torch>=2.11,<2.14; extra == "train"`."""
-
-    name: str
-    bounds: str
-    extra: str | None
-
-
 def _packages() -> Iterator[Finding]:
     """Every package the project asks for. A missing optional one is a problem only when nothing runs without it."""
     try:
         lines = metadata.requires("editjudge") or []
+        extras = metadata.metadata("editjudge").get_all("Provides-Extra") or []
     except metadata.PackageNotFoundError:
         yield Finding("problem", "editjudge itself is not installed", "run: pip install -e . in the checkout")
         return
     missing: dict[str, list[str]] = {}
-    for requirement in dict.fromkeys(read_requirement(line) for line in lines):
-        if requirement.name == "editjudge":
+    for requirement in dict.fromkeys(Requirement(line) for line in lines):
+        applies, extra = needed_by(requirement, extras)
+        if not applies or requirement.name == "editjudge":
             continue
-        finding = check_package(requirement, _version(requirement.name))
+        finding = check_package(requirement, extra, _version(requirement.name))
         if finding is None:
-            missing.setdefault(str(requirement.extra), []).append(requirement.name)
+            missing.setdefault(str(extra), []).append(requirement.name)
         else:
             yield finding
     for extra, names in missing.items():
@@ -93,55 +88,26 @@ def _version(name: str) -> str | None:
         return None
 
 
-def read_requirement(line: str) -> Requirement:
-    """Split a line of metadata. Markers other than `extra` are not used by this project."""
-    specifier, _, marker = line.partition(";")
-    name = re.match(r"[A-Za-z0-9._-]+", specifier.strip())
-    extra = re.search(r"extra\s*==\s*['\"]([^'\"]+)['\"]", marker)
-    if name is None:
-        raise ValueError(f"not a requirement: {line!r}")
-    bounds = re.sub(r"^\s*\[[^]]*\]|\s", "", specifier.strip()[name.end() :])
-    return Requirement(name.group(), bounds, extra.group(1) if extra else None)
+def needed_by(requirement: Requirement, extras: Iterable[str]) -> tuple[bool, str | None]:
+    """Whether a requirement counts on this machine, and the extra that asks for it; None: every installation does."""
+    if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+        return True, None
+    extra = next((name for name in extras if requirement.marker.evaluate({"extra": name})), None)
+    return extra is not None, extra
 
 
-def check_package(requirement: Requirement, version: str | None) -> Finding | None:
-    """What to say of a package; None when it is optional and not there."""
-    name, bounds, extra = requirement
+def check_package(requirement: Requirement, extra: str | None, version: str | None) -> Finding | None:
+    """What to report of a package; None when it is optional and not there.
+
+    A pre-release is in range only when the bounds name one (PEP 440).
+    """
+    name, bounds = requirement.name, requirement.specifier
     target = "editjudge" if extra is None else f"editjudge[{extra}]"
     if version is None:
         return Finding("problem", f"{name} is not installed", f"pip install '{target}'") if extra is None else None
-    if not in_range(version, bounds):
+    if not bounds.contains(version, prereleases=bool(bounds.prereleases)):
         return Finding("problem", f"{name} {version} is outside {bounds}", f"pip install '{target}'")
     return Finding("ok", f"{name} {version}{f' (extra {extra})' if extra else ''}")
-
-
-def in_range(version: str, bounds: str) -> bool:
-    """Whether a version is within bounds such as ">=2.11,<2.14". Pre-releases count as their release."""
-    number = _numbers(version)
-    compare = {
-        ">=": lambda limit: number >= limit,
-        "<=": lambda limit: number <= limit,
-        "==": lambda limit: number == limit,
-        "!=": lambda limit: number != limit,
-        ">": lambda limit: number > limit,
-        "<": lambda limit: number < limit,
-    }
-    for bound in filter(None, bounds.split(",")):
-        operator = next((operator for operator in compare if bound.startswith(operator)), None)
-        if operator is None:
-            raise ValueError(f"unknown bound {bound!r}")
-        if not compare[operator](_numbers(bound.removeprefix(operator))):
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    """Release numbers without trailing zeros: 2.13.0+cpu -> (2, 13), so that 2.13 and 2.13.0 are equal."""
-    release = re.match(r"\d+(\.\d+)*", version)
-    numbers = [int(part) for part in release.group().split(".")] if release else []
-    while numbers and numbers[-1] == 0:
-        numbers.pop()
-    return tuple(numbers)
 
 
 def _torchvision() -> Iterator[Finding]:

@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from editjudge.errors import DataError, StaleOutputError, StorageError
+from editjudge.identity import identity_values
 from editjudge.json_text import json_rows, open_file, parse_json
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ class Marker(TypedDict):
 def digest(*parts: object) -> str:
     """20 hex digits of SHA-256 over the canonical JSON of `parts`.
 
-    Records, mappings, sequences and plain values are allowed. `ValueError` for NaN and infinities,
-    `TypeError` for what JSON cannot say.
+    Records, mappings, sequences and plain values are allowed; of a record, options at their neutral value are left
+    out (see `identity.Neutral`). `ValueError` for NaN and infinities, `TypeError` for what JSON cannot say.
     """
     return _sha256(parts).hexdigest()[:20]
 
@@ -174,7 +175,11 @@ def _sha256(parts: tuple[object, ...]) -> hashlib._Hash:
 
 
 def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_identifying)
+
+
+def _identifying(value: object) -> object:
+    return identity_values(value) if isinstance(value, BaseModel) else _plain(value)
 
 
 def _plain(value: object) -> object:

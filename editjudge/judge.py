@@ -85,7 +85,7 @@ class Judge:
         """Digest of everything that can change a card, for markers and file names."""
         return digest(
             self.engine.identity,
-            [self.prompts.name, self.prompts.semantic, self.prompts.quality, self.prompts.scale],
+            self.prompts.identity,
             self.sampling,
             [self.passes, self.seed, self.max_pixels, self.retries],
             [IMAGE_RULES, self.colors, READING],

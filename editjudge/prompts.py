@@ -11,6 +11,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from editjudge.errors import EditJudgeError
+from editjudge.io import digest
 from editjudge.text import is_blank, valid_text
 
 IMAGE_MARK = "<image>"
@@ -62,6 +63,11 @@ class PromptSet:
     """One image: the output only. Quality is judged without knowing what was asked."""
     scale: float
     """Best raw score. 25 was the best of 10/20/25/30 in EditScore's ablation."""
+
+    @property
+    def identity(self) -> str:
+        """Digest of name, wording and scale."""
+        return digest(self.name, self.semantic, self.quality, self.scale)
 
     def ask_semantic(self, instruction: str) -> str:
         """User turn about editing success and over-editing. What looks like a token is made `harmless`."""

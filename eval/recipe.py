@@ -81,15 +81,17 @@ class EvalRecipe(MeasureRecipe):
         return value
 
     @model_validator(mode="after")
-    def _probes_need_a_judge(self) -> EvalRecipe:
-        if self.probes is not None and self.judge is None:
-            raise ValueError("probes: they ask a judge, and `scores` has none; leave `probes` out")
-        return self
-
-    @model_validator(mode="after")
     def _one_source_of_scores(self) -> EvalRecipe:
         if (self.judge is None) == (not self.scores):
             raise ValueError("give either `judge` (a model to ask) or `scores` (a file made elsewhere), one of the two")
+        return self
+
+    @model_validator(mode="after")
+    def _some_options_need_a_judge(self) -> EvalRecipe:
+        if self.judge is None:
+            for name in ("probes", "prices", "shard_triplets"):
+                if name in self.model_fields_set and getattr(self, name) is not None:
+                    raise ValueError(f"{name}: belongs to a judge that is asked, and `scores` has none; leave it out")
         return self
 
 

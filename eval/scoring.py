@@ -22,6 +22,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import DataError
+from editjudge.identity import identity_values
 from editjudge.io import digest, is_done, read_jsonl, read_marker, write_jsonl, write_marker
 from editjudge.judge import Judge
 from editjudge.progress import bar
@@ -106,7 +107,7 @@ def describe_judge(judge: Judge) -> dict[str, Any]:
         "engine": judge.engine.identity,
         "prompts": judge.prompts.name,
         "passes": judge.passes,
-        "sampling": judge.sampling.model_dump(mode="json"),
+        "sampling": identity_values(judge.sampling),
         "seed": judge.seed,
         "max_pixels": judge.max_pixels,
         "colors": judge.colors,

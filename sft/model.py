@@ -20,6 +20,7 @@ _LAYERS: dict[Part, str] = {
     "projector": r"(?:.*\.)?visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])",
 }
 _MERGERS = frozenset({"merger", "deepstack_merger_list"})
+_LANGUAGE = frozenset({"language_model", "lm_head"})
 
 
 class GradientError(EditJudgeError):
@@ -27,11 +28,20 @@ class GradientError(EditJudgeError):
 
 
 def part_of(name: str) -> Part:
-    """The part of a Qwen-VL model that a module or weight belongs to, by its dotted name."""
-    parts = name.split(".")
-    if "visual" not in parts:
+    """The part of a Qwen-VL model that a module or weight belongs to, by its dotted name.
+
+    `CheckpointError` for a name that belongs to none of them: what is not known could be a vision tower, which would
+    train although the recipe freezes it.
+    """
+    parts = set(name.split("."))
+    if "visual" in parts:
+        return "vision" if _MERGERS.isdisjoint(parts) else "projector"
+    if not _LANGUAGE.isdisjoint(parts):
         return "language"
-    return "vision" if _MERGERS.isdisjoint(parts) else "projector"
+    raise CheckpointError(
+        f"module {name!r} is in no known part of a Qwen-VL model (visual, language_model, lm_head); "
+        "EditJudge cannot train this architecture"
+    )
 
 
 def frozen_parts(recipe: SFTRecipe) -> list[str]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from editjudge.colors import Colors
 from editjudge.errors import EditJudgeError
+from editjudge.identity import identity_values
 from editjudge.paths import Located, ModelName
 from editjudge.prompts import FAMILIES
 from editjudge.recipe import Recipe, about_to_run, mistake, refuse
@@ -167,7 +168,7 @@ class SFTRecipe(Recipe):
 
     def identity(self) -> dict[str, Any]:
         """Everything in the recipe that can change a weight, for the run's markers."""
-        values = self.model_dump(mode="json", exclude=set(_ELSEWHERE))
+        values = {key: value for key, value in identity_values(self).items() if key not in _ELSEWHERE}
         values["train"] = {key: value for key, value in self.train.items() if key not in _NO_EFFECT_ON_WEIGHTS}
         values["deepspeed"] = None if self.deepspeed is None else read_deepspeed(self.deepspeed)
         return values

@@ -27,9 +27,10 @@ def make_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **cha
         "bench": [{"use": "pairs", "path": pairs}],
         "judge": JudgeRecipe(engine=engine, prompts="brief-v1", retries=0),
         "bootstrap_rounds": 200,
-        "shard_triplets": 4,
         "report": {"examples": 4},
     }
+    if changes.get("judge", values["judge"]) is not None:
+        values["shard_triplets"] = 4
     return EvalRecipe(**(values | changes))
 
 

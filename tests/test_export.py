@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 from curation_ground import make_context, make_group
@@ -9,7 +10,7 @@ from pydantic import ValidationError
 
 from curation.export import SFT, Tiers, tiers_of
 from curation.stage import Drop, Fail
-from editjudge.prompts import get_prompts
+from editjudge.prompts import PROMPT_SETS, get_prompts
 
 
 def test_a_card_becomes_both_questions(tmp_path):
@@ -42,6 +43,13 @@ def test_scores_are_whole_numbers_on_the_prompts_scale(scores, scale, written, t
     judgments = tuple(make_judgment(aspect=aspect, scores=scores, scale=scale) for aspect in ("semantic", "quality"))
     rows = list(SFT(prompts="brief-v1").run([make_card(judgments=judgments)], make_context(tmp_path)))
     assert [json.loads(row.completion)["score"] for row in rows] == [written, written]
+
+
+def test_an_edited_wording_makes_the_rows_stale(monkeypatch):
+    stage, other = SFT(prompts="brief-v1"), get_prompts("brief-v1")
+    before = stage.depends_on()
+    monkeypatch.setitem(PROMPT_SETS, "brief-v1", replace(other, quality=other.quality + " Be strict."))
+    assert stage.depends_on() != before
 
 
 def test_rationale_and_scores_come_from_the_same_readable_pass(tmp_path):

@@ -267,6 +267,9 @@ def test_a_recipe_has_a_judge_or_scores(tmp_path, pairs):
         make_recipe(tmp_path, pairs, judge=None)
     with pytest.raises(ValidationError, match="either `judge`"):
         make_recipe(tmp_path, pairs, scores="x.jsonl")
+    for name, value in (("prices", {"per_hour": 2}), ("shard_triplets", 8), ("probes", {})):
+        with pytest.raises(ValidationError, match=f"{name}: .*leave it out"):
+            scores_recipe(tmp_path, pairs, "x.jsonl", **{name: value})
     with pytest.raises(ValidationError, match="worst score comes first"):
         scores_recipe(tmp_path, pairs, {"path": "x.jsonl", "range": [10, 0]})
 

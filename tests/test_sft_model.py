@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sft_ground import make_base, make_run
 
-from editjudge.errors import EditJudgeError, RecipeError
+from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
 from editjudge.recipe import load_recipe
 from sft.model import GradientError, GradientWatch, lora_modules, part_of
 from sft.recipe import SFTRecipe
@@ -44,6 +44,11 @@ def trainer_of(folder: Path, base: Path, **changes: Any) -> Any:
 )
 def test_part_of(name: str, part: str) -> None:
     assert part_of(name) == part
+
+
+def test_a_module_of_an_unknown_architecture_is_refused() -> None:
+    with pytest.raises(CheckpointError, match=r"model\.vision_tower\.layers\.0\.mlp"):
+        part_of("model.vision_tower.layers.0.mlp")
 
 
 @pytest.mark.parametrize(

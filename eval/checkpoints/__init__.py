@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.engines.base import Engine, Request, Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError
-from editjudge.io import is_done, is_marked, read_marker, write_marker
+from editjudge.io import Marker, is_done, is_marked, read_marker, write_marker
 from editjudge.judge import JudgeRecipe
 
 DONE = "done.json"
@@ -59,15 +59,24 @@ def scan(run: Path) -> Scan:
         match = _NAME.fullmatch(folder.name)
         if match is None or not folder.is_dir():
             continue
-        if read_marker(folder / DONE) is None:
+        marker = read_marker(folder / DONE)
+        if marker is None:
             incomplete.append((int(match.group(1)), folder.name))
         else:
-            complete.append(Checkpoint(int(match.group(1)), folder))
+            complete.append(Checkpoint(_step_of(folder, marker), folder))
     return Scan(
         tuple(sorted(complete, key=lambda checkpoint: checkpoint.step)),
         tuple(name for _, name in sorted(incomplete)),
         finished,
     )
+
+
+def _step_of(folder: Path, marker: Marker) -> int:
+    """The step that training recorded; a folder may have been renamed."""
+    step = marker["info"].get("step")
+    if type(step) is not int or step < 1:
+        raise CheckpointError(f"{folder / DONE}: `step` is {step!r}, not the number of a step; train it again")
+    return step
 
 
 def find_checkpoints(run: Path) -> list[Checkpoint]:

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from editjudge.engines.cache import CachedEngine
+from editjudge.identity import identity_values
 from editjudge.io import is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.judge import Judge
 from editjudge.progress import bar
@@ -105,7 +106,7 @@ def _cards(
     """The cards of one probe, from the folder when they are there."""
     folder: Path = evaluation.folder / "probes"
     data, marker = folder / f"{name}.jsonl", folder / f"{name}.done.json"
-    settings = probes.model_dump(mode="json", exclude={"use"})
+    settings = {key: value for key, value in identity_values(probes).items() if key != "use"}
     identity = {
         "judge": describe_judge(judge),
         "benchmark": evaluation.bench.identity,
