@@ -31,6 +31,7 @@ from annotation.records import (
 )
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl, write_json, write_jsonl
+from editjudge.paths import user_path
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from editjudge.tasks import DIMENSIONS, Dimension
@@ -70,14 +71,14 @@ def main(argv: list[str]) -> int:
         prog="editjudge annotate import",
         description="Take over rankings made elsewhere: tiers (3|12|45), lists of ranks, two buckets.",
     )
-    parser.add_argument("recipe", help="YAML file of the campaign")
-    parser.add_argument("rankings", type=Path, help="CSV, JSONL or JSON file; see docs/annotation.md")
+    parser.add_argument("recipe", type=user_path, help="YAML file of the campaign")
+    parser.add_argument("rankings", type=user_path, help="CSV, JSONL or JSON file; see docs/annotation.md")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     parser.add_argument("--unit", metavar="NAME", help="who ranked; needed where rows do not name their unit")
     parser.add_argument(
         "--dimension", choices=get_args(Dimension), help="what was ranked, where rows do not say (default: overall)"
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     record = RunRecord(recipe.out, dump_recipe(recipe))

@@ -27,6 +27,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from editjudge.paths import user_path
 from editjudge.provenance import cores, git_state, machine
 
 
@@ -91,7 +92,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--suites", nargs="+", choices=SUITES, default=[*SUITES])
     parser.add_argument("--repeats", type=int, default=3, help="runs of each suite under each condition")
     parser.add_argument("--seed", type=int, default=0, help="run n in random order has the seed SEED + n")
-    parser.add_argument("--out", type=Path, default=ROOT / "runs" / "test-conditions")
+    parser.add_argument("--out", type=user_path, default=ROOT / "runs" / "test-conditions")
     arguments = parser.parse_args(given[:cut])
     arguments.pytest = given[cut + 1 :]
     return arguments
