@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +12,7 @@ from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.hub_cache import hub_cache_advice
 from editjudge.io import digest
+from editjudge.json_text import parse_json
 from editjudge.prompts import FAMILIES
 
 _MODEL_FILES = (
@@ -57,13 +57,22 @@ def adapter_digest(folder: Path) -> str:
     for name in (_ADAPTER_CONFIG, _ADAPTER_WEIGHTS):
         if not (folder / name).is_file():
             raise CheckpointError(f"{folder}: no adapter there: {name} is missing; name a folder that PEFT has saved")
-    try:
-        settings = json.loads((folder / _ADAPTER_CONFIG).read_bytes())
-    except ValueError as error:
-        raise CheckpointError(f"{folder / _ADAPTER_CONFIG}: not valid JSON ({error}); was it written whole?") from error
+    settings = adapter_settings(folder)
     for name in ("base_model_name_or_path", "revision"):
         settings.pop(name, None)
     return digest(settings, _digest_files([folder / _ADAPTER_WEIGHTS]))
+
+
+def adapter_settings(folder: Path) -> dict[str, Any]:
+    """What PEFT wrote of an adapter. `CheckpointError` when it is no JSON object."""
+    file = folder / _ADAPTER_CONFIG
+    try:
+        settings = parse_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: cannot be read as JSON ({error}); was it written whole?") from error
+    if not isinstance(settings, dict):
+        raise CheckpointError(f"{file}: not a JSON object; was it written whole?")
+    return settings
 
 
 def _digest_files(paths: list[Path]) -> str:
