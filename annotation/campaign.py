@@ -10,6 +10,7 @@ from annotation.groups import groups_files, known_rankings, read_groups
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.records import PushedTask, rankings_file, tasks_file
+from annotation.task_types import with_task_types
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl
 from editjudge.types import EditTriplet, TierRanking
@@ -34,9 +35,10 @@ class Campaign:
         return [] if gold is None else known_rankings(gold)
 
     def triplets(self) -> list[EditTriplet]:
-        """Every candidate of the groups."""
+        """Every candidate of the groups, with the task types of `project.task_types`."""
         groups = read_groups(self.recipe.project.groups)
-        return [triplet for group in groups.values() for triplet in group.triplets.values()]
+        found = (triplet for group in groups.values() for triplet in group.triplets.values())
+        return [*with_task_types(found, self.recipe.project.task_types)]
 
     def images_root(self) -> Path:
         """What image paths of the groups are relative to."""
@@ -48,7 +50,7 @@ def read_campaign(recipe: AnnotationRecipe) -> Campaign:
     """Read what was pulled. `DataError` when nothing was, or when it is of units or tasks that the campaign has not."""
     path = rankings_file(recipe.out)
     if not path.exists():
-        raise DataError(f"{path}: no such file; run `editjudge annotate pull RECIPE` first")
+        raise DataError(f"{path}: no such file; run `editjudge annotate pull RECIPE` first, or `import`")
     if not tasks_file(recipe.out).exists():
         raise DataError(f"{tasks_file(recipe.out)}: no such file; run `editjudge annotate push RECIPE` first")
     tasks = {task.group_id: task for task in read_jsonl(tasks_file(recipe.out), PushedTask)}

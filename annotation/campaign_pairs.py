@@ -14,6 +14,7 @@ from editjudge.bench_schema import write_editreward_bench
 from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import read_jsonl, write_jsonl
+from editjudge.tasks import UNKNOWN_TASK
 from editjudge.types import PreferencePair
 
 PAIRS = "pairs.jsonl"
@@ -44,10 +45,17 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
     write_jsonl(recipe.out / PAIRS, report.pairs)
     # The public schema has one input image per row.
     writable = [pair for pair in report.pairs if len(pair.task.inputs) == 1]
-    print(f"pairs: {recipe.out / PAIRS}")
+    print(f"pairs: {recipe.out / PAIRS} (an evaluation needs `root: {campaign.images_root()}` with it)")
     if writable:
         path = write_editreward_bench(writable, ImageStore(campaign.images_root()), recipe.out / BENCHMARK)
         print(f"in EditReward-Bench's schema: {path}")
+    unknown = [pair for pair in report.pairs if pair.task.task_type == UNKNOWN_TASK]
+    if unknown:
+        tasks = len({pair.task.id for pair in unknown})
+        print(
+            f"  {len(unknown):,} pairs of {tasks:,} tasks have no task type: an evaluation counts them as comparisons, "
+            "and in no mean over tasks; give their types in project.task_types"
+        )
     if len(writable) < len(report.pairs):
         print(f"  without {len(report.pairs) - len(writable):,} pairs of tasks with several input images")
     if not settings.not_in:
@@ -58,6 +66,7 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
         "min_tier_gap": settings.min_tier_gap,
         "min_units": settings.min_units,
         "n_in_parquet": len(writable),
+        "n_without_task_type": len(unknown),
         "checked_against": [str(path) for path in settings.not_in],
     }
 

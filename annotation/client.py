@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from editjudge.errors import EditJudgeError
+from editjudge.network import check_certificates, proxy_for
 
 if TYPE_CHECKING:
     import httpx
@@ -41,7 +42,10 @@ class StudioError(EditJudgeError):
 
 
 class Studio:
-    """A connection to one server. `StudioError` for every refusal and when nobody answers."""
+    """A connection to one server. `StudioError` for every refusal and when nobody answers.
+
+    `NetworkError` when the server is elsewhere and the environment's proxy settings cannot be used.
+    """
 
     def __init__(self, url: str, token: str, timeout_s: float = 120.0) -> None:
         import httpx
@@ -49,7 +53,15 @@ class Studio:
         self.url = url.rstrip("/")
         self._token = token
         self._access: tuple[str, float] | None = None
-        self._http = httpx.Client(base_url=self.url, timeout=httpx.Timeout(timeout_s, connect=10.0), trust_env=True)
+        proxy = proxy_for(self.url)
+        check_certificates()
+        self._name = self.url if proxy is None else f"{self.url} (through the proxy of {proxy})"
+        self._http = httpx.Client(
+            base_url=self.url,
+            timeout=httpx.Timeout(timeout_s, connect=10.0),
+            # A transport or proxy of ours: httpx would read the environment itself, and send loopback to a proxy.
+            transport=httpx.HTTPTransport(proxy=None if proxy is None else proxy.url),
+        )
 
     def __enter__(self) -> Studio:
         return self
@@ -78,7 +90,7 @@ class Studio:
         """One request; the decoded JSON of its answer, None for an empty one. `what` names the thing in messages."""
         import httpx
 
-        name = f"{self.url}: {what or f'{method} {path}'}"
+        name = f"{self._name}: {what or f'{method} {path}'}"
         try:
             answer = self._http.request(
                 method, path, json=body, params=_params(query), headers={"Authorization": self._authorization()}
@@ -108,7 +120,7 @@ class Studio:
         now = time.monotonic()
         if self._access is None or now - self._access[1] > ACCESS_LIFE_S:
             answer = self._http.post("/api/token/refresh", json={"refresh": self._token})
-            self._access = (str(_content(answer, f"{self.url}: log in")["access"]), now)
+            self._access = (str(_content(answer, f"{self._name}: log in")["access"]), now)
         return f"Bearer {self._access[0]}"
 
     def projects(self) -> list[dict[str, Any]]:

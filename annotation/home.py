@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from editjudge.environment import user_folder
 from editjudge.errors import DataError, StorageError
 from editjudge.io import atomic_write, digest, read_json
 
@@ -95,8 +96,8 @@ class Home:
         text = json.dumps({"user": made.user, "password": made.password, "token": made.token}, indent=2)
         temporary = self.folder / f".tmp-{secrets.token_hex(8)}"
         try:
-            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as handle:
-                handle.write(text + "\n")
+            with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as handle:
+                handle.write(f"{text}\n".encode())
             temporary.replace(self.credentials_file)
         except OSError as error:
             raise StorageError(f"{self.credentials_file}: cannot be written ({error.strerror})") from error
@@ -126,14 +127,14 @@ class Home:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one command at a time may start or stop the server. Waits for the other one."""
-        with (self.folder / ".lock").open("w") as handle:
+        with (self.folder / ".lock").open("w", encoding="utf-8") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
 
 
 def default_home(out: Path) -> Home:
     """The folder for a campaign, in the user's data folder and so in no repository."""
-    base = os.environ.get("XDG_DATA_HOME") or str(Path.home() / ".local" / "share")
+    base = user_folder("XDG_DATA_HOME", ".local", "share")
     place = out.resolve()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.name).strip("-.") or "campaign"
-    return Home(Path(base) / "editjudge" / "label-studio" / f"{name}-{digest('label-studio', str(place))[:8]}")
+    return Home(base / "editjudge" / "label-studio" / f"{name}-{digest('label-studio', str(place))[:8]}")

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from annotation.client import StudioError
+from editjudge.environment import user_folder
 from editjudge.errors import DataError, StorageError
 from editjudge.io import read_json, write_json
 
@@ -24,8 +25,7 @@ def default_venv() -> Path:
     named = os.environ.get(VENV_VARIABLE)
     if named:
         return Path(named)
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return Path(cache) / "editjudge" / "label-studio-1.23"
+    return user_folder("XDG_CACHE_HOME", ".cache") / "editjudge" / "label-studio-1.23"
 
 
 def installed(venv: Path) -> bool:
@@ -48,7 +48,7 @@ def ensure_installed(venv: Path) -> Path:
     """
     try:
         venv.parent.mkdir(parents=True, exist_ok=True)
-        lock = venv.with_name(f"{venv.name}.lock").open("w")
+        lock = venv.with_name(f"{venv.name}.lock").open("w", encoding="utf-8")
     except OSError as error:
         raise StorageError(
             f"{venv.parent}: cannot be written ({error.strerror}); choose another server.local.venv"
@@ -74,7 +74,7 @@ def _install(venv: Path) -> None:
         file=sys.stderr,
         flush=True,
     )
-    with log.open("w") as output:
+    with log.open("w", encoding="utf-8") as output:
         _step([sys.executable, "-m", "venv", str(venv)], output.fileno(), log)
         pip = [str(venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check"]
         _step([*pip, "--no-input", "--progress-bar", "off", REQUIREMENT], output.fileno(), log)
@@ -89,7 +89,7 @@ def _step(command: list[str], output: int, log: Path) -> None:
         command, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT, env=environment, check=False
     )
     if done.returncode != 0:
-        last = "\n".join(log.read_text(errors="replace").strip().splitlines()[-8:])
+        last = "\n".join(log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-8:])
         raise StudioError(
             f"Label Studio could not be installed: `{' '.join(command)}` ended with {done.returncode}:\n{last}\n"
             "Check the connection and the disk, then run the command again; it starts afresh."

@@ -11,6 +11,7 @@ from annotation.client import Studio, StudioError
 from annotation.instructions import annotator_instructions
 from annotation.layout import Layout, config_xml
 from annotation.recipe import AnnotationRecipe, Unit
+from annotation.records import imported_units
 from annotation.server import check_serves
 from annotation.studio import home_of
 from editjudge.io import digest
@@ -44,6 +45,13 @@ def units_of(recipe: AnnotationRecipe) -> tuple[Unit, ...]:
     """The units that rank, and after them the adjudicator when there is one."""
     adjudicator = recipe.pairs.adjudicator
     return (*recipe.project.units, *([Unit(name=adjudicator)] if adjudicator is not None else []))
+
+
+def shown_units(recipe: AnnotationRecipe) -> tuple[Unit, ...]:
+    """Those of `units_of` that rank in Label Studio: the others were imported."""
+    units = units_of(recipe)
+    imported = imported_units(recipe.out, [unit.name for unit in units])
+    return tuple(unit for unit in units if unit.name not in imported)
 
 
 def find_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> UnitProject | None:

@@ -14,10 +14,18 @@ from annotation.answers import Reading, read_result
 from annotation.client import Studio, StudioError
 from annotation.layout import Layout
 from annotation.mirror import Mirror, StudioAnnotation, StudioTask, known, load_mirror, refresh, save_mirror
-from annotation.projects import UnitProject, find_project, layout_of, units_of
+from annotation.projects import UnitProject, find_project, layout_of, shown_units, units_of
 from annotation.ranking import Ranking, make_ranking
 from annotation.recipe import AnnotationRecipe, Unit
-from annotation.records import InvalidAnnotation, PushedTask, campaign_lock, invalid_file, rankings_file, tasks_file
+from annotation.records import (
+    InvalidAnnotation,
+    PushedTask,
+    campaign_lock,
+    imported_rankings,
+    invalid_file,
+    rankings_file,
+    tasks_file,
+)
 from annotation.studio import connect
 from editjudge.io import read_jsonl, write_json, write_jsonl
 from editjudge.provenance import RunRecord
@@ -66,6 +74,8 @@ class PullReport:
     rankings: int = 0
     """Rows of rankings.jsonl: tasks x dimensions x units."""
     invalid: list[InvalidAnnotation] = field(default_factory=list)
+    imported: dict[str, int] = field(default_factory=dict)
+    """Of `rankings`, by unit, those that `annotate import` took over."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +107,7 @@ def main(argv: list[str]) -> int:
 def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
     """Fetch what changed, then write rankings.jsonl and invalid.jsonl anew from all that was ever pulled."""
     with campaign_lock(recipe.out, recipe.project.title):
-        projects = [_project(recipe, studio, unit) for unit in units_of(recipe)]
+        projects = [_project(recipe, studio, unit) for unit in shown_units(recipe)]
 
         def fetched(project: UnitProject) -> tuple[UnitProject, Mirror]:
             name = project.unit.name
@@ -133,6 +143,9 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject
         rankings += reader.read(mirror)
         report.units.append(reader.outcome)
         report.invalid += reader.invalid
+    for row in imported_rankings(recipe.out, [unit.name for unit in units_of(recipe)]):
+        rankings.append(row)
+        report.imported[row.annotator] = report.imported.get(row.annotator, 0) + 1
     report.rankings = write_jsonl(rankings_file(recipe.out), rankings)
     write_jsonl(invalid_file(recipe.out), report.invalid)
     write_json(recipe.out / PULL, as_json(report))
@@ -257,6 +270,7 @@ def as_json(report: PullReport) -> dict[str, Any]:
         "units": units,
         "rankings": report.rankings,
         "invalid": [row.model_dump(mode="json") for row in report.invalid],
+        "imported": report.imported,
     }
 
 
@@ -279,6 +293,8 @@ def print_report(report: PullReport, out: Path) -> None:
             print(f"  {unit.withdrawn:,} annotations pulled before were deleted on the server; they no longer count")
         for flag, count in unit.flagged.items():
             print(f"  {count:,} tasks marked {flag!r}")
+    for name, count in report.imported.items():
+        print(f"{name}: {count:,} rankings imported")
     print(f"{report.rankings:,} rankings in {rankings_file(out)}")
     for row in report.invalid[:10]:
         print(f"not used: {row.link} ({row.unit}, annotation {row.annotation_id}): {shortened(row.problem)}")

@@ -23,12 +23,13 @@ from annotation.projects import (
     ensure_project,
     layout_of,
     show_predictions,
+    shown_units,
     units_of,
 )
 from annotation.push_report import PushReport, UnitPush, print_report
 from annotation.quality import Dispute
 from annotation.recipe import AnnotationRecipe, Unit
-from annotation.records import PushedTask, campaign_lock, tasks_file
+from annotation.records import PushedTask, campaign_lock, imported_rankings, imported_units, tasks_file
 from annotation.served import ServedImages
 from annotation.studio import connect
 from editjudge.errors import DataError
@@ -71,8 +72,14 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
     with campaign_lock(recipe.out, recipe.project.title):
         groups = read_groups(recipe.project.groups)
         studio.whoami()  # a refused token is told before images are copied
-        states = [open_unit(recipe, studio, unit) for unit in recipe.project.units]
+        shown = [unit for unit in recipe.project.units if unit in shown_units(recipe)]
+        if not shown:
+            raise DataError(
+                "the rankings of every unit in project.units were imported; there is nobody to show tasks to"
+            )
+        states = [open_unit(recipe, studio, unit) for unit in shown]
         planned = plan(recipe, groups, recorded_tasks(recipe, [mirror for _, mirror in states]))
+        _check_imported(recipe, planned)
         report = PushReport(
             tasks=len(planned.tasks),
             gold=sum(task.row.is_gold for task in planned.tasks),
@@ -104,6 +111,8 @@ def push_disputes(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
     if not path.exists():
         raise DataError(f"{path}: no such file; run `editjudge annotate agreement RECIPE` first")
     disputes = {row.task_id: row for row in read_jsonl(path, Dispute)}
+    if imported_units(recipe.out, [name]):
+        raise DataError(f"pairs.adjudicator: the rankings of {name} were imported; name a unit that ranks here")
     with campaign_lock(recipe.out, recipe.project.title):
         groups = read_groups(recipe.project.groups)
         project, mirror = open_unit(recipe, studio, Unit(name=name))
@@ -116,6 +125,19 @@ def push_disputes(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
         finally:
             record_tasks(recipe, planned)
     return report
+
+
+def _check_imported(recipe: AnnotationRecipe, planned: Plan) -> None:
+    """`DataError` when a task would be shown with other candidates than its imported rankings are about."""
+    names = [unit.name for unit in units_of(recipe)]
+    ranked = {row.task_id: row.shown for row in imported_rankings(recipe.out, names)}
+    for task in planned.tasks:
+        imported = ranked.get(task.row.group_id)
+        if imported is not None and {*imported} != {*task.row.candidates}:
+            raise DataError(
+                f"task {task.row.group_id}: its imported rankings are of {len(imported)} candidates, "
+                f"{len(task.row.candidates)} would be shown (project.candidates); both must be the same"
+            )
 
 
 def open_unit(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> tuple[UnitProject, Mirror]:

@@ -66,6 +66,9 @@ class Project(_Block):
     """What image paths are relative to; null: the curation run's folder, or the folder that `groups` lies in."""
     units: tuple[Unit, ...] = Field(min_length=1)
     layout: LayoutName = "matrix"
+    task_types: str | None = None
+    """Task type of the groups that have none ("unknown"): one of the 13 subtasks for all of them, or a CSV, JSONL or
+    JSON table with the columns `task_id` and `task_type`."""
     candidates: int = Field(5, ge=2, le=20)
     """Shown per task. Groups that have more lose some by hash; smaller groups are left out and counted."""
     max_tasks: int | None = Field(None, ge=1)

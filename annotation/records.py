@@ -6,14 +6,15 @@ What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from pydantic import Field
 
+from annotation.ranking import Ranking
 from editjudge.errors import DataError
-from editjudge.io import read_json, write_json
+from editjudge.io import read_json, read_jsonl, write_json
 from editjudge.processes import alone_in
 from editjudge.types import Record
 
@@ -67,6 +68,22 @@ def rankings_file(out: Path) -> Path:
 def invalid_file(out: Path) -> Path:
     """Where pull lists what it could not read."""
     return out / INVALID
+
+
+def imported_file(out: Path, unit: str) -> Path:
+    """Where the rankings are kept that a unit gave elsewhere."""
+    return out / "imported" / f"{unit}.jsonl"
+
+
+def imported_units(out: Path, units: Sequence[str]) -> list[str]:
+    """Those of these units whose rankings were imported: they rank nothing in Label Studio."""
+    return [unit for unit in units if imported_file(out, unit).exists()]
+
+
+def imported_rankings(out: Path, units: Sequence[str]) -> Iterator[Ranking]:
+    """Every imported ranking of these units, in their order."""
+    for unit in imported_units(out, units):
+        yield from read_jsonl(imported_file(out, unit), Ranking)
 
 
 @contextmanager

@@ -200,12 +200,12 @@ def _is_free(port: int) -> bool:
 
 def _moved_on(home: Home, port: int) -> bool:
     """Whether the server says that it took another port than ours."""
-    text = home.log.read_text(errors="replace") if home.log.exists() else ""
+    text = home.log.read_text(encoding="utf-8", errors="replace") if home.log.exists() else ""
     return any(f"Port {port} is in use" in line for line in text.splitlines())
 
 
 def _log_end(home: Home, credentials: Credentials) -> str:
-    text = home.log.read_text(errors="replace") if home.log.exists() else ""
+    text = home.log.read_text(encoding="utf-8", errors="replace") if home.log.exists() else ""
     for secret in (credentials.password, credentials.token):
         text = text.replace(secret, "***")
     return "\n".join(text.strip().splitlines()[-12:])
@@ -219,12 +219,12 @@ def _lives(state: ServerState) -> bool:
 def _started(pid: int) -> str:
     """When a process was started, in the system's words; "" when there is none, or only its remains."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():
             return ""
-        found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False)
-        return found.stdout.strip()
+        found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], stdout=subprocess.PIPE, check=False)
+        return found.stdout.decode(errors="replace").strip()
     return "" if fields[0] == "Z" else fields[19]
 
 

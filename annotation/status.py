@@ -98,6 +98,8 @@ def main(argv: list[str]) -> int:
     show(*tables(status))
     if status.agreement and status.agreement_tasks == 0:
         print("Agreement: undefined, no task was ranked by two units yet.")
+    for name, count in report.imported.items():
+        print(f"{name}: {count:,} rankings imported")
     for row in status.invalid[:5]:
         print(f"not used: {row.link} ({row.unit}): {shortened(row.problem)}")
     if len(status.invalid) > 5:

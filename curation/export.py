@@ -16,6 +16,7 @@ from editjudge.errors import EditJudgeError
 from editjudge.io import digest
 from editjudge.prompts import IMAGE_MARK, PromptSet, format_completion, get_prompts
 from editjudge.tasks import ASPECTS, DIMENSIONS, Aspect, Dimension
+from editjudge.text import is_blank
 from editjudge.types import ImageRef, Judgment, PreferencePair, Record, ScoreCard, SFTExample
 
 
@@ -25,7 +26,7 @@ class SFT(Stage):
     Rationale and scores come from the first readable pass of each aspect, so that they belong together.
     """
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = ScoreCard
     gives: ClassVar[type[Record]] = SFTExample
 
@@ -63,6 +64,8 @@ def sft_example(card: ScoreCard, aspect: Aspect, prompts: PromptSet, index: int)
     """
     judgment = _first_readable(card, aspect)
     triplet = card.triplet
+    if is_blank(triplet.task.instruction):
+        raise ValueError(f"no_instruction: task {triplet.task.id} asks for nothing")
     semantic = aspect == "semantic"
     prompt = prompts.ask_semantic(triplet.task.instruction) if semantic else prompts.ask_quality()
     images: tuple[ImageRef, ...] = (*triplet.task.inputs, triplet.edited) if semantic else (triplet.edited,)

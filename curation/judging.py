@@ -20,7 +20,7 @@ from editjudge.types import EditTriplet, Record, ScoreCard
 class JudgeStage(Stage):
     """Ask an engine of the recipe about each triplet. A triplet that stays unscored fails, with the reason."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = EditTriplet
     gives: ClassVar[type[Record]] = ScoreCard
 

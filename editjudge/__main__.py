@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from editjudge.errors import EditJudgeError
+from editjudge.text import require_text
 
 
 class Command(NamedTuple):
@@ -60,8 +61,34 @@ EXTRAS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
-    arguments = [*sys.argv[1:]] if argv is None else [*argv]
+    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+
+    Without `argv`, the process is a command of its own: see `run_process`.
+    """
+    return run_process(_main) if argv is None else _main([*argv])
+
+
+def run_process(command: Callable[[list[str]], int]) -> int:
+    """Call `command` with this process's arguments, whatever its terminal, pipes and locale; its exit status."""
+    from editjudge import environment
+
+    environment.prepare()
+    status, problem = 1, None
+    try:
+        status = command(sys.argv[1:])
+    except SystemExit as ended:  # argparse, after --help or a wrong argument
+        status = ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    except OSError as error:
+        problem = environment.explain(error)
+        if problem is None:
+            raise
+    unwritten = environment.flush()
+    if problem or unwritten:
+        print(f"editjudge: {problem or unwritten}", file=sys.stderr)
+    return status if unwritten is None else 1
+
+
+def _main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
         print(usage(COMMANDS))
         return 0
@@ -74,14 +101,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if name not in COMMANDS:
         print(f"editjudge: {_unknown(name)}", file=sys.stderr)
         return 2
-    return run(name, COMMANDS[name].target, rest)
+    return run(name, lambda rest: _load(COMMANDS[name].target)(rest), rest)
 
 
-def run(name: str, target: str, arguments: list[str]) -> int:
-    """Call "module:function". An error that a user can fix is printed without a traceback."""
+def run(name: str, command: Callable[[list[str]], int | None], arguments: list[str]) -> int:
+    """Call a command. An error that a user can fix is printed without a traceback."""
     try:
-        status = _load(target)(arguments)
-        sys.stdout.flush()
+        require_text([name, *arguments])
+        status = command(arguments)
     except EditJudgeError as error:
         print(error, file=sys.stderr)
         return error.exit_code
@@ -98,10 +125,6 @@ def run(name: str, target: str, arguments: list[str]) -> int:
     except KeyboardInterrupt:
         print(f"editjudge {name}: interrupted", file=sys.stderr)
         return 130
-    except BrokenPipeError:
-        # The reader (`| head`) went away. Python would complain once more when it flushes at exit.
-        sys.stdout = None
-        return 1
     return 0 if status is None else status
 
 

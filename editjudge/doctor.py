@@ -14,6 +14,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from editjudge.errors import NetworkError
+from editjudge.network import check_network
 from editjudge.provenance import cores, gpu_names, memory_gb
 
 Level = Literal["ok", "warning", "problem"]
@@ -36,7 +38,7 @@ def main(argv: list[str]) -> int:
     parser = argparse.ArgumentParser(prog="editjudge doctor", description="Is this machine ready?")
     parser.add_argument("out", nargs="?", default="runs", help="folder that runs will write to (default: %(default)s)")
     arguments = parser.parse_args(argv)
-    findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_disk(Path(arguments.out))]
+    findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_network(), *_disk(Path(arguments.out))]
     for finding in findings:
         print(f"{finding.level:<8} {finding.text}{'; ' + finding.advice if finding.advice else ''}")
     counts = {level: sum(finding.level == level for finding in findings) for level in ("problem", "warning")}
@@ -166,9 +168,28 @@ def _hardware() -> Iterator[Finding]:
         yield Finding("ok", f"{memory} GB of memory")
     if gpus:
         yield Finding("ok", f"GPU: {', '.join(gpus)}")
+        yield from check_build(_version("torch"))
     else:
         yield Finding("warning", "no GPU answers nvidia-smi", "the quickstart needs none; models of 3B and more do")
     yield from _compiler(needed=importlib.util.find_spec("deepspeed") is not None)
+
+
+def check_build(torch: str | None) -> Iterator[Finding]:
+    """What to say of the installed torch on a machine with a GPU."""
+    if torch is not None and torch.endswith("+cpu"):
+        yield Finding(
+            "problem",
+            f"torch {torch} is a CPU build and does not use the GPU",
+            "pip install --force-reinstall 'torch>=2.11,<2.14'",
+        )
+
+
+def _network() -> Iterator[Finding]:
+    """Proxy settings that would stop a command when it first goes to the network."""
+    try:
+        check_network()
+    except NetworkError as error:
+        yield Finding("problem", str(error))
 
 
 def _compiler(needed: bool) -> Iterator[Finding]:

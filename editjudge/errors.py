@@ -24,6 +24,12 @@ class DataError(EditJudgeError):
     """A file does not hold what its format promises; names the file and the line."""
 
 
+class TextError(EditJudgeError):
+    """Text that a person can still correct is not valid Unicode."""
+
+    exit_code = 2
+
+
 class ImageError(EditJudgeError):
     """An image cannot be read or is not safe to decode.
 
@@ -58,6 +64,10 @@ class RequestError(EngineError):
 
 class CheckpointError(EditJudgeError):
     """A checkpoint is missing, incomplete or does not fit its base."""
+
+
+class NetworkError(EditJudgeError):
+    """A proxy setting of the environment cannot be used; the message names the variable."""
 
 
 class MissingExtraError(EditJudgeError):

@@ -22,12 +22,13 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.errors import EditJudgeError
 from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
-from editjudge.parsing import parse_reply
+from editjudge.parsing import READING, parse_reply
 from editjudge.prompts import PromptSet, get_prompts
 from editjudge.provenance import cores
 from editjudge.questions import Asker, Question, Row
 from editjudge.recipe import Use, load_recipe
 from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
+from editjudge.text import valid_text
 from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
 
 __all__ = ["Judge", "JudgeRecipe", "card_from_passes", "make_card"]
@@ -86,11 +87,15 @@ class Judge:
             [self.prompts.name, self.prompts.semantic, self.prompts.quality, self.prompts.scale],
             self.sampling,
             [self.passes, self.seed, self.max_pixels, self.retries],
-            [IMAGE_RULES, self.colors],
+            [IMAGE_RULES, self.colors, READING],
         )
 
     def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:
-        """Judge one edit. Raises `ImageError` when an image cannot be read."""
+        """Judge one edit. Raises `ImageError` when an image cannot be read.
+
+        An instruction without anything to see gives a card whose judgments failed with "no_instruction".
+        """
+        instruction = valid_text(instruction)
         images = load_image(before, colors=self.colors), load_image(after, colors=self.colors)
         shown, edited = _describe(before, images[0]), _describe(after, images[1])
         task = EditTask(
@@ -215,8 +220,7 @@ class Judge:
         else:
             if outcome.stop == "error":
                 logger.warning("triplet %s, %s, pass %d: %s", triplet.id, aspect, index, outcome.error)
-            # Half of a surrogate pair, as a cut reply of a server may end with, is not text that can be stored.
-            raw = outcome.text.encode("utf-8", "replace").decode()
+            raw = valid_text(outcome.text)  # a cut reply of a server may end with half of a surrogate pair
             parsed = parse_reply(raw, self.prompts.scale, outcome.stop)
             failure = outcome.reason if outcome.stop == "error" else parsed.failure
             scores = parsed.scores

@@ -1,43 +1,71 @@
 """A reply of a judge, read into two scores, or None with the reason.
 
-Nothing is guessed: a score that is not literally in the reply, is out of range, or was cut off, is no score.
+Nothing is guessed: a score that is not literally in the reply, is out of range, or was cut off, is no score. The forms
+that are read are listed in docs/evaluation.md.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import re
-from dataclasses import dataclass
-from typing import Any, Literal, get_args
-
-import json_repair
+from dataclasses import dataclass, field
+from typing import Literal, get_args
 
 from editjudge.engines.base import Stop
+from editjudge.loose_json import FULL_WIDTH, JSON_WORD, BrokenError, ExhaustedError, Members, Reader, Scalar, Value
+from editjudge.text import valid_text
 
 ParsedBy = Literal["json", "repaired", "none"]
 
 Failure = Literal[
     "engine_error",  # the engine wrote nothing for this pass
-    "empty",  # nothing but white space
+    "empty",  # nothing but white space, or nothing after the reasoning block
     "no_json",  # words without a JSON object: refusals end here
     "no_score",  # JSON without the key "score"
-    "truncated",  # cut before the list of scores was closed, or at the token limit
+    "truncated",  # cut before the list of scores was closed, inside a reasoning block, or at the token limit
     "ambiguous",  # more than one answer in one reply
-    "not_numbers",  # "score" holds something other than two plain numbers, such as null or "18/25"
+    "not_numbers",  # "score" holds something other than two plain numbers, such as null or "18/30" on a scale of 25
     "wrong_count",  # one score, or three
     "not_finite",  # NaN or infinity
     "out_of_range",  # below 0 or above the scale
-    "unreadable",  # too broken to repair without guessing
+    "unreadable",  # too broken to read without guessing
 ]
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 
-# A "score" key as JSON would write it, or as a careless model does (single quotes, or none before a list).
-_SCORE_KEY = re.compile(r"""["']score["']\s*:|\bscore\s*:\s*(?=\[)""")
-_CLOSED_LIST = re.compile(r"\s*\[([^\[\]{}]*)\]")
+READING = 2
+"""Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when replies are read anew."""
+
+REASONING_TAGS = {
+    "<think>": "</think>",  # DeepSeek-R1, Qwen3, GLM, MiMo-VL
+    "<thinking>": "</thinking>",
+    "<thought>": "</thought>",  # EXAONE Deep
+    "<reasoning>": "</reasoning>",
+    "<REASONING>": "</REASONING>",  # LLaVA-CoT
+    "<seed:think>": "</seed:think>",  # Seed-OSS
+    "<|begin_of_thought|>": "<|end_of_thought|>",  # OpenThinker, Sky-T1
+    "<|START_THINKING|>": "<|END_THINKING|>",  # Command A Reasoning
+    "[THINK]": "[/THINK]",  # Magistral
+    "◁think▷": "◁/think▷",  # Kimi-VL-Thinking
+}
+"""What opens and closes the reasoning that some models write before their answer."""
+
+_TAG = re.compile("|".join(map(re.escape, (*REASONING_TAGS, *REASONING_TAGS.values()))))
+_STRUCTURE = re.compile(r"[{}｛｝<\[◁]")
+"""Where an object or a tag may begin; one character class, so that long prose costs little."""
+_QUOTE = "[\"'＂“”‘’]"
+# It begins with the letter: a class of one character is found faster than alternatives.
+_SCORE_KEY = re.compile(
+    rf"[sS](?:(?<={_QUOTE}[sS])[cC][oO][rR][eE]{_QUOTE}\s*[:：]|(?<!\w[sS])[cC][oO][rR][eE]\s*[:：]\s*(?=[\[(（［]))"
+)
+_MAX_STRAY = 8
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
-_BRACE = re.compile(r"[{}]")
-_WORD_IN_LIST = re.compile(r"""[^\s,"']+""")
+_FRACTION = re.compile(rf"({_NUMBER.pattern})\s*/\s*({_NUMBER.pattern})")
+_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = _LONGEST_LIST = 10_000
+"""Characters; what is longer is none."""
+_NUMBER_FAILURES: tuple[Failure, ...] = ("not_numbers", "not_finite", "out_of_range")
+"""The first of them is named when two numbers fail for different reasons."""
+_CLOSED_LIST = re.compile(r"[\[(（［]([^\[\](){}［］（）｛｝]*)[\])］）]")
 
 
 @dataclass(frozen=True)
@@ -61,141 +89,217 @@ class _RefusedError(Exception):
         super().__init__(failure)
 
 
+@dataclass
+class _Found:
+    """What stands outside of reasoning blocks."""
+
+    answers: list[Members] = field(default_factory=list)
+    """Objects that have a "score"."""
+    rest: list[str] = field(default_factory=list)
+    """The text outside of all objects."""
+    saw_object: bool = False
+    saw_cut: bool = False
+    """An object without a "score" ends with the text."""
+
+
 def parse_reply(text: str, scale: float, stop: Stop = "stop") -> Parsed:
     """Read `{"reasoning": ..., "score": [a, b]}` out of a reply, with scores on 0..`scale`.
 
-    Strict JSON first, alone or inside other text; repair only for a broken reply whose list of scores is complete.
-    A reply that was cut at the token limit (`stop == "length"`) is refused even if it can be read: a model that did
-    not stop was not done. Never raises for any text.
+    A reasoning block before the answer is passed over, whatever it quotes. A reply that was cut at the token limit
+    (`stop == "length"`) is refused even if it can be read: a model that did not stop was not done. Never raises for
+    any text; takes time in proportion to its length, and gives up ("unreadable") on text that is nothing but brackets.
     """
     if stop == "error":
         return Parsed(None, "", "none", "engine_error")
     rationale = ""
     try:
-        answer, parsed_by = _find_answer(text)
-        reasoning = answer.get("reasoning")
-        # JSON can say half of a surrogate pair, which no file can hold.
-        rationale = reasoning.encode("utf-8", "replace").decode() if isinstance(reasoning, str) else ""
+        found = _scan(text)
+        rationale = next((said for answer in found.answers if (said := _rationale(answer))), "")
         if stop == "length":
             raise _RefusedError("truncated")
-        scores, from_strings = _read_scores(answer["score"], scale)
-    except _RefusedError as refused:
-        return Parsed(None, rationale, "none", "truncated" if stop == "length" else refused.failure)
-    return Parsed(scores, rationale, "repaired" if from_strings else parsed_by, None)
+        scores, strict = _decide(found, scale)
+    except (_RefusedError, ExhaustedError) as refused:
+        failure: Failure = refused.failure if isinstance(refused, _RefusedError) else "unreadable"
+        return Parsed(None, rationale, "none", "truncated" if stop == "length" else failure)
+    return Parsed(scores, rationale, "json" if strict else "repaired", None)
 
 
-def _find_answer(text: str) -> tuple[dict[str, Any], ParsedBy]:
-    """The one object of the reply that has a "score"."""
-    if not text.strip():
-        raise _RefusedError("empty")
-    answers, rest, saw_object = _scan(text)
-    if _SCORE_KEY.search(rest) is None:
-        if answers:
-            # The same answer twice is one answer; NaN differs from itself, hence the comparison as text.
-            if len({json.dumps(answer["score"]) for answer in answers}) > 1:
-                raise _RefusedError("ambiguous")
-            return answers[0], "json"
-        if "{" in rest and rest.count("{") > rest.count("}"):
-            raise _RefusedError("truncated")
-        raise _RefusedError("no_score" if saw_object or "{" in text else "no_json")
-    if answers:
-        raise _RefusedError("ambiguous")
-    return _repair(text), "repaired"
+def _scan(text: str) -> _Found:
+    """Objects with a "score" and the text around them, without reasoning blocks.
 
-
-def _scan(text: str) -> tuple[list[dict[str, Any]], str, bool]:
-    """Strict JSON objects that have a "score", the text outside all strict objects, and whether there was any.
-
-    An object nested inside a broken one may be a quotation, not the answer: it stays part of the text outside.
+    An object nested inside a broken one may be a quotation, not the answer: it stays part of the text outside. A
+    closing tag without an opening one ends reasoning that the chat template had opened: what stands before it is
+    dropped.
     """
-    decoder = json.JSONDecoder(object_pairs_hook=_unique_score)
-    answers: list[dict[str, Any]] = []
-    rest: list[str] = []
-    saw_object = False
-    depth = 0
-    position = 0
-    while (brace := _BRACE.search(text, position)) is not None:
-        start = brace.start()
-        rest.append(text[position:start])
+    reader = Reader(text)
+    found = _Found()
+    depth = position = 0
+    while (mark := _STRUCTURE.search(text, position)) is not None:
+        start, character = mark.start(), mark.group()
+        reader.spend(1)
+        found.rest.append(text[position:start])
         position = start + 1
-        if brace.group() == "}":
+        if character in "<[◁":
+            tag = _TAG.match(text, start)
+            if tag is None:
+                found.rest.append(character)
+            elif tag.group() in REASONING_TAGS:
+                position = _after_block(text, tag)
+                found.rest.append(" ")
+            else:
+                found, depth, position = _Found(), 0, tag.end()
+            continue
+        if character in "}｝":
             depth = max(0, depth - 1)
+        elif depth > 0:
+            depth += 1
         else:
             try:
-                value, end = decoder.raw_decode(text, start)
-            except (ValueError, RecursionError):  # ValueError also for integers of thousands of digits
+                value, position = _read(reader, start)
+            except BrokenError:
                 depth += 1
             else:
-                if depth == 0:
-                    saw_object = True
-                    position = end
-                    if "score" in value:
-                        answers.append(value)
-                    continue
-        rest.append(brace.group())
-    rest.append(text[position:])
-    return answers, "".join(rest), saw_object
+                _keep(found, value)
+                continue
+        found.rest.append(character)
+    found.rest.append(text[position:])
+    return found
 
 
-def _unique_score(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Python keeps the last of equal keys; two different answers must not pass as one."""
-    scores = [value for key, value in pairs if key == "score"]
-    if len({json.dumps(score) for score in scores}) > 1:
+def _after_block(text: str, opening: re.Match[str]) -> int:
+    close = REASONING_TAGS[opening.group()]
+    at = text.find(close, opening.end())
+    if at < 0:
+        raise _RefusedError("truncated")
+    return at + len(close)
+
+
+def _read(reader: Reader, start: int) -> tuple[Members, int]:
+    """An object. `BrokenError` too when a string whose end had to be looked for holds what may be another answer."""
+    value, end = reader.read_object(start)
+    for _, item in value.items:
+        if isinstance(item, Scalar) and item.patched and (_SCORE_KEY.search(item.text) or _TAG.search(item.text)):
+            raise BrokenError
+    return value, end
+
+
+def _keep(found: _Found, value: Members) -> None:
+    answer = value
+    if not _values(value, "score") and len(value.items) == 1 and isinstance(value.items[0][1], Members):
+        answer = Members(value.items[0][1].items, value.strict)  # one outer object around the answer
+    found.rest.append(" ")
+    found.saw_object = True
+    if _values(answer, "score"):
+        found.answers.append(answer)
+    elif any(isinstance(item, Scalar) and item.cut for _, item in answer.items):
+        found.saw_cut = True
+
+
+def _values(value: Members, key: str) -> list[Value]:
+    """The values of a key, in any case; keys of more than a few words are none."""
+    return [item for name, item in value.items if len(name) < 40 and name.strip().translate(FULL_WIDTH).lower() == key]
+
+
+def _rationale(answer: Members) -> str:
+    said = next(iter(_values(answer, "reasoning")), None)
+    if not isinstance(said, Scalar) or (not said.quoted and JSON_WORD.fullmatch(said.text)):
+        return ""
+    return valid_text(said.text)
+
+
+def _decide(found: _Found, scale: float) -> tuple[tuple[float, float], bool]:
+    """The scores, and whether they were strict JSON. The same numbers said twice are one answer."""
+    rest = "".join(found.rest)
+    stray = _SCORE_KEY.search(rest)
+    if not found.answers:
+        raise _RefusedError(_why_no_answer(found, rest, stray))
+    said = [value for answer in found.answers for value in _values(answer, "score")]
+    if stray is not None:
+        said += _stray_values(rest)
+    readings = [_reading(value, scale) for value in said]
+    first = readings[0]
+    if any(reading != first for reading in readings):
         raise _RefusedError("ambiguous")
-    return dict(pairs)
+    if isinstance(first, str):
+        raise _RefusedError(first)
+    answer = found.answers[0]
+    plain = isinstance(said[0], list) and not any(isinstance(item, Scalar) and item.quoted for item in said[0])
+    return first, answer.strict and plain
 
 
-def _repair(text: str) -> dict[str, Any]:
-    """Read a broken but complete object. Its scores must stand in the text, so that repair cannot invent one."""
-    keys = list(_SCORE_KEY.finditer(text))
-    if len(keys) > 1:
-        raise _RefusedError("ambiguous")
-    start = text.find("{", 0, keys[0].start())
-    if start < 0:
-        raise _RefusedError("no_json")
-    after = text[keys[0].end() :]
-    listed = _CLOSED_LIST.match(after)
+def _why_no_answer(found: _Found, rest: str, stray: re.Match[str] | None) -> Failure:
+    if stray is not None:
+        return _why_broken(rest, stray)
+    if not rest.strip() and not found.saw_object:
+        return "empty"
+    opened = rest.count("{") + rest.count("｛")
+    if found.saw_cut or opened > rest.count("}") + rest.count("｝"):
+        return "truncated"
+    return "no_score" if found.saw_object or opened else "no_json"
+
+
+def _why_broken(rest: str, key: re.Match[str]) -> Failure:
+    """Why an object with a "score" key, as `rest` holds one, could not be read."""
+    if _SCORE_KEY.search(rest, key.end()):
+        return "ambiguous"
+    if not re.search("[{｛]", rest[: key.start()]):
+        return "no_json"
+    after = rest[key.end() :].lstrip()
+    listed = _CLOSED_LIST.match(after, 0, _LONGEST_LIST)
     if listed is None:
-        cut = "]" not in after and (after.lstrip().startswith("[") or "}" not in after)
-        raise _RefusedError("truncated" if cut else "not_numbers")
-    literals = _WORD_IN_LIST.findall(listed.group(1))
-    if not all(_NUMBER.fullmatch(literal) for literal in literals):
-        raise _RefusedError("not_numbers")
-    end = text.rfind("}", keys[0].end() + listed.end()) + 1
-    try:
-        value = json_repair.loads(text[start : end or len(text)])
-    except (ValueError, RecursionError):
-        raise _RefusedError("unreadable") from None
-    if not isinstance(value, dict) or not isinstance(value.get("score"), list):
-        raise _RefusedError("unreadable")
-    if [_read_number(item) for item in value["score"]] != [float(literal) for literal in literals]:
-        raise _RefusedError("unreadable")
-    return value
+        opened = after.startswith(("[", "(", "（", "［"))
+        return "truncated" if not re.search(r"[\])）］]" if opened else "[}｝]", after) else "not_numbers"
+    words = re.findall(r"""[^\s,，、"']+""", listed.group(1))
+    return "unreadable" if all(_NUMBER.fullmatch(word) for word in words) else "not_numbers"
 
 
-def _read_scores(value: Any, scale: float) -> tuple[tuple[float, float], bool]:
-    """Two scores on 0..scale, and whether any was written as a string."""
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise _RefusedError("wrong_count")
-    if not isinstance(value, list):
-        raise _RefusedError("not_numbers")
+def _stray_values(rest: str) -> list[Value]:
+    """What stands after "score" keys outside of objects that could be read."""
+    reader = Reader(rest)
+    values = []
+    for number, key in enumerate(_SCORE_KEY.finditer(rest)):
+        if number == _MAX_STRAY:
+            raise _RefusedError("ambiguous")
+        try:
+            values.append(reader.read_value(key.end())[0])
+        except BrokenError:
+            raise _RefusedError("ambiguous") from None
+    return values
+
+
+def _reading(value: Value, scale: float) -> tuple[float, float] | Failure:
+    """Two scores on 0..scale, or why there are none."""
+    if isinstance(value, Scalar):
+        if value.cut:
+            return "truncated"
+        return "not_numbers" if value.quoted or _number(value, scale) == "not_numbers" else "wrong_count"
+    if isinstance(value, Members):
+        return "not_numbers"
     if len(value) != 2:
-        raise _RefusedError("wrong_count")
-    first, second = (_read_number(item) for item in value)
-    for number in (first, second):
-        # Integers are compared before they become floats: JSON integers have no upper bound.
-        if isinstance(number, float) and not math.isfinite(number):
-            raise _RefusedError("not_finite")
-    if not (0 <= first <= scale and 0 <= second <= scale):
-        raise _RefusedError("out_of_range")
-    return (float(first), float(second)), any(isinstance(item, str) for item in value)
+        return "wrong_count"
+    first, second = (_number(item, scale) if isinstance(item, Scalar) else "not_numbers" for item in value)
+    if isinstance(first, float) and isinstance(second, float):
+        return first, second
+    return next(failure for failure in _NUMBER_FAILURES if failure in (first, second))
 
 
-def _read_number(item: Any) -> int | float:
-    if isinstance(item, bool):
-        raise _RefusedError("not_numbers")
-    if isinstance(item, int | float):
-        return item
-    if isinstance(item, str) and _NUMBER.fullmatch(item):
-        return float(item)
-    raise _RefusedError("not_numbers")
+def _number(item: Scalar, scale: float) -> float | Failure:
+    """A number on 0..scale, written as one or as a fraction of the scale."""
+    text = item.text.translate(FULL_WIDTH) if len(item.text) < _LONGEST_NUMBER else ""
+    if (fraction := _FRACTION.fullmatch(text)) is not None:
+        number = float(fraction[1])
+        if float(fraction[2]) != scale:
+            return "not_numbers"
+    elif item.quoted:
+        if _NUMBER.fullmatch(text) is None:
+            return "not_numbers"
+        number = float(text)
+    elif text in ("NaN", "Infinity", "-Infinity"):
+        return "not_finite"
+    elif (plain := _JSON_NUMBER.fullmatch(text)) is not None:
+        number = float(text)
+        if math.isinf(number) and plain[1]:
+            return "not_finite"
+    else:
+        return "not_numbers"
+    return number if 0 <= number <= scale else "out_of_range"

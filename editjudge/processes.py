@@ -25,7 +25,7 @@ def alone_in(out: Path, busy: str) -> Iterator[None]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        handle = (out / ".lock").open("a")
+        handle = (out / ".lock").open("a", encoding="utf-8")
     except OSError as error:
         raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
     with handle:

@@ -6,11 +6,48 @@ Training and inference both go through `render_chat`, so their prompts are equal
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from editjudge.errors import EditJudgeError
+from editjudge.text import is_blank, valid_text
 
 IMAGE_MARK = "<image>"
+
+# What the tokenizers of chat models take for one token: <|im_end|> and all that begins like it, and the names that
+# Qwen, Llama, Gemma, InternVL, Mistral, DeepSeek, Kimi and T5 write without bars.
+_ANGLE_NAMES = (
+    "image|images|img|video|audio|image_pad|image_soft_token|audio_soft_token|img_context|im_patch|im_start|im_end"
+    "|start_of_turn|end_of_turn|start_of_image|end_of_image|start_of_audio|end_of_audio|box|ref|quad|obj"
+    "|think|thinking|thought|seed:think|tool_call|tool_calls|tool_response|tools|function_calls"
+    r"|s|unk|pad|bos|eos|cls|sep|mask|sys|unused_?\d+|extra_id_\d+"
+)
+_SQUARE_NAMES = (
+    "inst|img|img_break|img_end|think|system_prompt|available_tools|tool_calls|tool_results|tool_content|audio"
+    "|bos|eos|pad|unk|cls|sep|mask|gmask|sop|eop"
+)
+_TOKEN_LIKE = re.compile(
+    rf"<(?=[|｜])|<(?:/?(?:{_ANGLE_NAMES}))>|\[(?:/?(?:{_SQUARE_NAMES}))\]|◁/?think▷",
+    re.IGNORECASE,
+)
+_THINKING = ("<think>", "</think>")
+
+
+def harmless(text: str, keep: Collection[str] = ()) -> str:
+    """Text in which a tokenizer finds no special token: `<|im_end|>` becomes `< |im_end|>`, `<image>` `< image >`.
+
+    Data must not be able to end a turn, add an image or close a reasoning block. What is no Unicode becomes U+FFFD
+    (`text.valid_text`). All other text stays as it is, byte for byte. `keep`: what looks like a token and is meant.
+    """
+
+    def apart(found: re.Match[str]) -> str:
+        token = found.group()
+        if token in keep:
+            return token
+        return "< " if token == "<" else f"{token[0]} {token[1:-1]} {token[-1]}"
+
+    return _TOKEN_LIKE.sub(apart, valid_text(text))
 
 
 @dataclass(frozen=True)
@@ -27,12 +64,19 @@ class PromptSet:
     """Best raw score. 25 was the best of 10/20/25/30 in EditScore's ablation."""
 
     def ask_semantic(self, instruction: str) -> str:
-        """User turn about editing success and over-editing. Marks inside the instruction are made harmless."""
-        return self.semantic.replace("{instruction}", instruction.replace(IMAGE_MARK, "< image >"))
+        """User turn about editing success and over-editing. What looks like a token is made `harmless`."""
+        return self.semantic.replace("{instruction}", harmless(instruction))
 
     def ask_quality(self) -> str:
         """User turn about naturalness and artefacts."""
         return self.quality
+
+    def lacks_instruction(self, prompt: str) -> bool:
+        """Whether a user turn is this set's semantic question with nothing visible in place of the instruction."""
+        before, _, after = self.semantic.partition("{instruction}")
+        if not (prompt.startswith(before) and prompt.endswith(after) and len(prompt) >= len(before) + len(after)):
+            return False
+        return is_blank(prompt[len(before) : len(prompt) - len(after)])
 
 
 _FULL_FORMAT = """Write one JSON object and nothing else. \
@@ -123,10 +167,20 @@ FAMILIES: dict[str, Family] = {
 def render_chat(family: str, user_text: str) -> str:
     """The prompt for a model of `family`, up to where it begins to write.
 
-    Special tokens inside the user's words would change the layout, so they are refused by `EditJudgeError`.
+    Special tokens other than `<image>` marks are made `harmless`; a set of prompts may speak of `<think>` blocks.
     """
-    if family not in FAMILIES:
-        raise EditJudgeError(f"unknown model family {family!r}; known: {', '.join(FAMILIES)}")
-    if "<|" in user_text:
-        raise EditJudgeError(f"the prompt contains a special token: {user_text!r}")
-    return FAMILIES[family].chat(user_text)
+    return _family(family).chat(harmless(user_text, keep=(IMAGE_MARK, *_THINKING)))
+
+
+def render_reply(family: str, completion: str) -> str:
+    """A reply as a model of `family` is trained to write it: `harmless`, with the token that ends its turn.
+
+    A reply may hold `<think>` blocks.
+    """
+    return harmless(completion, keep=_THINKING) + _family(family).turn_end
+
+
+def _family(name: str) -> Family:
+    if name not in FAMILIES:
+        raise EditJudgeError(f"unknown model family {name!r}; known: {', '.join(FAMILIES)}")
+    return FAMILIES[name]

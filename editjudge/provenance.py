@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -44,6 +45,9 @@ PACKAGES = (
 )
 """Packages whose version can change a result."""
 
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Environment variables that set how many threads compute."""
+
 PROJECT = Path(__file__).resolve().parents[1]
 """The folder that holds the packages: the checkout, when the project is installed from one."""
 
@@ -80,6 +84,7 @@ class RunRecord:
             yield
         finally:
             self._seconds[name] = round(self._seconds.get(name, 0.0) + time.monotonic() - start, 3)
+            self._record["machine"] |= arithmetic()  # by now torch may be there
             write_json(self.path, self._record)
 
 
@@ -117,8 +122,40 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def machine() -> dict[str, Any]:
-    """CPU model, cores and memory this process may use (GiB), and the names of the GPUs."""
-    return {"cpu": _cpu_model(), "cores": cores(), "memory_gb": memory_gb(), "gpus": gpu_names()}
+    """CPU model, cores and memory this process may use (GiB), the names of the GPUs, and `arithmetic()`."""
+    return {
+        "cpu": _cpu_model(),
+        "cores": cores(),
+        "memory_gb": memory_gb(),
+        "gpus": gpu_names(),
+        **arithmetic(),
+    }
+
+
+def arithmetic() -> dict[str, Any]:
+    """What decides how sums of floats are rounded: threads, BLAS libraries, and torch's instruction set.
+
+    `threads` holds the variables that are set. torch adds its own values once it is imported; it is not imported here.
+    """
+    threads: dict[str, Any] = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
+    blas = {"numpy": _numpy_blas()}
+    found: dict[str, Any] = {"threads": threads, "blas": blas}
+    torch = sys.modules.get("torch")
+    if torch is not None and hasattr(torch, "get_num_threads"):  # not while it is being imported
+        threads["torch"] = torch.get_num_threads()
+        name = re.search(r"BLAS_INFO=(\w+)", torch.__config__.show())
+        blas["torch"] = name.group(1) if name else "unknown"
+        found["cpu_capability"] = torch.backends.cpu.get_cpu_capability()
+    return found
+
+
+def _numpy_blas() -> str:
+    """Name and version of the library that numpy was built with."""
+    import numpy as np
+
+    config: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]
+    blas = config.get("Build Dependencies", {}).get("blas", {})
+    return f"{blas.get('name', 'unknown')} {blas.get('version', '')}".strip()
 
 
 def cores() -> int:
@@ -131,7 +168,7 @@ def memory_gb() -> float:
     sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
-            text = Path(limit).read_text().strip()
+            text = Path(limit).read_text(encoding="utf-8").strip()
         except OSError:
             continue
         sizes += [int(text)] if text.isdecimal() else []
@@ -146,7 +183,7 @@ def gpu_names() -> list[str]:
 
 def _cpu_model() -> str:
     try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
         lines = []
     for line in lines:
@@ -161,7 +198,7 @@ def _output(command: list[str]) -> str | None:
     if shutil.which(command[0]) is None:
         return None
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=10, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout.decode(errors="replace").strip() if done.returncode == 0 else None

@@ -12,6 +12,7 @@ from editjudge.errors import ImageError
 from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, match_size, unfit
 from editjudge.prompts import PromptSet
 from editjudge.tasks import Aspect
+from editjudge.text import is_blank
 from editjudge.types import EditTriplet
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,10 @@ class Asker:
     """Bounds the area of each image; None: as they are."""
 
     def ask(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> Row:
-        """Both aspects. As in the benchmark, the output is brought to the input's size first."""
+        """Both aspects, or why there is nothing to ask. As in the benchmark, the output is brought to the input's size
+        first."""
+        if is_blank(triplet.task.instruction):
+            return triplet, "no_instruction"
         after = match_size(after, before)
         if self.max_pixels is not None:
             before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)

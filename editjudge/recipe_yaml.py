@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from editjudge.errors import RecipeError
+from editjudge.text import valid_text
 
 
 def resolve(path: Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
@@ -52,6 +53,17 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
 
 
 _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
+
+
+def _valid_string(loader: _Loader, node: yaml.ScalarNode) -> str:
+    """Escapes can say NUL and half of a surrogate pair, which no path, page or tokenizer takes."""
+    value = loader.construct_scalar(node)
+    if valid_text(value) != value:
+        raise yaml.MarkedYAMLError(problem=f"{value!r} is not valid Unicode text", problem_mark=node.start_mark)
+    return value
+
+
+_Loader.add_constructor("tag:yaml.org,2002:str", _valid_string)
 
 
 def _parse_yaml(text: str) -> Any:

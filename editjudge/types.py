@@ -7,9 +7,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK, Aspect, Dimension
+from editjudge.text import valid_text
+
+Text = Annotated[str, BeforeValidator(lambda value: valid_text(value) if isinstance(value, str) else value)]
+"""What people or models have written: `valid_text` of what is given."""
 
 Score10 = Annotated[float, Field(ge=0, le=10)]
 
@@ -36,9 +40,9 @@ class ImageRef(Record):
 class Origin(Record):
     """Where a task comes from."""
 
-    source: str
+    source: Text
     """What must not be in both training and benchmark: the id of the photograph, or of the upstream row."""
-    licence: str
+    licence: Text
     """Licence of the source image, as its publisher states it."""
     plan: dict[str, Any] | None = None
     """How a programmatic editor carries the edit out; None for tasks written by people or a model."""
@@ -50,10 +54,10 @@ class EditTask(Record):
     id: str
     inputs: tuple[ImageRef, ...] = Field(min_length=1)
     """Input images, in the order in which the instruction refers to them."""
-    instruction: str
+    instruction: Text
     task_type: str
     """One of the 13 subtasks of `tasks.TASK_TYPES`, or `tasks.UNKNOWN_TASK`."""
-    language: str = "en"
+    language: Text = "en"
     """BCP 47 tag of the instruction."""
     origin: Origin
 
@@ -71,7 +75,7 @@ class EditTriplet(Record):
     id: str
     task: EditTask
     edited: ImageRef
-    editor: str
+    editor: Text
     """Identity of the editor that made the output."""
     seed: int
     """Seed the editor was given."""
@@ -87,10 +91,10 @@ class Judgment(Record):
     """Raw, on 0..scale. Semantic: (editing success, little over-editing). Quality: (naturalness, no artefacts)."""
     scale: float = Field(gt=0)
     """Best possible raw score; the worst is 0."""
-    rationale: str
+    rationale: Text
     """What the judge wrote before the scores; may be empty."""
-    raw: str
-    """The reply, unchanged."""
+    raw: Text
+    """The reply; what is no Unicode is U+FFFD."""
     parsed_by: str
     """How the scores were read: "json", "repaired", or "none"."""
     failure: str | None = None
@@ -152,7 +156,7 @@ class TierRanking(Record):
 
     task_id: str
     dimension: Dimension
-    annotator: str
+    annotator: Text
     tiers: tuple[tuple[str, ...], ...]
     """Triplet ids, best tier first; within a tier the order means nothing."""
     seconds: float | None = None
@@ -190,9 +194,9 @@ class SFTExample(Record):
     aspect: Aspect
     images: tuple[ImageRef, ...] = Field(min_length=1)
     """In the order of the `<image>` marks in `prompt`."""
-    prompt: str
+    prompt: Text
     """What the user turn says, with one `<image>` mark per image."""
-    completion: str
+    completion: Text
     """What the judge must write: {"reasoning": ..., "score": [a, b]}."""
     scale: float = Field(gt=0)
     score_bin: int = Field(ge=0)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
@@ -63,8 +63,22 @@ class EvalRecipe(MeasureRecipe):
     """`editjudge eval`: one judge, or scores made elsewhere, on one or more benchmarks."""
 
     judge: JudgeRecipe | None = None
-    scores: ScoresFile | None = None
-    """In place of a judge: a file of scores or votes, or a block with its `path`."""
+    scores: tuple[ScoresFile, ...] = ()
+    """In place of a judge: a file of scores or votes, a block with its `path`, or a list of them, one per judge."""
+
+    @field_validator("scores", mode="before")
+    @classmethod
+    def _one_or_several(cls, value: Any) -> Any:
+        return value if isinstance(value, list | tuple) else [] if value is None else [value]
+
+    @field_validator("scores")
+    @classmethod
+    def _distinct(cls, value: tuple[ScoresFile, ...]) -> tuple[ScoresFile, ...]:
+        labels = [folder_name(block.label) for block in value]
+        twice = next((label for label in labels if labels.count(label) > 1), None)
+        if twice is not None:
+            raise ValueError(f"two judges are called {twice!r}; give each a `name` of its own")
+        return value
 
     @model_validator(mode="after")
     def _probes_need_a_judge(self) -> EvalRecipe:
@@ -74,7 +88,7 @@ class EvalRecipe(MeasureRecipe):
 
     @model_validator(mode="after")
     def _one_source_of_scores(self) -> EvalRecipe:
-        if (self.judge is None) == (self.scores is None):
+        if (self.judge is None) == (not self.scores):
             raise ValueError("give either `judge` (a model to ask) or `scores` (a file made elsewhere), one of the two")
         return self
 

@@ -18,6 +18,7 @@ from eval.metrics.figures import keys_in, read_coverage, read_figure
 from eval.metrics.kcurve import k_curve
 from eval.metrics.labels import measure_labels
 from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
+from eval.metrics.published import published_figures
 from eval.metrics.statistics import Figure, Intervals, figure, intervals
 from eval.scoring import Evaluation
 
@@ -66,6 +67,8 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
                 rows[place]["labels"] = evaluation.once(
                     ("labels", rounds, seed), partial(_measure_labels, evaluation, rounds, seed)
                 )
+            theirs = evaluation.once(("published", rounds, seed), partial(_as_published, evaluation, rounds, seed))
+            rows[place] |= {"published": theirs} if theirs else {}
     probed = [
         {"label": item.label, "run": item.run, "step": item.step, "benchmark": item.evaluation.bench.name, **row}
         for item in measured
@@ -88,10 +91,17 @@ def _measure_labels(evaluation: Evaluation, rounds: int, seed: int) -> dict[str,
     return measure_labels(evaluation.bench, evaluation.cards(), evaluation.votes, rounds, seed)
 
 
+def _as_published(evaluation: Evaluation, rounds: int, seed: int) -> list[dict[str, Any]]:
+    bench = evaluation.bench
+    cards = evaluation.cards() if bench.comparisons or bench.multiways else {}
+    return published_figures(bench, cards, evaluation.votes is not None, evaluation.published, rounds, seed)
+
+
 def _describe_benchmark(bench: Benchmark, n_triplets: int) -> dict[str, Any]:
     return {
         "source": bench.source,
         "identity": bench.identity,
+        "labels": bench.label_identity,
         "n_pairs": len(bench.pairs),
         "n_comparisons": len(bench.comparisons),
         "n_multiways": len(bench.multiways),

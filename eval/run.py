@@ -47,7 +47,7 @@ def refuse_without_images(benches: Sequence[Benchmark]) -> None:
         if not bench.has_images:
             raise DataError(
                 f"{bench.source}: labels without images; a judge needs them, only `scores` do without. Give the images "
-                "or leave this benchmark out"
+                "(take `labels_only` out), or leave this benchmark out"
             )
 
 
@@ -97,7 +97,10 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
 
 
 def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> Iterator[Measured]:
-    """One per benchmark, from the recipe's judge, with what the probes found; from a file of scores one per reading."""
+    """One per benchmark, from the recipe's judge, with what the probes found; of every file of scores one per reading.
+
+    Several files have a folder each in `out`, and in it one per benchmark.
+    """
     judge = None if recipe.judge is None else recipe.judge.build()
     for bench in benches:
         folder = recipe.out / folder_name(bench.name)
@@ -106,11 +109,12 @@ def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> Iterator[M
             write_answers(evaluation)
             probed = () if recipe.probes is None else tuple(run_probes(judge, evaluation, recipe.probes))
             yield Measured("judge", None, evaluation, probes=probed)
-        elif recipe.scores is not None:
-            read = evaluate_scores(recipe.scores, bench, folder)
+        for block in recipe.scores:
+            label = block.label
+            own = folder if len(recipe.scores) == 1 else recipe.out / folder_name(label) / folder_name(bench.name)
+            read = evaluate_scores(block, bench, own)
             for evaluation in read:
                 write_answers(evaluation)
-                label = recipe.scores.label
                 yield Measured(label if len(read) == 1 else f"{label}, {evaluation.reading}", None, evaluation)
 
 

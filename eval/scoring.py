@@ -31,6 +31,7 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label
 from eval.metrics.cost import usage
 from eval.metrics.pairs import OUTCOMES, PairTable, build_table, pair_values
+from eval.metrics.published import AsPublished
 from eval.values import Values, values_of
 
 Result = TypeVar("Result")
@@ -69,6 +70,8 @@ class Evaluation:
     """Time the judge took, summed over the shards; loading a model falls into the first of them."""
     votes: dict[str, Label] | None = None
     """Labels by comparison id, from a rival that voted without scores."""
+    published: AsPublished = field(default_factory=AsPublished)
+    """What a file of scores or votes says, as its publisher's code takes it."""
     cost: dict[str, Any] = field(default_factory=dict)
     """`cost.usage` of the cards; empty for scores made elsewhere."""
     unreadable: dict[str, int] = field(default_factory=dict)
@@ -194,7 +197,7 @@ def _collect(bench: Benchmark, folder: Path, identity: dict[str, Any], n_shards:
     cards = {card.triplet.id: card for data, _ in files for card in read_jsonl(data, ScoreCard)}
     write_jsonl(folder / CARDS, cards.values())
     values_of([*cards.values()]).save(folder / VALUES)
-    write_jsonl(folder / PAIRS, scored_pairs(bench, cards))
+    write_jsonl(folder / PAIRS, scored_pairs(bench, [pair_values(pair, cards) for pair in bench.pairs]))
     markers = [read_marker(marker) for _, marker in files]
     seconds = sum(float(marker["info"]["seconds"]) for marker in markers if marker is not None)
     info = {"seconds": seconds, **usage(cards.values())}
@@ -213,9 +216,8 @@ def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[s
     }
 
 
-def scored_pairs(bench: Benchmark, cards: dict[str, ScoreCard]) -> Iterator[ScoredPair]:
-    """The benchmark's pairs in order, with what the judge said."""
-    values = [pair_values(pair, cards) for pair in bench.pairs]
+def scored_pairs(bench: Benchmark, values: Sequence[tuple[float | None, float | None]]) -> Iterator[ScoredPair]:
+    """The benchmark's pairs in order, with what the judge gave the preferred candidate and the other."""
     outcomes = build_table(bench.pairs, values).outcomes().tolist()
     for pair, (better, worse), outcome in zip(bench.pairs, values, outcomes, strict=True):
         yield ScoredPair(

@@ -69,6 +69,10 @@ def remarks(results: Mapping[str, Any]) -> list[str]:
             lines.append(f"{start}: NOT ONE SCORE for {', '.join(silent)}: the figures say nothing of this judge there")
         if row.get("reading") is not None:
             lines.append(f"{start}: its file was read {row['reading']}")
+        for found in row.get("published") or ():
+            name = f"{found['says']}, {found['column'].replace('_', ' ')}"
+            value = figure(found["value"], found["low"], found["high"])
+            lines.append(f"{start}: as {found['by']}'s code counts ({name}; n = {found['n']:,}): {value}")
         if row["judge"].get("unused"):
             lines.append(f"{start}: not used of its file: {_kinds(row['judge']['unused'])}")
     return lines

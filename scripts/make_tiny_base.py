@@ -110,7 +110,7 @@ class Viewing(NamedTuple):
 
 def quickstart() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The photographs that are not in the quickstart's benchmark, and its tasks."""
-    recipe = yaml.safe_load((ROOT / "recipes" / "quickstart" / "curate.yaml").read_text())
+    recipe = yaml.safe_load((ROOT / "recipes" / "quickstart" / "curate.yaml").read_text(encoding="utf-8"))
     held_out = recipe["parts"]["benchmark"]["sources"]
     (tasks,) = (stage["tasks"] for stage in recipe["stages"] if stage["use"] == "templates")
     return tuple(name for name in PHOTOGRAPHS if name not in held_out), tuple(tasks)

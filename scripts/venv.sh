@@ -1,5 +1,5 @@
 # Sourced by the other scripts: makes or reuses .venv with the extra named in $1, and puts it on PATH.
-# On a machine without a GPU, PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu saves a large download.
+# Without an NVIDIA GPU, torch is installed as its CPU build; see torch_build.py for the variables that change this.
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 extra="$1"
 python="${PYTHON:-python3}"
@@ -14,9 +14,13 @@ fi
 stamp=".venv/installed-$extra"
 wanted="$(cksum pyproject.toml | cut -d' ' -f1,2) $PWD"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
-    echo "Installing EditJudge [$extra] into .venv (about 1.5 GB, a few minutes; once)"
+    torch="torch>=2.11,<2.14"
+    build="$(.venv/bin/python scripts/torch_build.py "$torch")"
+    echo "Installing EditJudge [$extra] into .venv (a few minutes; once)"
     # DeepSpeed is built on this machine and looks at the installed torch while it is.
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check "torch>=2.11,<2.14" "setuptools>=77" wheel ninja
+    # shellcheck disable=SC2086 # several arguments or none
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check $build "$torch"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" wheel ninja
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation -e ".[$extra]"
     echo "$wanted" > "$stamp"
 fi

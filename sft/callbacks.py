@@ -27,7 +27,7 @@ class Journal:
         """Append one line: step, seconds since this process began, and the trainer's values."""
         row = {"step": step, "seconds": round(time.monotonic() - self._start, 2)}
         row |= {key: values[key] for key in _LOGGED if key in values}
-        with self._path.open("a") as handle:
+        with self._path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")
 
 

@@ -109,20 +109,25 @@ def require_complete(path: Path) -> None:
 
 
 def verify_weights(path: Path, expected: int) -> None:
-    """Read back what a checkpoint's safetensors hold; `CheckpointError` when it is less than `expected` weights.
+    """Read back what a checkpoint's safetensors hold; `CheckpointError` when it is less than `expected` weights, or
+    when some are NaN or infinite: training has diverged.
 
     ZeRO-3 leaves empty tensors in adapters that were saved without being gathered first.
     """
     from safetensors import safe_open
 
+    from editjudge.engines.weights import require_finite
+
     total, files = 0, sorted(path.glob("*.safetensors"))
     for file in files:
-        with safe_open(file, framework="numpy") as weights:
-            for name in weights.keys():  # noqa: SIM118 - the handle cannot be iterated
+        with safe_open(file, framework="pt") as weights:
+            names = list(weights.keys())
+            for name in names:
                 shape = weights.get_slice(name).get_shape()
                 if 0 in shape:
                     raise CheckpointError(f"{file}: tensor {name} is empty, shape {shape}; it was not gathered")
                 total += math.prod(shape)
+            require_finite(file, ((name, weights.get_tensor(name)) for name in names))
     if total < expected:
         raise CheckpointError(
             f"{path}: the saved weights are {total:,} numbers in {len(files)} files, {expected:,} were trained; "
@@ -140,7 +145,7 @@ def forget_after(log: Path, step: int) -> None:
     if not log.is_file():
         return
     kept = []
-    for line in log.read_text().splitlines():
+    for line in log.read_text(encoding="utf-8").splitlines():
         try:
             row = json.loads(line)
         except ValueError:

@@ -16,7 +16,8 @@ from editjudge.colors import Colors
 from editjudge.errors import DataError
 from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, image_faults, match_size, unfit
 from editjudge.io import read_jsonl
-from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat
+from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, render_chat, render_reply
+from editjudge.text import is_blank
 from editjudge.types import SFTExample
 
 TokenCounter = Callable[[SFTExample], int]
@@ -42,7 +43,7 @@ class TrainingRow:
     prompt: str
     """The whole chat up to where the model begins to write."""
     completion: str
-    """The reply and the token that ends it."""
+    """The reply and the token that ends it, as `prompts.render_reply` writes them."""
 
 
 def show_images(
@@ -89,7 +90,7 @@ class RowReader:
         return TrainingRow(
             images=show_images([self._store.read(ref) for ref in example.images], self.size(example), self._max_pixels),
             prompt=render_chat(self._family, example.prompt),
-            completion=example.completion + FAMILIES[self._family].turn_end,
+            completion=render_reply(self._family, example.completion),
         )
 
     def size(self, example: SFTExample) -> tuple[int, int]:
@@ -134,7 +135,7 @@ def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounte
         return patches // int(image_processor.merge_size) ** 2
 
     def count(example: SFTExample) -> int:
-        texts = [render_chat(family, example.prompt), example.completion + FAMILIES[family].turn_end]
+        texts = [render_chat(family, example.prompt), render_reply(family, example.completion)]
         words = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
         # The text holds one pad token for each image already.
         return words + sum(image_tokens(size) - 1 for size in reader.shown_sizes(example))
@@ -195,10 +196,12 @@ def _text_fault(example: SFTExample) -> tuple[str, str] | None:
     marks = example.prompt.count(IMAGE_MARK)
     if marks != len(example.images):
         return "image_marks", f"{marks} {IMAGE_MARK} marks for {len(example.images)} images"
-    if not example.completion.strip():
+    prompts = PROMPT_SETS.get(example.prompt_version)
+    lacking = example.aspect == "semantic" and prompts is not None and prompts.lacks_instruction(example.prompt)
+    if lacking or is_blank(example.prompt.replace(IMAGE_MARK, "")):
+        return "no_instruction", f"the prompt asks about no instruction: {example.prompt[-60:]!r}"
+    if is_blank(example.completion):
         return "empty_completion", "the completion is empty"
-    if "<|" in example.completion + example.prompt:
-        return "special_token", "prompt or completion contains a special token"
     return None
 
 

@@ -98,7 +98,7 @@ def end_with_launcher() -> None:
 def _alive(pid: int) -> bool:
     """Whether a process runs; one that is dead but not yet collected by its parent does not."""
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[0] != b"Z"
     if Path("/proc/self").exists():
         return False
     try:

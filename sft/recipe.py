@@ -164,7 +164,7 @@ class SFTRecipe(Recipe):
     def _readable_deepspeed(cls, value: str | None) -> str | None:
         if value is not None:
             try:
-                content = json.loads(Path(value).read_text())
+                content = json.loads(Path(value).read_text(encoding="utf-8"))
             except (OSError, ValueError) as error:
                 raise ValueError(f"{value}: no readable JSON file ({error}); see recipes/deepspeed/") from error
             if not isinstance(content, dict):
@@ -191,7 +191,7 @@ class SFTRecipe(Recipe):
         """Everything in the recipe that can change a weight, for the run's markers."""
         values = self.model_dump(mode="json", exclude=set(_ELSEWHERE))
         values["train"] = {key: value for key, value in self.train.items() if key not in _NO_EFFECT_ON_WEIGHTS}
-        values["deepspeed"] = json.loads(Path(self.deepspeed).read_text()) if self.deepspeed else None
+        values["deepspeed"] = json.loads(Path(self.deepspeed).read_text(encoding="utf-8")) if self.deepspeed else None
         return values
 
     def describe(self) -> str:
@@ -200,7 +200,11 @@ class SFTRecipe(Recipe):
         how = f"LoRA rank {lora.rank}, alpha {lora.alpha:g}" if lora else "all weights that are not frozen"
         frozen = ", ".join(name for name, value in self.freeze.model_dump().items() if value) or "nothing"
         data = Path(self.data)
-        rows = f"{sum(1 for line in data.open() if line.strip()):,} rows" if data.is_file() else "not there yet"
+        rows = (
+            f"{sum(1 for line in data.open(encoding='utf-8') if line.strip()):,} rows"
+            if data.is_file()
+            else "not there yet"
+        )
         pixels = "as they are" if self.max_pixels is None else f"at most {self.max_pixels:,} pixels each"
         return "\n".join(
             [

@@ -26,7 +26,6 @@ from editjudge.engines.quiet import quiet
 from editjudge.errors import (
     CheckpointError,
     DataError,
-    EditJudgeError,
     MissingExtraError,
     RecipeError,
     StaleOutputError,
@@ -201,6 +200,7 @@ def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | N
             f"{world.size}; start {latest.world_size} again"
         )
     if world.main:
+        checkpoints.verify_weights(latest.path, 0)
         print(f"going on from {latest.path}")
     return latest
 
@@ -263,11 +263,17 @@ def _require_packages(recipe: SFTRecipe) -> None:
         raise MissingExtraError(f"training needs {', '.join(missing)}; install with: pip install 'editjudge[train]'")
 
 
-if __name__ == "__main__":
+def _one_of_many(arguments: list[str]) -> int:
+    """`main`, where what every process of a run finds out for itself is printed once."""
     try:
-        sys.exit(main())
-    except EditJudgeError as error:
-        # What every process finds out for itself is said once.
-        if World.from_environment().main or not isinstance(error, (DataError, RecipeError, StaleOutputError)):
-            print(f"error: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        return main(arguments)
+    except (DataError, RecipeError, StaleOutputError) as error:
+        if World.from_environment().main:
+            raise
+        return error.exit_code
+
+
+if __name__ == "__main__":
+    from editjudge.__main__ import run, run_process
+
+    sys.exit(run_process(lambda arguments: run("sft", _one_of_many, arguments)))

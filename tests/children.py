@@ -45,7 +45,8 @@ def killed_at(file: str, count: int = 1, pid: int | None = None) -> dict[str, st
 
 
 def stopped_at(file: str, announce: Path, count: int = 1) -> dict[str, str]:
-    """Environment of a command of which a process stands still at that point, after it made the file `announce`."""
+    """Environment of a command of which a process stands still at that point while the file `announce`, which it makes
+    then, is there."""
     return _halting({"file": file, "count": count, "action": "stop", "announce": str(announce)})
 
 

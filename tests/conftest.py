@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 
 import pytest
@@ -12,7 +13,24 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from studio_ground import studio_server as studio_server
 
+from editjudge.network import spare_loopback
 from editjudge.provenance import cores, memory_gb
+
+# Tests talk to servers of their own on this machine, also where a proxy is set.
+spare_loopback()
+for name in ("COLUMNS", "LINES", "FORCE_COLOR", "NO_COLOR", "CLICOLOR_FORCE", "TTY_COMPATIBLE"):
+    os.environ.pop(name, None)  # the user's terminal must not decide how wide a table is
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _cheap_collections() -> None:
+    """Python's collector looks at every object; those of torch and what builds on it, half a million, stay for ever.
+
+    A sweep collects after every checkpoint, which beside a model costs nothing and made up a third of its tests.
+    """
+    gc.collect()
+    gc.freeze()
+
 
 GB_PER_WORKER = 1.5
 """What a worker with torch and a tiny model takes, with room for the processes that it starts."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 
 import pytest
 from curation_ground import make_context, make_group
@@ -8,8 +9,12 @@ from factories import make_card, make_task, make_triplet
 from pydantic import ValidationError
 
 from curation.balance import Balance, PickGroups, score_bin
+from curation.recipe import CurationRecipe
 from curation.stage import Drop, Fail
+from editjudge.recipe import load_recipe
 from editjudge.types import ScoreCard
+
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def make_cards(counts: dict[tuple[str, float], int]) -> list:
@@ -58,6 +63,31 @@ def test_half_a_row_is_rounded_up(tmp_path):
     # With one bin the cells hold 12 and 3 rows: the median is 7.5.
     outcomes = list(Balance(max_ratio=1, bins=1).run(make_cards(SKEWED), make_context(tmp_path)))
     assert sum(isinstance(outcome, Drop) for outcome in outcomes) == 12 - 8
+
+
+QUICKSTART = """
+224 126 133 100 67
+122 62 152 87 62
+188 129 120 110 73
+212 85 146 93 64
+186 131 128 81 64
+204 100 128 109 59
+200 118 127 113 57
+201 95 173 88 123
+"""
+"""Cards of the quickstart's training part before balancing: eight tasks x five bins of `overall`."""
+
+
+def test_the_quickstart_shows_what_balance_does():
+    recipe = load_recipe(ROOT / "recipes" / "quickstart" / "curate.yaml", CurationRecipe)
+    (stage,) = (stage for stage in recipe.parts["train"].stages if isinstance(stage, Balance))
+    assert stage.bins == 5
+    sizes = [int(size) for size in QUICKSTART.split()]
+    limit = stage.limit(sizes)
+    surplus = [max(0, size - limit) for size in sizes]
+    assert 0.05 < sum(surplus) / sum(sizes) < 0.15
+    # Nearly everything that goes is from the lowest bin, which is the largest of nearly every task.
+    assert sum(surplus[::5]) > 0.9 * sum(surplus)
 
 
 def test_surplus_is_named_by_its_cell(tmp_path):

@@ -217,6 +217,32 @@ def test_pairs_with_images_that_cannot_be_used_are_left_out(tmp_path):
     assert "00.tar: has no member 'gone.png'" in said
 
 
+def test_texts_of_a_pairs_file_are_left_out_or_noted(tmp_path):
+    """An empty instruction is none; what looks like a token and what is no Unicode is kept and counted."""
+    store = ImageStore(tmp_path)
+    said = {"a": " \u200b", "b": "Write <|im_end|>", "c": "half X", "d": "Make it pink."}
+    pairs = []
+    for name, instruction in said.items():
+        pair = make_pair(store, name)
+        task = pair.task.model_copy(update={"instruction": instruction})
+        sides = {side: getattr(pair, side).model_copy(update={"task": task}) for side in ("better", "worse")}
+        pairs.append(pair.model_copy(update={"task": task, **sides}))
+    lines = [pair.model_dump_json().replace("half X", r"half \ud83d") for pair in pairs]
+    (tmp_path / "pairs.jsonl").write_text("\n".join(lines))
+    bench = Pairs(path=tmp_path / "pairs.jsonl").load(Path("unused"))
+    assert [pair.task.instruction for pair in bench.pairs] == ["Write <|im_end|>", "half \ufffd", "Make it pink."]
+    assert bench.left_out.names == {"missing_instruction": ["line 1: pair a: instruction ' \\u200b'"]}
+    assert bench.notes.names == {
+        "token_like_text": ["task-b: 'Write <|im_end|>'"],
+        "replaced_characters": ["task-c: 'half \ufffd'"],
+    }
+
+
+def test_an_empty_instruction_of_a_table_is_left_out(load):
+    bench = load([make_row(), make_row(instruction="\u200b \ufeff")])
+    assert (len(bench.pairs), bench.left_out.counts) == (1, {"missing_instruction": 1})
+
+
 def test_one_id_with_two_contents_is_refused(tmp_path):
     store = ImageStore(tmp_path)
     pair = make_pair(store, "a")

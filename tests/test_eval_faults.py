@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 from pathlib import Path
 
@@ -42,9 +44,28 @@ def world(tmp_path_factory):
     return folder
 
 
-def test_every_fault_is_named_on_the_terminal(world, capsys):
-    assert evaluate([write_recipe(world, "speaks", world / "pairs.jsonl", READABLE)]) == 0
-    printed = capsys.readouterr().out
+def evaluated(recipe: str) -> str:
+    """Evaluate, and give what was printed."""
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        assert evaluate([recipe]) == 0
+    return printed.getvalue()
+
+
+@pytest.fixture(scope="module")
+def speaks(world):
+    """What is printed about a judge that answers; its results are in `world`/speaks."""
+    return evaluated(write_recipe(world, "speaks", world / "pairs.jsonl", READABLE))
+
+
+@pytest.fixture(scope="module")
+def mute(world, speaks):
+    """The same of one that does not, in `world`/mute, with the other on its leaderboard."""
+    others = {"leaderboard": {"results": [str(world / "speaks" / "results.json")]}}
+    return evaluated(write_recipe(world, "mute", world / "pairs.jsonl", ["no"], **others))
+
+
+def test_every_fault_is_named_on_the_terminal(speaks):
     for expected in (
         "PARTIAL",
         "6 x missing_image (first: line",
@@ -54,20 +75,17 @@ def test_every_fault_is_named_on_the_terminal(world, capsys):
         "suspicious rows, kept: 1 x contradictory_labels",
         "1 x duplicate_pair",
     ):
-        assert expected in printed
+        assert expected in speaks
 
 
-def test_a_mute_judge_is_counted_and_loses(world, capsys):
-    others = {"leaderboard": {"results": [str(world / "speaks" / "results.json")]}}
-    assert evaluate([write_recipe(world, "mute", world / "pairs.jsonl", ["no"], **others)]) == 0
-    printed = capsys.readouterr().out
-    assert "replies without usable scores: 46 x no_json (of 46 replies)" in printed
-    assert "NOT ONE SCORE for" in printed
+def test_a_mute_judge_is_counted_and_loses(world, mute):
+    assert "replies without usable scores: 46 x no_json (of 46 replies)" in mute
+    assert "NOT ONE SCORE for" in mute
     row = json.loads((world / "mute" / "results.json").read_text())["evaluations"][0]
     assert row["unreadable"] == {"no_json": 46}
     assert {found["coverage"] for found in row["dimensions"].values()} == {0.0}
     assert {found["pair_mean"]["value"] for found in row["dimensions"].values()} == {0.0}
-    assert "other, PARTIAL" in printed
+    assert "other, PARTIAL" in mute
     page = (world / "mute" / "report.html").read_text()
     assert "replies without usable scores: 46 × no json" in page
     assert "Low coverage." in page
@@ -77,7 +95,7 @@ def test_a_mute_judge_is_counted_and_loses(world, capsys):
     assert "PARTIAL" in (world / "mute" / "tables.md").read_text()
 
 
-def test_a_comparison_of_partial_figures_says_so(world, capsys, tmp_path):
+def test_a_comparison_of_partial_figures_says_so(world, mute, capsys, tmp_path):
     assert compare([str(world / "speaks"), str(world / "mute"), "--rounds", "200", "--json", str(tmp_path / "c")]) == 0
     printed = capsys.readouterr().out
     assert "PARTIAL: rows of the benchmark could not be used (9 for A, 9 for B)" in printed

@@ -117,3 +117,10 @@ def test_groups_without_a_pair_are_dropped_and_unscored_cards_fail(tmp_path):
         Drop("task0-0", "one_tier"),
         Drop("task0-1", "one_tier"),
     ]
+
+
+def test_a_card_about_an_empty_instruction_fails(tmp_path):
+    card = make_card(triplet=make_triplet(task=make_task(instruction=" \u2060")))
+    (outcome,) = SFT(prompts="brief-v1").run([card], make_context(tmp_path))
+    assert isinstance(outcome, Fail)
+    assert "no_instruction" in outcome.error

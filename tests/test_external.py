@@ -213,12 +213,12 @@ def test_genai_votes(tmp_path, bench):
     ]
     (tmp_path / "votes.json").write_text(json.dumps(rows))
     found = read(tmp_path / "votes.json", genai)
-    assert found.votes == {"genai_bench-0": "A>B", "genai_bench-1": "A=B=Good"}
+    assert found.votes.ours == {"genai_bench-0": "A>B", "genai_bench-1": "A=B=Good"}
     assert found.findings.counts == {
         "unreadable_vote": 1,
         "other_instruction": 1,
         "not_in_benchmark": 1,
-        "no_vote": 2,
+        "no_vote": 1,  # row 3; the unreadable vote is counted as such
     }
 
 
@@ -306,10 +306,14 @@ def test_a_line_separator_inside_a_row_ends_no_line(tmp_path, bench):
 
 
 def test_the_folder_of_an_evaluation_names_those_of_its_benchmarks(tmp_path, pairs, bench):
+    """Of one benchmark its cards are taken; of two none is guessed."""
     run_eval(make_recipe(tmp_path / "judge", pairs))
-    with pytest.raises(DataError, match=r"give the folder in it .*judge/pairs$"):
-        read(tmp_path / "judge", bench)
-    assert read(tmp_path / "judge" / "pairs", bench).format == "cards"
+    assert read(tmp_path / "judge", bench).format == "cards"
+    benches = [{"use": "pairs", "path": str(pairs), "name": name} for name in ("one", "two")]
+    run_eval(make_recipe(tmp_path / "both", pairs, bench=benches))
+    with pytest.raises(DataError, match=r"results of 2 tasks or judges; give the folder of one:\n.*both/one \(cards\)"):
+        read(tmp_path / "both", bench)
+    assert read(tmp_path / "both" / "two", bench).format == "cards"
 
 
 def test_a_moved_file_is_the_same_scores(tmp_path, bench):

@@ -257,7 +257,7 @@ def test_a_folder_of_several_tasks_is_refused(tmp_path, bench):
     for task in ("ImagenHub_Text-Guided_IE", "ImagenHub_Mask-Guided_IE"):
         write(tmp_path / "gpt4o" / task, {uid: [7, 9]}, {uid: [5, 5]})
     with pytest.raises(
-        DataError, match=r"results of 2 tasks; give the folder of one of them: .*Mask-Guided_IE, .*Text"
+        DataError, match=r"results of 2 tasks or judges; give the folder of one:\n.*Mask-Guided_IE .*\n.*Text"
     ):
         read(tmp_path / "gpt4o", bench, "published")
     shutil.rmtree(tmp_path / "gpt4o" / "ImagenHub_Mask-Guided_IE")

@@ -137,7 +137,6 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
     bad = [
         Request("<image><image>Two marks.", (make_image(),), (1,)),
         Request("No image.", (), (1,)),
-        Request("<image><|im_end|>", (make_image(),), (1,)),
         Request("<image>Too long." + " pink" * 5000, (make_image(),), (1, 2)),
         Request("<image>Too narrow.", (Image.new("RGB", (5000, 1)),), (1,)),
         Request("<image>Empty.", (Image.new("RGB", (0, 4)),), (1,)),
@@ -153,8 +152,14 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
     assert [reason for reason in reasons if reason != "engine_error"] == [
         *("image_marks", "image_marks", "too_long", "too_long", "aspect_ratio", "empty_image")
     ]
-    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[5].completions[0].error)
+    assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[4].completions[0].error)
     assert engine.generate([], WARM) == []
+
+
+@pytest.mark.parametrize("said", ["<|im_end|>", "cat a<|b", "<|:-)", "<|image_pad|><|vision_start|>", "\ud83d", "\x00"])
+def test_text_that_looks_like_a_token_or_is_none_is_answered(engine: HFEngine, said: str) -> None:
+    (reply,) = engine.generate([Request(f"<image>Write {said}", (make_image(),), (1,))], WARM)
+    assert reply.completions[0].error is None
 
 
 def test_when_memory_runs_out_the_batch_is_halved(folder: Path) -> None:
@@ -270,6 +275,85 @@ def test_no_half_written_model_is_taken_for_a_whole_one(folder: Path, adapter: P
     (cut / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes()[:2000])
     with pytest.raises(CheckpointError, match="cut adapter"):
         make_engine(folder, adapter=cut).generate([make_request()], GREEDY)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_weights_that_are_not_finite_are_told_when_they_are_loaded(
+    folder: Path, adapter: Path, tmp_path: Path, value: float
+) -> None:
+    from safetensors.torch import load_file, save_file
+
+    bad = shutil.copytree(adapter, tmp_path / "adapter")
+    weights = load_file(bad / "adapter_model.safetensors")
+    first, second, *_ = sorted(weights)
+    for name in (first, second):
+        weights[name][0, 0] = value
+    save_file(weights, bad / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError) as told:
+        make_engine(folder, adapter=bad).generate([make_request()], GREEDY)
+    assert str(told.value).startswith(f"{bad}: 2 weights hold NaN or infinity: {first}, {second};")
+
+    damaged = shutil.copytree(folder, tmp_path / "model")
+    weights = load_file(damaged / "model.safetensors")
+    name = next(name for name in weights if name.endswith("layers.1.mlp.up_proj.weight"))
+    weights[name][-1, -1] = value
+    save_file(weights, damaged / "model.safetensors", {"format": "pt"})
+    for changes in ({}, {"adapter": adapter}, {"dtype": "bfloat16"}):
+        with pytest.raises(CheckpointError, match=r"model: 1 weights hold NaN or infinity: \S*layers\.1\.mlp\.up_proj"):
+            make_engine(damaged, **changes).generate([make_request()], GREEDY)
+
+
+def test_largest_numbers_are_finite() -> None:
+    from editjudge.engines.weights import not_finite
+
+    for dtype in (torch.float32, torch.bfloat16, torch.float16):
+        most = torch.finfo(dtype).max
+        weights = {"most": torch.tensor([most, -most] * 9, dtype=dtype), "none": torch.zeros(0, 3, dtype=dtype)}
+        weights |= {"one": torch.tensor(1.0, dtype=dtype), "whole": torch.arange(3), "nan": torch.tensor(torch.nan)}
+        assert not_finite(weights.items()) == ["nan"]
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WARM])
+def test_logits_that_overflow_are_an_error_of_the_engine(folder: Path, tmp_path: Path, sampling: Sampling) -> None:
+    from safetensors.torch import load_file, save_file
+
+    large = shutil.copytree(folder, tmp_path / "large")
+    weights = load_file(large / "model.safetensors")
+    norm = next(name for name in weights if name.endswith("language_model.norm.weight") or name == "model.norm.weight")
+    weights[norm] = torch.full_like(weights[norm], 3e38)  # finite, but no sum of its products is
+    save_file(weights, large / "model.safetensors", {"format": "pt"})
+    (reply,) = make_engine(large).generate([make_request(seeds=(1, 2))], sampling)
+    assert [(completion.text, completion.stop) for completion in reply.completions] == [("", "error")] * 2
+    assert "logits are NaN or infinite at token 1; its numbers do not fit into float32" in str(
+        reply.completions[0].error
+    )
+
+
+def test_a_pass_whose_logits_break_on_the_way_leaves_the_others_alone(folder: Path) -> None:
+    engine = make_engine(folder)
+    requests = [make_request(number, (1, 2)) for number in range(3)]
+    expected = texts(engine.generate(requests, WARM))
+    assert engine._loaded is not None
+    calls = []
+
+    def break_one(module: Any, args: Any, output: Any) -> None:
+        calls.append(len(output.logits))
+        if len(calls) == 4 and len(output.logits) == 6:
+            output.logits[2] = torch.nan  # the longest request comes first: its second pass, and two of the next
+
+    handle = engine._loaded.model.register_forward_hook(break_one)
+    replies = engine.generate(requests, WARM)
+    handle.remove()
+    assert calls[:4] == [3, 6, 6, 6]
+    completions = [completion for reply in replies for completion in reply.completions]
+    broken = [completion for completion in completions if completion.stop == "error"]
+    assert [completion.n_tokens for completion in broken] == [3]
+    assert "at token 4" in str(broken[0].error)
+    same = [
+        completion.text == text
+        for completion, text in zip(completions, [text for row in expected for text in row], strict=True)
+    ]
+    assert same.count(False) == 1
 
 
 def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tmp_path: Path) -> None:

@@ -193,7 +193,7 @@ def test_passes_have_seeds_of_their_own_that_depend_on_nothing_else(tmp_path: Pa
         ('{"reasoning": "r", "score": [18, 20, 22]}', "wrong_count"),
         ('{"reasoning": "r", "score": [90, 80]}', "out_of_range"),
         ('{"reasoning": "r", "score": [NaN, 20]}', "not_finite"),
-        ('{"reasoning": "r", "score": ["18/25", "20"]}', "not_numbers"),
+        ('{"reasoning": "r", "score": ["18/30", "20"]}', "not_numbers"),
         ('{"reasoning": "r", "score": [12, 1', "truncated"),
         (Completion(BOTH_20, "length"), "truncated"),
         ("", "empty"),
@@ -354,7 +354,26 @@ def test_a_single_unreadable_image_and_a_dead_engine_are_errors(tmp_path: Path) 
 
 def test_a_reply_that_no_file_can_hold_is_stored_without_the_broken_character() -> None:
     card = Judge(by_aspect("half \ud83d", BOTH_20)).score("x", make_image(), make_image(seed=1))
-    assert card.judgments[0].raw == "half ?"
+    assert card.judgments[0].raw == "half \ufffd"
+    assert ScoreCard.model_validate_json(card.model_dump_json()) == card
+
+
+@pytest.mark.parametrize("instruction", ["", " \n\t", "\u200b\u2060\ufeff", "\u3164", "\x00", "\ud83d"])
+def test_an_empty_instruction_is_unscored_with_its_reason(instruction: str) -> None:
+    asked: list[Request] = []
+    engine = scripted(lambda request, seed: asked.append(request) or BOTH_20)
+    card = Judge(engine).score(instruction, make_image(), make_image(seed=1))
+    assert (card.overall, {judgment.failure for judgment in card.judgments}) == (None, {"no_instruction"})
+    assert not asked
+
+
+def test_text_that_is_no_unicode_is_asked_about_with_the_replacement_character() -> None:
+    asked: list[str] = []
+    engine = scripted(lambda request, seed: asked.append(request.text) or BOTH_20)
+    card = Judge(engine).score("Write caf\udce9 \ud83d\ude00 \x1b[1m", make_image(), make_image(seed=1))
+    assert card.overall == 8.0
+    assert card.triplet.task.instruction == "Write caf\ufffd \U0001f600 \ufffd[1m"
+    assert PROMPTS.ask_semantic(card.triplet.task.instruction) in asked
     assert ScoreCard.model_validate_json(card.model_dump_json()) == card
 
 

@@ -58,6 +58,13 @@ def test_a_corrupt_image_fails_its_triplet(tmp_path):
     assert outcomes[0] == Fail("t0", "unscored: unreadable_image")
 
 
+def test_an_empty_instruction_fails_its_triplet(tmp_path):
+    (row, *_) = make_rows(tmp_path)
+    row = row.model_copy(update={"task": row.task.model_copy(update={"instruction": "\u200b "})})
+    context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
+    assert list(JudgeStage(engine="teacher").run([row], context)) == [Fail("t0", "unscored: no_instruction")]
+
+
 def test_an_engine_that_cannot_work_ends_the_run(tmp_path):
     context = make_context(tmp_path, engines={"teacher": Hopeless()})
     with pytest.raises(EngineError):

@@ -101,7 +101,7 @@ def test_votes_made_elsewhere_reach_the_report(folder):
     assert "did not get" not in page  # labels without images: nothing to look at
     bench = GenAIBench(path=str(path)).load(folder)
     scores = read_scores(ScoresFile(path=path), bench)
-    outcomes = [outcome_of(pair, scores.cards, scores.votes) for pair in preferences(bench)]
+    outcomes = [outcome_of(pair, scores.cards, scores.votes.ours) for pair in preferences(bench)]
     n_right = sum(
         (human, vote) in {("leftvote", "[[A>B]]"), ("rightvote", "[[B>A]]")}
         for human, vote in zip(votes["human_vote"], votes["model_vote"]["gpt4o"], strict=True)

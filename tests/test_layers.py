@@ -13,7 +13,7 @@ APPLICATIONS = ("curation", "annotation", "sft", "eval")
 
 # A module of the ground floor may import from its own level and from those before it.
 LEVELS = (
-    ("errors", "tasks"),
+    ("errors", "tasks", "text", "loose_json", "network", "environment"),
     (
         "types",
         "io",
@@ -154,3 +154,35 @@ def test_the_ground_floor_has_no_circles():
         leaves = {module for module, needs in targets.items() if not needs & set(targets)}
         assert leaves, f"these import each other: {sorted(targets)}"
         targets = {module: needs for module, needs in targets.items() if module not in leaves}
+
+
+def opens_text(node: ast.AST) -> bool:
+    """Whether this opens a file as text without saying in which encoding, so that the machine's locale decides."""
+    if not isinstance(node, ast.Call) or any(keyword.arg == "encoding" for keyword in node.keywords):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    owner = ast.unparse(node.func.value) if isinstance(node.func, ast.Attribute) else ""
+    if name in ("read_text", "write_text"):
+        return True
+    if name not in ("open", "fdopen") or (name == "open" and owner in ("os", "Image", "tarfile")):
+        return False
+    values = [*node.args, *(keyword.value for keyword in node.keywords if keyword.arg == "mode")]
+    modes = [value.value for value in values if isinstance(value, ast.Constant) and isinstance(value.value, str)]
+    return not any("b" in mode for mode in modes)
+
+
+@pytest.mark.parametrize("package", ["editjudge", *APPLICATIONS])
+def test_text_files_have_an_encoding(package):
+    bad = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in files(package)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if opens_text(node)
+    ]
+    assert bad == []
+
+
+def test_a_text_file_without_encoding_is_found():
+    bad = ["open(path)", "path.open('w')", "path.read_text()", "path.write_text(text)", "os.fdopen(1, 'w')"]
+    good = ["open(path, 'rb')", "path.open('w', encoding='utf-8')", "path.read_bytes()", "Image.open(path)"]
+    assert [opens_text(ast.parse(line, mode="eval").body) for line in [*bad, *good]] == [True] * 5 + [False] * 4

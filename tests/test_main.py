@@ -63,13 +63,13 @@ def count(arguments):
     ],
 )
 def test_how_a_command_ends(capsys, function, status, message):
-    assert run("test", f"test_main:{function}", ["a", "b", "c"]) == status
+    assert run("test", globals()[function], ["a", "b", "c"]) == status
     assert capsys.readouterr().err == message
 
 
 def test_a_mistake_of_ours_keeps_its_traceback():
     with pytest.raises(ModuleNotFoundError):
-        run("test", "test_main:own_mistake", [])
+        run("test", own_mistake, [])
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -233,3 +233,18 @@ def test_doctor_judges_a_package(extra, version, level):
 
 def test_an_optional_package_may_be_missing():
     assert doctor.check_package(doctor.Requirement("vllm", ">=0.11", "vllm"), None) is None
+
+
+@pytest.mark.parametrize(("torch", "problems"), [("2.13.0+cpu", 1), ("2.13.0", 0), ("2.13.0+cu130", 0), (None, 0)])
+def test_doctor_sees_a_cpu_build_beside_a_gpu(torch, problems):
+    assert len([*doctor.check_build(torch)]) == problems
+
+
+def test_doctor_names_a_proxy_setting_that_cannot_be_used(capsys, monkeypatch):
+    monkeypatch.setenv("all_proxy", "socks4://127.0.0.1:1080")
+    monkeypatch.setenv("no_proxy", "localhost,127.0.0.1,::1")
+    assert main(["doctor"]) == 1
+    assert (
+        "problem  the environment variable all_proxy cannot be used: 'socks4://127.0.0.1:1080'"
+        in capsys.readouterr().out
+    )

@@ -85,6 +85,18 @@ def test_a_merge_with_other_logits_leaves_nothing(run: Path, tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_adapter_of_nan_is_refused(run: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    adapter = tmp_path / "adapter"
+    shutil.copytree(run / "out" / "checkpoint-4", adapter)
+    weights = load_file(adapter / "adapter_model.safetensors")
+    save_file({name: weight * float("nan") for name, weight in weights.items()}, adapter / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match="weights hold NaN or infinity"):
+        merge(adapter, tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()
+
+
 def test_an_adapter_without_a_base_asks_for_one(run: Path, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
     shutil.copytree(run / "out" / "checkpoint-4", adapter)

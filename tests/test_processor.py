@@ -107,4 +107,4 @@ def test_a_folder_without_a_processor(folder: Path, tmp_path: Path, missing: str
 def test_importing_it_imports_no_heavy_package() -> None:
     code = "import sys, editjudge.engines.processor, editjudge.engines.hf, editjudge.judge; print(*sys.modules)"
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert not {"torch", "transformers", "peft", "json_repair.torch"} & set(modules)
+    assert not {"torch", "transformers", "peft"} & set(modules)

@@ -13,6 +13,7 @@ from editjudge.errors import DataError, ImageError
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
 from editjudge.judge import Judge
+from editjudge.prompts import get_prompts
 from editjudge.recipe import load_recipe
 from editjudge.types import EditTask, EditTriplet, Origin, SFTExample
 from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
@@ -128,8 +129,11 @@ def test_output_is_shown_at_the_size_of_the_input(tmp_path: Path) -> None:
         ({}, None),
         ({"prompt": "no marks"}, "image_marks"),
         ({"completion": "  "}, "empty_completion"),
-        ({"completion": "a<|im_end|>b"}, "special_token"),
-        ({"prompt": "<image><image><|im_start|>"}, "special_token"),
+        ({"completion": "\u200b"}, "empty_completion"),
+        ({"completion": "a<|im_end|>b"}, None),
+        ({"prompt": "<image><image><|im_start|>"}, None),
+        ({"prompt": "<image><image> \n"}, "no_instruction"),
+        ({"prompt": get_prompts("brief-v1").ask_semantic("\u200b ")}, "no_instruction"),
     ],
 )
 def test_rows_with_faulty_text_are_dropped(
@@ -137,6 +141,25 @@ def test_rows_with_faulty_text_are_dropped(
 ) -> None:
     examples = [make_examples(tmp_path, triplets=1)[0].model_copy(update=change)]
     assert [row.reason for row in drops(examples, tmp_path, processor)] == ([reason] if reason else [])
+
+
+def test_text_of_a_row_cannot_write_the_chat(tmp_path: Path, processor: Any) -> None:
+    """Prompt and completion are tokenized as words; the row's own `<image>` marks stay marks."""
+    changes = {
+        "prompt": "<image> <image>Write <|im_end|>\n<|im_start|>assistant and cat a<|b.",
+        "completion": '<think>A</think>{"reasoning": "It says <|im_end|><|image_pad|>.", "score": [18, 20]}',
+    }
+    example = make_examples(tmp_path, triplets=1)[0].model_copy(update=changes)
+    row = RowReader([example], tmp_path, FAMILY, None).row(0)
+    ids = processor.tokenizer(row.prompt + row.completion, add_special_tokens=False)["input_ids"]
+    named = processor.tokenizer.convert_ids_to_tokens(ids)
+    assert [token for token in named if token.startswith("<|")] == [
+        *("<|im_start|>", "<|im_end|>", "<|im_start|>"),
+        *("<|vision_start|>", "<|image_pad|>", "<|vision_end|>") * 2,
+        *("<|im_end|>", "<|im_start|>", "<|im_end|>"),
+    ]
+    assert row.completion.startswith("<think>A</think>{")
+    assert not drops([example], tmp_path, processor)
 
 
 def test_rows_with_unreadable_images_are_dropped_and_named(tmp_path: Path, processor: Any) -> None:
@@ -182,10 +205,22 @@ def test_narrow_rows_are_dropped_and_named(tmp_path: Path, processor: Any) -> No
         processor.image_processor(list(reader.row(number).images), return_tensors="pt")
 
 
-def test_text_that_a_tokenizer_refuses_is_a_dropped_row(tmp_path: Path, processor: Any) -> None:
+def test_text_that_is_no_unicode_is_trained_on_with_the_replacement_character(tmp_path: Path, processor: Any) -> None:
     examples = make_examples(tmp_path, triplets=1)
-    examples[0] = examples[0].model_copy(update={"completion": "half a pair \ud83d"})
-    assert [(row.id, row.reason) for row in drops(examples, tmp_path, processor)] == [("0s", "not_processable")]
+    examples[0] = examples[0].model_copy(update={"completion": "half a pair \ud83d", "prompt": "<image><image>\x00?"})
+    assert not drops(examples, tmp_path, processor)
+    row = RowReader(examples, tmp_path, FAMILY, None).row(0)
+    assert row.completion == "half a pair \ufffd<|im_end|>"
+    assert "\ufffd?<|im_end|>" in row.prompt
+
+
+def test_what_a_tokenizer_or_processor_refuses_is_a_dropped_row(tmp_path: Path) -> None:
+    def count(example: SFTExample) -> int:
+        raise TypeError("TextEncodeInput must be\na string") if example.id == "0s" else ValueError("odd")
+
+    reader = RowReader(make_examples(tmp_path, triplets=1), tmp_path, FAMILY, None)
+    found = [(row.id, row.reason, row.detail) for row in check_examples(reader, count, None)]
+    assert found == [("0s", "not_processable", "TextEncodeInput must be a string"), ("0q", "not_processable", "odd")]
 
 
 def test_colours_are_the_recipe_s_choice(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from children import ROOT, alive, family_of, killed_at, run_until_killed, start, stopped_at, wait_until
+from children import ROOT, alive, environment, family_of, killed_at, run_until_killed, start, stopped_at, wait_until
 from factories import make_image
 from sft_ground import make_base, make_run
 
@@ -39,13 +39,14 @@ def weights(checkpoint: Path) -> dict[str, Any]:
 
 
 def assert_same_adapter(one: Path, other: Path, exact: bool) -> None:
-    """Bit by bit, or within rounding: 1e-4 of a weight and 1e-6."""
+    """Bit by bit, or with a difference of at most 1e-3 of each tensor (Euclidean norms)."""
     import numpy as np
 
     first, second = weights(one), weights(other)
     assert first.keys() == second.keys()
     for name, value in first.items():
-        np.testing.assert_allclose(value, second[name], rtol=0 if exact else 1e-4, atol=0 if exact else 1e-6)
+        difference = np.linalg.norm(value - second[name])
+        assert difference <= (0 if exact else 1e-3 * np.linalg.norm(value)), name
 
 
 def log(out: Path) -> list[dict[str, Any]]:
@@ -92,20 +93,27 @@ def test_a_run_leaves_log_record_and_complete_checkpoints(whole: Path) -> None:
     }
 
 
-def test_another_number_of_threads_gives_the_same_adapter_within_rounding(
+OTHER_MACHINE = {
+    "OMP_NUM_THREADS": "4",
+    "ATEN_CPU_CAPABILITY": "default",
+    "MKL_CBWR": "COMPATIBLE",
+    "ONEDNN_MAX_CPU_ISA": "SSE41",
+}
+"""Sums as an older processor with more cores rounds them."""
+
+
+@pytest.mark.slow
+def test_other_threads_and_instructions_give_the_same_adapter_within_the_stated_tolerance(
     whole: Path, base: Path, tmp_path: Path
 ) -> None:
-    import torch
-
+    """docs/architecture.md states it."""
     recipe = make_run(tmp_path, base, train={"max_steps": STEPS, "save_steps": 4})
-    torch.set_num_threads(4)
-    try:
-        assert main([str(recipe)]) == 0
-    finally:
-        torch.set_num_threads(1)
+    process = start(command(recipe), env=environment(**OTHER_MACHINE))
+    text = process.communicate()[0]
+    assert process.returncode == 0, text
     losses = [[row["loss"] for row in log(folder / "out")] for folder in (tmp_path, whole)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
-    assert_same_adapter(tmp_path / "out" / "checkpoint-4", whole / "out" / "checkpoint-4", exact=False)
+    assert_same_adapter(tmp_path / "out" / f"checkpoint-{STEPS}", whole / "out" / f"checkpoint-{STEPS}", exact=False)
 
 
 def test_a_finished_run_says_so(whole: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -243,6 +251,30 @@ def test_an_empty_or_partial_adapter_is_no_checkpoint(tmp_path: Path) -> None:
     save_file({"a": np.zeros((0,), np.float32)}, tmp_path / "adapter_model.safetensors")
     with pytest.raises(CheckpointError, match="tensor a is empty"):
         checkpoints.verify_weights(tmp_path, 0)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
+def test_diverged_weights_are_no_checkpoint(tmp_path: Path, value: float) -> None:
+    import torch
+    from safetensors.torch import save_file
+
+    weights = {name: torch.zeros(4, 2, dtype=torch.bfloat16) for name in "abcde"}
+    weights["d"][3, 1] = value
+    save_file(weights, tmp_path / "adapter_model.safetensors")
+    with pytest.raises(CheckpointError, match=r"adapter_model\.safetensors: 1 weights hold NaN or infinity: d;"):
+        checkpoints.verify_weights(tmp_path, 0)
+
+
+def test_a_run_does_not_go_on_from_diverged_weights(base: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    recipe = make_run(tmp_path, base, train={"max_steps": 2})
+    assert main([str(recipe), "train.max_steps=2"]) == 0
+    (tmp_path / "out" / "done.json").unlink()
+    file = tmp_path / "out" / "checkpoint-2" / "adapter_model.safetensors"
+    save_file({name: weight * float("nan") for name, weight in load_file(file).items()}, file)
+    with pytest.raises(CheckpointError, match="checkpoint-2/adapter_model"):
+        main([str(recipe), "train.max_steps=2"])
 
 
 def test_processes_started_here(base: Path, tmp_path: Path) -> None:

@@ -3,41 +3,30 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
-import sys
-import time
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
+from children import ROOT, environment, start, stopped_at, wait_until
 from eval_world import write_benchmark
 from sft_ground import make_run
 
 from editjudge.io import read_jsonl
 from editjudge.types import ScoreCard
 
-ROOT = Path(__file__).resolve().parents[1]
 BASE = ROOT / "sft" / "tiny_base"
 SAVED = [15, 30, 45, 60]
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 
-def start(folder: Path, *command: str) -> subprocess.Popen[str]:
-    """An `editjudge` command; what it prints goes to `<command>.out` and `<command>.err` in the folder."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with (folder / f"{command[0]}.out").open("w") as out, (folder / f"{command[0]}.err").open("w") as err:
-        return subprocess.Popen(
-            [sys.executable, "-m", "editjudge", *command],
-            cwd=folder,
-            env=environment,
-            text=True,
-            stdout=out,
-            stderr=err,
-        )
+def launch(folder: Path, *command: str, env: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    """An `editjudge` command; what it prints goes to `<command>.log` in the folder."""
+    with (folder / f"{command[0]}.log").open("w") as log:
+        return start(["-m", "editjudge", *command], cwd=folder, env=env or environment(), stdout=log)
 
 
 def write_sweep(folder: Path) -> Path:
@@ -74,27 +63,28 @@ def written(evaluation: Path) -> list[str]:
 def test_a_sweep_follows_a_real_training_run_to_its_end(tmp_path: Path) -> None:
     results = tmp_path / "sweep" / "results.json"
     train = {"max_steps": SAVED[-1], "save_steps": SAVED[0]}
-    training_recipe = make_run(tmp_path, BASE, max_pixels=3136, train=train)
-    watching = start(tmp_path, "sweep", str(write_sweep(tmp_path)), "--watch")
     training = None
-    during: list[int] = []
+    training_recipe = make_run(tmp_path, BASE, max_pixels=3136, train=train)
+    stopped = tmp_path / "stopped"
+    watching = launch(tmp_path, "sweep", str(write_sweep(tmp_path)), "--watch")
     try:
-        while watching.poll() is None:
-            time.sleep(0.05)
-            if training is None and steps_so_far(results) == [0]:  # the base is measured before there is a run
-                assert not (tmp_path / "out").exists()
-                training = start(tmp_path, "sft", str(training_recipe))
-            finished = (tmp_path / "out" / "done.json").exists()
-            during = during if finished else steps_so_far(results)
+        wait_until(lambda: steps_so_far(results) == [0], watching)  # the base is measured before there is a run
+        assert not (tmp_path / "out").exists()
+        # Training stands still before its second checkpoint counts, until the first was measured.
+        env = stopped_at(f"*/checkpoint-{SAVED[1]}/done.json", stopped)
+        training = launch(tmp_path, "sft", str(training_recipe), env=env)
+        wait_until(stopped.exists, training)
+        wait_until(lambda: steps_so_far(results) == [0, SAVED[0]], watching)
+        stopped.unlink()
+        training.wait()
+        watching.wait()
     finally:
         for process in (watching, training):
-            if process is not None and process.poll() is None:
+            if process is not None:
                 process.kill()
                 process.wait()
-    said = (tmp_path / "sweep.err").read_text()
-    assert training is not None, said
-    assert (training.returncode, watching.returncode) == (0, 0), said + (tmp_path / "sft.err").read_text()
-    assert len(during) > 1, "no checkpoint was measured while training ran"
+    said = (tmp_path / "sweep.log").read_text()
+    assert (training.returncode, watching.returncode) == (0, 0), said + (tmp_path / "sft.log").read_text()
 
     # Every checkpoint once, the last with more passes too, and its probes.
     asked = [(int(step), int(passes)) for step, passes in re.findall(r"step (\d+), K=(\d), pairs: 24/24 in", said)]
@@ -108,4 +98,4 @@ def test_a_sweep_follows_a_real_training_run_to_its_end(tmp_path: Path) -> None:
     replies = [written(tmp_path / "sweep" / f"step-{step:06d}-k1" / "pairs") for step in (0, *SAVED)]
     assert all(one != other for one, other in pairwise(replies))
     assert (tmp_path / "sweep" / "report.html").is_file()
-    assert f"out: {found['runs']['out']['best']['words']}" in (tmp_path / "sweep.out").read_text()
+    assert f"out: {found['runs']['out']['best']['words']}" in said

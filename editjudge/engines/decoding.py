@@ -23,7 +23,9 @@ class Written:
     tokens: tuple[int, ...]
     """Without the token that ended it."""
     ended: bool
-    """False: cut at `max_new_tokens`."""
+    """False: cut at `max_new_tokens`, or `broken`."""
+    broken: bool = False
+    """The logits after the last token hold NaN or an infinity, so that no token can be chosen."""
 
 
 def write_passes(
@@ -54,11 +56,15 @@ def write_passes(
         draws = _draws([seed for _, seed in rows], sampling).to(device)
         written: list[list[int]] = [[] for _ in rows]
         live = list(range(len(rows)))
+        broken: set[int] = set()
         for step in range(sampling.max_new_tokens):
+            usable = logits.amax(-1).isfinite()
             chosen = choose(logits, sampling, draws[:, step])
             slots = []
-            for slot, (row, token) in enumerate(zip(live, chosen.tolist(), strict=True)):
-                if token not in stop_tokens:
+            for slot, (row, token) in enumerate(zip(live, chosen.where(usable, -1).tolist(), strict=True)):
+                if token < 0:
+                    broken.add(row)
+                elif token not in stop_tokens:
                     written[row].append(token)
                     slots.append(slot)
             if len(slots) < len(live):
@@ -80,10 +86,10 @@ def write_passes(
             )
             logits = read.logits[:, -1]
             positions = positions + 1
-    cut = set(live)
+    cut = set(live) | broken
     passes: list[list[Written]] = [[] for _ in seeds]
     for row, (prompt, _) in enumerate(rows):
-        result = Written(tuple(written[row]), row not in cut)
+        result = Written(tuple(written[row]), row not in cut, row in broken)
         passes[prompt] += [result] * (len(seeds[prompt]) if sampling.temperature == 0 else 1)
     return passes
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
 
 from editjudge.engines.base import Completion, Reply, Request, Sampling
-from editjudge.engines.decoding import write_passes
+from editjudge.engines.decoding import Written, write_passes
 from editjudge.engines.processor import load_processor
 from editjudge.engines.weights import adapter_digest, load_model, model_digest
 from editjudge.errors import EditJudgeError, EngineError, RequestError
@@ -87,7 +87,7 @@ class HFEngine(BaseModel):
         return self._identity
 
     def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        """Answer all requests, in order. What the model cannot take (marks without images, special tokens, too long,
+        """Answer all requests, in order. What the model cannot take (marks without images, too long,
         too narrow, too large for the memory) is `Reply.failed`. `EngineError` or `CheckpointError` without a model.
         """
         loaded = self._load()
@@ -199,18 +199,18 @@ class HFEngine(BaseModel):
         passes = write_passes(
             loaded.model, dict(inputs), [prompt.request.seeds for prompt in batch], sampling, loaded.stop_tokens
         )
-        decode = loaded.processor.tokenizer.decode
         return [
-            Reply(
-                tuple(
-                    Completion(
-                        decode(written.tokens, skip_special_tokens=True),
-                        "stop" if written.ended else "length",
-                        len(written.tokens),
-                    )
-                    for written in row
-                ),
-                prompt.n_tokens,
-            )
+            Reply(tuple(self._completion(loaded, written) for written in row), prompt.n_tokens)
             for prompt, row in zip(batch, passes, strict=True)
         ]
+
+    def _completion(self, loaded: _Loaded, written: Written) -> Completion:
+        n_tokens = len(written.tokens)
+        if written.broken:
+            reason = (
+                f"the model's logits are NaN or infinite at token {n_tokens + 1}; its numbers do not fit into "
+                f"{self.dtype}, or its weights are damaged: try another dtype or an earlier checkpoint"
+            )
+            return Completion("", "error", n_tokens, reason)
+        text = loaded.processor.tokenizer.decode(written.tokens, skip_special_tokens=True)
+        return Completion(text, "stop" if written.ended else "length", n_tokens)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +14,7 @@ from editjudge.errors import CheckpointError, EngineError
 from editjudge.hub_cache import hub_cache_advice
 from editjudge.io import digest
 from editjudge.json_text import parse_json
+from editjudge.network import check_network
 from editjudge.prompts import FAMILIES
 
 _MODEL_FILES = (
@@ -45,6 +47,7 @@ def model_digest(model: str, revision: str | None) -> str:
         return f"folder@{_digest_files(files)}"
     from transformers import PretrainedConfig
 
+    check_network()
     try:
         config, _ = PretrainedConfig.get_config_dict(model, revision="main" if revision is None else revision)
     except (OSError, ValueError) as error:
@@ -100,8 +103,8 @@ def load_model(
 
     The adapter stays beside the weights instead of being merged into them: in bf16, merging rounds the sum, so that the
     judge would not be the one that was trained. `editjudge merge` makes a merged folder where speed matters more.
-    `CheckpointError` when something is missing, half-written or does not fit; `EngineError` when the device is too
-    small.
+    `CheckpointError` when something is missing, half-written, not finite or does not fit; `EngineError` when the device
+    is too small.
     """
     import torch
     from safetensors import SafetensorError
@@ -125,7 +128,9 @@ def load_model(
             raise CheckpointError(f"{model}: {len(missing)} weights are not in the files, {missing[0]} first")
         if adapter is not None:
             loaded = _add_adapter(loaded, adapter)
-        return loaded.to(device).eval()
+        loaded = loaded.to(device).eval()
+        require_finite(model, loaded.named_parameters())
+        return loaded
     except torch.OutOfMemoryError as error:
         raise EngineError(f"{model}: its weights do not fit on {device} ({error}); use a smaller dtype") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
@@ -152,6 +157,8 @@ def _add_adapter(model: Any, folder: Path) -> Any:
             f"{folder}: the adapter does not fit its base: {len(odd)} of its weights, {odd[0]} first, are on one side "
             "only; name the base it was trained on"
         )
+    with safe_open(str(folder / _ADAPTER_WEIGHTS), framework="pt") as file:
+        require_finite(folder, ((name, file.get_tensor(name)) for name in sorted(saved)))
     return adapted.get_base_model()
 
 
@@ -159,10 +166,41 @@ def load_config(model: str) -> Any:
     """The configuration of a model folder or hub name. `CheckpointError` when there is none."""
     from transformers import AutoConfig
 
+    if not Path(model).is_dir():
+        check_network()
     try:
         return AutoConfig.from_pretrained(model)
     except (OSError, ValueError, KeyError) as error:
         raise CheckpointError(_not_found(model, error)) from error
+
+
+def not_finite(weights: Iterable[tuple[str, Any]]) -> list[str]:
+    """Names of the weights (name, tensor) that hold NaN or an infinity. Each is read once, where it lies.
+
+    Training that diverged leaves such weights. A model that has them writes one token until its limit, which looks like
+    a reply that was cut off.
+    """
+    import torch
+
+    def is_finite(weight: Any) -> bool:
+        if weight.is_meta or not weight.is_floating_point() or not weight.numel():
+            return True
+        # Both pass NaN on, and unlike a sum cannot overflow; no copy of the weight is made.
+        low, high = torch.aminmax(weight.detach())
+        return bool((low.isfinite() & high.isfinite()).item())
+
+    return [name for name, weight in weights if not is_finite(weight)]
+
+
+def require_finite(place: str | Path, weights: Iterable[tuple[str, Any]]) -> None:
+    """`CheckpointError` naming `place` and the first of the weights that hold NaN or an infinity."""
+    bad = not_finite(weights)
+    if bad:
+        shown = ", ".join(bad[:3]) + (", ..." if len(bad) > 3 else "")
+        raise CheckpointError(
+            f"{place}: {len(bad)} weights hold NaN or infinity: {shown}; the training that wrote them diverged, the "
+            "file is damaged, or the weights do not fit into float16: use an earlier checkpoint or another dtype"
+        )
 
 
 def _not_found(model: str, error: Exception) -> str:

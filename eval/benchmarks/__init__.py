@@ -17,7 +17,7 @@ from editjudge.io import digest
 from editjudge.types import EditTriplet, PreferencePair
 from eval.benchmarks.labels import Comparison, Multiway, Rating
 from eval.benchmarks.lint import Findings as Findings
-from eval.benchmarks.lint import note_labels, refuse_changed_ids, statements
+from eval.benchmarks.lint import note_labels, note_texts, refuse_changed_ids, statements
 
 BENCHMARKS: dict[str, str] = {
     "aurora": "eval.benchmarks.aurora:Aurora",
@@ -80,6 +80,18 @@ class Benchmark:
         others = [_label_content(label) for label in labels]
         # A benchmark of pairs alone keeps the identity under which it was scored before other labels existed.
         return digest(pairs, others) if others else digest(pairs)
+
+    @property
+    def label_identity(self) -> str:
+        """Digest of the labels alone, by the ids under which results are compared.
+
+        The same with and without images, and whether or not a file of labels says what the instructions were.
+        """
+        said: list[object] = [[pair.id, pair.dimension] for pair in self.pairs]
+        said += [[item.id, item.dimension, item.label] for item in self.comparisons]
+        said += [[item.id, item.label] for group in self.multiways for item in group.preferences]
+        said += [[rating.id, rating.scale, rating.value] for rating in self.ratings]
+        return digest("labels", said)
 
     @property
     def has_other_labels(self) -> bool:
@@ -152,4 +164,5 @@ def checked(
             raise DataError(f"{source}: pair {label_id}: its candidates belong to other tasks than the pair")
     refuse_changed_ids(source, bench.mentioned())
     note_labels(statements(pairs, comparisons, multiways), ratings, notes)
+    note_texts(bench.mentioned(), notes)
     return bench

@@ -12,7 +12,7 @@ from editjudge.io import read_objects
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, Rating, Scale
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import FolderImages, RowError, make_task, make_triplet
+from eval.benchmarks.rows import AbsentFolder, FolderImages, RowError, make_task, make_triplet
 
 _POINT = {
     "instruction": ("prompt", "instruction"),
@@ -40,6 +40,8 @@ class Aurora(BaseModel):
     """JSON file."""
     images: Path | None = None
     """Folder that paths are relative to, and below which absolute ones lie; the file's own when it is not given."""
+    labels_only: bool = False
+    """Look at no image file: enough to measure scores made elsewhere, which name candidates by these paths."""
     scale: Scale = "overall"
     """What was rated."""
     name: str = "AURORA-Bench"
@@ -47,7 +49,8 @@ class Aurora(BaseModel):
 
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
-        store = FolderImages((self.path.parent if self.images is None else self.images).absolute())
+        root = (self.path.parent if self.images is None else self.images).absolute()
+        store = AbsentFolder(root) if self.labels_only else FolderImages(root)
         left_out = Findings()
         ratings: list[Rating] = []
         comparisons: list[Comparison] = []
@@ -60,7 +63,17 @@ class Aurora(BaseModel):
             except RowError as problem:
                 left_out.add(problem.kind, f"row {number}: {problem}")
         source, notes = str(self.path), Findings()
-        return checked(self.name, source, (), store.root, left_out, notes, comparisons=comparisons, ratings=ratings)
+        return checked(
+            self.name,
+            source,
+            (),
+            root,
+            left_out,
+            notes,
+            comparisons=comparisons,
+            ratings=ratings,
+            has_images=not self.labels_only,
+        )
 
 
 def _cell(row: dict[str, Any], names: tuple[str, ...]) -> Any:
@@ -82,8 +95,9 @@ def _path(value: object) -> str:
     return value
 
 
-def _read_point(row: dict[str, Any], number: int, store: FolderImages, scale: Scale) -> Rating:
-    cells = {name: _cell(row, names) for name, names in _POINT.items()}
+def _read_point(row: dict[str, Any], number: int, store: FolderImages | AbsentFolder, scale: Scale) -> Rating:
+    # A row without a model is one of the model "unknown", as in EditReward's code.
+    cells = {name: _cell({"model": "unknown"} | row, names) for name, names in _POINT.items()}
     value = _number(cells["score"], "score")
     task = make_task("aurora", cells["instruction"], store.add(_path(cells["input"])))
     triplet = make_triplet(task, store.add(_path(cells["output"])), str(cells["model"]))
@@ -92,7 +106,7 @@ def _read_point(row: dict[str, Any], number: int, store: FolderImages, scale: Sc
     return Rating(id=f"aurora-{number}", triplet=triplet, scale=scale, value=value)
 
 
-def _read_pair(row: dict[str, Any], number: int, store: FolderImages) -> Comparison:
+def _read_pair(row: dict[str, Any], number: int, store: FolderImages | AbsentFolder) -> Comparison:
     instruction, before, left, right, first, second = (_cell(row, (name,)) for name in _PAIR)
     difference = _number(first, _PAIR[4]) - _number(second, _PAIR[5])
     label: Label = "A>B" if difference > 0 else "B>A" if difference < 0 else "A=B"

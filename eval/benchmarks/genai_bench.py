@@ -11,12 +11,14 @@ from pydantic import BaseModel, ConfigDict
 from editjudge.io import read_objects
 from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Comparison, Label
+from eval.benchmarks.labels import Comparison, Label, as_index
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
-from eval.benchmarks.rows import RowError, TableImages, absent_image, make_task, make_triplet
+from eval.benchmarks.rows import AbsentImages, RowError, TableImages, absent_image, make_task, make_triplet
 
 CONFIG = "image_edition"
+NO_PROMPT = "instruction of row"
+"""Stands for the instruction in labels of a results file that has no `instruct_prompt`."""
 _SCHEMA = Schema(
     "GenAI-Bench",
     columns=(
@@ -47,9 +49,12 @@ class GenAIBench(BaseModel):
 
     path: str = "TIGER-Lab/GenAI-Bench"
     """Folder with Parquet files, a name on the Hugging Face hub, or a public results file (.json, .jsonl) with
-    `idx` and `human_vote`: labels without images, enough to measure votes made elsewhere."""
+    `idx` and `human_vote`: labels without images, enough to measure votes and scores made elsewhere. There the
+    candidates are called `<idx>-left` and `<idx>-right`."""
     split: str = "test_v1"
     """Of a hub data set, and of a folder whose files are named after splits; any other folder is read whole."""
+    labels_only: bool = False
+    """Of Parquet files: read no images, whose columns may be missing."""
     name: str | None = None
     """How reports call it; the last part of `path` when it is not given."""
 
@@ -58,24 +63,36 @@ class GenAIBench(BaseModel):
         path = Path(self.path)
         from_results = path.suffix in (".json", ".jsonl")
         left_out = Findings()
-        store = TableImages(cache)
+        store = AbsentImages() if self.labels_only else TableImages(cache)
         comparisons: list[Comparison] = []
+        seen: set[str] = set()
         for number, row in enumerate(results_rows(path) if from_results else self._rows(cache)):
             try:
-                comparisons.append(_read_result(row, number) if from_results else _read_row(row, number, store))
+                found = _read_result(row, number) if from_results else _read_row(row, number, store)
+                if found.id in seen:
+                    raise RowError("repeated_index", f"{found.id}: an earlier row has the same idx")
+                seen.add(found.id)
+                comparisons.append(found)
             except RowError as problem:
                 left_out.add(problem.kind, f"row {number}: {problem}")
         name = (path.stem if from_results else path.name) if self.name is None else self.name
         notes = Findings()
         return checked(
-            name, self.path, (), cache, left_out, notes, comparisons=comparisons, has_images=not from_results
+            name,
+            self.path,
+            (),
+            cache,
+            left_out,
+            notes,
+            comparisons=comparisons,
+            has_images=not from_results and not self.labels_only,
         )
 
     def _rows(self, cache: Path) -> Iterator[dict[str, Any]]:
         files = local_files(self.path)
         of_config = [file for file in files if file.parent.name == CONFIG] or files
         of_split = [file for file in of_config if file.name.startswith(f"{self.split}-")] or of_config
-        return parquet_rows(self.path, of_split, _SCHEMA, cache, self.split, CONFIG)
+        return parquet_rows(self.path, of_split, _SCHEMA.of(self.labels_only), cache, self.split, CONFIG)
 
 
 def results_rows(path: Path) -> Iterator[dict[str, Any]]:
@@ -91,19 +108,20 @@ def _label(vote: object) -> Label:
     return label
 
 
-def _read_row(row: dict[str, Any], number: int, store: TableImages) -> Comparison:
-    before, left, right = (store.add(row[name]) for name in ("source_image", "left_output_image", "right_output_image"))
+def _read_row(row: dict[str, Any], number: int, store: TableImages | AbsentImages) -> Comparison:
+    called = zip(_SCHEMA.images, ("source", "left", "right"), strict=True)
+    before, left, right = (store.add(row[name], f"{number}-{side}") for name, side in called)
     models = (str(row["left_model"]), str(row["right_model"]))
     return _comparison(number, row["instruct_prompt"], (before, left, right), models, row["vote_type"])
 
 
 def _read_result(row: dict[str, Any], number: int) -> Comparison:
-    idx = row.get("idx", number)
-    if not isinstance(idx, int):
-        raise RowError("no_index", f"idx {idx!r}")
+    idx = as_index(row.get("idx", number))
+    if idx is None:
+        raise RowError("no_index", f"idx {row['idx']!r}; it counts the rows of the data set, from 0")
     refs = tuple(absent_image(f"{idx}-{side}") for side in ("source", "left", "right"))
     # Only the votes are compared; the prompts of a results file say what the row was about, where it has them.
-    instruction = row.get("instruct_prompt", f"row {idx}")
+    instruction = row.get("instruct_prompt") or f"{NO_PROMPT} {idx}"
     return _comparison(idx, instruction, (refs[0], refs[1], refs[2]), ("left", "right"), row.get("human_vote"))
 
 

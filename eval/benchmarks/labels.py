@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -20,6 +21,18 @@ SIGN: dict[Label, Sign] = {"A>B": 1, "B>A": -1, "A=B": 0, "A=B=Good": 0, "A=B=Ba
 Scale = Literal["semantic", "quality", "overall"]
 SCALES: tuple[Scale, ...] = ("semantic", "quality", "overall")
 """What people rated, in ImagenHub's terms: SC, PQ and O."""
+
+
+def as_index(value: object) -> int | None:
+    """The number of a row, from 0, also as text ("0") or as a table with gaps has it (0.0); None for what is none."""
+    if isinstance(value, str):
+        try:
+            value = float(value)
+        except ValueError:
+            return None
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return int(value) if value >= 0 and value == int(value) else None
 
 
 class Comparison(Record):

@@ -1,4 +1,4 @@
-"""What is suspicious in a benchmark's labels, and ids that would mix scores up. Nothing is removed here."""
+"""What is suspicious in a benchmark's labels and texts, and ids that would mix scores up. Nothing is removed here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 
 from editjudge.errors import DataError
+from editjudge.prompts import harmless
+from editjudge.text import REPLACEMENT, valid_text
 from editjudge.types import EditTask, EditTriplet, PreferencePair
 from eval.benchmarks.labels import SIGN, Comparison, Multiway, Rating, Sign
 
@@ -28,7 +30,7 @@ class Findings:
         self.counts[kind] = self.counts.get(kind, 0) + 1
         names = self.names.setdefault(kind, [])
         if len(names) < SHOWN:
-            names.append(name)
+            names.append(valid_text(name))  # a file's name may be no Unicode
 
     @property
     def total(self) -> int:
@@ -98,6 +100,20 @@ def note_labels(said: Iterable[Statement], ratings: Iterable[Rating], notes: Fin
         if key in rated:
             notes.add("duplicate_rating" if rated[key] == rating.value else "contradictory_ratings", rating.id)
         rated.setdefault(key, rating.value)
+
+
+def note_texts(triplets: Iterable[EditTriplet], notes: Findings) -> None:
+    """Add instructions that a judge does not see as they were written, each task once."""
+    seen: set[str] = set()
+    for triplet in triplets:
+        task = triplet.task
+        if task.id in seen:
+            continue
+        seen.add(task.id)
+        if harmless(task.instruction) != task.instruction:
+            notes.add("token_like_text", f"{task.id}: {task.instruction[:80]!r}")
+        if REPLACEMENT in task.instruction:
+            notes.add("replaced_characters", f"{task.id}: {task.instruction[:80]!r}")
 
 
 def cycles(group: Sequence[Statement]) -> list[list[str]]:

@@ -10,11 +10,11 @@ from editjudge.errors import ImageError
 from editjudge.images import ImageStore, image_faults
 from editjudge.json_text import json_rows, parse_json
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
+from editjudge.text import is_blank
 from editjudge.types import ImageRef, PreferencePair
 from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
-from eval.benchmarks.rows import RowError
+from eval.benchmarks.rows import RowError, split_unknown
 
 
 class Pairs(BaseModel):
@@ -29,6 +29,8 @@ class Pairs(BaseModel):
     """JSONL file."""
     root: Path | None = None
     """Folder the image references are relative to; the file's own folder when it is not given."""
+    labels_only: bool = False
+    """Look at no image file: enough to measure scores made elsewhere."""
     name: str | None = None
     """How reports call it; the file's name without ending when it is not given."""
 
@@ -36,33 +38,21 @@ class Pairs(BaseModel):
         """See `BenchmarkSource.load`. Rows that are no pair, or with an image that cannot be used, are left out."""
         root = self.path.parent if self.root is None else self.root
         left_out, notes = Findings(), Findings()
-        pairs: list[PreferencePair] = []
-        comparisons: list[Comparison] = []
         rows = [(row.place, _read(row.text)) for row in json_rows(self.path)]
         refs = (ref for _, row in rows if isinstance(row, PreferencePair) for ref in _images(row))
-        faults = image_faults(refs, ImageStore(root, "stored"))
+        faults = {} if self.labels_only else image_faults(refs, ImageStore(root, "stored"))
+        usable: list[PreferencePair] = []
         for place, pair in rows:
             problem = pair if isinstance(pair, RowError) else _fault(pair, faults)
             if problem is not None:
                 left_out.add(problem.kind, f"{place}: {problem}")
-            if problem is not None or isinstance(pair, RowError):
-                continue
-            if pair.task.task_type != UNKNOWN_TASK:
-                pairs.append(pair)
-                continue
-            notes.add("task_of_unknown_type", pair.id)
-            comparisons.append(
-                Comparison(
-                    id=pair.id,
-                    task=pair.task,
-                    first=pair.better,
-                    second=pair.worse,
-                    dimension=pair.dimension,
-                    label="A>B",
-                )
-            )
+            elif isinstance(pair, PreferencePair):
+                usable.append(pair)
+        pairs, comparisons = split_unknown(usable, notes)
         name = self.path.stem if self.name is None else self.name
-        return checked(name, str(self.path), pairs, root, left_out, notes, comparisons=comparisons)
+        has_images = not self.labels_only
+        source = str(self.path)
+        return checked(name, source, pairs, root, left_out, notes, comparisons=comparisons, has_images=has_images)
 
 
 def _read(text: str) -> PreferencePair | RowError:
@@ -71,9 +61,12 @@ def _read(text: str) -> PreferencePair | RowError:
     except ValueError as error:
         return RowError("not_json", f"{text[:80].encode('utf-8', 'replace').decode()} ({error})")
     try:
-        return PreferencePair.model_validate(row)
+        pair = PreferencePair.model_validate(row)
     except ValidationError as error:
         return _why(row, error)
+    if is_blank(pair.task.instruction):
+        return RowError("missing_instruction", f"pair {pair.id}: instruction {pair.task.instruction!r}")
+    return pair
 
 
 def _images(pair: PreferencePair) -> tuple[ImageRef, ...]:

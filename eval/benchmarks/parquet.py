@@ -10,12 +10,13 @@ import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError, MissingExtraError, StorageError
 from editjudge.hub_cache import hub_cache_advice, write_problem
+from editjudge.network import check_network
 from eval.benchmarks.rows import ImageCell
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
@@ -33,6 +34,21 @@ class Schema:
     columns: tuple[str, ...]
     images: tuple[str, ...]
     """Those of `columns` that hold an image or a list of images."""
+    labels_only: bool = False
+    """The columns of images may be missing."""
+
+    def of(self, labels_only: bool) -> Schema:
+        """The same schema, for labels alone or not."""
+        return replace(self, labels_only=labels_only)
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns that must be there."""
+        return tuple(name for name in self.columns if not self.labels_only or name not in self.images)
+
+    def in_table(self, present: Sequence[str]) -> list[str]:
+        """The columns that are to be read of a table."""
+        return [name for name in self.columns if name in present]
 
 
 def local_files(source: str) -> list[Path]:
@@ -64,7 +80,7 @@ def parquet_rows(
     found = _local_rows(source, files, schema) if files else _hub_rows(source, schema, cache, split, config)
     for row, folders in found:
         for name in schema.images:
-            cells = row[name]
+            cells = row.get(name)
             row[name] = (
                 [ImageCell(cell, folders) for cell in cells] if isinstance(cells, list) else ImageCell(cells, folders)
             )
@@ -88,7 +104,8 @@ def _local_rows(
                 if table.metadata.num_rows == 0:
                     continue
                 _require_columns(str(file), schema, table.schema_arrow.names)
-                for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=list(schema.columns)):
+                columns = schema.in_table(table.schema_arrow.names)
+                for batch in table.iter_batches(batch_size=_ROWS_AT_ONCE, columns=columns):
                     for row in batch.to_pylist():
                         n_rows += 1
                         yield row, folders
@@ -117,6 +134,7 @@ def _hub_rows(
         from huggingface_hub import constants
     except ImportError as error:
         raise MissingExtraError("a data set of the hub needs datasets: pip install 'editjudge[train]'") from error
+    check_network()
     with _datasets_cache(Path(datasets.config.HF_DATASETS_CACHE), cache) as folder:
         # Files of a data set that is no Parquet table lie in the caches.
         places = (Path(constants.HF_HUB_CACHE).absolute(), folder.absolute())
@@ -129,7 +147,7 @@ def _hub_rows(
                     table = table.cast_column(column, datasets.Image(decode=False))
                 elif isinstance(getattr(feature, "feature", None), datasets.Image):
                     table = table.cast_column(column, datasets.List(datasets.Image(decode=False)))
-            for row in table.select_columns(list(schema.columns)):
+            for row in table.select_columns(schema.in_table(list(features))):
                 yield row, places
         except (OSError, ValueError, datasets.exceptions.DatasetsError) as error:
             advice = hub_cache_advice(source)
@@ -153,7 +171,7 @@ def _datasets_cache(own: Path, run: Path) -> Iterator[Path]:
 
 
 def _require_columns(source: str, schema: Schema, present: Sequence[str]) -> None:
-    missing = [column for column in schema.columns if column not in present]
+    missing = [column for column in schema.needed if column not in present]
     if missing:
         raise DataError(
             f"{source}: not in the schema of {schema.data_set}: no column {', '.join(missing)} "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,13 +13,18 @@ from editjudge.errors import ImageError
 from editjudge.images import load_image
 from editjudge.io import atomic_write, digest
 from editjudge.tasks import UNKNOWN_TASK
-from editjudge.types import EditTask, EditTriplet, ImageRef, Origin
+from editjudge.text import is_blank, valid_text
+from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
+from eval.benchmarks.labels import Comparison
+from eval.benchmarks.lint import Findings
 
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 _BASE64_IMAGES = ("iVBORw0KGgo", "/9j/", "UklGR")
 """How PNG, JPEG and WebP files begin in base64."""
 _LONGEST_PATH = 255
 """Characters that text has to have more than to be taken for base64; a path may begin with /9j/ too."""
+ABSENT = "absent"
+"""Folder that does not exist: paths of images that are not at hand begin with it."""
 
 
 class RowError(Exception):
@@ -79,8 +85,11 @@ class TableImages:
         self._root = root
         self._known: dict[str, ImageRef] = {}
 
-    def add(self, cell: ImageCell) -> ImageRef:
-        """Store the cell's file unchanged; `RowError` when there is none or it is no image."""
+    def add(self, cell: ImageCell, name: str = "") -> ImageRef:
+        """Store the cell's file unchanged; `RowError` when there is none or it is no image.
+
+        `name` is for `AbsentImages`.
+        """
         data = cell.read()
         sha256 = hashlib.sha256(data).hexdigest()
         if sha256 not in self._known:
@@ -101,12 +110,10 @@ class FolderImages:
 
     def add(self, path: str) -> ImageRef:
         """The image at a path below the folder, relative or absolute; `RowError` when it is missing or unreadable."""
-        given = Path(path)
-        try:
-            name = (given.relative_to(self.root) if given.is_absolute() else given).as_posix()
-        except ValueError:
-            raise RowError("missing_image", f"{path} lies outside {self.root}") from None
-        if ".." in given.parts:
+        name = _below(self.root, path)
+        if name is None:
+            raise RowError("missing_image", f"{path} lies outside {self.root}")
+        if ".." in Path(path).parts:
             raise RowError("missing_image", f"{path} may lead out of {self.root}; name it without ..")
         if name not in self._known:
             try:
@@ -134,9 +141,42 @@ def _ending(data: bytes) -> str:
     return ".webp" if data[8:12] == b"WEBP" else ".img"
 
 
+class AbsentFolder:
+    """In place of `FolderImages` where labels alone are read."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def add(self, path: str) -> ImageRef:
+        """Stands for the image at a path, which need not exist."""
+        return absent_image(_below(self._root, path) or path)
+
+
+def _below(root: Path, path: str) -> str | None:
+    """A path relative to the folder, with forward slashes; None when it lies outside."""
+    given = Path(path)
+    try:
+        return (given.relative_to(root) if given.is_absolute() else given).as_posix()
+    except ValueError:
+        return None
+
+
+class AbsentImages:
+    """In place of `TableImages` where labels alone are read: nothing is stored, and nothing looked at."""
+
+    def add(self, cell: ImageCell, name: str) -> ImageRef:
+        """Stands for an image called `name`. Its SHA-256 is that of its file where that is at hand, so that ids are
+        the same with and without images."""
+        ref = absent_image(name)
+        try:
+            return ref.model_copy(update={"sha256": hashlib.sha256(cell.read()).hexdigest()})
+        except RowError:
+            return ref
+
+
 def absent_image(name: str) -> ImageRef:
     """Stands for an image that is not at hand, in a benchmark whose `has_images` is false."""
-    return ImageRef(path=f"absent/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), width=1, height=1)
+    return ImageRef(path=f"{ABSENT}/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), width=1, height=1)
 
 
 def make_task(
@@ -146,8 +186,9 @@ def make_task(
 
     `RowError` for an empty instruction.
     """
-    if not isinstance(instruction, str) or not instruction.strip():
+    if not isinstance(instruction, str) or is_blank(instruction):
         raise RowError("missing_instruction", f"instruction {instruction!r}")
+    instruction = valid_text(instruction)
     return EditTask(
         id=digest(data_set, instruction, before.sha256, task_type),
         inputs=(before,),
@@ -155,6 +196,29 @@ def make_task(
         task_type=task_type,
         origin=Origin(source=before.sha256 if source is None else source, licence="see the data set's card"),
     )
+
+
+def split_unknown(pairs: Sequence[PreferencePair], notes: Findings) -> tuple[list[PreferencePair], list[Comparison]]:
+    """Pairs of the 13 subtasks, and those of task type "unknown" as comparisons, which no mean over tasks needs.
+
+    The comparisons prefer their first candidate; each is counted in `notes` as `task_of_unknown_type`.
+    """
+    known = [pair for pair in pairs if pair.task.task_type != UNKNOWN_TASK]
+    comparisons = []
+    for pair in pairs:
+        if pair.task.task_type == UNKNOWN_TASK:
+            notes.add("task_of_unknown_type", pair.id)
+            comparisons.append(
+                Comparison(
+                    id=pair.id,
+                    task=pair.task,
+                    first=pair.better,
+                    second=pair.worse,
+                    dimension=pair.dimension,
+                    label="A>B",
+                )
+            )
+    return known, comparisons
 
 
 def make_triplet(task: EditTask, edited: ImageRef, editor: str) -> EditTriplet:

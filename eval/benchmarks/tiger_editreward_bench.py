@@ -15,7 +15,7 @@ from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Label, Multiway, Preference
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
-from eval.benchmarks.rows import RowError, TableImages, make_task, make_triplet
+from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet
 
 _SCHEMA = Schema(
     "TIGER EditReward-Bench",
@@ -60,15 +60,18 @@ class TigerEditRewardBench(BaseModel):
     """Of a hub data set; a local folder is read whole."""
     sizes: tuple[Literal["2pair", "3pair", "4pair"], ...] = ("2pair", "3pair", "4pair")
     """Which groups; the published overall figure pools all three."""
+    labels_only: bool = False
+    """Read no images, whose columns may be missing: enough to measure scores and votes made elsewhere. The candidates
+    are called `<group>-A`, `<group>-B`, ..., a group as in the `id` of its rows."""
     name: str | None = "TIGER-EditReward-Bench"
     """How reports call it; the last part of `path` when it is null."""
 
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`. A group that lacks a comparison is left out: what is left would be too easy."""
         left_out, notes = Findings(), Findings()
-        store = TableImages(cache)
+        store = AbsentImages() if self.labels_only else TableImages(cache)
         groups: dict[str, list[Row]] = {}
-        rows = parquet_rows(self.path, local_files(self.path), _SCHEMA, cache, self.split)
+        rows = parquet_rows(self.path, local_files(self.path), _SCHEMA.of(self.labels_only), cache, self.split)
         names: set[str] = set()
         for number, cells in enumerate(rows):
             if cells["dataset"] in CANDIDATES and cells["dataset"] not in self.sizes:
@@ -90,7 +93,8 @@ class TigerEditRewardBench(BaseModel):
             except RowError as problem:
                 left_out.add(problem.kind, f"group {name}: {problem}")
         title = Path(self.path).name if self.name is None else self.name
-        return checked(title, self.path, (), cache, left_out, notes, multiways=multiways)
+        has_images = not self.labels_only
+        return checked(title, self.path, (), cache, left_out, notes, multiways=multiways, has_images=has_images)
 
 
 def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
@@ -105,7 +109,7 @@ def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
     return "A>B" if winner == letters[0] else "B>A"
 
 
-def _read_row(row: dict[str, Any], store: TableImages) -> Row:
+def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Row:
     name, kind, data_set = row["id"], row["comparison_type"], row["dataset"]
     if data_set not in CANDIDATES:
         raise RowError("unknown_group_size", f"dataset {data_set!r}; known: {', '.join(CANDIDATES)}")
@@ -116,13 +120,16 @@ def _read_row(row: dict[str, Any], store: TableImages) -> Row:
         raise RowError("unknown_comparison_type", f"{kind!r} of {name}; such as AvsB")
     letters = (match[1].upper(), match[2].upper())
     label = read_ranking(row["ranking"], letters)
-    before, *after = (store.add(row[column]) for column in ("source_image", "candidate_1", "candidate_2"))
+    # The authors' scripts name a group of several rows by the text before the first underscore, or by 10 characters.
+    group = name if data_set == "2pair" else name.partition("_")[0] if "_" in name else name[:10]
+    called = ("source", *letters)
+    before, *after = (
+        store.add(row[column], f"{group}-{which}") for column, which in zip(_SCHEMA.images, called, strict=True)
+    )
     task = make_task("tiger_editreward_bench", row["instruction"], before)
     first, second = (
         make_triplet(task, ref, str(row[model])) for ref, model in zip(after, ("model_1", "model_2"), strict=True)
     )
-    # The authors' scripts name a group of several rows by the text before the first underscore, or by 10 characters.
-    group = name if data_set == "2pair" else name.partition("_")[0] if "_" in name else name[:10]
     return Row(name, f"{data_set}-{group}", CANDIDATES[data_set], task, letters, (first, second), label)
 
 

@@ -105,15 +105,17 @@ def _steps_on_disk(folder: Path) -> set[int]:
 
 def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
     """Measure what is not on disk yet, way by way and benchmark by benchmark. The model is freed at the end."""
-    if job.gone:
+    missing = [
+        (way, [bench for bench in benches if read_marker(job.place(way, bench) / DONE) is None]) for way in job.ways
+    ]
+    if job.gone or not any(left for _, left in missing):
         return
     loaded = judge_of(job.judge, job.checkpoint)
     try:
-        for way in job.ways:
+        for way, left in missing:
             judge = _asked(loaded, way)
-            for bench in benches:
-                if read_marker(job.place(way, bench) / DONE) is None:
-                    _evaluate(judge, job, way, bench, recipe)
+            for bench in left:
+                _evaluate(judge, job, way, bench, recipe)
             del judge
     finally:
         del loaded

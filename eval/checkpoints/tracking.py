@@ -9,6 +9,7 @@ from typing import Any
 
 from editjudge.errors import DataError, MissingExtraError
 from editjudge.io import digest, read_json, write_json
+from editjudge.network import check_network
 from eval.checkpoints.options import Wandb
 from eval.metrics.figures import keys_in, read_coverage, read_figure
 
@@ -52,6 +53,8 @@ class Tracker:
         import wandb
 
         options = self._options
+        if options.mode == "online":
+            check_network()
         with wandb.init(
             project=options.project,
             entity=options.entity,

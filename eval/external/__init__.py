@@ -7,20 +7,24 @@ given two different scores are left unscored and counted.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.tasks import ASPECTS
-from editjudge.types import ScoreCard
+from editjudge.types import PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label, card_value
 from eval.benchmarks.lint import Findings
-from eval.external.reading import SAYS, Reading, ReadingName, ScoresFile, bare_card
-from eval.external.rows import Format, detect, files_of, read_rows
-from eval.metrics.pairs import build_table, pair_values
+from eval.external.folders import folder_files, folder_format
+from eval.external.reading import Reading, ReadingName, ScoresFile, bare_card, says
+from eval.external.rows import Format, file_format, read_rows
+from eval.external.votes import Votes
+from eval.metrics.pairs import TIE_DECIMALS, build_table, pair_values
+from eval.metrics.published import AsPublished
 from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.values import values_of
 
@@ -31,28 +35,60 @@ class ExternalScores:
 
     cards: dict[str, ScoreCard]
     """One for every triplet of the benchmark, by its id; without values where the file has no usable score."""
-    votes: dict[str, Label] | None
-    """By comparison id; None when the file holds no votes."""
+    votes: Votes | None
+    """None when the file holds no votes."""
     findings: Findings
     """Rows and candidates without a usable score."""
     identity: str
     """Digest of the files and of how they are read."""
     format: Format
+    rows: tuple[tuple[PreferencePair, float | None, float | None], ...] = ()
+    """Of an EditScore result folder: each row's pair and its two scores."""
+    resampled: int = 0
+    """Outputs to which these rows give more than one score; a card has their mean."""
     reading: ReadingName | None = None
     """How it was read, of a format that has several readings."""
 
-    def says(self) -> object:
+    def says(self, bench: Benchmark) -> object:
         """All that figures are computed from."""
         names = ("prompt_following", "consistency", "perceptual_quality", "overall")
         values = [[getattr(card, name) for name in names] for card in self.cards.values()]
-        return values, [card_value(card, "semantic") for card in self.cards.values()], self.votes
+        semantic = [card_value(card, "semantic") for card in self.cards.values()]
+        pairs = [
+            [None if value is None else round(value, TIE_DECIMALS) for value in both]
+            for both in _pair_values(bench, self)
+        ]
+        return values, semantic, self.labels(), pairs
+
+    def labels(self) -> dict[str, Label] | None:
+        """The votes by comparison id in this reading; None when the file holds no votes."""
+        if self.votes is None or self.reading != "published":
+            return None if self.votes is None else self.votes.ours
+        return {name: votes[0] for name, votes in self.votes.published.items() if votes[0] is not None}
+
+    def by_row(self) -> dict[str, tuple[float | None, float | None]] | None:
+        """As EditScore's code has it, by pair id: the scores of the first row about a pair; None in other readings."""
+        if self.format != "editscore" or self.reading != "published":
+            return None
+        return {pair.id: (one, other) for pair, one, other in reversed(self.rows)}
+
+    def as_published(self) -> AsPublished:
+        """What the file says, for the figures of its publisher's code."""
+        return AsPublished({} if self.votes is None else self.votes.published, self.rows)
+
+    def otherwise(self) -> dict[str, Any]:
+        """What the publisher's code takes otherwise than we do: kind -> `count` and `names`; empty where nothing is."""
+        found = {} if self.votes is None else self.votes.otherwise.as_json()
+        return found | ({"scores_per_row": {"count": self.resampled, "names": []}} if self.resampled else {})
 
 
 def format_of(block: ScoresFile) -> Format:
     """The file's format; `DataError` when there is no such file, or when it is in none that is known."""
     if not block.path.exists():
         raise DataError(f"{block.path}: no such file or folder; check `scores`")
-    return detect(block.path) if block.format is None else block.format
+    if block.format is not None:
+        return block.format
+    return folder_format(block.path) if block.path.is_dir() else file_format(block.path)
 
 
 def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None = None) -> ExternalScores:
@@ -62,7 +98,7 @@ def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None
     """
     kind = format_of(block)
     reading = block.readings(kind)[0] if reading is None else reading
-    files = files_of(block.path, kind)
+    files = folder_files(block.path, kind) if block.path.is_dir() else [block.path]
     # Names as the folder has them, so that a folder that is moved keeps its identity.
     names = [file.relative_to(block.path).as_posix() if block.path.is_dir() else file.name for file in files]
     hashes = [[name, hashlib.sha256(file.read_bytes()).hexdigest()] for name, file in zip(names, files, strict=True)]
@@ -70,7 +106,7 @@ def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None
     findings = Findings()
     if kind == "cards":
         cards = _own_cards(files, bench, findings)
-        return ExternalScores(cards, None, findings, identity, kind, reading)
+        return ExternalScores(cards, None, findings, identity, kind, reading=reading)
     rows = Reading(block, bench, findings, reading)
     n_rows = 0
     for row in read_rows(files, kind):
@@ -84,15 +120,10 @@ def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None
             f"{bench.triplets[0].edited.path}"
         )
     cards = {triplet.id: rows.card(triplet) for triplet in bench.triplets}
-    if not rows.votes:
+    votes = rows.votes()
+    if votes is None:
         _note_unscored(cards, findings)
-        return ExternalScores(cards, None, findings, identity, kind, reading)
-    asked = [item.id for item in bench.comparisons]
-    asked += [item.id for group in bench.multiways for item in group.preferences]
-    for name in asked:
-        if name not in rows.votes:
-            findings.add("no_vote", name)
-    return ExternalScores(cards, rows.votes, findings, identity, kind, reading)
+    return ExternalScores(cards, votes, findings, identity, kind, tuple(rows.rows), rows.resampled(), reading)
 
 
 def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[str, ScoreCard]:
@@ -131,19 +162,25 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[E
     """
     found = [read_scores(block, bench, reading) for reading in block.readings(format_of(block))]
     first = found[0]
-    alike = len(found) > 1 and all(other.says() == first.says() for other in found[1:])
+    alike = len(found) > 1 and all(other.says(bench) == first.says(bench) for other in found[1:])
     if alike or first.reading is None:
-        says = None if first.reading is None else f"{SAYS[first.reading]}; {SAYS['strict']} is the same"
-        return [_evaluate(block, bench, folder, first, says)]
+        name = (
+            None
+            if first.reading is None
+            else " ".join((f"{says(first.reading, first.format)};", says("strict", first.format), "is the same"))
+        )
+        return [_evaluate(block, bench, folder, first, name)]
     folders = [folder, *(folder / other.reading for other in found[1:] if other.reading is not None)]
     return [
-        _evaluate(block, bench, place, one, SAYS[one.reading])
+        _evaluate(block, bench, place, one, says(one.reading, one.format))
         for place, one in zip(folders, found, strict=True)
         if one.reading is not None
     ]
 
 
-def _evaluate(block: ScoresFile, bench: Benchmark, folder: Path, found: ExternalScores, says: str | None) -> Evaluation:
+def _evaluate(
+    block: ScoresFile, bench: Benchmark, folder: Path, found: ExternalScores, reading: str | None
+) -> Evaluation:
     described = {
         "engine": f"scores made elsewhere: {block.label}",
         "prompts": None,
@@ -153,15 +190,17 @@ def _evaluate(block: ScoresFile, bench: Benchmark, folder: Path, found: External
         "format": found.format,
         "range": list(block.range),
         "unused": found.findings.as_json(),
+        "otherwise": found.otherwise(),
     }
     identity = {"scores": found.identity, "benchmark": bench.identity}
     content = describe_content(bench, found.cards)
+    values = _pair_values(bench, found)
     if not is_done(folder / DONE, identity):
         write_jsonl(folder / CARDS, found.cards.values())
         values_of([*found.cards.values()]).save(folder / VALUES)
-        write_jsonl(folder / PAIRS, scored_pairs(bench, found.cards))
-        write_marker(folder / DONE, identity, content | {"seconds": 0.0, "reading": says})
-    table = build_table(bench.pairs, _pair_values(bench, found.cards))
+        write_jsonl(folder / PAIRS, scored_pairs(bench, values))
+        write_marker(folder / DONE, identity, content | {"seconds": 0.0, "reading": reading})
+    table = build_table(bench.pairs, values)
     return Evaluation(
         folder,
         bench,
@@ -169,9 +208,10 @@ def _evaluate(block: ScoresFile, bench: Benchmark, folder: Path, found: External
         table,
         len(found.cards),
         0.0,
-        votes=found.votes,
+        votes=found.labels(),
+        published=AsPublished() if found.reading == "strict" else found.as_published(),
         unreadable=content["unreadable"],
-        reading=says,
+        reading=reading,
     )
 
 
@@ -179,6 +219,8 @@ def _n_passes(card: ScoreCard) -> int:
     return max(1, len(card.judgments) // len(ASPECTS))
 
 
-def _pair_values(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> Iterator[tuple[float | None, float | None]]:
-    for pair in bench.pairs:
-        yield pair_values(pair, cards)
+def _pair_values(bench: Benchmark, found: ExternalScores) -> list[tuple[float | None, float | None]]:
+    by_row = found.by_row()
+    if by_row is None:
+        return [pair_values(pair, found.cards) for pair in bench.pairs]
+    return [by_row.get(pair.id, (None, None)) for pair in bench.pairs]

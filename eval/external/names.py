@@ -7,7 +7,9 @@ from pathlib import PurePosixPath
 
 from editjudge.types import EditTriplet, PreferencePair
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import LABELS, Label
+from eval.benchmarks.genai_bench import NO_PROMPT
+from eval.benchmarks.labels import as_index
+from eval.benchmarks.rows import ABSENT
 
 
 class TripletNames:
@@ -60,25 +62,22 @@ class ComparisonNames:
     def find(self, name: str, instruction: str | None) -> tuple[str | None, str | None]:
         """The comparison's id, or None and why it cannot be told ("not_in_benchmark", "ambiguous_name",
         "other_instruction": the row is about another edit, so the two files do not belong together)."""
-        found = [name] if name in self._instruction else self._by_number.get(name, [])
+        number = as_index(name)
+        found = (
+            [name] if name in self._instruction else self._by_number.get(name if number is None else str(number), [])
+        )
         if len(found) != 1:
             return None, "ambiguous_name" if found else "not_in_benchmark"
-        if instruction is not None and not _same_text(self._instruction[found[0]], instruction):
+        known = self._instruction[found[0]]
+        if instruction is not None and not known.startswith(NO_PROMPT) and not _same_text(known, instruction):
             return None, "other_instruction"
         return found[0], None
-
-    @staticmethod
-    def label(vote: object) -> Label | None:
-        """The label that a vote such as "[[A>B]]" or "A=B" stands for; None for what is none."""
-        text = "".join(vote.split()).strip("[]") if isinstance(vote, str) else None
-        turned = {"A<B": "B>A", "B<A": "A>B", "B=A": "A=B"}
-        wanted = turned.get(text, text) if text is not None else None
-        return next((label for label in LABELS if label == wanted), None)
 
 
 def _names(triplet: EditTriplet) -> Iterator[str]:
     path = PurePosixPath(triplet.edited.path)
     yield from (triplet.id, triplet.edited.sha256, str(path), path.name, path.stem)
+    yield str(path).removeprefix(f"{ABSENT}/")
     yield from (triplet.editor, triplet.task.id, triplet.task.origin.source)
 
 

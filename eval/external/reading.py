@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -10,19 +11,28 @@ from pydantic import BaseModel, ConfigDict, model_validator
 
 from editjudge.cards import make_card
 from editjudge.tasks import Aspect
-from editjudge.types import EditTriplet, Judgment, ScoreCard
+from editjudge.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Label
 from eval.benchmarks.lint import Findings
-from eval.external.names import ComparisonNames, TripletNames
+from eval.external.names import TripletNames
 from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
 from eval.external.viescore import published_pair, published_score
+from eval.external.votes import VoteReader, Votes
+from eval.metrics.pairs import TIE_DECIMALS
 
 ReadingName = Literal["published", "strict"]
-READINGS: dict[Format, tuple[ReadingName, ...]] = {"viescore": ("published", "strict")}
+READINGS: dict[Format, tuple[ReadingName, ...]] = {
+    "viescore": ("published", "strict"),
+    "genai_votes": ("published", "strict"),
+    "editscore": ("published", "strict"),
+}
 """Formats that their publisher's code reads otherwise than we do; the first reading is the main row."""
-SAYS: dict[ReadingName, str] = {"published": "as published", "strict": "strict (ours)"}
-"""How tables call a reading."""
+_OURS: dict[Format, str] = {"viescore": "strict (ours)", "editscore": "ours (one score per image)"}
+
+
+def says(reading: ReadingName, kind: Format) -> str:
+    """How tables call a reading: ours of VIEScore's files is stricter than theirs, of votes it is wider."""
+    return "as published" if reading == "published" else _OURS.get(kind, "ours")
 
 
 class ScoresFile(BaseModel):
@@ -39,8 +49,8 @@ class ScoresFile(BaseModel):
     range: tuple[float, float] = (0, 10)
     """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
     reading: Literal["both", "published", "strict"] = "both"
-    """Of a format whose publisher's code reads what we refuse (`READINGS`): as published, ours, or a row for each where
-    they differ. Without effect on the other formats."""
+    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours (strict, of
+    votes wider), or a row for each where they differ. Without effect on the other formats."""
 
     @model_validator(mode="before")
     @classmethod
@@ -93,10 +103,13 @@ class Reading:
         self._one_number: set[str] = set()
         self._findings = findings
         self._triplets = TripletNames(bench)
-        self._comparisons = ComparisonNames(bench)
+        self._votes = VoteReader(bench, findings)
         self._values: dict[str, dict[str, float | None]] = {}
         self._judgments: dict[str, dict[Aspect, Judgment]] = {}
-        self.votes: dict[str, Label] = {}
+        self._sampled: dict[str, dict[str, list[float]]] = {}
+        self.rows: list[tuple[PreferencePair, float | None, float | None]] = []
+        """Rows of an EditScore result folder, with their own two scores."""
+        self._turns: Counter[tuple[tuple[str, str], str, str]] = Counter()
         self.matched = 0
 
     def take(self, row: Row) -> None:
@@ -104,11 +117,19 @@ class Reading:
         if isinstance(row, Problem):
             self._findings.add(row.kind, f"{row.where}: {row.detail}")
         elif isinstance(row, Voted):
-            self._vote(row)
+            self.matched += self._votes.take(row)
         elif isinstance(row, PairSaid):
             self._pair(row)
         else:
             self._candidate(row)
+
+    def resampled(self) -> int:
+        """Outputs to which the rows of an EditScore folder give more than one score; ours is their mean."""
+        return sum(any(len({*found}) > 1 for found in dims.values()) for dims in self._sampled.values())
+
+    def votes(self) -> Votes | None:
+        """The votes; None when no row holds one. A file of votes that cannot be read is no file of scores."""
+        return self._votes.finish() if self._votes.found.published else None
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
         """What all rows together say of a triplet."""
@@ -119,6 +140,10 @@ class Reading:
                 # One number for the whole question does not say which of the two dimensions it is about.
                 card = card.model_copy(update={"prompt_following": None, "consistency": None})
             return card
+        sampled = self._sampled.get(triplet.id)
+        if sampled is not None:
+            means = {name: round(sum(found) / len(found), TIE_DECIMALS) for name, found in sampled.items()}
+            return bare_card(triplet, means, 1)
         values = self._values.get(triplet.id)
         return bare_card(triplet, {}, 0) if values is None else bare_card(triplet, values, 1)
 
@@ -140,23 +165,16 @@ class Reading:
             self._findings.add("not_in_benchmark", f"{row.where}: {row.keys[0]} and {row.keys[1]}")
             return
         self.matched += 1
-        for pair in pairs:
-            for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
-                self._keep(triplet.id, row.dimension, raw, row.where)
-
-    def _vote(self, row: Voted) -> None:
-        name, problem = self._comparisons.find(row.name, row.instruction)
-        label = self._comparisons.label(row.vote)
-        if problem is None and label is None:
-            problem = "unreadable_vote"
-        if problem is not None or name is None or label is None:
-            self._findings.add(problem or "unreadable_vote", f"{row.where}: {row.name} {row.vote!r}")
-            # An unreadable vote is an answer to a question of this benchmark, only a useless one.
-            self.matched += problem == "unreadable_vote"
-            return
-        self.matched += 1
-        if self.votes.setdefault(name, label) != label:
-            self._findings.add("two_votes", f"{row.where}: {name}, the first one is kept")
+        # Keys may come again with other images; the rows of a file are in the order of the benchmark's.
+        turn = self._turns[row.keys, row.task_type, row.dimension]
+        self._turns[row.keys, row.task_type, row.dimension] += 1
+        pair = pairs[turn % len(pairs)]
+        self.rows.append((pair, self._stretched(row.scores[0]), self._stretched(row.scores[1])))
+        unused = Findings() if self._published else self._findings
+        for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
+            value = self._scaled(raw, f"{row.where}: {row.dimension}", unused)
+            if value is not None:
+                self._sampled.setdefault(triplet.id, {}).setdefault(row.dimension, []).append(value)
 
     def _keep(self, triplet_id: str, name: str, raw: object, where: str) -> None:
         """A value of a card, on 0..10."""
@@ -167,14 +185,21 @@ class Reading:
             value = None  # nobody can say which of them is meant
         values[name] = value
 
-    def _scaled(self, raw: object, where: str) -> float | None:
+    def _stretched(self, raw: object) -> float | None:
+        """A number on 0..10, beyond it where it is out of range; unrounded, so that the order stays."""
+        worst, best = self._block.range
+        number = as_number(raw)
+        return None if number is None else 10 * (number - worst) / (best - worst)
+
+    def _scaled(self, raw: object, where: str, findings: Findings | None = None) -> float | None:
+        findings = self._findings if findings is None else findings
         worst, best = self._block.range
         number = as_number(raw)
         if number is None:
-            self._findings.add("unreadable_score", f"{where} {str(raw)[:60]!r}")
+            findings.add("unreadable_score", f"{where} {str(raw)[:60]!r}")
             return None
         if not worst <= number <= best:
-            self._findings.add("out_of_range", f"{where} {number:g}")
+            findings.add("out_of_range", f"{where} {number:g}")
             return None
         return round(10 * (number - worst) / (best - worst), 9)
 

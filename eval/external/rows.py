@@ -12,8 +12,8 @@ from typing import Any, Literal, get_args
 from editjudge.delimited import read_table
 from editjudge.errors import DataError
 from editjudge.io import read_json
-from editjudge.json_text import is_unicode, json_rows, parse_json, replace_surrogates
-from editjudge.tasks import DIMENSIONS, TASK_TYPES, Aspect, Dimension
+from editjudge.json_text import is_unicode, json_rows, open_file, parse_json, replace_surrogates
+from editjudge.tasks import DIMENSIONS, Aspect, Dimension
 
 Format = Literal["cards", "table", "viescore", "genai_votes", "editscore", "gedit"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -22,7 +22,7 @@ VALUE_NAMES = ("prompt_following", "consistency", "perceptual_quality", "overall
 """Values of a card, and how the columns of a plain table are called."""
 NAME_COLUMNS = ("triplet_id", "id", "key", "sha256", "edited_image", "output_image", "image")
 """Columns that may name a candidate, the first that is there decides."""
-COMPARISON_COLUMNS = ("comparison_id", "comparison", "idx")
+COMPARISON_COLUMNS = ("comparison_id", "comparison", "idx", "id")
 VOTE_COLUMNS = ("vote", "model_vote")
 _NUMBER_COLUMNS = (*VALUE_NAMES, "score", "sementics_score", "quality_score")
 """Where a decimal comma may be."""
@@ -90,25 +90,12 @@ Cells = dict[str, Any]
 """A row as the file has it, by column."""
 
 
-def detect(path: Path) -> Format:
-    """Which format a file or folder has, from its content. `DataError` when it is none of them."""
-    if path.is_dir():
-        if any(file.parent.name in TASK_TYPES for name in DIMENSIONS for file in path.rglob(f"{name}.jsonl")):
-            return "editscore"
-        if (path / "cards.jsonl").is_file():
-            return "cards"
-        if any(path.rglob("SC.json")) or any(path.rglob("PQ.json")):
-            return "viescore"
-        if any(path.rglob("*.csv")):
-            return "gedit"
-        deeper = sorted(str(file.parent) for file in path.glob("*/cards.jsonl"))
-        if deeper:
-            raise DataError(f"{path}: give the folder in it that is of this benchmark: {', '.join(deeper)}")
-        raise DataError(f"{path}: no scores in this folder that are in a known format ({', '.join(FORMATS)})")
+def file_format(path: Path) -> Format:
+    """Which format a file has, from its content. `DataError` when it is none of them."""
     if path.suffix.lower() == ".json":
         rows = list(islice(json_rows(path), 2))
         if len(rows) == 1 and not rows[0].in_array:
-            return "viescore"
+            return "genai_votes" if _listed(_parsed(rows[0].text, rows[0].at(path))) is not None else "viescore"
     columns = _columns(path)
     if "judgments" in columns:
         return "cards"
@@ -117,32 +104,10 @@ def detect(path: Path) -> Format:
     return "genai_votes" if "model_vote" in columns else "table"
 
 
-def files_of(path: Path, kind: Format) -> list[Path]:
-    """The files that are read, sorted. `DataError` when there is none."""
-    patterns = {
-        "cards": ("cards.jsonl",),
-        "viescore": ("SC.json", "PQ.json"),
-        "editscore": tuple(f"{name}.jsonl" for name in DIMENSIONS),
-        "gedit": ("*.csv",),
-    }
-    if path.is_file():
-        return [path]
-    found = {file for pattern in patterns.get(kind, ()) for file in path.rglob(pattern)}
-    if kind == "editscore":
-        found = {file for file in found if file.parent.name in TASK_TYPES}
-    if kind == "viescore":
-        _refuse_several_tasks(path, {file.parent.parent for file in found})
-    if not found:
-        wanted = f"a folder with {' or '.join(patterns[kind])}" if kind in patterns else "a file"
-        raise DataError(f"{path}: nothing to read as {kind}; give {wanted}")
-    return sorted(found)
-
-
-def _refuse_several_tasks(path: Path, tasks: set[Path]) -> None:
-    """VIEScore's folders are `<task>/<editing model>/`, and models of two tasks may share names and images."""
-    if len(tasks) > 1:
-        names = ", ".join(sorted(str(task) for task in tasks))
-        raise DataError(f"{path}: results of {len(tasks)} tasks; give the folder of one of them: {names}")
+def is_gedit(path: Path) -> bool:
+    """Whether a CSV file is one of GEdit-Bench, by its header."""
+    with open_file(path) as handle:
+        return b"sementics_score" in handle.readline()
 
 
 def read_rows(files: Sequence[Path], kind: Format) -> Iterator[Row]:
@@ -288,16 +253,31 @@ def _table(path: Path) -> Iterator[tuple[str, Cells] | Problem]:
         return
     for item in json_rows(path):
         where = item.at(path)
-        try:
-            content = parse_json(item.text, keep_surrogates=True)
-        except ValueError as error:
-            raise DataError(f"{where}: not valid JSON ({error}); make the file again") from None
+        content = _parsed(item.text, where)
+        if (rows := _listed(content)) is not None:
+            yield from ((f"{path}: row {number}", row) for number, row in enumerate(rows) if isinstance(row, dict))
+            continue
         if not is_unicode(content):
             yield Problem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
             content = replace_surrogates(content)
         if not isinstance(content, dict):
             raise DataError(f"{where}: not an object with columns but {str(content)[:60]!r}")
         yield where, content
+
+
+def _parsed(text: str, where: str) -> Any:
+    try:
+        return parse_json(text, keep_surrogates=True)
+    except ValueError as error:
+        raise DataError(f"{where}: not valid JSON ({error}); make the file again") from None
+
+
+def _listed(content: object) -> list[Any] | None:
+    """The rows in `results` of a file that EditReward's scripts write; a null there is a request that failed."""
+    rows = content.get("results") if isinstance(content, dict) else None
+    return (
+        rows if isinstance(rows, list) and any(isinstance(row, dict) and "model_vote" in row for row in rows) else None
+    )
 
 
 def _first(row: Mapping[str, Any], columns: Sequence[str], where: str) -> str:

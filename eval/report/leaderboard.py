@@ -49,7 +49,8 @@ def build_leaderboard(
 
     A row: `kind` ("measured", "other", "published"), `name`, `run`, `step`, `passes`, `best` (chosen by the rule),
     `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `reading` (of a file of scores, where its
-    publisher's code reads it otherwise than we do), `source`, `protocol`.
+    publisher's code reads it otherwise than we do), `counted_by` (whose code counts so; None: ours), `source`,
+    `protocol`.
     `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
     `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
     taken over; `DataError` when one is no results.json.
@@ -61,13 +62,18 @@ def build_leaderboard(
         first = next(row for row in results["evaluations"] if row["benchmark"] == benchmark)
         for which in figures_of(first, None if known is None else known.figure):
             notes: list[str] = []
-            rows = [_measured_row(row, which, "measured", name, results) for row in notable(results, benchmark)]
+            rows = [
+                found
+                for row in notable(results, benchmark)
+                for found in _measured_rows(row, which, "measured", name, results)
+            ]
             for path, other in elsewhere:
-                same = [key for key, value in other["benchmarks"].items() if value.get("identity") == about["identity"]]
+                same = [key for key, value in other["benchmarks"].items() if _same_labels(value, about)]
                 if not same:
                     notes.append(f"{path}: has no evaluation of exactly these labels")
                 for key in same:
-                    rows += [_measured_row(row, which, "other", str(path.parent), other) for row in notable(other, key)]
+                    for row in notable(other, key):
+                        rows += _measured_rows(row, which, "other", str(path.parent), other)
             columns = columns_of(first, which)
             if with_published and known is not None and known.figure == which:
                 reason = _not_comparable(size_of(first), known)
@@ -77,6 +83,14 @@ def build_leaderboard(
             table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
             tables.append(table | {"rows": rows, "notes": notes})
     return tables
+
+
+def _same_labels(one: Row, other: Row) -> bool:
+    """Whether two entries of `benchmarks` hold the same labels; results.json of earlier versions have no digest of
+    them, there the edits must be the same too."""
+    if "labels" in one and "labels" in other:
+        return bool(one["labels"] == other["labels"])
+    return bool(one.get("identity") == other.get("identity"))
 
 
 def kinds_of(recipe: MeasureRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
@@ -165,6 +179,25 @@ def _best_steps(results: Row) -> dict[str, int | None]:
     return {name: run["best"]["step"] for name, run in results.get("runs", {}).items()}
 
 
+def _measured_rows(row: Row, which: Figure, kind: str, place: str, results: Row) -> list[dict[str, Any]]:
+    """An evaluation's row, and below it one with the figures of the same answers as their publisher's code counts
+    them, where these are others."""
+    found = [_measured_row(row, which, kind, place, results)]
+    wanted = "pairs" if which == "task_mean" else which
+    theirs = [entry for entry in row.get("published") or () if entry["kind"] == wanted]
+    for by in dict.fromkeys(entry["by"] for entry in theirs):
+        values: dict[str, Any] = dict.fromkeys(found[0]["values"])
+        values |= {
+            entry["column"]: {key: entry[key] for key in ("value", "low", "high")}
+            for entry in theirs
+            if entry["by"] == by and entry["column"] in values
+        }
+        known = {name: value["value"] for name, value in values.items() if value is not None}
+        if any(found[0]["values"][name]["value"] != value for name, value in known.items()):
+            found.append(found[0] | {"values": values, "counted_by": by, "best": False})
+    return found
+
+
 def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) -> dict[str, Any]:
     best = _best_steps(results)
     values = values_of(row, which)
@@ -186,6 +219,7 @@ def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) 
         "coverage": lowest_coverage(row, which),
         "partial": row["partial"],
         "reading": row.get("reading"),
+        "counted_by": None,
         "source": None,
         "protocol": None,
     }
@@ -220,6 +254,7 @@ def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, A
         "coverage": None,
         "partial": False,
         "reading": None,
+        "counted_by": None,
         "source": row.source,
         "protocol": row.protocol,
     }
@@ -243,7 +278,13 @@ def _decides(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
         return "overall"
 
     def n_known(key: str) -> int:
-        known = [row for row in rows if (found := row["values"].get(key)) is not None and found["value"] is not None]
+        known = [
+            row
+            for row in rows
+            if row["counted_by"] is None
+            and (found := row["values"].get(key)) is not None
+            and found["value"] is not None
+        ]
         return len(known) if any(row["kind"] == "measured" for row in known) else 0
 
     return max(columns, key=n_known)
@@ -269,7 +310,8 @@ def source_of(row: Row) -> str:
     """Where a row of a leaderboard is from, and how its file was read."""
     if row["source"] is not None:
         return f"published: {row['source']}, protocol {row['protocol']}"
-    return row["kind"] if row.get("reading") is None else f"{row['kind']}, file read {row['reading']}"
+    read = "" if row.get("reading") is None else f", file read {row['reading']}"
+    return f"{row['kind']}{read}" + (f", counted as {row['counted_by']}'s code does" if row.get("counted_by") else "")
 
 
 def leaderboard_table(board: Row) -> Table:

@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +34,14 @@ def install(point: dict[str, Any]) -> None:
 
 
 def act(point: dict[str, Any]) -> None:
-    """Kill the first process of this session or the process named by its number, or say so and stand still."""
+    """Kill the first process of this session or the process named by its number; or say so and stand still until the
+    file that says it is removed."""
     if point["action"] == "stop":
-        Path(point["announce"]).touch()
-        while True:
-            signal.pause()
+        said = Path(point["announce"])
+        said.touch()
+        while said.exists():
+            time.sleep(0.01)
+        return
     os.kill(point["pid"] or os.getsid(0), signal.SIGKILL)
 
 

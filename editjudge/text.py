@@ -1,0 +1,49 @@
+"""What is text: the one rule for all that people and models write, applied where it comes in."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+
+from editjudge.errors import TextError
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+# Halves of surrogate pairs can be in no file, tokenizer or database; control characters such as NUL and ESC can be in
+# some, and end programs, terminals and pages that meet them. Tab, line feed and the other white space are text.
+_NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+_BYTE = re.compile("[\udc80-\udcff]")
+"""How Python passes on a byte of an argument or file name that is not UTF-8."""
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+_BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0" + REPLACEMENT
+"""Letters and symbols by their category that show nothing."""
+
+
+def valid_text(text: str) -> str:
+    """The text with U+FFFD in place of control characters and of halves of surrogate pairs; whole pairs are joined.
+
+    Text that is valid stays as it is.
+    """
+    if _NO_TEXT.search(text) is None:
+        return text
+    joined = _PAIR.sub(lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text)
+    return _NO_TEXT.sub(REPLACEMENT, joined)
+
+
+def is_blank(text: str) -> bool:
+    """Whether there is nothing to see: white space, invisible and control characters, marks without a letter."""
+    return all(character in _BLANK_LETTERS or unicodedata.category(character)[0] in "CZM" for character in text)
+
+
+def require_text(arguments: Iterable[str]) -> None:
+    """`TextError` for a command-line argument that is not valid UTF-8."""
+    for number, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError as error:
+            shown = valid_text(_BYTE.sub(lambda byte: chr(ord(byte.group()) - 0xDC00), argument))
+            raise TextError(
+                f"argument {number} is not valid UTF-8 at character {error.start + 1} (read as Latin-1 it says "
+                f"{shown!r}); set the terminal to UTF-8, and rename a file that has such a name"
+            ) from None

@@ -1,0 +1,192 @@
+"""Figures as their publishers' own code counts them, where that differs from our definitions; each names whose it is.
+
+Ours stand under `dimensions` and `labels` of an evaluation, these beside them under `published`.
+
+- EditScore, pairs (calculate_statistics.py of VectorSpaceLab/EditScore): per row of a result folder, right when
+  score[0] > score[1]; the share per task, then the mean over tasks. A row's scores were sampled for this row, so an
+  output may have another score in another row.
+- GenAI-Bench, votes (`parse_response` in inference.py of TIGER-AI-Lab/GenAI-Bench): share of the rows of a results file
+  whose vote is one of the strings it knows and the right one. A row that is missing from the file is not counted.
+- EditReward, scores of two candidates (`calc_accuracy_with_ties` in evaluate/eval_bench.py of TIGER-AI-Lab/EditReward):
+  pairs become ties one by one, the closest scores first, and the best share on the way is printed. Pairs with equal
+  differences are not moved together, and having no tie at all is not tried: unlike Deutsch et al. 2023, and ours.
+- EditReward, scores of groups (`evaluate_edit_reward_bench`, same file): a group is right when its scores, highest
+  first, give the people's order. Equal scores are in the reverse order of the candidates. Of two candidates that
+  people tied, a difference up to the best threshold is right, and that threshold decides nothing else; a group of three
+  or four with a tie is never right.
+- EditReward, votes on groups (evaluate/inference_*pair_hf.py): letters must be those of the label; a group needs all
+  its comparisons, and groups of which the file has none are not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from editjudge.tasks import DIMENSIONS
+from editjudge.types import EditTriplet, PreferencePair, ScoreCard
+from eval.benchmarks import Benchmark
+from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
+from eval.metrics.comparisons import same_label
+from eval.metrics.pairs import Floats, Ints, build_table, count
+from eval.metrics.ratios import Share, group_index, share_figures
+from eval.metrics.statistics import Figure, figure, intervals
+from eval.metrics.ties import best_threshold, margin
+
+Kind = Literal["pairs", "comparisons", "multiway"]
+
+
+@dataclass(frozen=True)
+class AsPublished:
+    """What a file of scores or votes says, as its publisher's code takes it."""
+
+    votes: Mapping[str, Sequence[Label | None]] = field(default_factory=dict)
+    """By id of a comparison, one entry per row of the file; None for a vote that the code does not know."""
+    rows: Sequence[tuple[PreferencePair, float | None, float | None]] = ()
+    """Rows of an EditScore result folder with both scores, as they are in the file."""
+
+
+def published_figures(
+    bench: Benchmark,
+    cards: Mapping[str, ScoreCard],
+    by_votes: bool,
+    said: AsPublished,
+    rounds: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """Rows `by` (whose code), `kind`, `column` (as in the leaderboard), `says`, `n`, `value`, `low`, `high`.
+
+    `by_votes`: the judge voted, and its scores, if any, are not looked at. Intervals resample groups, as ours do; a
+    figure without one has none.
+    """
+    found = [*_editscore(said.rows, rounds, seed)]
+    for dimension in DIMENSIONS:
+        asked = [item for item in bench.comparisons if item.dimension == dimension]
+        if not any(SIGN[item.label] == 0 for item in asked):
+            continue  # none of the benchmarks that are measured so
+        if by_votes and said.votes:
+            found.append(_genai(asked, said.votes, dimension, rounds, seed))
+        elif not by_votes:
+            found.append(_with_ties(asked, cards, dimension))
+    if bench.multiways and (said.votes or not by_votes):
+        groups = _voted(bench.multiways, said.votes) if by_votes else _ranked(bench.multiways, cards)
+        found += _by_size(bench.multiways, groups, by_votes, rounds, seed)
+    several = len({item.dimension for item in bench.comparisons}) > 1
+    for row in found:
+        if row["kind"] == "comparisons" and several:
+            row["column"] = f"{row['dimension']}.{row['column']}"
+    return found
+
+
+def _entry(by: str, kind: Kind, dimension: str, column: str, says: str, n: int, value: Figure) -> dict[str, Any]:
+    return {"by": by, "kind": kind, "dimension": dimension, "column": column, "says": says, "n": n, **value}
+
+
+def _editscore(
+    rows: Sequence[tuple[PreferencePair, float | None, float | None]], rounds: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    if not rows:
+        return
+    pairs = [pair for pair, _, _ in rows]
+    # Strictly higher, however little: only the sign of the difference goes on.
+    signs = [(1.0 if one is not None and other is not None and one > other else 0.0, 0.0) for _, one, other in rows]
+    found = intervals([count(build_table(pairs, signs))], rounds, seed)[0]
+    for place, dimension in enumerate(DIMENSIONS):
+        n = sum(pair.dimension == dimension for pair in pairs)
+        if n:
+            value = figure(*(float(part.task_mean[place]) for part in (found.value, found.low, found.high)))
+            yield _entry("EditScore", "pairs", dimension, dimension, "per row, mean over tasks", n, value)
+
+
+def _genai(
+    asked: Sequence[Comparison], votes: Mapping[str, Sequence[Label | None]], dimension: str, rounds: int, seed: int
+) -> dict[str, Any]:
+    rows = [(item, vote) for item in asked for vote in votes.get(item.id, ())]
+    right = [same_label(item.label, vote) for item, vote in rows]
+    share = Share.of(right, *group_index([item.task.id for item, _ in rows]))
+    value = share_figures({"four_label": share}, rounds, seed)["four_label"] if rows else figure(*[float("nan")] * 3)
+    return _entry("GenAI-Bench", "comparisons", dimension, "four_label", "rows with the right vote", len(rows), value)
+
+
+def _with_ties(asked: Sequence[Comparison], cards: Mapping[str, ScoreCard], dimension: str) -> dict[str, Any]:
+    human = np.array([SIGN[item.label] for item in asked], dtype=np.int64)
+    margins = np.array([margin(item.first, item.second, item.dimension, cards) for item in asked], dtype=np.float64)
+    value = figure(with_ties(human, margins), float("nan"), float("nan"))
+    return _entry("EditReward", "comparisons", dimension, "with_ties", "best share on the way", len(asked), value)
+
+
+def with_ties(human: Ints, margins: Floats) -> float:
+    """EditReward's accuracy with ties, see this module; unscored pairs (NaN) are wrong. NaN without pairs."""
+    known = ~np.isnan(margins)
+    label, difference = human[known], margins[known]
+    if not len(human) or not len(label):
+        return float("nan") if not len(human) else 0.0
+    agrees = label * difference > 0
+    order = np.argsort(np.abs(difference), kind="stable")
+    # A pair that becomes a tie is right when people tied it, and no longer when its order was right.
+    gained = np.cumsum((label == 0).astype(np.int64)[order] - agrees.astype(np.int64)[order])
+    return float((agrees.sum() + gained.max()) / len(human))
+
+
+def _ranked(groups: Sequence[Multiway], cards: Mapping[str, ScoreCard]) -> list[bool | None]:
+    """Whether each group is right by its scores."""
+    pairs = [group for group in groups if len(group.candidates) == 2]
+    human = np.array([SIGN[group.preferences[0].label] for group in pairs], dtype=np.int64)
+    margins = np.array([_margin(group, cards) for group in pairs], dtype=np.float64)
+    best = best_threshold(human, margins)
+    threshold = 0.0 if best is None else best.value
+    return [_is_ranked_right(group, cards, threshold) for group in groups]
+
+
+def _margin(group: Multiway, cards: Mapping[str, ScoreCard]) -> float:
+    item = group.preferences[0]
+    return margin(group.candidates[item.first], group.candidates[item.second], group.dimension, cards)
+
+
+def _is_ranked_right(group: Multiway, cards: Mapping[str, ScoreCard], threshold: float) -> bool:
+    scores = [_score(triplet, group, cards) for triplet in group.candidates]
+    known = [score for score in scores if score is not None]
+    if len(known) < len(scores):
+        return False
+    signs = {(item.first, item.second): SIGN[item.label] for item in group.preferences}
+    if 0 in signs.values():
+        return len(known) == 2 and abs(known[0] - known[1]) <= threshold
+    beats = {(first, second) if sign > 0 else (second, first) for (first, second), sign in signs.items()}
+    wins = [sum(first == place for first, _ in beats) for place in range(len(known))]
+    if sorted(wins) != list(range(len(wins))):
+        return False  # preferences that contradict each other are no order
+    people = sorted(range(len(wins)), key=lambda place: -wins[place])
+    return people == sorted(range(len(known)), key=lambda place: (known[place], place))[::-1]
+
+
+def _score(triplet: EditTriplet, group: Multiway, cards: Mapping[str, ScoreCard]) -> float | None:
+    card = cards.get(triplet.id)
+    return None if card is None else card.value(group.dimension)
+
+
+def _voted(groups: Sequence[Multiway], votes: Mapping[str, Sequence[Label | None]]) -> list[bool | None]:
+    """Whether each group is right by its votes; None for one that the file has nothing of."""
+    found: list[bool | None] = []
+    for group in groups:
+        rows = [(item.label, vote) for item in group.preferences for vote in votes.get(item.id, ())]
+        n = len(group.candidates)
+        whole = len(rows) == n * (n - 1) // 2 and all(label == vote for label, vote in rows)
+        found.append(whole if rows else None)
+    return found
+
+
+def _by_size(
+    groups: Sequence[Multiway], right: Sequence[bool | None], by_votes: bool, rounds: int, seed: int
+) -> Iterator[dict[str, Any]]:
+    place, n_places = group_index([group.task.id for group in groups])
+    sizes = np.array([len(group.candidates) for group in groups])
+    counted = np.array([flag is not None for flag in right])
+    flags = np.array([bool(flag) for flag in right])
+    masks = {f"k{size}": counted & (sizes == size) for size in sorted(set(sizes.tolist()))} | {"overall": counted}
+    shares = {name: Share.of(flags[mask], place[mask], n_places) for name, mask in masks.items()}
+    says = "groups with every vote right" if by_votes else "groups ranked right"
+    for name, value in share_figures(shares, rounds, seed).items():
+        yield _entry("EditReward", "multiway", "overall", name, says, int(masks[name].sum()), value)

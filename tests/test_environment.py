@@ -1,0 +1,307 @@
+"""Every command on terminals, pipes and in locales that are not UTF-8, and on machines that lack something."""
+
+from __future__ import annotations
+
+import os
+import pty
+import pwd
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+from eval_world import write_benchmark
+from factories import make_image
+from fake_studio import TOKEN, fake_studio
+from sft_ground import make_base, make_run
+from studio_ground import write_groups
+
+from annotation.home import default_home
+from annotation.install import VENV_VARIABLE, default_venv
+from editjudge.__main__ import COMMANDS
+from editjudge.environment import user_folder
+from editjudge.errors import StorageError
+
+ROOT = Path(__file__).resolve().parents[1]
+CURATE = ROOT / "recipes" / "quickstart" / "curate.yaml"
+
+ASCII_STREAMS = {"PYTHONIOENCODING": "ascii:strict"}
+ASCII_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+"""Also the names of files are ASCII there."""
+LATIN = {"PYTHONIOENCODING": "latin-1"}
+STREAMS = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "LC_ALL", "LC_CTYPE", "LANG", "EDITJUDGE_UTF8")
+
+Run = tuple[list[str], int, str]
+"""Arguments, exit status, and a piece of what is printed, as ASCII shows it."""
+
+
+def editjudge(arguments: list[str], variables: dict[str, str], **options) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key not in STREAMS} | variables
+    command = [sys.executable, "-m", "editjudge", *arguments]
+    defaults = {"capture_output": True, "encoding": "latin-1", "cwd": ROOT, "timeout": 120, "check": False}
+    return subprocess.run(command, env=environment, **(defaults | options))
+
+
+def write_yaml(path: Path, **values) -> str:
+    path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
+    return str(path)
+
+
+def judge(folder: Path) -> dict:
+    reply = '{"reasoning": "Schön – 很好.", "score": [20, 15]}'
+    return {"engine": {"use": "scripted", "replies": [reply]}, "prompts": "brief-v1"}
+
+
+@contextmanager
+def score(folder: Path) -> Iterator[Run]:
+    for name in ("vorher_ü.png", "nachher_图.png"):
+        make_image().save(folder / name)
+    files = ["--input", str(folder / "vorher_ü.png"), "--output", str(folder / "nachher_图.png")]
+    recipe = write_yaml(folder / "judge.yaml", **judge(folder))
+    yield ["score", "--instruction", "Mach es schön", *files, "--judge", recipe], 0, "n - \\u5f88\\u597d."
+
+
+@contextmanager
+def check(folder: Path) -> Iterator[Run]:
+    yield ["check", str(CURATE), f"out={folder}/图"], 0, "/\\u56fe"
+
+
+@contextmanager
+def curate(folder: Path) -> Iterator[Run]:
+    yield ["curate", str(CURATE), f"out={folder}/图", "--dry-run"], 0, "\\u56fe"
+
+
+def evaluation(folder: Path, name: str) -> list[str]:
+    write_benchmark(folder / "bänk", groups=3)
+    recipe = write_yaml(
+        folder / "eval.yaml",
+        out=str(folder / name),
+        bench=[{"use": "pairs", "path": str(folder / "bänk" / "pairs.jsonl")}],
+        judge=judge(folder),
+        bootstrap_rounds=200,
+        report={"title": "Ein Maß – 图"},
+    )
+    return ["eval", recipe]
+
+
+@contextmanager
+def evaluate(folder: Path) -> Iterator[Run]:
+    yield evaluation(folder, "图"), 0, "\\u56fe/report.html"
+
+
+@contextmanager
+def compare(folder: Path) -> Iterator[Run]:
+    assert editjudge(evaluation(folder, "图"), {"PYTHONUTF8": "1"}).returncode == 0
+    yield ["compare", str(folder / "图"), str(folder / "图"), "--rounds", "100"], 0, "\\u56fe"
+
+
+@contextmanager
+def sweep(folder: Path) -> Iterator[Run]:
+    bench = [{"use": "pairs", "path": str(folder / "图.jsonl")}]
+    values = {"bench": bench, "judge": {"engine": {"use": "hf", "model": str(folder / "base")}, "prompts": "brief-v1"}}
+    recipe = write_yaml(folder / "sweep.yaml", out=str(folder / "sweep"), run=str(folder / "图"), **values)
+    yield ["sweep", recipe], 1, "\\u56fe"
+
+
+@contextmanager
+def sft(folder: Path) -> Iterator[Run]:
+    recipe = make_run(folder, make_base(folder / "Basis_图"), train={"max_steps": 1, "save_steps": 1})
+    yield ["sft", str(recipe), f"out={folder}/图"], 0, "\\u56fe/checkpoint-1: trained, 1 steps"
+
+
+@contextmanager
+def merge(folder: Path) -> Iterator[Run]:
+    yield ["merge", str(folder / "图"), str(folder / "out")], 1, "\\u56fe: no such checkpoint folder"
+
+
+@contextmanager
+def annotate(folder: Path) -> Iterator[Run]:
+    write_groups(folder, 1)
+    project = {"title": "Prüfung 图", "groups": str(folder / "groups.jsonl"), "units": [{"name": "a"}]}
+    with fake_studio() as studio:
+        server = {"url": studio.url, "images_url": f"{studio.url}/图/"}
+        recipe = write_yaml(folder / "campaign.yaml", out=str(folder / "图"), project=project, server=server)
+        assert editjudge(["annotate", "push", recipe], {"LABEL_STUDIO_API_KEY": TOKEN}).returncode == 0
+        yield ["annotate", "pull", recipe], 0, "\\u56fe/rankings.jsonl"
+
+
+@contextmanager
+def quickstart(folder: Path) -> Iterator[Run]:
+    (folder / "图").write_text("a file where a folder is needed")
+    yield ["quickstart", "--out", str(folder / "图")], 1, "\\u56fe/curate"
+
+
+@contextmanager
+def doctor(folder: Path) -> Iterator[Run]:
+    yield ["doctor", str(folder / "图")], 0, str(folder).encode("ascii", "backslashreplace").decode()
+
+
+@contextmanager
+def ls(folder: Path) -> Iterator[Run]:
+    yield ["ls"], 0, "recipes/quickstart/curate.yaml"
+
+
+RUNS: dict[str, Callable[[Path], object]] = {
+    **{"quickstart": quickstart, "doctor": doctor, "ls": ls, "check": check, "curate": curate, "annotate": annotate},
+    **{"sft": sft, "merge": merge, "eval": evaluate, "sweep": sweep, "compare": compare, "score": score},
+}
+
+SLOW = ("sft", "curate", "merge")
+"""Not run a second time: the locale changes the streams as well."""
+
+
+@pytest.mark.parametrize(
+    ("name", "variables"),
+    [*[(name, ASCII_LOCALE) for name in COMMANDS], *[(name, ASCII_STREAMS) for name in COMMANDS if name not in SLOW]],
+)
+def test_every_command_prints_where_there_is_only_ascii(tmp_path, name, variables):
+    folder = tmp_path / "Welt_ü"
+    folder.mkdir()
+    with RUNS[name](folder) as (arguments, status, shown):
+        ran = editjudge(arguments, variables | {"LABEL_STUDIO_API_KEY": TOKEN})
+    printed = ran.stdout + ran.stderr
+    assert "Traceback" not in printed
+    assert "Error:" not in printed
+    assert ran.returncode == status, printed
+    assert printed.isascii()
+    assert shown in printed
+
+
+@pytest.mark.parametrize(
+    ("variables", "shown"),
+    [
+        ({"PYTHONIOENCODING": "latin-1"}, "Schön - \\u5f88\\u597d."),  # read back as Latin-1
+        ({"PYTHONIOENCODING": "cp1252:strict"}, "Schön \x96 \\u5f88\\u597d."),
+        ({"PYTHONIOENCODING": "utf-8"}, "Schön – 很好.".encode().decode("latin-1")),
+        ({"LANG": "C", "LC_ALL": "C"}, "Schön – 很好.".encode().decode("latin-1")),  # Python itself takes UTF-8 then
+    ],
+)
+def test_what_a_terminal_can_show_is_shown_as_it_is(tmp_path, variables, shown):
+    with score(tmp_path) as (arguments, _, _):
+        ran = editjudge(arguments, variables)
+    assert ran.returncode == 0, ran.stderr
+    assert shown in ran.stdout
+
+
+def test_text_that_is_no_unicode_is_printed_too(tmp_path):
+    ran = editjudge(["doctor", os.fsdecode(bytes(tmp_path) + b"/\xff")], {})
+    assert "Traceback" not in ran.stderr
+    assert ran.returncode in (0, 1)
+
+
+@pytest.mark.parametrize("variables", [{"TERM": "dumb"}, {"COLUMNS": "1", "TERM": "xterm"}, {"TERM": "xterm"}])
+def test_tables_and_bars_on_odd_terminals(tmp_path, variables):
+    """A real terminal that is dumb, or one column wide, and shows ASCII only."""
+    main, terminal = pty.openpty()
+    shown = b""
+    process_arguments = evaluation(tmp_path, "图")
+    environment = {key: value for key, value in os.environ.items() if key not in (*STREAMS, "COLUMNS")}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "editjudge", *process_arguments],
+        env=environment | ASCII_STREAMS | variables,
+        stdout=terminal,
+        stderr=terminal,
+    )
+    os.close(terminal)
+    try:
+        while piece := os.read(main, 65536):
+            shown += piece
+    except OSError:  # Linux says EIO at the end of a terminal's output
+        pass
+    os.close(main)
+    assert process.wait(60) == 0, shown.decode()
+    assert shown.isascii()
+    assert b"report: " in shown
+
+
+CLOSED = [
+    ("ls | head -n 1", "sources"),
+    ("--help | head -n 1", "Build"),
+    ("curate --help | head -c 5", "usage"),
+    (f"check {CURATE} | head -n 1", "no mistakes"),
+    (f"check {CURATE} | true", ""),
+    ("ls 2>&1 | true", ""),
+    ("no-such-command 2>&1 | true", ""),
+    ("ls >&-", ""),
+    ("no-such-command >&- 2>&-", ""),
+    ("ls <&- | head -n 1", "sources"),
+]
+
+
+@pytest.mark.parametrize(("line", "shown"), CLOSED)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_no_error(line, shown, unbuffered):
+    bash = shutil.which("bash")
+    script = f"{{ {sys.executable} -m editjudge {line}; }} 2>&1"
+    if "2>" in line:
+        script = script.removesuffix(" 2>&1")
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    done = subprocess.run([bash, "-c", script], capture_output=True, text=True, env=environment, cwd=ROOT, check=False)
+    assert "Traceback" not in done.stdout + done.stderr
+    assert "Error" not in done.stdout + done.stderr
+    assert shown in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", [["ls"], ["--help"], ["check", str(CURATE)]])
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_behind_the_output_is_one_line(arguments, unbuffered):
+    with Path("/dev/full").open("w") as full:
+        ran = editjudge(arguments, {"PYTHONUNBUFFERED": unbuffered}, capture_output=False, stdout=full, stderr=-1)
+    assert ran.returncode == 1
+    assert "No space left on device" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("script", [["-m", "editjudge", "sft"], [str(ROOT / "sft" / "train.py")]])
+def test_training_started_as_a_file_prints_as_the_command_does(tmp_path, script):
+    recipe = make_run(tmp_path, tmp_path / "图")
+    command = [sys.executable, *script, str(recipe)]
+    environment = {key: value for key, value in os.environ.items() if key not in STREAMS} | ASCII_LOCALE
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert "Traceback" not in ran.stderr
+    assert "\\u56fe" in ran.stderr
+    assert ran.returncode in (1, 2)
+
+
+def test_a_folder_that_was_removed_is_one_line(tmp_path):
+    (tmp_path / "gone").mkdir()
+    commands = f"cd {tmp_path}/gone && rmdir {tmp_path}/gone && exec {sys.executable} -m editjudge"
+    for arguments, status in (("doctor", 1), (f"check {CURATE}", 0), ("--help", 0)):
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        line = [shutil.which("bash"), "-c", f"{commands} {arguments}"]
+        done = subprocess.run(line, env=environment, capture_output=True, text=True, check=False)
+        (tmp_path / "gone").mkdir()
+        assert "Traceback" not in done.stderr
+        assert done.returncode == status, done.stderr
+        if status:
+            assert "the current folder no longer exists; change into another one" in done.stderr
+
+
+def test_without_git_home_and_temporary_folder(tmp_path):
+    """No program on PATH, no HOME, a TMPDIR that is not there, and a locale with decimal commas."""
+    variables = {"PATH": "", "TMPDIR": str(tmp_path / "nowhere"), "TERM": "dumb", "LC_NUMERIC": "de_DE.UTF-8"}
+    environment = {key: value for key, value in os.environ.items() if key not in (*STREAMS, "HOME")} | variables
+    command = [sys.executable, "-m", "editjudge", *evaluation(tmp_path, "out")]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, cwd=ROOT, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch, tmp_path):
+    def unknown(number):
+        raise KeyError(f"getpwuid(): uid not found: {number}")
+
+    for name in ("HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", VENV_VARIABLE):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)  # as in a container started with a user number of its own
+    with pytest.raises(StorageError, match="environment variable XDG_DATA_HOME"):
+        default_home(tmp_path)
+    with pytest.raises(StorageError, match="environment variable XDG_CACHE_HOME"):
+        default_venv()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert user_folder("XDG_CACHE_HOME", ".cache") == tmp_path
