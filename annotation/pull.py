@@ -28,6 +28,7 @@ from annotation.records import (
 )
 from annotation.studio import connect
 from editjudge.io import read_jsonl, write_json, write_jsonl
+from editjudge.paths import user_path
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_recipe
 from editjudge.tasks import Dimension
@@ -90,9 +91,9 @@ class _Answer:
 def main(argv: list[str]) -> int:
     """`editjudge annotate pull RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate pull", description=__doc__)
-    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     record = RunRecord(recipe.out, dump_recipe(recipe))

@@ -6,7 +6,6 @@ import argparse
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from annotation.campaign_agreement import DISPUTES
@@ -35,9 +34,10 @@ from annotation.studio import connect
 from editjudge.errors import DataError
 from editjudge.images import ImageStore
 from editjudge.io import read_jsonl, write_json, write_jsonl
+from editjudge.paths import user_path
 from editjudge.progress import bar
 from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.recipe import dump_recipe, load_for_run
 from editjudge.tasks import Dimension
 from editjudge.types import ImageRef
 
@@ -48,16 +48,16 @@ Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 def main(argv: list[str]) -> int:
     """`editjudge annotate push RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
-    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     parser.add_argument(
         "--disputes",
         action="store_true",
         help="instead: the tasks of out/disputes.jsonl, with all rankings, to the unit pairs.adjudicator",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
-    recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+    recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides, may_come=("pairs",))
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("push"), connect(recipe) as studio:
         report = push_disputes(recipe, studio) if arguments.disputes else push(recipe, studio)

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from editjudge.paths import InputPath, OutputPath
 from editjudge.recipe import Recipe
 from editjudge.tasks import DIMENSIONS, Dimension
 
@@ -48,9 +49,9 @@ class Unit(_Block):
 class Gold(_Block):
     """Tasks whose right ranking is known, mixed in unrecognisably to see who pays attention."""
 
-    rankings: Path
+    rankings: InputPath
     """The right answers: JSONL of `TierRanking`, or the rankings.jsonl of a campaign. `task_id` names the group."""
-    groups: Path | None = None
+    groups: InputPath | None = None
     """Where the groups are that they speak of; null: among `project.groups`. A gold group is no ordinary task."""
     rate: float = Field(gt=0, le=1)
     """Gold tasks per ordinary task."""
@@ -60,9 +61,9 @@ class Project(_Block):
     """What is shown to the annotators."""
 
     title: str = Field(min_length=3, max_length=MAX_TITLE)
-    groups: Path
+    groups: InputPath
     """JSONL of `EditTriplet` or `ScoreCard`, a folder of such files, or the `out` folder of a curation run."""
-    images: Path | None = None
+    images: InputPath | None = None
     """What image paths are relative to; null: the curation run's folder, or the folder that `groups` lies in."""
     units: tuple[Unit, ...] = Field(min_length=1)
     layout: LayoutName = "matrix"
@@ -82,7 +83,7 @@ class Project(_Block):
     gold: Gold | None = None
     repeats: float = Field(0.0, ge=0, le=0.5)
     """Tasks shown a second time in another order, per ordinary task: how far does a unit agree with itself?"""
-    predictions: Path | None = None
+    predictions: InputPath | None = None
     """JSONL of `ScoreCard`: pages open with a judge's ranking. It can bias people, so leave it out when measuring."""
     prediction_gap: float = Field(1.0, gt=0, le=10)
     """A judge's scores this far apart (0 to 10) begin a new tier."""
@@ -117,9 +118,9 @@ class LocalServer(_Block):
 
     port: int = Field(8089, ge=1024, le=65_515)
     """Preferred; when it is taken, one of the next twenty."""
-    data: Path | None = None
+    data: OutputPath | None = None
     """Database, password and token; null: a folder for this `out` in the user's data folder. Not in a repository."""
-    venv: Path | None = None
+    venv: OutputPath | None = None
     """Its virtual environment, about 1.5 GB; null: one for all campaigns in the user's cache folder."""
     start_timeout_s: float = Field(300.0, gt=0)
     """The first start makes the database: half a minute, longer on a busy machine."""
@@ -159,7 +160,7 @@ class Pairs(_Block):
     """Tiers between the two, in the ranking of every unit that is counted as preferring."""
     min_units: int = Field(1, ge=1)
     """Units that must have ranked a task."""
-    not_in: tuple[Path, ...] = ()
+    not_in: tuple[InputPath, ...] = ()
     """JSONL of `SFTExample` (training sets): pairs that share an image with one of them are left out and counted."""
 
     @model_validator(mode="after")

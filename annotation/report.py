@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from pathlib import Path
 
 from annotation.campaign import Campaign, read_campaign
 from annotation.campaign_agreement import measure_campaign
@@ -15,23 +14,28 @@ from annotation.records import rankings_file
 from annotation.tables import ratings_table, show
 from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
+from editjudge.paths import user_path
 from editjudge.recipe import load_recipe
 
 
 def agreement_main(argv: Sequence[str] | None = None) -> int:
     """How far the units of a campaign agree, or the raters of rating tables."""
     parser = argparse.ArgumentParser(prog="editjudge annotate agreement", description="How far units agree.")
-    parser.add_argument("recipe", nargs="?", type=Path, help="YAML file of the campaign")
+    parser.add_argument("recipe", nargs="?", type=user_path, help="YAML file of the campaign")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     parser.add_argument(
-        "--ratings", nargs="+", type=Path, metavar="FILE", help="instead: tables as ImagenHub has them, one per rater"
+        "--ratings",
+        nargs="+",
+        type=user_path,
+        metavar="FILE",
+        help="instead: tables as ImagenHub has them, one per rater",
     )
     parser.add_argument(
         "--disputes",
         choices=("contradiction", "difference"),
         help="a task is for the adjudicator when units prefer different candidates (default), or on any difference",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.ratings is None):
         raise RecipeError("editjudge annotate agreement", ["needs either a recipe or --ratings FILE..., and not both"])
@@ -56,16 +60,16 @@ def pairs_main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="editjudge annotate pairs", description="Rankings to preference pairs, and back."
     )
-    parser.add_argument("recipe", nargs="?", type=Path, help="YAML file of the campaign")
+    parser.add_argument("recipe", nargs="?", type=user_path, help="YAML file of the campaign")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     parser.add_argument(
         "--tiers",
         nargs=2,
-        type=Path,
+        type=user_path,
         metavar=("PAIRS", "OUT"),
         help="instead: write the rankings whose pairs are those of a JSONL of PreferencePair",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.tiers is None):
         raise RecipeError("editjudge annotate pairs", ["needs either a recipe or --tiers PAIRS OUT, and not both"])

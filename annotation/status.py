@@ -25,6 +25,7 @@ from annotation.studio import connect
 from annotation.tables import dimension_name, measure_name, show
 from editjudge.errors import DataError
 from editjudge.io import atomic_write, read_json, write_json
+from editjudge.paths import user_path
 from editjudge.progress import duration
 from editjudge.recipe import load_recipe
 
@@ -77,10 +78,10 @@ class Status:
 def main(argv: list[str]) -> int:
     """`editjudge annotate status RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate status", description=__doc__)
-    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     parser.add_argument("--offline", action="store_true", help="ask no server: tell what the last pull found")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write every number to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     if arguments.offline:

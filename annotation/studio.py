@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -17,6 +16,7 @@ from annotation.install import default_venv, ensure_installed
 from annotation.recipe import AnnotationRecipe
 from annotation.server import Running
 from editjudge.io import write_json
+from editjudge.paths import user_path
 from editjudge.recipe import load_recipe
 
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
@@ -63,12 +63,12 @@ def main(argv: list[str]) -> int:
         prog="editjudge annotate serve",
         description="Run a Label Studio of your own for this campaign, reachable from this machine only.",
     )
-    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--background", action="store_true", help="return when it answers; it runs on until --stop")
     how.add_argument("--stop", action="store_true", help="end the server that runs for this campaign")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write address, process and places to a file")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write address, process and places to a file")
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     if recipe.server.url is not None:

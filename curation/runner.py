@@ -22,10 +22,11 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, MissingExtraError, StaleOutputError
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
+from editjudge.paths import user_path
 from editjudge.processes import alone_in
 from editjudge.progress import track
 from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.recipe import dump_recipe, load_for_run, load_recipe
 from editjudge.types import PreferencePair
 
 logger = logging.getLogger(__name__)
@@ -69,7 +70,9 @@ def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
     """The tasks that are complete, all of them looked at before any work starts."""
     stages = work.out / "stages"
     known = {step.name for step in steps}
-    unknown = sorted(path.name for path in stages.iterdir() if path.name not in known) if stages.is_dir() else []
+    others = [path for path in stages.iterdir() if path.name not in known] if stages.is_dir() else []
+    # A step that failed in its first shard leaves a folder without a marker: nothing that was made.
+    unknown = sorted(path.name for path in others if any(path.glob("*.done.json")))
     left = f"{stages}: holds {', '.join(unknown)}, which the recipe does not have (any more)"
     done: set[Task] = set()
     try:
@@ -158,15 +161,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         action="store_true",
         help="a few photographs and no models: stand-ins edit and score, into OUT-dry-run",
     )
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     if options.recipe == "report":
         if len(options.rest) != 1:
             parser.error("write it as: editjudge curate report OUT")
-        print(write_report(Path(options.rest[0])))
+        print(write_report(user_path(options.rest[0])))
         return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    recipe = load_recipe(options.recipe, CurationRecipe, options.rest)
-    result = run_curation(dry(recipe) if options.dry_run else recipe)
+    if options.dry_run:  # stand-ins take the place of models and images, so none need be there
+        recipe = dry(load_recipe(options.recipe, CurationRecipe, options.rest))
+    else:
+        recipe = load_for_run(options.recipe, CurationRecipe, options.rest)
+    result = run_curation(recipe)
     for name, part in result.funnel.parts.items():
         print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
     print(f"report: {result.out / 'report.html'}")

@@ -9,12 +9,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import BaseModel
 
+from editjudge.errors import RecipeError
+from editjudge.paths import PROJECT, below_runs, user_path
 from editjudge.prompts import FAMILIES, PROMPT_SETS
-from editjudge.provenance import PROJECT
-from editjudge.recipe import dump_recipe, load_recipe, recipe_kind
+from editjudge.recipe import Missing, dump_recipe, examine, recipe_kind
+from editjudge.recipe_yaml import dump_yaml, resolve
 
 TABLES = {
     "sources, stages and filters": "curation.stage:STAGES",
@@ -62,26 +63,47 @@ def catalog() -> dict[str, dict[str, str]]:
         name: f"system turn: {family.system}" if family.system else "no system turn"
         for name, family in FAMILIES.items()
     }
-    found["recipes"] = dict(_recipes())
+    found["recipes"] = {name: text for _, name, text in _recipes()}
     return found
 
 
 def check_main(argv: list[str]) -> int:
     """`editjudge check`: validate a recipe and print what it would do."""
     parser = argparse.ArgumentParser(prog="editjudge check", description="Check a recipe and say what it would do.")
-    parser.add_argument("recipe", help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_args(argv)
-    kind = recipe_kind(arguments.recipe, arguments.overrides)
-    recipe = load_recipe(arguments.recipe, schema(kind), arguments.overrides)
-    print(f"{arguments.recipe}: no mistakes ({kind} recipe)")
+    path, overrides = arguments.recipe, arguments.overrides
+    kind = recipe_kind(path, overrides)
+    found = examine(path, schema(kind), overrides)
+    wrong = [item for item in found.missing if not below_runs(item.path)]
+    if found.recipe is None or wrong:
+        raise RecipeError(str(path), [*found.problems, *map(str, wrong)])
+    later = [_not_there_yet(item, path) for item in found.missing]
+    print(f"{path}: no mistakes ({kind} recipe){'; not ready to run yet' if later else ''}")
+    for line in later:
+        print(f"not there yet: {line}")
     if kind in COMMAND_OF:
-        print(f"run it with: {' '.join(['editjudge', COMMAND_OF[kind], arguments.recipe, *arguments.overrides])}")
-    describe = getattr(recipe, "describe", None)
+        print(f"run it with: {' '.join(['editjudge', COMMAND_OF[kind], str(path), *overrides])}")
+    describe = getattr(found.recipe, "describe", None)
     if describe is not None:
         print(f"\n{describe()}")
-    print(f"\n# every value as resolved\n{_as_yaml(recipe)}", end="")
+    print(f"\n# every value as resolved\n{dump_yaml(dump_recipe(found.recipe))}", end="")
     return 0
+
+
+def _not_there_yet(missing: Missing, recipe: Path) -> str:
+    """An input below `runs/`, and the command that makes it: that of a recipe whose `out` it lies in."""
+    wanted = missing.path.absolute()
+    for path in (*sorted(recipe.parent.glob("*.yaml")), *(path for path, _, _ in _recipes())):
+        try:
+            kind, data = recipe_kind(path), resolve(path, ())[0]
+        except RecipeError:
+            continue
+        out = data.get("out")
+        if kind in COMMAND_OF and isinstance(out, str) and wanted.is_relative_to(Path(out).absolute()):
+            return f"{missing.where}: {missing.path}; made by: editjudge {COMMAND_OF[kind]} {path}"
+    return f"{missing.where}: {missing.path}; no recipe here makes it"
 
 
 def schema(kind: str) -> type[BaseModel]:
@@ -96,16 +118,12 @@ def load_target(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-def _as_yaml(recipe: BaseModel) -> str:
-    return yaml.safe_dump(dump_recipe(recipe), sort_keys=False, allow_unicode=True, width=120)
-
-
 def _first_line(target: str) -> str:
     return (load_target(target).__doc__ or "").strip().partition("\n")[0]
 
 
-def _recipes() -> Iterator[tuple[str, str]]:
-    """The recipe files of the checkout, or of the folder the command runs in, and what each says it is.
+def _recipes() -> Iterator[tuple[Path, str, str]]:
+    """The recipe files of the checkout, or of the folder the command runs in: path, name, and what each says it is.
 
     A recipe opens with the command that runs it; the line below says what it is.
     """
@@ -117,5 +135,5 @@ def _recipes() -> Iterator[tuple[str, str]]:
             lines = path.read_text(encoding="utf-8").splitlines()
             head = [line.removeprefix("#").strip() for line in itertools.takewhile(lambda line: line[:1] == "#", lines)]
             comments = [line for line in head if line]
-            yield path.relative_to(root).as_posix(), comments[min(1, len(comments) - 1)] if comments else ""
+            yield path, path.relative_to(root).as_posix(), comments[min(1, len(comments) - 1)] if comments else ""
         return

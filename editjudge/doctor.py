@@ -16,6 +16,7 @@ from typing import Literal, NamedTuple
 
 from editjudge.errors import NetworkError
 from editjudge.network import check_network
+from editjudge.paths import user_path
 from editjudge.provenance import cores, gpu_names, memory_gb
 
 Level = Literal["ok", "warning", "problem"]
@@ -36,9 +37,11 @@ class Finding(NamedTuple):
 def main(argv: list[str]) -> int:
     """Print every finding; 1 when one of them is a problem."""
     parser = argparse.ArgumentParser(prog="editjudge doctor", description="Is this machine ready?")
-    parser.add_argument("out", nargs="?", default="runs", help="folder that runs will write to (default: %(default)s)")
+    parser.add_argument(
+        "out", type=user_path, nargs="?", default="runs", help="folder that runs will write to (default: %(default)s)"
+    )
     arguments = parser.parse_args(argv)
-    findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_network(), *_disk(Path(arguments.out))]
+    findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_network(), *_disk(arguments.out)]
     for finding in findings:
         print(f"{finding.level:<8} {finding.text}{'; ' + finding.advice if finding.advice else ''}")
     counts = {level: sum(finding.level == level for finding in findings) for level in ("problem", "warning")}

@@ -66,7 +66,7 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
 def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
     """The value in a JSON file, as `json_text.parse_json` reads it; `DataError` when it is missing or not JSON."""
     try:
-        return parse_json(_read_bytes(Path(path)), keep_surrogates)
+        return parse_json(_read_bytes(Path(path)), keep_surrogates=keep_surrogates)
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); make the file again") from error
 
@@ -143,6 +143,12 @@ def read_marker(path: str | Path) -> Marker | None:
 def write_marker(path: str | Path, identity: Mapping[str, Any], info: Mapping[str, Any]) -> None:
     """Say that a piece of work is complete. Write it last."""
     write_json(path, {"identity": identity, "info": info})
+
+
+def is_marked(path: str | Path, identity: Mapping[str, Any]) -> bool:
+    """Whether a marker speaks of work with this identity: for what can be made again at no cost worth a question."""
+    marker = read_marker(path)
+    return marker is not None and not any(_changes("", marker["identity"], json.loads(_canonical(identity))))
 
 
 def is_done(path: str | Path, identity: Mapping[str, Any]) -> bool:

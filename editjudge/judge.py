@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from editjudge.cards import card_from_passes, make_card
 from editjudge.colors import Colors
@@ -23,10 +23,11 @@ from editjudge.errors import EditJudgeError
 from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
 from editjudge.parsing import READING, parse_reply
-from editjudge.prompts import PromptSet, get_prompts
+from editjudge.paths import OutputPath
+from editjudge.prompts import PromptSet, get_prompts, too_few_pixels
 from editjudge.provenance import cores
 from editjudge.questions import Asker, Question, Row
-from editjudge.recipe import Use, load_recipe
+from editjudge.recipe import Use, about_to_run, load_for_run, mistake, refuse
 from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
 from editjudge.text import valid_text
 from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
@@ -77,7 +78,7 @@ class Judge:
     @classmethod
     def from_recipe(cls, path: Path | str, overrides: Iterable[str] = ()) -> Judge:
         """The judge of a recipe file, with `key.path=value` overrides. `RecipeError` lists every mistake."""
-        return load_recipe(path, JudgeRecipe, overrides).build()
+        return load_for_run(path, JudgeRecipe, overrides).build()
 
     @property
     def identity(self) -> str:
@@ -264,7 +265,7 @@ class JudgeRecipe(BaseModel):
     """How often an unreadable reply is asked again with a new seed."""
     colors: Colors = "srgb"
     """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders."""
-    cache: Path | None = None
+    cache: OutputPath | None = None
     """Folder in which replies are kept, so that an interrupted or repeated run asks only for what is missing."""
     chunk: int = Field(64, ge=1)
     """Triplets put to the engine at once. Changes speed and memory only."""
@@ -276,6 +277,14 @@ class JudgeRecipe(BaseModel):
             return get_prompts(value).name
         except EditJudgeError as error:
             raise ValueError(str(error)) from error
+
+    @model_validator(mode="after")
+    def _shows_something(self, info: ValidationInfo) -> JudgeRecipe:
+        family = getattr(self.engine, "family", None)
+        if about_to_run(info) and family is not None:
+            text = too_few_pixels(family, self.max_pixels)
+            refuse([] if text is None else [mistake(text, "max_pixels", seen=self.max_pixels)])
+        return self
 
     def build(self) -> Judge:
         """The judge. Its model is loaded when it is first asked."""

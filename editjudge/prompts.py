@@ -148,6 +148,8 @@ class Family:
     image_pad: str
     turn_start: str
     turn_end: str
+    token_px: int
+    """Side of the square of pixels that becomes one token: the patch size times the merge size."""
 
     def chat(self, user_text: str) -> str:
         """The prompt up to where the model begins to write."""
@@ -159,9 +161,19 @@ class Family:
 _QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 FAMILIES: dict[str, Family] = {
-    "qwen2_5_vl": Family("You are a helpful assistant.", _QWEN_IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>"),
-    "qwen3_vl": Family("", _QWEN_IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>"),
+    "qwen2_5_vl": Family(
+        "You are a helpful assistant.", _QWEN_IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>", 28
+    ),
+    "qwen3_vl": Family("", _QWEN_IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>", 32),
 }
+
+
+def too_few_pixels(family: str, max_pixels: int | None) -> str | None:
+    """What is wrong with an image bound that leaves less than one token of an image; None when nothing is."""
+    side = FAMILIES[family].token_px
+    if max_pixels is None or max_pixels >= side**2:
+        return None
+    return f"less than one patch of {family}, which is {side} x {side} = {side**2} pixels"
 
 
 def render_chat(family: str, user_text: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import read_json, write_json
+from editjudge.paths import PROJECT
 
 PACKAGES = (
     "editjudge",
@@ -47,9 +48,6 @@ PACKAGES = (
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Environment variables that set how many threads compute."""
-
-PROJECT = Path(__file__).resolve().parents[1]
-"""The folder that holds the packages: the checkout, when the project is installed from one."""
 
 
 class RunRecord:

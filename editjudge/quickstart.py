@@ -19,7 +19,8 @@ from typing import Any
 
 from editjudge.errors import EditJudgeError
 from editjudge.io import read_json, write_json
-from editjudge.provenance import PROJECT, machine
+from editjudge.paths import PROJECT, user_path
+from editjudge.provenance import machine
 
 RECIPES = PROJECT / "recipes" / "quickstart"
 
@@ -100,7 +101,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="editjudge quickstart", description="The whole loop, offline, on a laptop CPU."
     )
-    parser.add_argument("--out", type=Path, default=PROJECT / "runs" / "quickstart", help="folder for everything made")
+    parser.add_argument(
+        "--out", type=user_path, default=PROJECT / "runs" / "quickstart", help="folder for everything made"
+    )
     out: Path = parser.parse_args(argv).out.absolute()
     todo, seconds = steps(out), {}
     for number, step in enumerate(todo, start=1):

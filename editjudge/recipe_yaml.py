@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from editjudge.errors import RecipeError
+from editjudge.paths import expand
 from editjudge.text import valid_text
 
 
@@ -23,21 +24,79 @@ def resolve(path: Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[
     return data, problems
 
 
+class Written(str):
+    """Text of a recipe that knows the folder of the file it was written in: a path is also looked for there."""
+
+    __slots__ = ("folder",)
+
+    folder: Path
+
+    def __new__(cls, text: str, folder: Path) -> Written:
+        made = super().__new__(cls, text)
+        made.folder = folder
+        return made
+
+    def __reduce__(self) -> tuple[type[str], tuple[str]]:
+        return str, (str(self),)
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 with three changes of YAML 1.2: 1e-4 is a number, yes/no/on/off and dates are text."""
+    """Plain scalars are read by the core schema of YAML 1.2, section 10.3.2; PyYAML itself reads them as YAML 1.1."""
 
 
-_BOOL = re.compile(r"(true|True|TRUE|false|False|FALSE)\Z")
-_FLOAT = re.compile(
-    r"(?![-+]?[0-9]+\Z)[-+]?((\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))\Z|\.(nan|NaN|NAN)\Z"
+class _Dumper(yaml.SafeDumper):
+    """Quotes what either version of YAML would read as something other than text."""
+
+
+_CORE = (
+    ("bool", re.compile(r"(true|True|TRUE|false|False|FALSE)\Z"), "tTfF"),
+    ("int", re.compile(r"([-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)\Z"), "-+0123456789"),
+    (
+        "float",
+        re.compile(
+            r"(?![-+]?[0-9]+\Z)"
+            r"([-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN))\Z"
+        ),
+        "-+.0123456789",
+    ),
 )
-_DROPPED = ("tag:yaml.org,2002:float", "tag:yaml.org,2002:bool", "tag:yaml.org,2002:timestamp")
+_PATTERNS = {kind: pattern for kind, pattern, _ in _CORE}
+_KEPT = ("tag:yaml.org,2002:null", "tag:yaml.org,2002:merge")
 _Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in rules if tag not in _DROPPED]
+    first: [(tag, pattern) for tag, pattern in rules if tag in _KEPT]
     for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver("tag:yaml.org,2002:bool", _BOOL, [*"tTfF"])
-_Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, [*"-+.0123456789"])
+for _kind, _pattern, _first in _CORE:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _pattern, [*_first])
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_kind}", _pattern, [*_first])
+
+
+def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
+    text = _scalar(loader, node, "int", "a whole number")
+    base = {"0o": 8, "0x": 16}.get(text[:2], 10)
+    try:
+        return int(text[2:] if base != 10 else text, base)
+    except ValueError as error:  # Python reads no decimal numbers beyond 4300 digits
+        problem = f"a number of {len(text)} digits"
+        raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
+
+
+def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
+    text = _scalar(loader, node, "float", "a number").lower()
+    return float(text.replace(".inf", "inf").replace(".nan", "nan"))
+
+
+def _scalar(loader: _Loader, node: yaml.ScalarNode, kind: str, words: str) -> str:
+    """The text of a number; an explicit tag such as `!!int` may stand before anything."""
+    text = loader.construct_scalar(node)
+    whole = _PATTERNS["int"].match(text) is not None
+    if not whole and (kind == "int" or _PATTERNS["float"].match(text) is None):
+        raise yaml.MarkedYAMLError(problem=f"{text!r} is not {words}", problem_mark=node.start_mark)
+    return text
+
+
+_Loader.add_constructor("tag:yaml.org,2002:int", _whole_number)
+_Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -45,7 +104,9 @@ def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     seen = set()
     for key_node, _ in node.value:
         if key_node.value in seen and isinstance(key_node, yaml.ScalarNode):
-            raise yaml.MarkedYAMLError(problem=f"key `{key_node.value}` stands twice", problem_mark=key_node.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem=f"key `{key_node.value}` is written twice", problem_mark=key_node.start_mark
+            )
         if isinstance(key_node, yaml.ScalarNode):
             seen.add(key_node.value)
     loader.flatten_mapping(node)
@@ -86,20 +147,40 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
         raise RecipeError(str(path), [_syntax_problem(error)]) from error
     if not isinstance(data, dict):
         raise RecipeError(str(path), [f"a recipe is a mapping of keys to values, this is {show(data)}"])
-    data = {key: _unshared(value) for key, value in data.items()}
+    data = {key: _written(value, path.absolute().parent) for key, value in data.items()}
     if "extends" not in data:
         return data
     base = data.pop("extends")
     if not isinstance(base, str):
         raise RecipeError(str(path), [f"extends: needs the name of one file, got {show(base)}"])
-    return _merge(_read(path.parent / base, (*chain, path.resolve())), data)
+    try:
+        extended = path.parent / expand(base)
+    except ValueError as error:
+        raise RecipeError(str(path), [f"extends: {error}"]) from error
+    return _merge(_read(extended, (*chain, path.resolve())), data)
 
 
-def _unshared(value: Any) -> Any:
-    """A copy in which a YAML alias is a value of its own, so that an override reaches one place only."""
+def _written(value: Any, folder: Path) -> Any:
+    """A copy in which text knows its folder, and a YAML alias is a value of its own: an override reaches one place."""
     if isinstance(value, dict):
-        return {key: _unshared(item) for key, item in value.items()}
-    return [_unshared(item) for item in value] if isinstance(value, list) else value
+        return {key: _written(item, folder) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_written(item, folder) for item in value]
+    return Written(value, folder) if isinstance(value, str) else value
+
+
+def plain(value: Any) -> Any:
+    """A copy without what `Written` adds, for values that are passed on to a library."""
+    if isinstance(value, dict):
+        return {plain(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return str(value) if isinstance(value, Written) else value
+
+
+def dump_yaml(value: object) -> str:
+    """YAML that reads as `value` again."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
 def _syntax_problem(error: yaml.YAMLError) -> str:

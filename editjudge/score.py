@@ -5,25 +5,27 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from editjudge.judge import Judge
+from editjudge.paths import PROJECT, user_path
 from editjudge.tasks import ASPECTS
 from editjudge.types import ScoreCard
 
-DEFAULT_RECIPE = Path(__file__).resolve().parents[1] / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
+DEFAULT_RECIPE = PROJECT / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Prints the card, and returns 1 when the edit could not be scored."""
     parser = argparse.ArgumentParser(prog="editjudge score", description="Judge one edit.")
     parser.add_argument("--instruction", required=True, help="what the editor was asked to do")
-    parser.add_argument("--input", required=True, help="image before the edit")
-    parser.add_argument("--output", required=True, help="image after the edit")
-    parser.add_argument("--judge", default=str(DEFAULT_RECIPE), help="recipe of the judge (default: %(default)s)")
+    parser.add_argument("--input", type=user_path, required=True, help="image before the edit")
+    parser.add_argument("--output", type=user_path, required=True, help="image after the edit")
+    parser.add_argument(
+        "--judge", type=user_path, default=DEFAULT_RECIPE, help="recipe of the judge (default: %(default)s)"
+    )
     parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_intermixed_args(argv)
     judge = Judge.from_recipe(arguments.judge, arguments.overrides)
     card = judge.score(arguments.instruction, arguments.input, arguments.output)
     print(card.model_dump_json(indent=2) if arguments.json else _table(card))

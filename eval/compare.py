@@ -11,6 +11,7 @@ from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl, read_marker, write_json
+from editjudge.paths import user_path
 from eval.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
 from eval.compare_words import describe
 from eval.metrics.paired import Difference, Question, corrected, differences
@@ -224,11 +225,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="editjudge compare", description="Say whether judge A differs from judge B by more than noise."
     )
-    parser.add_argument("a", type=Path, help="folder of an evaluation, or of a finished `editjudge eval`")
-    parser.add_argument("b", type=Path, help="the same of the other judge")
+    parser.add_argument("a", type=user_path, help="folder of an evaluation, or of a finished `editjudge eval`")
+    parser.add_argument("b", type=user_path, help="the same of the other judge")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="bootstrap rounds (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="also write everything there")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="also write everything there")
     arguments = parser.parse_args(argv)
     if arguments.rounds < 100:
         parser.error(f"--rounds: at least 100, not {arguments.rounds}")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
+from editjudge.paths import InputPath
 from editjudge.recipe import Recipe, Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
@@ -28,7 +28,7 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = "How good is this judge?"
-    funnel: Path | None = None
+    funnel: InputPath | None = None
     """`funnel.json` of the curation run that made the training data."""
     examples: int = Field(150, ge=0)
     """Pairs not judged right that the inspector shows with their images, spread over dimensions and tasks."""
@@ -97,7 +97,7 @@ class SweepRecipe(MeasureRecipe):
     """`editjudge sweep`: the untrained base and every checkpoint of one or more training runs."""
 
     judge: JudgeRecipe
-    run: Path | None = None
+    run: InputPath | None = None
     """Folder of the training run; its complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     runs: dict[RunName, SweptRun] = Field(default_factory=dict)
     """In its place: several runs by name, each a folder or a block with `path` and `judge`."""

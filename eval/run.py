@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
+from editjudge.paths import user_path
 from editjudge.processes import alone_in
 from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.recipe import dump_recipe, load_for_run
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.external import evaluate_scores
@@ -121,10 +121,10 @@ def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> Iterator[M
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="editjudge eval", description="Measure one judge on one or more benchmarks.")
-    parser.add_argument("recipe", type=Path, help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_args(argv)
-    recipe = load_recipe(arguments.recipe, EvalRecipe, arguments.overrides)
+    recipe = load_for_run(arguments.recipe, EvalRecipe, arguments.overrides)
     results = run_eval(recipe)
     print_results(results)
     print_leaderboards(results)

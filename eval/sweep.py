@@ -12,10 +12,11 @@ from typing import Any
 
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.io import write_json
+from editjudge.paths import user_path
 from editjudge.processes import alone_in
 from editjudge.progress import bar
 from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.recipe import dump_recipe, load_for_run
 from eval.benchmarks import Benchmark
 from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan
 from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
@@ -215,11 +216,13 @@ def show(results: dict[str, Any]) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns 1 when a checkpoint could not be measured."""
     parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of training runs.")
-    parser.add_argument("recipe", type=Path, help="YAML file")
+    parser.add_argument("recipe", type=user_path, help="YAML file")
     parser.add_argument("--watch", action="store_true", help="go on with new checkpoints until training is finished")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    arguments = parser.parse_args(argv)
-    recipe = load_recipe(arguments.recipe, SweepRecipe, arguments.overrides)
+    arguments = parser.parse_intermixed_args(argv)
+    # A watched training need not have begun.
+    may_come = ("run", "runs") if arguments.watch else ()
+    recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)
     if arguments.watch:
         from eval.watch import watch_sweep
 

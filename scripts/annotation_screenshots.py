@@ -37,6 +37,7 @@ from annotation.predictions import score_tiers
 from annotation.projects import layout_of
 from annotation.recipe import AnnotationRecipe
 from editjudge.io import read_jsonl, rng, write_jsonl
+from editjudge.paths import user_path
 from editjudge.recipe import load_recipe
 from editjudge.tasks import Dimension
 from editjudge.types import ScoreCard
@@ -232,7 +233,7 @@ def prepared(to: Path) -> Iterator[Stage]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="1366x768", help="of the window's content, in pixels")
-    parser.add_argument("--to", type=Path, default=ROOT / "docs" / "images", help="folder")
+    parser.add_argument("--to", type=user_path, default=ROOT / "docs" / "images", help="folder")
     arguments = parser.parse_args()
     width, height = (int(side) for side in arguments.size.split("x"))
     arguments.to.mkdir(parents=True, exist_ok=True)

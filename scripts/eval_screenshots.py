@@ -30,6 +30,7 @@ from editjudge.engines.base import Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.io import read_jsonl, rng, write_json, write_jsonl
 from editjudge.judge import JudgeRecipe
+from editjudge.paths import user_path
 from editjudge.tasks import DIMENSIONS
 from editjudge.types import EditTriplet, ScoreCard, TierRanking
 from eval.benchmarks.pairs import Pairs
@@ -162,8 +163,8 @@ def photograph(page: Path, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--curated", type=Path, default=ROOT / "runs" / "quickstart" / "curate")
-    parser.add_argument("--out", type=Path, default=ROOT / "docs" / "images")
+    parser.add_argument("--curated", type=user_path, default=ROOT / "runs" / "quickstart" / "curate")
+    parser.add_argument("--out", type=user_path, default=ROOT / "docs" / "images")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         photograph(make_report(arguments.curated, Path(folder)), arguments.out)

@@ -52,6 +52,7 @@ from curation.editors.scenes import Plan, Scene, choose
 from curation.sources import PHOTOGRAPHS
 from editjudge.images import load_image
 from editjudge.io import read_json, write_json
+from editjudge.paths import user_path
 from editjudge.prompts import FAMILIES, IMAGE_MARK, format_completion, get_prompts, render_chat
 from editjudge.provenance import cores, git_state, installed_versions
 from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer, save_tiny
@@ -391,13 +392,13 @@ def train(
 def main() -> None:
     """Draw examples, train, save the base with its provenance."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=ROOT / "sft" / "tiny_base")
+    parser.add_argument("--out", type=user_path, default=ROOT / "sft" / "tiny_base")
     parser.add_argument("--minutes", type=float, default=40)
     parser.add_argument("--examples", type=int, default=24_000, help="edits drawn")
     parser.add_argument("--batch-size", type=int, default=16, help="edits in a batch, per process")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=Path, help="go on from the weights and tokenizer in this folder")
+    parser.add_argument("--start", type=user_path, help="go on from the weights and tokenizer in this folder")
     arguments = parser.parse_args()
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if processes > 1:

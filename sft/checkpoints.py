@@ -19,11 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import CheckpointError
-from editjudge.io import atomic_write, is_done, read_marker, write_marker
+from editjudge.io import atomic_write, is_done, is_marked, read_marker, write_marker
 from editjudge.processes import alone_in
 
 STARTED = "started.json"
-"""In a run's folder: identity of the run that owns it."""
+"""In a run's folder: identity of the run at work there, which owns it from its first complete checkpoint on."""
 DONE = "done.json"
 """In a checkpoint and in a run's folder: it is complete."""
 
@@ -42,8 +42,13 @@ class Checkpoint:
 
 
 def claim(out: Path, identity: Mapping[str, Any]) -> None:
-    """Make `out` this run's folder. `StaleOutputError` naming what changed when a different run owns it."""
-    if not is_done(out / STARTED, identity):
+    """Make `out` this run's folder. `StaleOutputError` naming what changed when a different run owns it.
+
+    A run owns the folder once there is something of it worth keeping: a complete checkpoint. What failed or was
+    stopped before leaves nothing that a run with corrected parameters could mix with its own.
+    """
+    owned = bool(complete(out)) or read_marker(out / DONE) is not None
+    if not (is_done if owned else is_marked)(out / STARTED, identity):
         write_marker(out / STARTED, identity, {})
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.io import write_marker
+from editjudge.paths import user_model, user_path
 from sft.checkpoints import DONE, require_complete
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
@@ -25,9 +26,11 @@ In half precision the merged sum is rounded once more; what is allowed is some t
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="editjudge merge", description="Merge an adapter into its base, verified.")
-    parser.add_argument("checkpoint", type=Path, help="folder of a checkpoint or any PEFT adapter")
-    parser.add_argument("out", type=Path, help="new folder for the merged model")
-    parser.add_argument("--base", help="folder or hub name of the base; by default what the adapter names")
+    parser.add_argument("checkpoint", type=user_path, help="folder of a checkpoint or any PEFT adapter")
+    parser.add_argument("out", type=user_path, help="new folder for the merged model")
+    parser.add_argument(
+        "--base", type=user_model, help="folder or hub name of the base (default: what the adapter names)"
+    )
     parser.add_argument("--dtype", choices=TOLERANCE, help="of the merged weights; by default the base's own")
     options = parser.parse_args(argv)
     quiet(main=True)

@@ -7,7 +7,9 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal
 
+from editjudge.engines.weights import load_config
 from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
+from sft.deepspeed_config import deepspeed_file
 from sft.recipe import SFTRecipe
 
 Part = Literal["vision", "projector", "language"]
@@ -46,22 +48,26 @@ def lora_target(recipe: SFTRecipe) -> str:
     return "|".join(f"(?:{pattern})" for part, pattern in _LAYERS.items() if part not in frozen_parts(recipe))
 
 
+def module_names(model: str) -> list[str]:
+    """Names of all modules of a model, from its configuration alone. `CheckpointError` when it cannot be read."""
+    from accelerate import init_empty_weights
+    from transformers import AutoModelForImageTextToText
+
+    config = load_config(model)
+    try:
+        with init_empty_weights():
+            return [name for name, _ in AutoModelForImageTextToText.from_config(config).named_modules()]
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{model}: no model can be read there: {error}") from error
+
+
 def lora_modules(recipe: SFTRecipe) -> list[str]:
     """Names of the modules that get an adapter, from the model's configuration alone.
 
     `RecipeError` when there is none, or when one lies in a frozen part.
     """
-    from accelerate import init_empty_weights
-    from transformers import AutoConfig, AutoModelForImageTextToText
-
-    try:
-        config = AutoConfig.from_pretrained(recipe.model)
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{recipe.model}: no model can be read there: {error}") from error
-    with init_empty_weights():
-        names = [name for name, _ in AutoModelForImageTextToText.from_config(config).named_modules()]
     target = lora_target(recipe)
-    found = [name for name in names if re.fullmatch(target, name)]
+    found = [name for name in module_names(recipe.model) if re.fullmatch(target, name)]
     frozen = [name for name in found if part_of(name) in frozen_parts(recipe)]
     if not found:
         raise RecipeError("recipe", [f"lora.target: no module of {recipe.model} is called {target!r}"])
@@ -116,7 +122,7 @@ def make_config(recipe: SFTRecipe, world_size: int) -> Any:
     settings |= {
         "output_dir": str(recipe.out),
         "seed": recipe.seed,
-        "deepspeed": recipe.deepspeed,
+        "deepspeed": None if recipe.deepspeed is None else str(deepspeed_file(recipe.deepspeed)),
         "gradient_accumulation_steps": recipe.accumulation(world_size),
         "max_length": None,
         "completion_only_loss": True,

@@ -2,43 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator
-from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
-from pydantic_core import InitErrorDetails, PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from editjudge.colors import Colors
 from editjudge.errors import EditJudgeError
+from editjudge.paths import Located, ModelName
 from editjudge.prompts import FAMILIES
-from editjudge.recipe import Recipe
-
-_RESERVED = {
-    "output_dir": "set `out` instead",
-    "seed": "set `seed` instead",
-    "deepspeed": "set `deepspeed` beside `train` instead",
-    "gradient_accumulation_steps": "it follows from `global_batch_size` and the number of processes",
-    "max_length": "rows are never cut, `max_tokens` drops the ones that are too long",
-    "truncation_mode": "rows are never cut, `max_tokens` drops the ones that are too long",
-    "completion_only_loss": "a judge is always trained on its reply alone",
-    "assistant_only_loss": "a judge is always trained on its reply alone",
-    "chat_template_path": "the chat layout follows from `family`",
-    "eos_token": "the end of a reply follows from `family`",
-    "dataset_text_field": "rows have the fields of SFTExample",
-    "remove_unused_columns": "it would remove the images",
-    "resume_from_checkpoint": "the same command goes on from the last complete checkpoint by itself",
-    "save_only_model": "a run could not be continued from such a checkpoint",
-    "packing": "TRL has no packing for images",
-    "padding_free": "TRL has no padding-free batches for images",
-    "eval_strategy": "checkpoints are measured on a benchmark by `editjudge sweep`",
-    "load_best_model_at_end": "checkpoints are measured on a benchmark by `editjudge sweep`",
-    "disable_tqdm": "the progress bar is EditJudge's own",
-}
-"""Fields of SFTConfig that a recipe must not set, and why."""
+from editjudge.recipe import Recipe, about_to_run, mistake, refuse
+from editjudge.recipe_yaml import plain
+from sft.deepspeed_config import SHIPPED, read_deepspeed
+from sft.settings import training_problems
 
 _NO_EFFECT_ON_WEIGHTS = frozenset(
     {
@@ -102,13 +79,13 @@ class Freeze(BaseModel):
 class SFTRecipe(Recipe):
     """A run of `sft/train.py`."""
 
-    model: str
+    model: ModelName
     """Folder or hub name of the base."""
     family: str
     """Chat layout, a key of `prompts.FAMILIES`."""
-    data: str
+    data: Annotated[str, Located("input")]
     """JSONL of SFTExample."""
-    data_root: str | None = None
+    data_root: Annotated[str, Located("input")] | None = None
     """What image paths are relative to; null: the folder of `data`."""
     max_pixels: int | None = Field(262_144, gt=0)
     """Larger images are shrunk to this area, in pixels; null: as they are. The judge's recipe must say the same."""
@@ -127,7 +104,7 @@ class SFTRecipe(Recipe):
     global_batch_size: int = Field(32, gt=0)
     """Rows per optimizer step over all processes."""
     deepspeed: str | None = None
-    """DeepSpeed's JSON file."""
+    """Name of a configuration in sft/deepspeed_configs/ (zero2, zero3, zero3_offload), or a JSON file."""
     processes: int | Literal["auto"] = "auto"
     """Per machine, when EditJudge starts them. "auto": one per GPU; without a GPU one, or with DeepSpeed two."""
 
@@ -147,29 +124,30 @@ class SFTRecipe(Recipe):
 
     @field_validator("train")
     @classmethod
-    def _known_settings(cls, value: dict[str, Any]) -> dict[str, Any]:
-        problems = list(_training_problems(value))
-        if problems:
-            details = [
-                InitErrorDetails(
-                    type=PydanticCustomError("train", "{problem}", {"problem": text}), loc=(key,), input=value.get(key)
-                )
-                for key, text in problems
-            ]
-            raise ValidationError.from_exception_data("train", details)
-        return value
+    def _sound_settings(cls, value: dict[str, Any]) -> dict[str, Any]:
+        problems = training_problems(value)
+        refuse(mistake(text, *filter(None, key.split(".")), seen=value.get(key)) for key, text in problems)
+        return plain(value)
+
+    @field_validator("deepspeed", mode="before")
+    @classmethod
+    def _found_deepspeed(cls, value: object, info: ValidationInfo) -> object:
+        return value if value in SHIPPED else Located("input").find(value, info, as_text=True)
 
     @field_validator("deepspeed")
     @classmethod
     def _readable_deepspeed(cls, value: str | None) -> str | None:
         if value is not None:
-            try:
-                content = json.loads(Path(value).read_text(encoding="utf-8"))
-            except (OSError, ValueError) as error:
-                raise ValueError(f"{value}: no readable JSON file ({error}); see recipes/deepspeed/") from error
-            if not isinstance(content, dict):
-                raise ValueError(f"{value}: must hold a JSON object, got {type(content).__name__}")
+            read_deepspeed(value)
         return value
+
+    @model_validator(mode="after")
+    def _would_run(self, info: ValidationInfo) -> SFTRecipe:
+        if about_to_run(info):
+            from sft.check import run_problems
+
+            refuse(run_problems(self))
+        return self
 
     @property
     def image_root(self) -> Path:
@@ -191,7 +169,7 @@ class SFTRecipe(Recipe):
         """Everything in the recipe that can change a weight, for the run's markers."""
         values = self.model_dump(mode="json", exclude=set(_ELSEWHERE))
         values["train"] = {key: value for key, value in self.train.items() if key not in _NO_EFFECT_ON_WEIGHTS}
-        values["deepspeed"] = json.loads(Path(self.deepspeed).read_text(encoding="utf-8")) if self.deepspeed else None
+        values["deepspeed"] = None if self.deepspeed is None else read_deepspeed(self.deepspeed)
         return values
 
     def describe(self) -> str:
@@ -205,10 +183,12 @@ class SFTRecipe(Recipe):
             if data.is_file()
             else "not there yet"
         )
+        # Nothing is fetched: a login node or a laptop may be offline.
+        hub = "" if Path(self.model).is_dir() else "; a name on the hub is not checked before the run starts"
         pixels = "as they are" if self.max_pixels is None else f"at most {self.max_pixels:,} pixels each"
         return "\n".join(
             [
-                f"model      {self.model} ({self.family})",
+                f"model      {self.model} ({self.family}){hub}",
                 f"trains     {how}; frozen: {frozen}",
                 f"data       {self.data} ({rows}), images under {self.image_root}, {pixels}, colors {self.colors}",
                 f"batch      {self.global_batch_size} rows per step, "
@@ -216,31 +196,3 @@ class SFTRecipe(Recipe):
                 f"deepspeed  {self.deepspeed or 'no'}; processes: {self.processes}",
             ]
         )
-
-
-def _training_problems(train: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Key and mistake of everything wrong in a `train` block. Names are checked only where TRL is installed."""
-    for key, why in _RESERVED.items():
-        if key in train:
-            yield key, f"must not be set here: {why}"
-    size = train.get("per_device_train_batch_size")
-    if type(size) is not int or size < 1:
-        yield "per_device_train_batch_size", "must be a whole number of at least 1"
-    if train.get("save_strategy") in ("no", "best"):
-        yield "save_strategy", "must be steps or epoch, or there would be no checkpoints to measure"
-    known = _config_fields()
-    for key in train if known else ():
-        if key not in known:
-            close = get_close_matches(key, known, n=1)
-            yield key, "SFTConfig has no such field" + (f"; did you mean `{close[0]}`?" if close else "")
-
-
-def _config_fields() -> frozenset[str]:
-    """Names of SFTConfig's fields; empty without TRL, where nothing can be trained either."""
-    from dataclasses import fields
-
-    try:
-        from trl import SFTConfig
-    except ImportError:
-        return frozenset()
-    return frozenset(field.name for field in fields(SFTConfig) if field.init)

@@ -32,9 +32,10 @@ from editjudge.errors import (
     StorageError,
 )
 from editjudge.images import IMAGE_RULES
-from editjudge.io import digest, is_done, read_marker, write_marker
+from editjudge.io import digest, is_marked, read_marker, write_marker
+from editjudge.paths import user_path
 from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.recipe import dump_recipe, load_for_run
 from sft import checkpoints
 from sft.launch import World, end_with_launcher, launch, process_count
 from sft.recipe import SFTRecipe
@@ -46,19 +47,19 @@ if TYPE_CHECKING:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Errors of the user's are raised as `EditJudgeError`."""
     parser = argparse.ArgumentParser(prog="editjudge sft", description="Train a judge.")
-    parser.add_argument("recipe", type=Path, help="YAML file, see recipes/sft/")
+    parser.add_argument("recipe", type=user_path, help="YAML file, see recipes/sft/")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="recipe values to replace")
     parser.add_argument("--local_rank", type=int, help=argparse.SUPPRESS)  # DeepSpeed's launcher passes it
     options = parser.parse_args(argv)
-    recipe = load_recipe(options.recipe, SFTRecipe, options.overrides)
-    _require_packages(recipe)
     world = World.from_environment()
     quiet(world.main)
+    recipe = load_for_run(options.recipe, SFTRecipe, options.overrides)
+    _require_packages(recipe)
+    _require_runnable(options.recipe, recipe)
     if world.launched:
         end_with_launcher()
         return train(recipe, world)
     processes = process_count(recipe)
-    recipe.accumulation(processes)  # a batch that does not divide is told before anything is started
     if processes == 1 and recipe.deepspeed is None:
         return train(recipe, world)
     status = launch(
@@ -72,8 +73,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(recipe: SFTRecipe, world: World) -> int:
     """Train in this process, one of `world.size`, from the last complete checkpoint if there is one."""
     if not world.main:
-        while (identity := checkpoints.claimed(recipe.out)) is None:
-            time.sleep(0.2)
+        identity = _claimed_for(recipe)
         return 0 if checkpoints.finished(recipe.out, identity) else _train(recipe, world, identity, None)
     with checkpoints.only_writer(recipe.out):
         identity = run_identity(recipe)
@@ -86,17 +86,34 @@ def train(recipe: SFTRecipe, world: World) -> int:
         return _train(recipe, world, identity, RunRecord(recipe.out, dump_recipe(recipe)))
 
 
+def _claimed_for(recipe: SFTRecipe) -> dict[str, Any]:
+    """The identity under which the first process has claimed the folder.
+
+    A run with other parameters may have left a claim there, which the first process is about to replace. Only the
+    weights of the base are not read by every process.
+    """
+    wanted = _cheap_identity(recipe)
+    while True:
+        identity = checkpoints.claimed(recipe.out)
+        if identity is not None and {key: identity.get(key) for key in wanted} == wanted:
+            return identity
+        time.sleep(0.2)
+
+
 def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
     """Everything that can change a weight: recipe, bytes of the data, weights of the base."""
     from editjudge.engines.weights import model_digest
 
+    return {**_cheap_identity(recipe), "model": model_digest(recipe.model, None)}
+
+
+def _cheap_identity(recipe: SFTRecipe) -> dict[str, Any]:
     data = Path(recipe.data)
     if not data.is_file():
         raise DataError(f"{data}: no such training set; run the curation that makes it, or change `data`")
     return {
         "recipe": recipe.identity(),
         "data": digest(data.read_text(encoding="utf-8")),
-        "model": model_digest(recipe.model, None),
         "image_rules": IMAGE_RULES,
     }
 
@@ -213,13 +230,13 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
     marker = recipe.out / "data.json"
     examples = read_examples(recipe.data)
     processor = load_processor(recipe.model)
-    if world.main and not is_done(marker, identity):
+    if world.main and not is_marked(marker, identity):
         reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors)
         counter = token_counter(reader, processor, recipe.family)
         dropped = list(check_examples(reader, counter, recipe.max_tokens))
         refuse_too_many(len(examples), dropped, recipe.max_dropped, recipe.data)
         write_marker(marker, identity, {"rows": len(examples), "dropped": [row.model_dump() for row in dropped]})
-    while not is_done(marker, identity):  # longer than any collective may wait
+    while not is_marked(marker, identity):  # longer than any collective may wait
         time.sleep(0.2)
     found = read_marker(marker)
     assert found is not None
@@ -252,6 +269,16 @@ def _leave_processes() -> None:
 
     if dist.is_available() and dist.is_initialized():
         dist.destroy_process_group()
+
+
+def _require_runnable(path: Path, recipe: SFTRecipe) -> None:
+    """What can only be seen where the run is, and before anything is started: the GPU, a base on the hub."""
+    from sft.check import machine_problems, require_base
+
+    problems = machine_problems(recipe)
+    if problems:
+        raise RecipeError(str(path), problems)
+    require_base(recipe)
 
 
 def _require_packages(recipe: SFTRecipe) -> None:

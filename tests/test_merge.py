@@ -113,7 +113,7 @@ def test_an_adapter_without_a_base_asks_for_one(run: Path, tmp_path: Path) -> No
         ("", "cannot be read as JSON"),
         ("[" * 100_000, "nested deeper"),
         ('["lora"]', "not a JSON object"),
-        ('{"r": 8, "r": 16}', "the key 'r' is in one object more than once"),
+        ('{"r": 8, "r": 16}', "the key 'r' is written twice in one object"),
     ],
 )
 def test_settings_of_an_adapter_that_cannot_be_read_are_named(tmp_path: Path, settings: str, said: str) -> None:

@@ -221,7 +221,7 @@ def test_extends_in_a_circle_is_refused(tmp_path):
     ("text", "message"),
     [
         ("out: x\nstages: [\n", "line 3, column 1: not valid YAML"),
-        ("out: x\nout: y\n", "line 2, column 1: not valid YAML: key `out` stands twice"),
+        ("out: x\nout: y\n", "line 2, column 1: not valid YAML: key `out` is written twice"),
         ("- a\n", "a recipe is a mapping of keys to values, this is ['a']"),
         ("", "a recipe is a mapping of keys to values, this is None"),
         ("extends: [a]\n", "extends: needs the name of one file, got ['a']"),

@@ -151,4 +151,4 @@ def test_settings_that_change_no_weight_are_outside_the_identity(tmp_path: Path,
     first = recipe_of(tmp_path, base).identity()
     assert recipe_of(tmp_path, base, processes=2, train={"logging_steps": 7}).identity() == first
     assert recipe_of(tmp_path, base, train={"learning_rate": 1e-4}).identity() != first
-    assert recipe_of(tmp_path, base, deepspeed="recipes/deepspeed/zero2.json").identity() != first
+    assert recipe_of(tmp_path, base, deepspeed="zero2").identity() != first

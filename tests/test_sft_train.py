@@ -288,7 +288,7 @@ def test_processes_started_here(base: Path, tmp_path: Path) -> None:
 
     assert count(processes=3) == 3
     if not torch.cuda.is_available():
-        zero2 = str(ROOT / "recipes" / "deepspeed" / "zero2.json")
+        zero2 = "zero2"
         assert count(processes="auto") == 1
         assert count(processes="auto", deepspeed=zero2) == min(2, os.cpu_count() or 1)
     assert World.from_environment() == World(0, 1, False)
@@ -301,7 +301,7 @@ def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, s
     """One rank is killed, then the command itself, while rank 0 is about to complete a checkpoint; each time the same
     command goes on. DeepSpeed's files are found in a folder whose name would be a pattern."""
     changes = {
-        "deepspeed": str(ROOT / "recipes" / "deepspeed" / f"{stage}.json"),
+        "deepspeed": stage,
         "processes": 2,
         "train": {"max_steps": 8, "save_steps": 2, "per_device_train_batch_size": 1},
     }

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from PIL import Image
 from pydantic import Field, field_validator
 
 from curation.editors.base import Editor
 from editjudge.errors import DataError
 from editjudge.images import ImageStore, load_image
+from editjudge.paths import InputPath
 from editjudge.types import EditTask
 
 
 class Folder(Editor):
     """Reads the image of each task; a task without an image fails."""
 
-    folder: Path
-    """Relative to the working directory."""
+    folder: InputPath
     label: str = Field(min_length=1)
     """What made the images, with its version: it is recorded as the editor, and two folders need two labels."""
     pattern: str = "{task_id}.png"

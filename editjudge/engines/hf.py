@@ -6,18 +6,20 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, field_validator
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic_core import InitErrorDetails
 
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.decoding import Written, write_passes
 from editjudge.engines.processor import load_processor
-from editjudge.engines.weights import adapter_digest, load_model, model_digest
+from editjudge.engines.weights import adapter_digest, adapter_problem, load_model, model_digest, model_problem
 from editjudge.errors import EditJudgeError, EngineError, RequestError
 from editjudge.images import MAX_RATIO, unfit
-from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat
+from editjudge.paths import InputPath, ModelName
+from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat, too_few_pixels
+from editjudge.recipe import about_to_run, mistake, refuse
 
 logger = logging.getLogger(__name__)
 
@@ -49,9 +51,9 @@ class HFEngine(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    model: str
+    model: ModelName
     """Folder, or name on the Hugging Face hub, of the full weights."""
-    adapter: Path | None = None
+    adapter: InputPath | None = None
     """Folder of a PEFT adapter trained on `model`, such as a checkpoint."""
     family: str = "qwen2_5_vl"
     """Chat layout, a row of `prompts.FAMILIES`; must be the model's own type."""
@@ -76,6 +78,21 @@ class HFEngine(BaseModel):
         if value not in FAMILIES:
             raise ValueError(f"unknown model family; known: {', '.join(FAMILIES)}")
         return value
+
+    @model_validator(mode="after")
+    def _would_load(self, info: ValidationInfo) -> HFEngine:
+        if about_to_run(info):
+            refuse(self._load_problems())
+        return self
+
+    def _load_problems(self) -> Iterator[InitErrorDetails]:
+        """What would end the loading of the model, as far as it can be seen without loading it."""
+        if (found := model_problem(self.model, self.family)) is not None:
+            yield mistake(found[1], found[0], seen=getattr(self, found[0]))
+        if self.adapter is not None and self.adapter.is_dir() and (text := adapter_problem(self.adapter)) is not None:
+            yield mistake(text, "adapter", seen=str(self.adapter))
+        if (text := too_few_pixels(self.family, self.max_pixels)) is not None:
+            yield mistake(text, "max_pixels", seen=self.max_pixels)
 
     @property
     def identity(self) -> str:

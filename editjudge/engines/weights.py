@@ -6,8 +6,9 @@ import hashlib
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
@@ -55,11 +56,51 @@ def model_digest(model: str, revision: str | None) -> str:
     return f"{model}@{config.get('_commit_hash')}"
 
 
+def model_problem(model: str, family: str) -> tuple[Literal["model", "family"], str] | None:
+    """What keeps a folder from being used as a model of `family`: the parameter at fault and what is wrong.
+
+    A name on the hub is checked when its configuration is in the local cache; nothing is fetched.
+    """
+    folder = Path(model)
+    if folder.is_dir():
+        if not any(path.suffix in (".safetensors", ".bin") for path in folder.iterdir()):
+            return "model", "the folder has no weights (*.safetensors); is it the right one?"
+        config: Path | None = folder / "config.json"
+    else:
+        config = _cached_config(model)
+    if config is None:
+        return None
+    try:
+        kind = parse_json(config.read_bytes())["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        return "model", f"{config}: no configuration of a model ({type(error).__name__}); was it written whole?"
+    return None if kind == family else ("family", f"{model} is a {kind!r} model; known: {', '.join(FAMILIES)}")
+
+
+def _cached_config(model: str) -> Path | None:
+    """The configuration of a hub model, if it was fetched before."""
+    if find_spec("huggingface_hub") is None:
+        return None
+    from huggingface_hub import try_to_load_from_cache
+    from huggingface_hub.errors import HFValidationError
+
+    try:
+        found = try_to_load_from_cache(model, "config.json")
+    except HFValidationError:
+        return None
+    return Path(found) if isinstance(found, str) else None
+
+
+def adapter_problem(folder: Path) -> str | None:
+    """What keeps an existing folder from being used as an adapter."""
+    missing = [name for name in (_ADAPTER_CONFIG, _ADAPTER_WEIGHTS) if not (folder / name).is_file()]
+    return f"no adapter there: {missing[0]} is missing; name a folder that PEFT has saved" if missing else None
+
+
 def adapter_digest(folder: Path) -> str:
     """Of the adapter's weights and settings. Where its base lay when it was trained does not count."""
-    for name in (_ADAPTER_CONFIG, _ADAPTER_WEIGHTS):
-        if not (folder / name).is_file():
-            raise CheckpointError(f"{folder}: no adapter there: {name} is missing; name a folder that PEFT has saved")
+    if (problem := adapter_problem(folder)) is not None:
+        raise CheckpointError(f"{folder}: {problem}")
     settings = adapter_settings(folder)
     for name in ("base_model_name_or_path", "revision"):
         settings.pop(name, None)

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.io import read_objects
+from editjudge.paths import InputPath
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, Rating, Scale
 from eval.benchmarks.lint import Findings
@@ -36,9 +37,9 @@ class Aurora(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path
+    path: InputPath
     """JSON file."""
-    images: Path | None = None
+    images: InputPath | None = None
     """Folder that paths are relative to, and below which absolute ones lie; the file's own when it is not given."""
     labels_only: bool = False
     """Look at no image file: enough to measure scores made elsewhere, which name candidates by these paths."""

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.io import digest
+from editjudge.paths import ModelName
 from editjudge.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
@@ -32,7 +33,7 @@ class EditRewardBench(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = "EditScore/EditReward-Bench"
+    path: ModelName = "EditScore/EditReward-Bench"
     """Folder with Parquet files, or a name on the Hugging Face hub."""
     split: str = "train"
     """Of a hub data set; a local folder is read whole."""

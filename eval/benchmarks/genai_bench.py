@@ -9,6 +9,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.io import read_objects
+from editjudge.paths import ModelName
 from editjudge.types import ImageRef
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, as_index
@@ -47,7 +48,7 @@ class GenAIBench(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = "TIGER-Lab/GenAI-Bench"
+    path: ModelName = "TIGER-Lab/GenAI-Bench"
     """Folder with Parquet files, a name on the Hugging Face hub, or a public results file (.json, .jsonl) with
     `idx` and `human_vote`: labels without images, enough to measure votes and scores made elsewhere. There the
     candidates are called `<idx>-left` and `<idx>-right`."""

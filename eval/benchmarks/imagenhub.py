@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import DataError
 from editjudge.io import read_json
+from editjudge.paths import InputPath
 from editjudge.rating_tables import Floats, join_ratings, read_ratings
 from editjudge.types import EditTriplet
 from eval.benchmarks import Benchmark, checked
@@ -31,9 +32,9 @@ class ImagenHub(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    ratings: Path
+    ratings: InputPath
     """Folder with the raters' .tsv files."""
-    images: Path | None = None
+    images: InputPath | None = None
     """Folder of the images; null reads the ratings alone, enough to measure scores made elsewhere."""
     models: tuple[str, ...] | None = None
     """Editing models to take; all of the tables when it is not given."""

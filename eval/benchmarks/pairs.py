@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from editjudge.errors import ImageError
 from editjudge.images import ImageStore, image_faults
 from editjudge.json_text import json_rows, parse_json
+from editjudge.paths import InputPath
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.text import is_blank
 from editjudge.types import ImageRef, PreferencePair
@@ -25,9 +26,9 @@ class Pairs(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path
+    path: InputPath
     """JSONL file."""
-    root: Path | None = None
+    root: InputPath | None = None
     """Folder the image references are relative to; the file's own folder when it is not given."""
     labels_only: bool = False
     """Look at no image file: enough to measure scores made elsewhere."""

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.paths import ModelName
 from editjudge.types import EditTask, EditTriplet
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Label, Multiway, Preference
@@ -54,7 +55,7 @@ class TigerEditRewardBench(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: str = "TIGER-Lab/EditReward-Bench"
+    path: ModelName = "TIGER-Lab/EditReward-Bench"
     """Folder with Parquet files, or a name on the Hugging Face hub."""
     split: str = "train"
     """Of a hub data set; a local folder is read whole."""

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.engines.base import Engine, Request, Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError
-from editjudge.io import is_done, read_marker, write_marker
+from editjudge.io import is_done, is_marked, read_marker, write_marker
 from editjudge.judge import JudgeRecipe
 
 DONE = "done.json"
@@ -88,11 +88,15 @@ def pin_training(run: Path, folder: Path) -> None:
     """Note in a sweep's folder which training it is of.
 
     Training removes old checkpoints, and what was measured of them stays in the table. So `StaleOutputError` when the
-    run's folder now holds another training than the one these figures are of.
+    run's folder now holds another training than the one these figures are of; while there are no figures yet, the note
+    is replaced.
     """
-    marker = read_marker(run / STARTED)
-    if marker is not None and not is_done(folder / "training.json", marker["identity"]):
-        write_marker(folder / "training.json", marker["identity"], {"run": str(run)})
+    marker, note = read_marker(run / STARTED), folder / "training.json"
+    if marker is None:
+        return
+    measured = any(True for step in folder.glob("step-*") for _ in step.rglob("*done.json"))
+    if not (is_done if measured else is_marked)(note, marker["identity"]):
+        write_marker(note, marker["identity"], {"run": str(run)})
 
 
 def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:

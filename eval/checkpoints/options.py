@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic_core import InitErrorDetails
 
 from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
+from editjudge.paths import InputPath
+from editjudge.recipe import about_to_run, mistake, refuse
 from editjudge.tasks import Dimension
 from eval.benchmarks.labels import Scale
 from eval.metrics.figures import FigureName
@@ -32,7 +37,7 @@ class LastCheckpoint(_Block):
 class SweptRun(_Block):
     """A training run; a recipe may write its path alone."""
 
-    path: Path
+    path: InputPath
     """Its folder; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     judge: JudgeRecipe | None = None
     """How its checkpoints are asked, when not as the recipe's `judge` says: another base model, for one."""
@@ -61,7 +66,7 @@ class LeaderboardOptions(_Block):
 
     published: bool = True
     """Figures of the field, on the benchmark they were published for."""
-    results: tuple[Path, ...] = ()
+    results: tuple[InputPath, ...] = ()
     """results.json of other evaluations and sweeps; rows of the same benchmark are taken over."""
 
 
@@ -73,6 +78,33 @@ class Wandb(_Block):
     mode: Literal["offline", "online"] = "offline"
     """Offline writes below `out/wandb`; `wandb sync` uploads that later."""
     group: str | None = None
+
+    @model_validator(mode="after")
+    def _would_log(self, info: ValidationInfo) -> Wandb:
+        if about_to_run(info):
+            refuse(self._problems())
+        return self
+
+    def _problems(self) -> Iterator[InitErrorDetails]:
+        """What wandb would refuse after the checkpoints were judged."""
+        if find_spec("wandb") is None:
+            yield mistake("the package wandb is not installed: pip install 'editjudge[train]', or remove this block")
+            return
+        import wandb
+
+        try:
+            wandb.Settings(project=self.project, entity=self.entity, run_group=self.group, mode=self.mode)
+        except (wandb.errors.UsageError, ValueError) as error:
+            yield mistake(str(error))
+        if self.mode == "online":
+            try:
+                known = wandb.login(prompt=False, verify=False)  # looks for a key; nothing is sent
+            except (wandb.errors.Error, ValueError) as error:
+                yield mistake(str(error), "mode")
+            else:
+                if not known:
+                    text = "online needs an API key: run `wandb login`, set WANDB_API_KEY, or write offline"
+                    yield mistake(text, "mode")
 
 
 class SweepRuntime(_Block):

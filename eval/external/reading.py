@@ -10,6 +10,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from editjudge.cards import make_card
+from editjudge.paths import InputPath
 from editjudge.tasks import Aspect
 from editjudge.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
@@ -40,7 +41,7 @@ class ScoresFile(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path
+    path: InputPath
     """A JSONL, CSV or JSON file, or a folder of results as its publisher lays it out."""
     format: Format | None = None
     """Null: told from the content."""

@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +28,7 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl
+from editjudge.paths import InputPath
 from editjudge.tasks import DIMENSIONS, Dimension
 from editjudge.types import ScoreCard, TierRanking
 from eval.benchmarks import Findings
@@ -44,7 +44,7 @@ class Human(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    rankings: Path
+    rankings: InputPath
     """`rankings.jsonl` of an annotation campaign, about candidates of the benchmark. A `tasks.jsonl` beside it tells
     gold and repeated tasks, which are left out."""
 

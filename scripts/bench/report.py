@@ -33,6 +33,7 @@ from editjudge.cards import make_card
 from editjudge.engines.base import Sampling
 from editjudge.images import ImageStore
 from editjudge.io import digest, rng, write_json, write_jsonl
+from editjudge.paths import user_path
 from editjudge.tasks import ASPECTS, DIMENSIONS, TASK_TYPES
 from editjudge.types import EditTask, EditTriplet, Judgment, Origin, PreferencePair, ScoreCard
 from eval.benchmarks.pairs import Pairs
@@ -170,7 +171,7 @@ def main() -> None:
     parser.add_argument("--checkpoints", type=int, default=50)
     parser.add_argument("--pairs", type=int, default=3072)
     parser.add_argument("--side", type=int, default=1024, help="of the pictures, in pixels")
-    parser.add_argument("--keep", type=Path, help="work in this folder and leave everything there")
+    parser.add_argument("--keep", type=user_path, help="work in this folder and leave everything there")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) if arguments.keep is None else arguments.keep

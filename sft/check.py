@@ -1,0 +1,104 @@
+"""What would end a training run after it was launched, found before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from pydantic_core import InitErrorDetails
+
+from editjudge.engines.quiet import quiet
+from editjudge.engines.weights import model_digest, model_problem
+from editjudge.errors import EditJudgeError, RecipeError
+from editjudge.prompts import too_few_pixels
+from editjudge.recipe import mistake
+from sft.deepspeed_config import deepspeed_problems, read_deepspeed
+from sft.recipe import SFTRecipe
+
+
+def run_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
+    """What does not fit together in a recipe whose values are sound one by one. Nothing is loaded or fetched."""
+    if (text := too_few_pixels(recipe.family, recipe.max_pixels)) is not None:
+        yield mistake(text, "max_pixels", seen=recipe.max_pixels)
+    found = model_problem(recipe.model, recipe.family)
+    if found is not None:
+        yield mistake(found[1], found[0], seen=getattr(recipe, found[0]))
+    elif find_spec("peft") is not None:
+        yield from _adapter_problems(recipe)
+    if find_spec("torch") is not None:
+        yield from _process_problems(recipe)
+
+
+def require_base(recipe: SFTRecipe) -> None:
+    """Fetch the configuration of a base on the hub, and check it. `CheckpointError` when it cannot be fetched,
+    `RecipeError` when it is another family's."""
+    if Path(recipe.model).is_dir():  # was checked with the recipe
+        return
+    model_digest(recipe.model, None)
+    found = model_problem(recipe.model, recipe.family)
+    if found is not None:
+        raise RecipeError("recipe", [f"{found[0]}: {found[1]}, got {getattr(recipe, found[0])!r}"])
+
+
+def machine_problems(recipe: SFTRecipe) -> list[str]:
+    """What this machine cannot do of a recipe; another machine may."""
+    import torch
+
+    if torch.cuda.device_count():
+        return []
+    return [
+        f"train.{name}: needs a GPU, and torch sees none here; leave it out or run on another machine"
+        for name in ("fp16", "tf32")
+        if recipe.train.get(name)
+    ]
+
+
+def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
+    """What PEFT says of the adapter; the modules it goes to are looked up when the base is a folder."""
+    from sft.model import lora_config, lora_modules, module_names
+
+    if recipe.lora is None:
+        return
+    try:
+        lora_config(recipe)
+    except (TypeError, ValueError) as error:
+        yield mistake(str(error), "lora")
+        return
+    if not Path(recipe.model).is_dir():
+        return
+    try:
+        lora_modules(recipe)
+    except RecipeError as error:
+        for problem in error.problems:
+            yield mistake(problem.removeprefix("lora.target: "), "lora", "target")
+    except EditJudgeError as error:
+        yield mistake(str(error), "model")
+        return
+    names = module_names(recipe.model)
+    for wanted in recipe.lora.modules_to_save:
+        if not any(name.endswith(wanted) for name in names):  # as PEFT looks for them
+            yield mistake(f"no module of {recipe.model} has this name", "lora", "modules_to_save", seen=wanted)
+
+
+def _process_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
+    """Batch and DeepSpeed's file beside the number of processes: the launcher's, the recipe's or this machine's."""
+    from sft.launch import World, process_count
+
+    world = World.from_environment()
+    processes = world.size if world.launched else process_count(recipe)
+    accumulation = 1
+    try:
+        accumulation = recipe.accumulation(processes)
+    except EditJudgeError as error:
+        yield mistake(str(error).removeprefix("global_batch_size ").strip(), "global_batch_size")
+    if recipe.deepspeed is None:
+        return
+    if recipe.train.get("fsdp"):
+        yield mistake("does not go with `deepspeed`; leave one of them out", "train", "fsdp")
+    if find_spec("deepspeed") is None or find_spec("transformers") is None:
+        return
+    quiet(main=True)
+    content = read_deepspeed(recipe.deepspeed)
+    for problem in deepspeed_problems(content, recipe.train, processes, accumulation):
+        yield mistake(f"{recipe.deepspeed}: {problem}", "deepspeed")

@@ -1,0 +1,147 @@
+"""DeepSpeed's JSON: the configurations that ship by name, and what DeepSpeed and transformers would refuse in one."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, KeysView, Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from editjudge.json_text import parse_json
+from editjudge.recipe_use import did_you_mean
+from sft.settings import first_line, probe
+
+SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "deepspeed_configs").glob("*.json"))}
+"""Name in a recipe -> file."""
+
+_HIDDEN_SIZE = 1024
+"""Stands for the model's, from which transformers computes bucket sizes."""
+
+
+def deepspeed_file(value: str) -> Path:
+    """The file that a recipe's `deepspeed:` names: a shipped configuration or a path."""
+    return SHIPPED.get(value, Path(value))
+
+
+def read_deepspeed(value: str) -> dict[str, Any]:
+    """The content of the file. `ValueError` when there is none, or when it is not a JSON object."""
+    path = deepspeed_file(value)
+    if not path.is_file():
+        raise ValueError(f"neither a file nor a shipped configuration{did_you_mean(value, SHIPPED)}")
+    try:
+        content = parse_json(path.read_bytes(), finite=True)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ValueError(f"not valid JSON: {error}") from error
+    if not isinstance(content, dict):
+        raise ValueError(f"must hold a JSON object, not {type(content).__name__}")
+    return content
+
+
+def deepspeed_problems(
+    content: Mapping[str, Any], train: Mapping[str, Any], world_size: int, accumulation: int
+) -> Iterator[str]:
+    """What is wrong in a configuration, alone and beside `train`, each with the key in the JSON.
+
+    `accumulation`: batches per optimizer step and process.
+    """
+    known = _keys_read()
+    problems = [problem for key in content for problem in _block_problems(key, content[key])]
+    for key in content:
+        if key not in known:
+            problems.append(f"{key}: DeepSpeed does not know this key{did_you_mean(key, known, listed=False)}")
+    yield from problems or _contradictions(content, train, world_size, accumulation)
+
+
+def _block_problems(key: str, value: object) -> Iterator[str]:
+    """What DeepSpeed says of one top-level key alone, so that one mistake does not hide another."""
+    if value == "auto" or key in _BATCH:
+        return
+    try:
+        _build({key: _without_auto(value)})
+    except ValidationError as error:
+        for problem in error.errors(include_url=False):
+            where = ".".join(str(part) for part in (key, *problem["loc"]))
+            yield f"{where}: {problem['msg']}, got {problem['input']!r}"
+    except Exception as error:  # DeepSpeed raises AssertionError, TypeError, KeyError and kinds of its own
+        yield f"{key}: {first_line(error)}"
+
+
+_BATCH = {"train_batch_size": 1, "train_micro_batch_size_per_gpu": 1, "gradient_accumulation_steps": 1}
+
+
+def _build(config: Mapping[str, Any]) -> None:
+    from deepspeed.runtime.config import DeepSpeedConfig
+
+    DeepSpeedConfig({**_BATCH, **copy.deepcopy(dict(config))})
+
+
+class _Recorded(dict[str, Any]):
+    """A mapping that notes which keys are asked for; copies share the notes."""
+
+    def __init__(self, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self.asked: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.asked.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.asked.add(str(key))
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.asked.add(key)
+        return super().get(key, default)
+
+    def keys(self) -> KeysView[str]:  # type: ignore[override]
+        return KeysView(self)
+
+
+def _keys_read() -> set[str]:
+    """The top-level keys that DeepSpeed looks for. It ignores all others without a word."""
+    from deepspeed.runtime.config import DeepSpeedConfig
+
+    recorded = _Recorded(_BATCH)
+    DeepSpeedConfig(recorded)
+    return recorded.asked
+
+
+def _contradictions(
+    content: Mapping[str, Any], train: Mapping[str, Any], world_size: int, accumulation: int
+) -> Iterator[str]:
+    """Values that are given twice, here and in the recipe, and differ."""
+    from types import SimpleNamespace
+
+    from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
+
+    filled = copy.deepcopy(dict(content))
+    steps = filled.get("scheduler", {}).get("params", {}).get("total_num_steps", 1)
+    settings = dict(train)
+    if "bf16" not in settings and "fp16" not in settings:  # follows from the machine of the run
+        for name in ("bf16", "fp16"):
+            settings[name] = filled.get(name, {}).get("enabled") is True
+    try:
+        config = HfTrainerDeepSpeedConfig(filled)
+        arguments = probe(settings, world_size, accumulation)
+        config.trainer_config_process(arguments)
+        model = SimpleNamespace(config=SimpleNamespace(hidden_size=_HIDDEN_SIZE))
+        config.trainer_config_finalize(arguments, model, steps if isinstance(steps, int) else 1)
+    except Exception as error:
+        found = [line.removeprefix("- ds ") for line in str(error).splitlines() if line.startswith("- ds ")]
+        for line in found:
+            here, _, there = line.partition(" vs hf ")
+            yield f'{here.replace("=", ": ", 1)} here, but {there} in the recipe; write "auto" here'
+        if not found:
+            yield first_line(error)
+
+
+def _without_auto(value: object) -> Any:
+    """A block without what transformers fills in."""
+    if isinstance(value, Mapping):
+        return {key: _without_auto(item) for key, item in value.items() if item != "auto"}
+    return value
