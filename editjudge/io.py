@@ -67,7 +67,7 @@ def atomic_write(path: str | Path, data: bytes | str) -> None:
 def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
     """The value in a JSON file, as `json_text.parse_json` reads it; `DataError` when it is missing or not JSON."""
     try:
-        return parse_json(_read_bytes(Path(path)), keep_surrogates)
+        return parse_json(_read_bytes(Path(path)), keep_surrogates=keep_surrogates)
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); make the file again") from error
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from editjudge.errors import DataError, StorageError
 
@@ -45,19 +45,23 @@ class JsonRow:
         return f"{path}: {self.place}" if self.in_array else f"{path}:{self.number}"
 
 
-def parse_json(text: str | bytes, keep_surrogates: bool = False) -> Any:
+def parse_json(text: str | bytes, *, keep_surrogates: bool = False, finite: bool = False) -> Any:
     """One JSON value.
 
     A byte order mark is skipped. Integers that no float can hold become infinity, as 1e999 does; NaN and Infinity are
-    read as floats, so check with `math.isfinite`. Half a surrogate pair, which no file can hold, becomes U+FFFD unless
-    it is kept. `ValueError` with one line: no JSON, equal keys in one object, deeper than `MAX_DEPTH`, not UTF-8.
+    read as floats, so check with `math.isfinite`, unless `finite` refuses them. Half a surrogate pair, which no file
+    can hold, becomes U+FFFD unless it is kept. `ValueError` with one line: no JSON, equal keys in one object, deeper
+    than `MAX_DEPTH`, not UTF-8.
     """
     if isinstance(text, bytes):
         text = decode_text(text)
     elif not is_unicode(text):
         raise ValueError("not UTF-8 text; save the file as UTF-8")
+    constant = _refuse if finite else float
     try:
-        value = json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_unique, parse_int=_integer)
+        value = json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=_unique, parse_int=_integer, parse_constant=constant
+        )
     except json.JSONDecodeError as error:
         line = f"line {error.lineno}, " if "\n" in text.rstrip() else ""
         raise ValueError(f"{error.msg}: {line}column {error.colno}") from None
@@ -213,8 +217,12 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice[:60]!r} is in one object more than once; keep one of them")
+        raise ValueError(f"the key {twice[:60]!r} is written twice in one object; keep one of them")
     return found
+
+
+def _refuse(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number in JSON")
 
 
 def _integer(text: str) -> int | float:

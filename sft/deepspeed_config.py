@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, KeysView, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from pydantic import ValidationError
 
+from editjudge.json_text import parse_json
 from editjudge.recipe_use import did_you_mean
 from sft.settings import first_line, probe
 
@@ -31,7 +31,7 @@ def read_deepspeed(value: str) -> dict[str, Any]:
     if not path.is_file():
         raise ValueError(f"neither a file nor a shipped configuration{did_you_mean(value, SHIPPED)}")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse, object_pairs_hook=_unique)
+        content = parse_json(path.read_bytes(), finite=True)
     except OSError as error:
         raise ValueError(f"cannot be read: {error.strerror}") from error
     except ValueError as error:
@@ -145,16 +145,3 @@ def _without_auto(value: object) -> Any:
     if isinstance(value, Mapping):
         return {key: _without_auto(item) for key, item in value.items() if item != "auto"}
     return value
-
-
-def _refuse(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no number in JSON")
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"the key {key!r} is written twice in one object")
-        found[key] = value
-    return found

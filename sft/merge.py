@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shutil
 import uuid
@@ -81,8 +80,9 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
 
 def _base_of(checkpoint: Path) -> str:
     """The base that an adapter names."""
-    settings = json.loads((checkpoint / "adapter_config.json").read_text(encoding="utf-8"))
-    base = settings.get("base_model_name_or_path")
+    from editjudge.engines.weights import adapter_settings
+
+    base = adapter_settings(checkpoint).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise CheckpointError(f"{checkpoint}: the adapter does not name its base; give it with --base")
     return base

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, Literal
 
+from editjudge.engines.weights import load_config
 from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
 from sft.deepspeed_config import deepspeed_file
 from sft.recipe import SFTRecipe
@@ -60,10 +61,10 @@ def lora_target(recipe: SFTRecipe) -> str:
 def module_names(model: str) -> list[str]:
     """Names of all modules of a model, from its configuration alone. `CheckpointError` when it cannot be read."""
     from accelerate import init_empty_weights
-    from transformers import AutoConfig, AutoModelForImageTextToText
+    from transformers import AutoModelForImageTextToText
 
+    config = load_config(model)
     try:
-        config = AutoConfig.from_pretrained(model)
         with init_empty_weights():
             return [name for name, _ in AutoModelForImageTextToText.from_config(config).named_modules()]
     except (OSError, ValueError) as error:

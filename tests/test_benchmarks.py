@@ -281,6 +281,6 @@ def test_pairs_that_json_cannot_tell_are_left_out_and_named(tmp_path):
     bench = Pairs(path=path).load(tmp_path)
     assert bench.left_out.counts == {"not_json": 3, "not_a_pair": 1}
     said = bench.left_out.names["not_json"]
-    assert "'dimension' is in one object more than once" in said[0]
+    assert "'dimension' is written twice in one object" in said[0]
     assert "not UTF-8 text" in said[1]
     assert "nested deeper" in said[2]

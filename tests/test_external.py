@@ -461,5 +461,5 @@ def test_numbers_of_thousands_of_digits_and_broken_unicode_are_counted(tmp_path,
     assert [found.cards[triplet.id].overall for triplet in bench.triplets[:3]] == [None, None, 5.0]
     assert found.findings.counts == {"unreadable_score": 2, "invalid_unicode": 1}
     (tmp_path / "s.jsonl").write_text("\n".join([*lines, '{"key": "x", "overall": 9, "overall": 1}']))
-    with pytest.raises(DataError, match=rf"s\.jsonl:{len(lines) + 1}: .*'overall' is in one object more than once"):
+    with pytest.raises(DataError, match=rf"s\.jsonl:{len(lines) + 1}: .*'overall' is written twice in one object"):
         read(tmp_path / "s.jsonl", bench)

@@ -248,7 +248,7 @@ def test_equal_names_in_one_file_are_refused(tmp_path, bench):
     folder = write(tmp_path / "f", {uid: [7, 9]}, {uid: [5, 5]})
     file = folder / "SDEdit" / "SC.json"
     file.write_text(f'{{"{uid}": {{"score": [1, 2]}}, "{uid}": {{"score": [3, 4]}}}}')
-    with pytest.raises(DataError, match=r"SDEdit/SC\.json: not valid JSON \(the key .* more than once"):
+    with pytest.raises(DataError, match=r"SDEdit/SC\.json: not valid JSON \(the key .* written twice"):
         read(folder, bench, "published")
 
 

@@ -11,6 +11,7 @@ from sft_ground import PROMPTS, make_base, make_run
 
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
+from editjudge.engines.weights import adapter_digest
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.io import read_marker
 from editjudge.prompts import render_chat
@@ -104,3 +105,26 @@ def test_an_adapter_without_a_base_asks_for_one(run: Path, tmp_path: Path) -> No
     with pytest.raises(CheckpointError, match="--base"):
         merge(adapter, tmp_path / "merged")
     merge(adapter, tmp_path / "merged", base=str(run / "base"))
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ("", "cannot be read as JSON"),
+        ("[" * 100_000, "nested deeper"),
+        ('["lora"]', "not a JSON object"),
+        ('{"r": 8, "r": 16}', "the key 'r' is written twice in one object"),
+    ],
+)
+def test_settings_of_an_adapter_that_cannot_be_read_are_named(tmp_path: Path, settings: str, said: str) -> None:
+    (tmp_path / "adapter_config.json").write_text(settings)
+    (tmp_path / "adapter_model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=rf"adapter_config\.json: .*{said}"):
+        merge(tmp_path, tmp_path / "out")
+    with pytest.raises(CheckpointError, match=rf"adapter_config\.json: .*{said}"):
+        adapter_digest(tmp_path)
+
+
+def test_a_base_that_is_not_there_is_named(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="nowhere"):
+        merge(run / "out" / "checkpoint-4", tmp_path / "merged", base=str(tmp_path / "nowhere"))

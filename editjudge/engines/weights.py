@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -15,6 +14,7 @@ from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.hub_cache import hub_cache_advice
 from editjudge.io import digest
+from editjudge.json_text import parse_json
 from editjudge.network import check_network
 from editjudge.prompts import FAMILIES
 
@@ -71,7 +71,7 @@ def model_problem(model: str, family: str) -> tuple[Literal["model", "family"], 
     if config is None:
         return None
     try:
-        kind = json.loads(config.read_bytes())["model_type"]
+        kind = parse_json(config.read_bytes())["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return "model", f"{config}: no configuration of a model ({type(error).__name__}); was it written whole?"
     return None if kind == family else ("family", f"{model} is a {kind!r} model; known: {', '.join(FAMILIES)}")
@@ -101,13 +101,22 @@ def adapter_digest(folder: Path) -> str:
     """Of the adapter's weights and settings. Where its base lay when it was trained does not count."""
     if (problem := adapter_problem(folder)) is not None:
         raise CheckpointError(f"{folder}: {problem}")
-    try:
-        settings = json.loads((folder / _ADAPTER_CONFIG).read_bytes())
-    except ValueError as error:
-        raise CheckpointError(f"{folder / _ADAPTER_CONFIG}: not valid JSON ({error}); was it written whole?") from error
+    settings = adapter_settings(folder)
     for name in ("base_model_name_or_path", "revision"):
         settings.pop(name, None)
     return digest(settings, _digest_files([folder / _ADAPTER_WEIGHTS]))
+
+
+def adapter_settings(folder: Path) -> dict[str, Any]:
+    """What PEFT wrote of an adapter. `CheckpointError` when it is no JSON object."""
+    file = folder / _ADAPTER_CONFIG
+    try:
+        settings = parse_json(file.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{file}: cannot be read as JSON ({error}); was it written whole?") from error
+    if not isinstance(settings, dict):
+        raise CheckpointError(f"{file}: not a JSON object; was it written whole?")
+    return settings
 
 
 def _digest_files(paths: list[Path]) -> str:
