@@ -94,7 +94,7 @@ class CachedEngine:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S)) as database, database:
-                with self.path.with_suffix(".lock").open("a") as lock:
+                with self.path.with_suffix(".lock").open("ab") as lock:
                     # SQLite does not wait for other connections when it changes the journal of a new database.
                     fcntl.flock(lock, fcntl.LOCK_EX)
                     database.execute("PRAGMA journal_mode=WAL")
