@@ -200,8 +200,7 @@ def main(arguments):
     bench = EditRewardBench(path=arguments[0]).load(Path(arguments[1]))
     print(len(bench.pairs), bench.pairs[0].better.editor, bench.pairs[0].task.instruction)
 
-sys.modules["program"] = sys.modules["__main__"]
-sys.exit(run("load", "program:main", sys.argv[1:]))
+sys.exit(run("load", main, sys.argv[1:]))
 """
 
 
