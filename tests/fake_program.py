@@ -1,7 +1,7 @@
 """Stands for the `label-studio` command: a process that listens, knows its token, and can misbehave like the real one.
 
 What it does is the content of the file `behaviour` beside its data: "good", "die", "hang", "stubborn" (ignores
-SIGTERM), "move" (takes the next port, as Label Studio does when its own is busy).
+SIGTERM), "move" (takes the next free port, as Label Studio does when its own is busy).
 """
 
 from __future__ import annotations
@@ -46,7 +46,18 @@ def main() -> None:
         (folder / "behaviour").write_text("good")
         print(f"* Port {port} is in use.\n* Trying to start at {port + 1}", flush=True)
         port += 1
-    ThreadingHTTPServer((sys.argv[sys.argv.index("--internal-host") + 1], port), Handler).serve_forever()
+    listen(sys.argv[sys.argv.index("--internal-host") + 1], port, moves=behaviour == "move").serve_forever()
+
+
+def listen(host: str, port: int, moves: bool) -> ThreadingHTTPServer:
+    """A server on this port or, when it moves, on the first free one from there on."""
+    while True:
+        try:
+            return ThreadingHTTPServer((host, port), Handler)
+        except OSError:
+            if not moves:
+                raise
+            port += 1
 
 
 if __name__ == "__main__":
