@@ -265,7 +265,7 @@ def test_a_wheel_holds_the_deepspeed_configurations(tmp_path: Path) -> None:
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source / name)
     command = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path)]
-    subprocess.run([*command, str(source)], check=True, timeout=200)
+    subprocess.run([*command, str(source)], check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     assert {f"sft/deepspeed_configs/{name}.json" for name in ("zero2", "zero3", "zero3_offload")} <= {*names}
