@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import re
@@ -11,6 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from filelock import FileLock
 
 from editjudge.environment import user_folder
 from editjudge.errors import DataError, StorageError
@@ -34,8 +35,8 @@ class ServerState:
     """What is known of the server that was started last."""
 
     pid: int
-    started: str
-    """When the system started that process; tells it from a later one with the same number."""
+    started: float
+    """When the system started that process, in seconds since 1970; tells it from a later one with the same number."""
     port: int
     root: str
     """The folder whose images it gives out, resolved."""
@@ -109,7 +110,7 @@ class Home:
             values = read_json(self.state_file)
             return ServerState(
                 pid=int(values["pid"]),
-                started=str(values["started"]),
+                started=float(values["started"]),
                 port=int(values["port"]),
                 root=str(values["root"]),
             )
@@ -127,8 +128,7 @@ class Home:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Only one command at a time may start or stop the server. Waits for the other one."""
-        with (self.folder / ".lock").open("w", encoding="utf-8") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with FileLock(self.folder / ".lock"):
             yield
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+from filelock import FileLock
 
 from annotation.client import StudioError
 from editjudge.environment import user_folder
@@ -48,15 +49,17 @@ def ensure_installed(venv: Path) -> Path:
     """
     try:
         venv.parent.mkdir(parents=True, exist_ok=True)
-        lock = venv.with_name(f"{venv.name}.lock").open("w", encoding="utf-8")
+        lock = FileLock(venv.with_name(f"{venv.name}.lock"))
+        lock.acquire()  # two commands at once: the second one waits, then finds it done
     except OSError as error:
         raise StorageError(
             f"{venv.parent}: cannot be written ({error.strerror}); choose another server.local.venv"
         ) from error
-    with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two commands at once: the second one waits, then finds it done
+    try:
         if not installed(venv):
             _install(venv)
+    finally:
+        lock.release()
     return program(venv)
 
 

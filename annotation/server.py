@@ -10,6 +10,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 from annotation.client import Studio, StudioError
 from annotation.home import Credentials, Home, ServerState
 
@@ -18,6 +20,8 @@ PORTS_TRIED = 20
 """From the preferred port upwards."""
 ANSWER_S = 10.0
 """A server that says nothing for so long does not run."""
+CLOCK_S = 2.0
+"""By how much the start of one process may seem to differ: the system counts from a boot time that clocks move."""
 STOP_S = 15.0
 """A server that has not ended this long after it was asked to is killed."""
 
@@ -122,7 +126,8 @@ def start_on(
 ) -> Running | None:
     """Start on this very port; None when another program took it first: Label Studio would move on silently."""
     process = _spawn(home, program, root, port, credentials)
-    state = ServerState(process.pid, _started(process.pid), port, root)
+    started = _started(process.pid)
+    state = ServerState(process.pid, 0.0 if started is None else started, port, root)
     home.write_state(state)
     deadline = time.monotonic() + timeout_s
     try:
@@ -213,19 +218,17 @@ def _log_end(home: Home, credentials: Credentials) -> str:
 
 def _lives(state: ServerState) -> bool:
     """Whether the very process that was started still runs; its number may belong to another by now."""
-    return _started(state.pid) == state.started != ""
+    started = _started(state.pid)
+    return started is not None and abs(started - state.started) < CLOCK_S
 
 
-def _started(pid: int) -> str:
-    """When a process was started, in the system's words; "" when there is none, or only its remains."""
+def _started(pid: int) -> float | None:
+    """When a process was started, in seconds since 1970; None when there is none, or only its remains."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()
-    except FileNotFoundError:
-        if Path("/proc/self/stat").exists():
-            return ""
-        found = subprocess.run(["ps", "-o", "lstart=", "-p", str(pid)], stdout=subprocess.PIPE, check=False)
-        return found.stdout.decode(errors="replace").strip()
-    return "" if fields[0] == "Z" else fields[19]
+        process = psutil.Process(pid)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _end(state: ServerState, process: subprocess.Popen[bytes] | None = None) -> None:

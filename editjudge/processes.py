@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import multiprocessing
 import os
 import pickle
@@ -13,6 +12,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from editjudge.errors import EditJudgeError, StorageError
 
@@ -25,15 +26,16 @@ def alone_in(out: Path, busy: str) -> Iterator[None]:
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
-        handle = (out / ".lock").open("a", encoding="utf-8")
+        lock = FileLock(out / ".lock")
+        lock.acquire(blocking=False)
+    except Timeout as error:
+        raise StorageError(f"{out}: {busy}; wait for it or stop it") from error
     except OSError as error:
         raise StorageError(f"{out}: cannot be written ({error.strerror}); choose another `out`") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StorageError(f"{out}: {busy}; wait for it or stop it") from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 def serve_parent(connection: Connection[Any, Any], answer: Callable[[Any], Any]) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+from filelock import FileLock
 
 from editjudge.engines.base import Completion, Engine, Reply, Request, Sampling
 from editjudge.errors import StorageError
@@ -94,9 +95,8 @@ class CachedEngine:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S)) as database, database:
-                with self.path.with_suffix(".lock").open("ab") as lock:
-                    # SQLite does not wait for other connections when it changes the journal of a new database.
-                    fcntl.flock(lock, fcntl.LOCK_EX)
+                # SQLite does not wait for other connections when it changes the journal of a new database.
+                with FileLock(self.path.with_suffix(".lock")):
                     database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
                 database.execute(_SCHEMA)
