@@ -18,6 +18,7 @@ from typing import Literal
 
 from annotation.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.graphs import circles
 from editjudge.types import TierRanking
 
 Rule = Literal["unanimous", "majority", "adjudicated"]
@@ -95,7 +96,7 @@ def find_consensus(
         if isinstance(outcome, str):
             dropped[outcome] = dropped.get(outcome, 0) + 1
     preferences = [outcome for outcome in outcomes if isinstance(outcome, Preference)]
-    cycles = find_cycles([(one.better, one.worse) for one in preferences])
+    cycles = circles((one.better, one.worse) for one in preferences)
     circle = {name: place for place, cycle in enumerate(cycles) for name in cycle}
     kept = [p for p in preferences if p.better not in circle or circle[p.better] != circle.get(p.worse)]
     if len(kept) < len(preferences):
@@ -108,34 +109,6 @@ def contradicted_pairs(rankings: Sequence[TierRanking]) -> tuple[tuple[str, str]
     levels = [levels_of(ranking) for ranking in rankings]
     names = sorted(set().union(*levels)) if levels else []
     return tuple(pair for pair in combinations(names, 2) if _contradicted(pair, levels))
-
-
-def find_cycles(edges: Sequence[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """Largest sets in which every member leads to every other by "better than", ids ascending; none for an order.
-
-    `edges` are (better, worse).
-    """
-    after: dict[str, set[str]] = {}
-    for better, worse in edges:
-        after.setdefault(better, set()).add(worse)
-    reach = {name: _reachable(name, after) for name in after}
-    sets = {
-        tuple(sorted(other for other in found if name in reach.get(other, set())))
-        for name, found in reach.items()
-        if name in found
-    }
-    return tuple(sorted(sets))
-
-
-def _reachable(start: str, after: Mapping[str, set[str]]) -> set[str]:
-    seen: set[str] = set()
-    waiting = [start]
-    while waiting:
-        for name in after.get(waiting.pop(), ()):
-            if name not in seen:
-                seen.add(name)
-                waiting.append(name)
-    return seen
 
 
 def _contradicted(pair: tuple[str, str], levels: Sequence[Mapping[str, int]]) -> bool:

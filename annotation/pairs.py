@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import combinations, permutations
 from typing import Any
 
-from annotation.consensus import Consensus, Preference, Rule, find_consensus, find_cycles
+from annotation.consensus import Consensus, Preference, Rule, find_consensus
 from annotation.leaks import TrainingInputs
 from editjudge.errors import DataError
+from editjudge.graphs import circles
 from editjudge.io import digest
 from editjudge.tasks import DIMENSIONS, Dimension
 from editjudge.types import EditTriplet, PreferencePair, TierRanking
@@ -210,7 +211,7 @@ def weak_order(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...] 
     for one, other in combinations(names, 2):
         if (one, other) in beats and (other, one) in beats:
             return f"contradiction: {one} over {other} and {other} over {one}"
-    cycles = find_cycles(sorted(beats))
+    cycles = circles(beats)
     if cycles:
         return f"cycle: {', '.join(cycles[0])} each lead to the others"
     for one, between, other in permutations(names, 3):

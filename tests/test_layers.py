@@ -13,7 +13,7 @@ APPLICATIONS = ("curation", "annotation", "sft", "eval")
 
 # A module of the ground floor may import from its own level and from those before it.
 LEVELS = (
-    ("errors", "tasks", "text", "loose_json", "network", "environment", "identity"),
+    ("errors", "tasks", "text", "loose_json", "network", "environment", "identity", "graphs"),
     (
         "types",
         "io",

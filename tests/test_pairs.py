@@ -8,7 +8,7 @@ import pytest
 from factories import make_card, make_ref, make_task, make_triplet
 from ranking_ground import group, rank
 
-from annotation.consensus import find_consensus, find_cycles
+from annotation.consensus import find_consensus
 from annotation.leaks import training_inputs
 from annotation.pairs import make_pairs, tiers_of_pairs, weak_order
 from editjudge.errors import DataError
@@ -90,19 +90,6 @@ def test_cycles_are_reported():
     report = make_pairs(rankings, group(), "majority")
     assert report.cycles == ({"task_id": "t0", "dimension": "overall", "candidates": ["t0-1", "t0-2", "t0-3"]},)
     assert report.as_json()["cycles"] == list(report.cycles)
-
-
-@pytest.mark.parametrize(
-    ("edges", "cycles"),
-    [
-        ([("a", "b"), ("b", "c"), ("a", "c")], ()),
-        ([("a", "b"), ("b", "a")], (("a", "b"),)),
-        ([("a", "b"), ("b", "c"), ("c", "a"), ("c", "d"), ("d", "e"), ("e", "d")], (("a", "b", "c"), ("d", "e"))),
-        ([], ()),
-    ],
-)
-def test_cycles_are_found(edges, cycles):
-    assert find_cycles(edges) == cycles
 
 
 def test_an_adjudicator_decides_only_where_units_differ():

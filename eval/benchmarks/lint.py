@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from editjudge.errors import DataError
+from editjudge.graphs import circles
 from editjudge.prompts import harmless
 from editjudge.text import REPLACEMENT, valid_text
 from editjudge.types import EditTask, EditTriplet, PreferencePair
@@ -122,25 +121,15 @@ def cycles(group: Sequence[Statement]) -> list[list[str]]:
     A tie leads both ways, so A > B, B = C, C = A is one; a set of ties alone is none. Two contradicting labels of
     the same two candidates are no cycle. Editors are named, in alphabetical order.
     """
-    edges = [(said.first.id, said.second.id, said.sign) for said in group]
     names = {triplet.id: triplet.editor for said in group for triplet in (said.first, said.second)}
-    place = {triplet_id: position for position, triplet_id in enumerate(names)}
-    if len(place) < 3:
-        return []
-    reach = np.eye(len(place), dtype=bool)
-    for first, second, sign in edges:
-        reach[place[first], place[second]] |= sign >= 0
-        reach[place[second], place[first]] |= sign <= 0
-    for middle in range(len(place)):
-        reach |= reach[:, middle : middle + 1] & reach[middle]
-    both = reach & reach.T
-    found: dict[tuple[int, ...], list[str]] = {}
-    for first, second, sign in edges:
-        members = tuple(np.flatnonzero(both[place[first]]).tolist())
-        if sign != 0 and both[place[first], place[second]] and len(members) > 2:
-            ids = list(place)
-            found[members] = sorted(names[ids[member]] for member in members)
-    return list(found.values())
+    edges = [(said.first.id, said.second.id) for said in group if said.sign >= 0]
+    edges += [(said.second.id, said.first.id) for said in group if said.sign <= 0]
+    preferred = [(said.first.id, said.second.id) for said in group if said.sign != 0]
+    return [
+        sorted(names[member] for member in members)
+        for members in circles(edges)
+        if len(members) > 2 and any(one in members and other in members for one, other in preferred)
+    ]
 
 
 def refuse_changed_ids(source: str, triplets: Iterable[EditTriplet]) -> None:
