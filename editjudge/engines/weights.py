@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
+from editjudge.engines.digests import digest_files
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.hub_cache import hub_cache_advice
@@ -45,7 +43,7 @@ def model_digest(model: str, revision: str | None) -> str:
         files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern)})
         if not any(path.suffix in (".safetensors", ".bin") for path in files):
             raise CheckpointError(f"{model}: the folder has no weights (*.safetensors); is it the right one?")
-        return f"folder@{_digest_files(files)}"
+        return f"folder@{digest_files(files)}"
     from transformers import PretrainedConfig
 
     check_network()
@@ -104,7 +102,7 @@ def adapter_digest(folder: Path) -> str:
     settings = adapter_settings(folder)
     for name in ("base_model_name_or_path", "revision"):
         settings.pop(name, None)
-    return digest(settings, _digest_files([folder / _ADAPTER_WEIGHTS]))
+    return digest(settings, digest_files([folder / _ADAPTER_WEIGHTS]))
 
 
 def adapter_settings(folder: Path) -> dict[str, Any]:
@@ -117,24 +115,6 @@ def adapter_settings(folder: Path) -> dict[str, Any]:
     if not isinstance(settings, dict):
         raise CheckpointError(f"{file}: not a JSON object; was it written whole?")
     return settings
-
-
-def _digest_files(paths: list[Path]) -> str:
-    stats = [path.stat() for path in paths]
-    # Hashing lets other threads run; shards of large models lie on disks that serve several readers well.
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        hashes = pool.map(_digest_file, paths, [stat.st_size for stat in stats], [stat.st_mtime_ns for stat in stats])
-    return digest([[path.name, value] for path, value in zip(paths, hashes, strict=True)])
-
-
-@lru_cache(maxsize=4096)
-def _digest_file(path: Path, size: int, mtime_ns: int) -> str:
-    """SHA-256 of a file; size and time are there so that a changed file is read again."""
-    found = hashlib.sha256()
-    with path.open("rb") as handle:
-        while block := handle.read(1 << 22):
-            found.update(block)
-    return found.hexdigest()
 
 
 def load_model(

@@ -1,0 +1,61 @@
+"""Digests of weight files: each version of a file is hashed once on a machine, not again by every process."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import lru_cache
+from pathlib import Path
+
+from editjudge.environment import user_folder
+from editjudge.errors import StorageError
+from editjudge.io import atomic_write, digest
+
+REMEMBERED_BYTES = 256 * 2**20
+"""Digests of files of this size and more are kept in the user's cache folder; smaller ones are hashed in an instant."""
+
+
+def digest_files(paths: list[Path]) -> str:
+    """Digest of the names and contents of files."""
+    # Hashing lets other threads run; shards of large models lie on disks that serve several readers well.
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        hashes = pool.map(digest_file, paths)
+        return digest([[path.name, value] for path, value in zip(paths, hashes, strict=True)])
+
+
+def digest_file(path: Path) -> str:
+    """SHA-256 of a file's content, hexadecimal."""
+    return _digest(path, _version(path))
+
+
+def _version(path: Path) -> tuple[int, ...]:
+    """Changes whenever the file does. The time of the last change of its entry cannot be set by programs that copy."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+@lru_cache(maxsize=4096)
+def _digest(path: Path, version: tuple[int, ...]) -> str:
+    kept = _place(path, version) if version[2] >= REMEMBERED_BYTES else None
+    if kept is not None:
+        with suppress(OSError):
+            return kept.read_text(encoding="ascii")
+    found = hashlib.sha256()
+    with path.open("rb") as handle:
+        while block := handle.read(1 << 22):
+            found.update(block)
+    # A file that was written to meanwhile is not remembered, nor is one where nothing can be kept.
+    if kept is not None and _version(path) == version:
+        with suppress(StorageError, OSError):
+            atomic_write(kept, found.hexdigest())
+    return found.hexdigest()
+
+
+def _place(path: Path, version: tuple[int, ...]) -> Path | None:
+    try:
+        folder = user_folder("XDG_CACHE_HOME", ".cache")
+    except StorageError:
+        return None
+    return folder / "editjudge" / "digests" / digest(os.path.realpath(path), version)
