@@ -24,7 +24,7 @@ def describe(verdict: Row, rounds: int) -> str:
     lines = [f"{verdict['benchmark']}: {size}"]
     for name in ("a", "b"):
         reading = verdict[f"reading_{name}"]
-        lines.append(f"  {name.upper()} = {verdict[name]}{'' if reading is None else f' (file read {reading})'}")
+        lines.append(f"  {name.upper()} = {verdict[name]}{'' if reading is None else f' (file read: {reading})'}")
     if verdict["left_out_a"] or verdict["left_out_b"]:
         lines.append(
             f"  PARTIAL: rows of the benchmark could not be used ({verdict['left_out_a']:,} for A, "

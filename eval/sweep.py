@@ -27,10 +27,9 @@ from eval.checkpoints.selection import key_of
 from eval.checkpoints.tracking import Tracker, require_wandb
 from eval.recipe import SweepRecipe
 from eval.report import write_report
-from eval.report.leaderboard import print_leaderboards
 from eval.results import Measured
 from eval.run import check_files, load_benchmarks, refuse_without_images
-from eval.terminal import print_results
+from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
 """How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""

@@ -64,11 +64,11 @@ def test_a_folder_with_two_formats_is_refused_and_a_stray_csv_is_no_format(tmp_p
 
 
 def test_an_evaluation_of_ours_is_its_own_cards_whatever_lies_below_it(tmp_path, pairs):
-    """`strict/` and `probes/` below an evaluation hold other cards."""
+    """`ours/` and `probes/` below an evaluation hold other cards."""
     bench = Pairs(path=pairs).load(pairs.parent)
     rows = [(pair, 5 + place % 2, 5) for place, pair in enumerate(bench.pairs)]
     run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
-    assert (tmp_path / "out" / "pairs" / "strict" / "cards.jsonl").is_file()
+    assert (tmp_path / "out" / "pairs" / "ours" / "cards.jsonl").is_file()
     found = read_scores(ScoresFile(path=tmp_path / "out" / "pairs"), bench)
     assert (found.format, len(found.cards)) == ("cards", len(bench.triplets))
     assert read_scores(ScoresFile(path=tmp_path / "out"), bench).format == "cards"

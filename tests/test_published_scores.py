@@ -43,7 +43,7 @@ def test_an_editscore_folder_gives_the_published_figure_per_row_and_ours_per_ima
     folder = editscore_folder(tmp_path / "results" / "qwen25vl", rows)
     results = run_eval(scores_recipe(tmp_path / "out", pairs, folder))
     theirs, ours = results["evaluations"]
-    assert (theirs["reading"], ours["reading"]) == ("as published", "ours (one score per image)")
+    assert (theirs["reading"], ours["reading"]) == ("as published", "ours")
     assert theirs["judge"]["unused"] == ours["judge"]["unused"] == {}
     published = theirs["dimensions"]["overall"]
     assert published["task_mean"]["value"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
@@ -62,7 +62,7 @@ def test_an_editscore_folder_with_one_score_per_image_has_one_row(tmp_path, pair
     rows = [(pair, level[pair.better.editor], level[pair.worse.editor]) for pair in bench.pairs]
     results = run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
     (row,) = results["evaluations"]
-    assert row["reading"] == "as published; ours (one score per image) is the same"
+    assert row["reading"] == "as published, same as ours"
     assert row["judge"]["otherwise"] == {}
 
 

@@ -77,7 +77,7 @@ def test_genai_votes_give_the_published_figure_and_ours(tmp_path):
     assert {kind: found["count"] for kind, found in theirs["judge"]["unused"].items()} == {"unreadable_vote": 2}
     # The leaderboard and `compare` say which reading a row uses.
     assert [row["reading"] for row in results["leaderboard"][0]["rows"]] == ["ours", "as published"]
-    verdict = compare_folders(tmp_path / "out" / "rival", tmp_path / "out" / "rival" / "strict", 100)[0]
+    verdict = compare_folders(tmp_path / "out" / "rival", tmp_path / "out" / "rival" / "ours", 100)[0]
     assert (verdict.reading_a, verdict.reading_b) == ("as published", "ours")
 
 

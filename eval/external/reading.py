@@ -21,19 +21,17 @@ from eval.external.viescore import published_pair, published_score
 from eval.external.votes import VoteReader, Votes
 from eval.metrics.pairs import TIE_DECIMALS
 
-ReadingName = Literal["published", "strict"]
+ReadingName = Literal["published", "ours"]
 READINGS: dict[Format, tuple[ReadingName, ...]] = {
-    "viescore": ("published", "strict"),
-    "genai_votes": ("published", "strict"),
-    "editscore": ("published", "strict"),
+    "viescore": ("published", "ours"),
+    "genai_votes": ("published", "ours"),
+    "editscore": ("published", "ours"),
 }
 """Formats that their publisher's code reads otherwise than we do; the first reading is the main row."""
-_OURS: dict[Format, str] = {"viescore": "strict (ours)", "editscore": "ours (one score per image)"}
-
-
-def says(reading: ReadingName, kind: Format) -> str:
-    """How tables call a reading: ours of VIEScore's files is stricter than theirs, of votes it is wider."""
-    return "as published" if reading == "published" else _OURS.get(kind, "ours")
+SAYS: dict[ReadingName, str] = {"published": "as published", "ours": "ours"}
+"""How tables call a reading."""
+SAME = "as published, same as ours"
+"""The one reading of a file that both read alike."""
 
 
 class ScoresFile(BaseModel):
@@ -49,9 +47,9 @@ class ScoresFile(BaseModel):
     """How tables call the judge; the name of the file or folder when it is not given."""
     range: tuple[float, float] = (0, 10)
     """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
-    reading: Literal["both", "published", "strict"] = "both"
-    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours (strict, of
-    votes wider), or a row for each where they differ. Without effect on the other formats."""
+    reading: Literal["both", "published", "ours"] = "both"
+    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours, or a
+    row for each where they differ. Without effect on the other formats."""
 
     @model_validator(mode="before")
     @classmethod
@@ -206,7 +204,7 @@ class Reading:
 
     def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
         """What the file has for one question, as a judgment of one pass."""
-        scores, failure = self._as_published(raw, row) if self._published else self._strictly(raw, row)
+        scores, failure = self._as_published(raw, row) if self._published else self._by_our_rules(raw, row)
         judgment = Judgment(
             triplet_id=triplet_id,
             aspect=aspect,
@@ -227,7 +225,7 @@ class Reading:
         if known.scores != judgment.scores:
             self._findings.add("two_scores", f"{row.where}: {aspect}, the first one is kept")
 
-    def _strictly(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
+    def _by_our_rules(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
         """A list of two scores in range that nobody guessed; else None and the reason."""
         if row.guessed:
             self._findings.add("guessed_score", row.where)
