@@ -101,7 +101,8 @@ def find_evaluations(path: Path) -> dict[str, Path]:
     if waiting:
         raise DataError(f"{waiting[0]}: this evaluation is not finished; run its recipe again, it goes on where it was")
     if not found:
-        deeper = sorted({file.parent.parent for file in root.rglob(PAIRS) if _is_evaluation(file.parent)})
+        inside = {file.parent for file in root.rglob(PAIRS) if _is_evaluation(file.parent)}
+        deeper = sorted({folder.parent for folder in inside if folder.parent not in inside})
         if deeper:
             listed = "\n".join(f"  {folder}" for folder in deeper)
             raise DataError(f"{path}: evaluations of several judges; give the folder of one of them:\n{listed}")

@@ -1,6 +1,7 @@
 """Scores and votes made elsewhere: every format; what cannot be used is named and counted."""
 
 import csv
+import itertools
 import json
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from eval.benchmarks.lint import Findings
 from eval.benchmarks.pairs import Pairs
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
+from eval.metrics.pairs import score_margin
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 
@@ -88,6 +90,20 @@ def test_a_range_may_be_negative(tmp_path, bench):
     write_jsonl(tmp_path / "s.jsonl", rows_for(bench, score=0.5))
     card = next(iter(read(tmp_path / "s.jsonl", bench, range=[-2, 3]).cards.values()))
     assert card.overall == 5
+
+
+@pytest.mark.parametrize("bounds", [(0, 3), (1, 4), (1, 7), (-1, 2), (0, 30)])
+def test_equal_differences_stay_equal_on_any_range(tmp_path, bench, bounds):
+    """Thirds of ten rounded to decimals would differ in the last one, and a tie threshold could part them."""
+    low, high = bounds
+    rows = [
+        {"triplet_id": triplet.id, "overall": low + place % (high - low + 1)}
+        for place, triplet in enumerate(bench.triplets)
+    ]
+    write_jsonl(tmp_path / "s.jsonl", rows)
+    cards = read(tmp_path / "s.jsonl", bench, range=[low, high]).cards
+    values = sorted({cards[triplet.id].overall for triplet in bench.triplets})
+    assert len({score_margin(one, other) for one, other in itertools.pairwise(values)}) == 1
 
 
 def test_what_cannot_be_used_is_unscored_and_counted(tmp_path, bench):

@@ -102,6 +102,22 @@ def test_several_judges_in_one_recipe(tmp_path):
         compare_folders(out, out / "idefics2", 100)
 
 
+def test_compare_lists_each_judge_once_whose_file_has_two_readings(tmp_path):
+    votes = {"plain": "[[A>B]]", "odd": "[[A > B]]"}
+    rows = [{"idx": n, "human_vote": "leftvote"} for n in range(6)]
+    bench = [{"use": "genai_bench", "path": str(write(tmp_path / "labels.json", rows)), "name": "g"}]
+    scores = []
+    for name, vote in votes.items():
+        file = write(tmp_path / f"{name}.json", [row | {"model_vote": vote} for row in rows])
+        scores.append({"path": str(file), "name": name})
+    out = tmp_path / "out"
+    run_eval(scores_recipe(out, tmp_path, scores, bench=bench))
+    assert (out / "odd" / "g" / "ours" / "cards.jsonl").is_file()
+    with pytest.raises(DataError) as error:
+        compare_folders(out, out / "odd", 100)
+    assert str(error.value).splitlines()[1:] == [f"  {out / name}" for name in ("odd", "plain")]
+
+
 def test_two_judges_of_one_name_are_refused(tmp_path):
     with pytest.raises(ValidationError, match="two judges are called 'pairwise'; give each a `name`"):
         scores_recipe(tmp_path, tmp_path, ["a/pairwise.json", "b/pairwise.json"])

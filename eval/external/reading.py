@@ -200,7 +200,8 @@ class Reading:
         if not worst <= number <= best:
             findings.add("out_of_range", f"{where} {number:g}")
             return None
-        return round(10 * (number - worst) / (best - worst), 9)
+        # Not rounded: equal differences of a file's scores stay equal, to the decimals that margins are rounded to.
+        return 10 * (number - worst) / (best - worst)
 
     def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
         """What the file has for one question, as a judgment of one pass."""
