@@ -168,7 +168,8 @@ class Reading:
         turn = self._turns[row.keys, row.task_type, row.dimension]
         self._turns[row.keys, row.task_type, row.dimension] += 1
         pair = pairs[turn % len(pairs)]
-        self.rows.append((pair, self._stretched(row.scores[0]), self._stretched(row.scores[1])))
+        if pair.pair is not None:
+            self.rows.append((pair.pair, self._stretched(row.scores[0]), self._stretched(row.scores[1])))
         unused = Findings() if self._published else self._findings
         for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
             value = self._scaled(raw, f"{row.where}: {row.dimension}", unused)
