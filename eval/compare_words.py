@@ -73,7 +73,7 @@ def _headline(row: Row) -> list[str]:
     if row["value"] is None:
         return [start, "  No verdict: where a judge scores all outputs alike, its correlation is undefined."]
     if row["p_holm"] is None:
-        return [start, f"  No verdict: fewer than {MIN_GROUPS} {groups} stand behind it."]
+        return [start, f"  No verdict: it has fewer than {MIN_GROUPS} {groups}."]
     lines = [start, f"  {_sentence(row)} Difference {_numbers(row)}"]
     power = row["power"]
     if power is None:

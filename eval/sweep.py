@@ -216,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns 1 when a checkpoint could not be measured."""
     parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of training runs.")
     parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("--watch", action="store_true", help="go on with new checkpoints until training is finished")
+    parser.add_argument("--watch", action="store_true", help="measure new checkpoints until training is finished")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_intermixed_args(argv)
     # A watched training need not have begun.

@@ -42,7 +42,7 @@ class ScoresFile(BaseModel):
     path: InputPath
     """A JSONL, CSV or JSON file, or a folder of results as its publisher lays it out."""
     format: Format | None = None
-    """Null: told from the content."""
+    """Null: found from the content."""
     name: str | None = None
     """How tables call the judge; the name of the file or folder when it is not given."""
     range: tuple[float, float] = (0, 10)
