@@ -1,6 +1,7 @@
 """VIEScore's result files as VIEScore writes them, read as its own code does and by our rules; both are named."""
 
 import json
+import re
 import shutil
 from collections.abc import Iterator
 from math import sqrt
@@ -199,6 +200,8 @@ def test_the_page_the_leaderboard_and_compare_name_the_reading(measured, capsys)
     page = (out / "report.html").read_text()
     for expected in ("measured, file read: as published", "measured, file read: ours", "People, VIEScore"):
         assert expected in page
+    # Beside the name, so that no row is without it where a wide table is cut off by the screen.
+    assert re.search(r"<th>[^<]*llava, ours<br><span[^>]*>measured, file read: ours</span></th>", page)
     compare([str(out), str(measured["gpt4o"][0]), "--rounds", "200"])
     printed = capsys.readouterr().out
     assert f"A = {out / 'ImagenHub'} (file read: as published)" in printed
