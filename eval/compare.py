@@ -99,9 +99,10 @@ def find_evaluations(path: Path) -> dict[str, Path]:
     found = [root] if _is_evaluation(root) else sorted(folder for folder in root.glob("*") if _is_evaluation(folder))
     waiting = [folder for folder in (root, *root.glob("*")) if (folder / "shards").is_dir()]
     if waiting:
-        raise DataError(f"{waiting[0]}: this evaluation is not finished; run its recipe again, it goes on where it was")
+        raise DataError(f"{waiting[0]}: this evaluation is not finished; run its recipe again to resume it")
     if not found:
-        deeper = sorted({file.parent.parent for file in root.rglob(PAIRS) if _is_evaluation(file.parent)})
+        inside = {file.parent for file in root.rglob(PAIRS) if _is_evaluation(file.parent)}
+        deeper = sorted({folder.parent for folder in inside if folder.parent not in inside})
         if deeper:
             listed = "\n".join(f"  {folder}" for folder in deeper)
             raise DataError(f"{path}: evaluations of several judges; give the folder of one of them:\n{listed}")
@@ -133,7 +134,7 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
         if not has_ratings and (rated_a or rated_b or not mine):
             raise DataError(
                 f"{folder}: no {RATINGS} in it; it is of another benchmark, or was measured before ratings were kept. "
-                "Run its recipe again: the file is made from the scores that are there, nothing is asked anew"
+                "Run its recipe again: the file is made from the scores that are there, no judge is asked again"
             )
     common = [(key, asked, asked_b[key]) for key, asked in asked_a.items() if key in asked_b]
     rated = [(row, rated_b[key]) for key, row in rated_a.items() if key in rated_b]

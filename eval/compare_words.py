@@ -24,7 +24,7 @@ def describe(verdict: Row, rounds: int) -> str:
     lines = [f"{verdict['benchmark']}: {size}"]
     for name in ("a", "b"):
         reading = verdict[f"reading_{name}"]
-        lines.append(f"  {name.upper()} = {verdict[name]}{'' if reading is None else f' (file read {reading})'}")
+        lines.append(f"  {name.upper()} = {verdict[name]}{'' if reading is None else f' (file read: {reading})'}")
     if verdict["left_out_a"] or verdict["left_out_b"]:
         lines.append(
             f"  PARTIAL: rows of the benchmark could not be used ({verdict['left_out_a']:,} for A, "
@@ -73,7 +73,7 @@ def _headline(row: Row) -> list[str]:
     if row["value"] is None:
         return [start, "  No verdict: where a judge scores all outputs alike, its correlation is undefined."]
     if row["p_holm"] is None:
-        return [start, f"  No verdict: fewer than {MIN_GROUPS} {groups} stand behind it."]
+        return [start, f"  No verdict: it has fewer than {MIN_GROUPS} {groups}."]
     lines = [start, f"  {_sentence(row)} Difference {_numbers(row)}"]
     power = row["power"]
     if power is None:

@@ -1,4 +1,4 @@
-"""What an evaluation is told: benchmarks, a judge, and how sure to be."""
+"""Recipes of evaluations: benchmarks, a judge, and how sure to be."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ class Report(BaseModel):
 
 
 class MeasureRecipe(Recipe):
-    """What every evaluation is told. `seed` is the bootstrap's; the judge has its own."""
+    """What every evaluation has. `seed` is the bootstrap's; the judge has its own."""
 
     bench: tuple[Annotated[BenchmarkSource, Use(BENCHMARKS)], ...] = Field(min_length=1)
     bootstrap_rounds: int = Field(10_000, ge=100)
     shard_triplets: int = Field(64, ge=1)
-    """Triplets scored between two points from which an interrupted run can go on."""
+    """Triplets scored between two points from which an interrupted run can resume."""
     prices: Prices | None = None
-    """What tokens and hours cost; null: costs are told in time and tokens only."""
+    """What tokens and hours cost; null: costs are given in time and tokens only."""
     probes: Probes | None = None
     """Probes of the judge's soundness; `probes: {}` asks all of them."""
     human: Human | None = None

@@ -19,10 +19,10 @@ from eval.metrics.human import human_results, read_rankings
 from eval.probes import run_probes
 from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
 from eval.report import read_funnel, write_report
-from eval.report.leaderboard import build_leaderboard, kinds_of, print_leaderboards, read_results
+from eval.report.leaderboard import build_leaderboard, kinds_of, read_results
 from eval.results import Measured, build_results
 from eval.scoring import evaluate
-from eval.terminal import print_results
+from eval.terminal import print_leaderboards, print_results
 
 
 def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:

@@ -78,7 +78,7 @@ class Evaluation:
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
     reading: str | None = None
-    """How a file of scores was read where its publisher's code and ours differ: "as published", "strict (ours)"."""
+    """How a file of scores was read where its publisher's code and ours differ: "as published" or "ours"."""
     _found: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:

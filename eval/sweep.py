@@ -27,10 +27,9 @@ from eval.checkpoints.selection import key_of
 from eval.checkpoints.tracking import Tracker, require_wandb
 from eval.recipe import SweepRecipe
 from eval.report import write_report
-from eval.report.leaderboard import print_leaderboards
 from eval.results import Measured
 from eval.run import check_files, load_benchmarks, refuse_without_images
-from eval.terminal import print_results
+from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
 """How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""
@@ -217,7 +216,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns 1 when a checkpoint could not be measured."""
     parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of training runs.")
     parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("--watch", action="store_true", help="go on with new checkpoints until training is finished")
+    parser.add_argument("--watch", action="store_true", help="measure new checkpoints until training is finished")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_intermixed_args(argv)
     # A watched training need not have begun.

@@ -60,7 +60,7 @@ class Values:
             with np.load(path, allow_pickle=False) as found:
                 return cls(tuple(found["ids"].tolist()), found["cards"], found["passes"])
         except (OSError, ValueError, KeyError) as error:
-            raise DataError(f"{path}: not an array file of scores ({error}); remove it, it is made anew") from error
+            raise DataError(f"{path}: not an array file of scores ({error}); remove it and run again") from error
 
 
 def values_of(cards: Sequence[ScoreCard]) -> Values:

@@ -14,7 +14,7 @@ from eval.sweep import Sweep, only_sweep, sentences
 def watch_sweep(recipe: SweepRecipe) -> dict[str, Any]:
     """As `run_sweep`, again and again, until every run says that it is finished; returns the last results.
 
-    A run need not exist yet. results.json and report.html are made anew whenever something was measured. The last
+    A run need not exist yet. results.json and report.html are written again whenever something was measured. The last
     checkpoint's additional passes are made at the end. With `runtime.give_up_s` it also ends when no checkpoint has
     appeared for that long. Raises `CheckpointError` when it ends without one.
     """

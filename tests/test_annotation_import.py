@@ -163,6 +163,25 @@ def test_a_candidate_twice_is_no_ranking(tmp_path, recipe):
     assert "candidate 1 stands 2 times" in report.problems[0]["problem"]
 
 
+@pytest.mark.parametrize(
+    ("said", "kind"),
+    [
+        ({"model_rank": {"right_models": ["editor0"], "wrong_models": ["editor0", "editor1"]}}, "not_a_ranking"),
+        ({"model_rank": [["editor0", None], ["editor1", 2]]}, "unreadable_rank"),
+        ({"model_rank": [["editor0", float("nan")], ["editor1", 2]]}, "unreadable_rank"),
+        ({"ranking": [0, 1], "generations": ["g0-0", "g0-1"]}, "unreadable_rank"),
+        ({"ranking": [None, 1], "generations": ["g0-0", "g0-1"]}, "unreadable_rank"),
+        ({"ranking": [1, 2, 3], "generations": ["g0-0", "g0-1"]}, "not_one_rank_each"),
+        ({"ranking": [1, 2], "generations": ["g0-0", "g0-0"]}, "not_a_ranking"),
+    ],
+)
+def test_odd_cells_of_imagereward_and_i2ebench_are_not_used(tmp_path, recipe, said, kind):
+    """Their code compares what is there, or stops; docs/annotation.md has the table."""
+    rows = [{"task_id": "g1", "tiers": "12345"}, {"task_id": "g0"} | said]
+    report = import_rankings(recipe, write(tmp_path / "rows.json", rows), "a")
+    assert [row["kind"] for row in report.problems] == [kind]
+
+
 def test_two_rows_that_differ_are_both_left_out_and_the_same_twice_counts_once(tmp_path, recipe):
     text = "task_id,tiers\ng0,1|2345\ng0,2|1345\ng1,1|2345\ng1,1|2345\n"
     report = import_rankings(recipe, write(tmp_path / "t.csv", text), "a")

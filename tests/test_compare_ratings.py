@@ -149,7 +149,7 @@ def test_folders_made_before_ratings_were_kept_are_told(folders):
     with pytest.raises(DataError, match=r"good/bench: no ratings.jsonl.*Run its recipe again"):
         compare_folders(*folders)
     (folders[1] / "ratings.jsonl").unlink()
-    with pytest.raises(DataError, match=r"no ratings.jsonl.*nothing is asked anew"):
+    with pytest.raises(DataError, match=r"no ratings.jsonl.*no judge is asked again"):
         compare_folders(*folders)
 
 

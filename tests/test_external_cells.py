@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 from eval_world import write_benchmark
 from published_ground import write
+from scipy.stats import spearmanr
 from test_external import scores_recipe
 
 from eval.benchmarks.aurora import Aurora
@@ -55,6 +59,26 @@ def test_auroras_pairs_take_the_order_of_two_scores_as_the_label(tmp_path):
     bench = Aurora(path=write(tmp_path / "pairs.json", rows), labels_only=True).load(tmp_path)
     assert [item.label for item in bench.comparisons] == ["A>B", "B>A", "A=B"]
     assert bench.left_out.counts == {"unknown_label": 2}  # the first stops there, and so does comparing text with 1
+
+
+def test_imagenhubs_json_table_gives_editrewards_figure(tmp_path):
+    """evaluate_imagenhub_from_json of eval_bench.py: z is the plain mean of rho over models, and the figure
+    (exp(2z) - 1) / (exp(2z) + 1); our own mean is z."""
+    generator = np.random.default_rng(2)
+    rows, scores, rho = [], [], []
+    for model in ("MagicBrush", "SDEdit", "DiffEdit"):
+        people, judge = generator.permutation(12), generator.integers(0, 11, 12)
+        rho.append(spearmanr(judge, people).statistic)
+        for place in range(12):
+            path = {"input_path": f"input/{place}.jpg", "output_path": f"{model}/{place}.jpg"}
+            rows.append(path | {"instruction": f"Edit {place}.", "score": int(people[place]), "model": model})
+            scores.append({"image": f"{model}/{place}.jpg", "overall": int(judge[place])})
+    bench = [{"use": "aurora", "path": str(write(tmp_path / "t.json", rows)), "labels_only": True, "name": "IH"}]
+    results = run_eval(scores_recipe(tmp_path / "out", tmp_path, write(tmp_path / "s.json", scores), bench=bench))
+    found = results["evaluations"][0]["labels"]["ratings"]["overall"]["spearman"]
+    z = sum(rho) / len(rho)
+    assert found["viescore"]["value"] == pytest.approx((math.exp(2 * z) - 1) / (math.exp(2 * z) + 1), abs=1e-6)
+    assert found["mean"]["value"] == pytest.approx(z, abs=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -64,11 +64,11 @@ def test_a_folder_with_two_formats_is_refused_and_a_stray_csv_is_no_format(tmp_p
 
 
 def test_an_evaluation_of_ours_is_its_own_cards_whatever_lies_below_it(tmp_path, pairs):
-    """`strict/` and `probes/` below an evaluation hold other cards."""
+    """`ours/` and `probes/` below an evaluation hold other cards."""
     bench = Pairs(path=pairs).load(pairs.parent)
     rows = [(pair, 5 + place % 2, 5) for place, pair in enumerate(bench.pairs)]
     run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
-    assert (tmp_path / "out" / "pairs" / "strict" / "cards.jsonl").is_file()
+    assert (tmp_path / "out" / "pairs" / "ours" / "cards.jsonl").is_file()
     found = read_scores(ScoresFile(path=tmp_path / "out" / "pairs"), bench)
     assert (found.format, len(found.cards)) == ("cards", len(bench.triplets))
     assert read_scores(ScoresFile(path=tmp_path / "out"), bench).format == "cards"
@@ -100,6 +100,22 @@ def test_several_judges_in_one_recipe(tmp_path):
     assert (verdict.benchmark, verdict.n_common) == ("GenAI-Bench", 919)
     with pytest.raises(DataError, match="evaluations of several judges"):
         compare_folders(out, out / "idefics2", 100)
+
+
+def test_compare_lists_each_judge_once_whose_file_has_two_readings(tmp_path):
+    votes = {"plain": "[[A>B]]", "odd": "[[A > B]]"}
+    rows = [{"idx": n, "human_vote": "leftvote"} for n in range(6)]
+    bench = [{"use": "genai_bench", "path": str(write(tmp_path / "labels.json", rows)), "name": "g"}]
+    scores = []
+    for name, vote in votes.items():
+        file = write(tmp_path / f"{name}.json", [row | {"model_vote": vote} for row in rows])
+        scores.append({"path": str(file), "name": name})
+    out = tmp_path / "out"
+    run_eval(scores_recipe(out, tmp_path, scores, bench=bench))
+    assert (out / "odd" / "g" / "ours" / "cards.jsonl").is_file()
+    with pytest.raises(DataError) as error:
+        compare_folders(out, out / "odd", 100)
+    assert str(error.value).splitlines()[1:] == [f"  {out / name}" for name in ("odd", "plain")]
 
 
 def test_two_judges_of_one_name_are_refused(tmp_path):

@@ -7,8 +7,9 @@ from rich.console import Console
 
 from editjudge.errors import DataError
 from eval.benchmarks import BENCHMARKS
-from eval.report.leaderboard import build_leaderboard, leaderboard_table
+from eval.report.leaderboard import build_leaderboard
 from eval.report.published import published
+from eval.terminal import leaderboard_tables
 
 SIZES = {"prompt_following": 944, "consistency": 890, "overall": 1238}
 
@@ -185,7 +186,35 @@ def test_every_published_figure_is_one_of_a_known_benchmark_and_names_its_source
 
 def test_the_terminal_table_says_what_is_published_and_what_is_partial():
     console = Console(width=200, record=True)
-    console.print(leaderboard_table(board(make_results([make_row(partial=True)], best=10))))
+    [table] = leaderboard_tables(board(make_results([make_row(partial=True)], best=10)), 200)
+    console.print(table)
     lines = console.export_text().splitlines()
     assert any("sft: step 10 *" in line and "PARTIAL" in line and "[0.580, 0.620]" in line for line in lines)
     assert any("GPT-5" in line and "published: EditScore paper, protocol same" in line for line in lines)
+
+
+@pytest.mark.parametrize("width", [80, 100, 140])
+def test_on_a_narrow_screen_nothing_is_cut(width):
+    """Six figures with intervals, names and readings do not fit: the columns are spread over several tables."""
+    scales = ("semantic", "quality", "overall")
+    labels = {
+        scale: {
+            "coverage": 0.9,
+            "n": 10,
+            "spearman": {
+                name: {"value": value + place / 100, "low": 0.1, "high": 0.9}
+                for name, value in (("mean", 0.5), ("viescore", 0.4))
+            },
+        }
+        for place, scale in enumerate(scales)
+    }
+    row = labelled({"ratings": labels}, reading="as published") | {"label": "A judge with a long name, as published"}
+    console = Console(width=width, record=True)
+    for table in leaderboard_tables(board(make_results([row]), kind="imagenhub"), width):
+        console.print(table)
+    text = console.export_text()
+    assert "…" not in text
+    for place in range(len(scales)):
+        assert f"0.5{place}0 [0.100, 0.900]" in text
+        assert f"0.4{place}0 [0.100, 0.900]" in text
+    assert "published" in text.split("from")[1]

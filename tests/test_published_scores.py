@@ -9,6 +9,8 @@ from label_ground import benchmark, comparison, group, group_cards, scored
 from published_ground import editscore_folder, published, write
 from test_external import scores_recipe
 
+from editjudge.io import read_jsonl, write_jsonl
+from editjudge.types import PreferencePair
 from eval.benchmarks.pairs import Pairs
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
@@ -43,7 +45,7 @@ def test_an_editscore_folder_gives_the_published_figure_per_row_and_ours_per_ima
     folder = editscore_folder(tmp_path / "results" / "qwen25vl", rows)
     results = run_eval(scores_recipe(tmp_path / "out", pairs, folder))
     theirs, ours = results["evaluations"]
-    assert (theirs["reading"], ours["reading"]) == ("as published", "ours (one score per image)")
+    assert (theirs["reading"], ours["reading"]) == ("as published", "ours")
     assert theirs["judge"]["unused"] == ours["judge"]["unused"] == {}
     published = theirs["dimensions"]["overall"]
     assert published["task_mean"]["value"] == pytest.approx((1 / 3 + 1) / 2, abs=1e-6)
@@ -56,13 +58,37 @@ def test_an_editscore_folder_gives_the_published_figure_per_row_and_ours_per_ima
     assert ours["judge"]["otherwise"] == {"scores_per_row": {"count": 6, "names": []}}
 
 
+def test_rows_of_task_unknown_are_read_too(tmp_path):
+    """Of labels of task "unknown" evaluation.py writes a folder of this name: its pairs are comparisons."""
+    path = write_benchmark(tmp_path / "b", groups=6)
+    pairs = [*read_jsonl(path, PreferencePair)]
+    unknown = [pair for pair in pairs if pair.task.id in ("task000", "task001")]
+    for place, pair in enumerate(pairs):
+        if pair in unknown:
+            task = pair.task.model_copy(update={"task_type": "unknown"})
+            better, worse = (
+                side.model_copy(update={"task": task, "editor": f"{task.id}-{side.editor}"})
+                for side in (pair.better, pair.worse)
+            )
+            pairs[place] = pair.model_copy(update={"task": task, "better": better, "worse": worse})
+    write_jsonl(path, pairs)
+    rows = [(pair, 7, 4) for pair in pairs if pair.dimension == "overall"]
+    bench = Pairs(path=path).load(path.parent)
+    found = read_scores(ScoresFile(path=editscore_folder(tmp_path / "r", rows)), bench)
+    asked = [item for item in bench.comparisons if item.dimension == "overall"]
+    assert len(asked) == 6
+    assert {found.cards[item.first.id].overall is not None for item in asked} == {True}
+    assert len(found.rows) == len(rows) - 6  # EditScore's figure is a mean over its tasks
+    assert found.findings.counts == {}
+
+
 def test_an_editscore_folder_with_one_score_per_image_has_one_row(tmp_path, pairs):
     bench = Pairs(path=pairs).load(pairs.parent)
     level = {"editor0": 9, "editor1": 5, "editor2": 1}
     rows = [(pair, level[pair.better.editor], level[pair.worse.editor]) for pair in bench.pairs]
     results = run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
     (row,) = results["evaluations"]
-    assert row["reading"] == "as published; ours (one score per image) is the same"
+    assert row["reading"] == "as published, same as ours"
     assert row["judge"]["otherwise"] == {}
 
 
@@ -109,7 +135,41 @@ def test_rows_of_an_editscore_folder_that_is_appended_to_count_twice_there(tmp_p
 )
 def test_editrewards_accuracy_with_ties(human, margins, theirs, why):
     """`calc_accuracy_with_ties` of eval_bench.py, TIGER-AI-Lab/EditReward, step by step."""
-    assert with_ties(np.array(human), np.array(margins, dtype=float)) == theirs, why
+    once = np.ones((1, len(human)))
+    assert with_ties(np.array(human), np.array(margins, dtype=float), once).tolist() == [theirs], why
+
+
+def printed_with_ties(human: list[int], margins: list[float]) -> float:
+    """`calc_accuracy_with_ties` again, in plain loops."""
+    right = sum(h * m > 0 for h, m in zip(human, margins, strict=True))
+    best = -1
+    for h, m in sorted(zip(human, margins, strict=True), key=lambda pair: abs(pair[1])):
+        right += (h == 0) - (h * m > 0)
+        best = max(best, right)
+    return best / len(human)
+
+
+def test_resamples_of_editrewards_accuracy_are_those_of_lists_with_repetitions():
+    generator = np.random.default_rng(5)
+    human = generator.integers(-1, 2, 12)
+    margins = generator.permutation(12) * generator.choice([-0.5, 0.5], 12)  # no two are equally far apart
+    weights = generator.integers(0, 4, (200, 12)).astype(float)
+    expected = []
+    for row in weights:
+        places = np.repeat(np.arange(12), row.astype(int))
+        expected.append(printed_with_ties(human[places].tolist(), margins[places].tolist()))
+    assert with_ties(human, margins, weights) == pytest.approx(np.array(expected))
+
+
+def test_editrewards_accuracy_with_ties_has_an_interval():
+    labels = ["A>B", "B>A", "A=B", "A>B", "A=B", "B>A", "A>B", "A>B", "A=B", "B>A"]
+    margins = [2.0, 3.0, 0.5, 1.0, 1.5, -2.5, 4.0, -1.0, 0.25, -3.5]
+    items = [comparison(f"c{n}", label) for n, label in enumerate(labels)]
+    found = published(benchmark(comparisons=tuple(items)), scored(items, margins))
+    row = found["EditReward", "comparisons", "with_ties"]
+    assert row["low"] < row["value"] <= row["high"] <= 1
+    few = published(benchmark(comparisons=tuple(items[1:4])), scored(items[1:4], margins[1:4]))
+    assert few["EditReward", "comparisons", "with_ties"]["low"] is None  # three groups
 
 
 def test_scores_on_comparisons_give_editrewards_figure_beside_ours():

@@ -77,7 +77,7 @@ def test_genai_votes_give_the_published_figure_and_ours(tmp_path):
     assert {kind: found["count"] for kind, found in theirs["judge"]["unused"].items()} == {"unreadable_vote": 2}
     # The leaderboard and `compare` say which reading a row uses.
     assert [row["reading"] for row in results["leaderboard"][0]["rows"]] == ["ours", "as published"]
-    verdict = compare_folders(tmp_path / "out" / "rival", tmp_path / "out" / "rival" / "strict", 100)[0]
+    verdict = compare_folders(tmp_path / "out" / "rival", tmp_path / "out" / "rival" / "ours", 100)[0]
     assert (verdict.reading_a, verdict.reading_b) == ("as published", "ours")
 
 
@@ -201,6 +201,8 @@ TIGER = [
     # id, comparison, ranking, what the judge voted
     ("p1", "2pair", "AvsB", "A>B", "A>B"),  # right
     ("p2", "2pair", "AvsB", "A=B", "A=B"),  # right
+    ("p4", "2pair", "AvsB", "A=B=Good", "A=B=Good"),  # right: the same string
+    ("p5", "2pair", "AvsB", "A=B=Good", "A=B"),  # another string: right in ours alone
     ("p3", "2pair", "AvsB", "B>A", "Unknown"),  # wrong
     ("g1_ab", "3pair", "AvsB", "A>B", "A>B"),  # g1: all three right
     ("g1_ac", "3pair", "AvsC", "A>C", "A>C"),
@@ -228,13 +230,13 @@ def test_editrewards_results_files_of_votes_on_groups(write_tiger, tmp_path):
     assert found.format == "genai_votes"
     assert found.findings.counts == {"no_vote": 3, "unreadable_vote": 1}
     theirs = published(bench, said=found.as_published(), votes=found.votes.published)
-    wanted = {"k2": (3, 2 / 3), "k3": (2, 1 / 2), "overall": (5, 3 / 5)}
+    wanted = {"k2": (5, 3 / 5), "k3": (2, 1 / 2), "overall": (7, 4 / 7)}
     for column, (n, value) in wanted.items():
         row = theirs["EditReward", "multiway", column]
         assert (row["n"], row["value"]) == (n, pytest.approx(value, abs=1e-6))
     ours = measure_multiways(bench.multiways, {}, found.votes.ours, 100, 0)
     assert ours["k"]["3"]["group"]["value"] == pytest.approx(2 / 3, abs=1e-6)
-    assert ours["overall"]["group"]["value"] == pytest.approx(4 / 6, abs=1e-6)
+    assert ours["overall"]["group"]["value"] == pytest.approx(6 / 8, abs=1e-6)
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def _receive(worker: _Worker, item: object) -> EditJudgeError | None:
         if code is not None and code < 0:
             how = f"was ended by {signal.Signals(-code).name}"
         hint = " (the system does this when memory runs out)" if code == -signal.SIGKILL else ""
-        return EngineError(f"{item}: its process {how}{hint}; see {worker.log}; the same command goes on from there")
+        return EngineError(f"{item}: its process {how}{hint}; see {worker.log}; run the same command to resume")
     if error is None or isinstance(error, FAILURES):
         return error
     raise error

@@ -20,7 +20,7 @@ from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label, card_value
 from eval.benchmarks.lint import Findings
 from eval.external.folders import folder_files, folder_format
-from eval.external.reading import Reading, ReadingName, ScoresFile, bare_card, says
+from eval.external.reading import SAME, SAYS, Reading, ReadingName, ScoresFile, bare_card
 from eval.external.rows import Format, file_format, read_rows
 from eval.external.votes import Votes
 from eval.metrics.pairs import TIE_DECIMALS, build_table, pair_values
@@ -164,15 +164,10 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[E
     first = found[0]
     alike = len(found) > 1 and all(other.says(bench) == first.says(bench) for other in found[1:])
     if alike or first.reading is None:
-        name = (
-            None
-            if first.reading is None
-            else " ".join((f"{says(first.reading, first.format)};", says("strict", first.format), "is the same"))
-        )
-        return [_evaluate(block, bench, folder, first, name)]
+        return [_evaluate(block, bench, folder, first, None if first.reading is None else SAME)]
     folders = [folder, *(folder / other.reading for other in found[1:] if other.reading is not None)]
     return [
-        _evaluate(block, bench, place, one, says(one.reading, one.format))
+        _evaluate(block, bench, place, one, SAYS[one.reading])
         for place, one in zip(folders, found, strict=True)
         if one.reading is not None
     ]
@@ -209,7 +204,7 @@ def _evaluate(
         len(found.cards),
         0.0,
         votes=found.labels(),
-        published=AsPublished() if found.reading == "strict" else found.as_published(),
+        published=AsPublished() if found.reading == "ours" else found.as_published(),
         unreadable=content["unreadable"],
         reading=reading,
     )

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from editjudge.tasks import Dimension
 from editjudge.types import EditTriplet, PreferencePair
 from eval.benchmarks import Benchmark
 from eval.benchmarks.genai_bench import NO_PROMPT
 from eval.benchmarks.labels import as_index
 from eval.benchmarks.rows import ABSENT
+
+
+@dataclass(frozen=True)
+class NamedPair:
+    """Two candidates whose keys a row gives."""
+
+    better: EditTriplet
+    worse: EditTriplet
+    dimension: Dimension
+    pair: PreferencePair | None
+    """None for a pair of task type "unknown", which is a comparison."""
 
 
 class TripletNames:
@@ -20,10 +33,12 @@ class TripletNames:
         for triplet in bench.triplets:
             for name in _names(triplet):
                 self._by_name.setdefault(name, {})[triplet.id] = triplet
-        self._pairs: dict[tuple[str, str, str, str], list[PreferencePair]] = {}
-        for pair in bench.pairs:
-            key = (pair.better.editor, pair.worse.editor, pair.task.task_type, pair.dimension)
-            self._pairs.setdefault(key, []).append(pair)
+        self._pairs: dict[tuple[str, str, str, str], list[NamedPair]] = {}
+        named = [NamedPair(pair.better, pair.worse, pair.dimension, pair) for pair in bench.pairs]
+        named += [NamedPair(item.first, item.second, item.dimension, None) for item in bench.comparisons]
+        for item in named:
+            key = (item.better.editor, item.worse.editor, item.better.task.task_type, item.dimension)
+            self._pairs.setdefault(key, []).append(item)
 
     def find(
         self, names: Sequence[str], editor: str | None, instruction: str | None
@@ -43,7 +58,7 @@ class TripletNames:
                 return (found, None) if len(same) == 1 else ([], "ambiguous_name")
         return [], "not_in_benchmark"
 
-    def pairs(self, keys: tuple[str, str], task_type: str, dimension: str) -> list[PreferencePair]:
+    def pairs(self, keys: tuple[str, str], task_type: str, dimension: str) -> list[NamedPair]:
         """The pairs of two keys, the preferred one first."""
         return self._pairs.get((*keys, task_type, dimension), [])
 

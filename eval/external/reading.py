@@ -21,19 +21,17 @@ from eval.external.viescore import published_pair, published_score
 from eval.external.votes import VoteReader, Votes
 from eval.metrics.pairs import TIE_DECIMALS
 
-ReadingName = Literal["published", "strict"]
+ReadingName = Literal["published", "ours"]
 READINGS: dict[Format, tuple[ReadingName, ...]] = {
-    "viescore": ("published", "strict"),
-    "genai_votes": ("published", "strict"),
-    "editscore": ("published", "strict"),
+    "viescore": ("published", "ours"),
+    "genai_votes": ("published", "ours"),
+    "editscore": ("published", "ours"),
 }
 """Formats that their publisher's code reads otherwise than we do; the first reading is the main row."""
-_OURS: dict[Format, str] = {"viescore": "strict (ours)", "editscore": "ours (one score per image)"}
-
-
-def says(reading: ReadingName, kind: Format) -> str:
-    """How tables call a reading: ours of VIEScore's files is stricter than theirs, of votes it is wider."""
-    return "as published" if reading == "published" else _OURS.get(kind, "ours")
+SAYS: dict[ReadingName, str] = {"published": "as published", "ours": "ours"}
+"""How tables call a reading."""
+SAME = "as published, same as ours"
+"""The one reading of a file that both read alike."""
 
 
 class ScoresFile(BaseModel):
@@ -44,14 +42,14 @@ class ScoresFile(BaseModel):
     path: InputPath
     """A JSONL, CSV or JSON file, or a folder of results as its publisher lays it out."""
     format: Format | None = None
-    """Null: told from the content."""
+    """Null: found from the content."""
     name: str | None = None
     """How tables call the judge; the name of the file or folder when it is not given."""
     range: tuple[float, float] = (0, 10)
     """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
-    reading: Literal["both", "published", "strict"] = "both"
-    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours (strict, of
-    votes wider), or a row for each where they differ. Without effect on the other formats."""
+    reading: Literal["both", "published", "ours"] = "both"
+    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours, or a
+    row for each where they differ. Without effect on the other formats."""
 
     @model_validator(mode="before")
     @classmethod
@@ -170,7 +168,8 @@ class Reading:
         turn = self._turns[row.keys, row.task_type, row.dimension]
         self._turns[row.keys, row.task_type, row.dimension] += 1
         pair = pairs[turn % len(pairs)]
-        self.rows.append((pair, self._stretched(row.scores[0]), self._stretched(row.scores[1])))
+        if pair.pair is not None:
+            self.rows.append((pair.pair, self._stretched(row.scores[0]), self._stretched(row.scores[1])))
         unused = Findings() if self._published else self._findings
         for triplet, raw in zip((pair.better, pair.worse), row.scores, strict=True):
             value = self._scaled(raw, f"{row.where}: {row.dimension}", unused)
@@ -202,11 +201,12 @@ class Reading:
         if not worst <= number <= best:
             findings.add("out_of_range", f"{where} {number:g}")
             return None
-        return round(10 * (number - worst) / (best - worst), 9)
+        # Not rounded: equal differences of a file's scores stay equal, to the decimals that margins are rounded to.
+        return 10 * (number - worst) / (best - worst)
 
     def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
         """What the file has for one question, as a judgment of one pass."""
-        scores, failure = self._as_published(raw, row) if self._published else self._strictly(raw, row)
+        scores, failure = self._as_published(raw, row) if self._published else self._by_our_rules(raw, row)
         judgment = Judgment(
             triplet_id=triplet_id,
             aspect=aspect,
@@ -227,7 +227,7 @@ class Reading:
         if known.scores != judgment.scores:
             self._findings.add("two_scores", f"{row.where}: {aspect}, the first one is kept")
 
-    def _strictly(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
+    def _by_our_rules(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
         """A list of two scores in range that nobody guessed; else None and the reason."""
         if row.guessed:
             self._findings.add("guessed_score", row.where)

@@ -101,10 +101,12 @@ def _genai(vote: object) -> Label | None:
 
 
 def _exact(vote: object, letters: tuple[str, str]) -> Label | None:
-    """A vote that EditReward's scripts compare with the ranking as a string: "A>C", "C>A", and of two "A=B"."""
+    """A vote that EditReward's scripts compare with the ranking as a string: "A>C", "C>A", and of two a tie."""
     known: dict[str, Label] = {
         f"{letters[0]}>{letters[1]}": "A>B",
         f"{letters[1]}>{letters[0]}": "B>A",
         f"{letters[0]}={letters[1]}": "A=B",
+        f"{letters[0]}={letters[1]}=Good": "A=B=Good",
+        f"{letters[0]}={letters[1]}=Bad": "A=B=Bad",
     }
     return known.get(vote) if isinstance(vote, str) else None

@@ -33,7 +33,7 @@ from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
 from eval.metrics.comparisons import same_label
 from eval.metrics.pairs import Floats, Ints, build_table, count
 from eval.metrics.ratios import Share, group_index, share_figures
-from eval.metrics.statistics import Figure, figure, intervals
+from eval.metrics.statistics import MIN_GROUPS, Figure, draw_weights, figure, intervals, share_ends
 from eval.metrics.ties import best_threshold, margin
 
 Kind = Literal["pairs", "comparisons", "multiway"]
@@ -70,7 +70,7 @@ def published_figures(
         if by_votes and said.votes:
             found.append(_genai(asked, said.votes, dimension, rounds, seed))
         elif not by_votes:
-            found.append(_with_ties(asked, cards, dimension))
+            found.append(_with_ties(asked, cards, dimension, rounds, seed))
     if bench.multiways and (said.votes or not by_votes):
         groups = _voted(bench.multiways, said.votes) if by_votes else _ranked(bench.multiways, cards)
         found += _by_size(bench.multiways, groups, by_votes, rounds, seed)
@@ -111,24 +111,43 @@ def _genai(
     return _entry("GenAI-Bench", "comparisons", dimension, "four_label", "rows with the right vote", len(rows), value)
 
 
-def _with_ties(asked: Sequence[Comparison], cards: Mapping[str, ScoreCard], dimension: str) -> dict[str, Any]:
+def _with_ties(
+    asked: Sequence[Comparison], cards: Mapping[str, ScoreCard], dimension: str, rounds: int, seed: int
+) -> dict[str, Any]:
     human = np.array([SIGN[item.label] for item in asked], dtype=np.int64)
     margins = np.array([margin(item.first, item.second, item.dimension, cards) for item in asked], dtype=np.float64)
-    value = figure(with_ties(human, margins), float("nan"), float("nan"))
+    value = _with_ties_figure(human, margins, [item.task.id for item in asked], rounds, seed)
     return _entry("EditReward", "comparisons", dimension, "with_ties", "best share on the way", len(asked), value)
 
 
-def with_ties(human: Ints, margins: Floats) -> float:
-    """EditReward's accuracy with ties, see this module; unscored pairs (NaN) are wrong. NaN without pairs."""
+def _with_ties_figure(human: Ints, margins: Floats, group_ids: Sequence[str], rounds: int, seed: int) -> Figure:
+    """EditReward's accuracy with ties and its interval: every resample of groups has its own best threshold."""
+    group, n_groups = group_index(group_ids)
+    value = with_ties(human, margins, np.ones((1, len(human))))
+    if n_groups < MIN_GROUPS:
+        return figure(float(value[0]), float("nan"), float("nan"))
+    drawn = [with_ties(human, margins, weights[:, group]) for weights in draw_weights(n_groups, rounds, seed)]
+    low, high = share_ends(value, np.concatenate(drawn)[:, None], np.array([n_groups]))
+    return figure(float(value[0]), float(low[0]), float(high[0]))
+
+
+def with_ties(human: Ints, margins: Floats, weights: Floats) -> Floats:
+    """EditReward's accuracy with ties, see this module, of each row of `weights` [rows, pairs]: how often each pair is
+    among them. Unscored pairs (NaN) are wrong; NaN without pairs."""
     known = ~np.isnan(margins)
-    label, difference = human[known], margins[known]
-    if not len(human) or not len(label):
-        return float("nan") if not len(human) else 0.0
+    order = np.argsort(np.abs(margins[known]), kind="stable")
+    label, difference, times = human[known][order], margins[known][order], weights[:, known][:, order]
     agrees = label * difference > 0
-    order = np.argsort(np.abs(difference), kind="stable")
     # A pair that becomes a tie is right when people tied it, and no longer when its order was right.
-    gained = np.cumsum((label == 0).astype(np.int64)[order] - agrees.astype(np.int64)[order])
-    return float((agrees.sum() + gained.max()) / len(human))
+    gain = (label == 0).astype(np.float64) - agrees
+    best: Floats = np.zeros(len(weights))
+    if len(label):
+        drawn = times > 0
+        best = np.where(drawn.cumsum(axis=1) > 0, (times * gain).cumsum(axis=1), -np.inf).max(axis=1)
+        # A pair that was drawn several times becomes a tie that often, one after the other.
+        best = np.where(drawn.any(axis=1), np.maximum(best, gain[drawn.argmax(axis=1)]), 0.0)
+    n_pairs = weights.sum(axis=1)
+    return np.divide(times @ agrees + best, n_pairs, out=np.full(len(weights), np.nan), where=n_pairs > 0)
 
 
 def _ranked(groups: Sequence[Multiway], cards: Mapping[str, ScoreCard]) -> list[bool | None]:

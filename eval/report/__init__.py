@@ -17,6 +17,7 @@ from editjudge.tasks import CATEGORY_OF, DIMENSIONS
 from eval.recipe import Report
 from eval.report.charts import strip
 from eval.report.gallery import build_gallery
+from eval.report.leaderboard import source_of
 from eval.report.pictures import Pictures
 from eval.report.sections import KIND, Row, Section, make_section, pick_shown
 from eval.report.tables import write_tables
@@ -79,6 +80,7 @@ def _environment() -> Environment:
         "told": _told,
         "findings": _findings,
         "reasons": _reasons,
+        "source": source_of,
         "who": lambda label: "the judge" if label == "judge" else label,
     }
     return environment

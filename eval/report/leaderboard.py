@@ -8,37 +8,22 @@ from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel
-from rich.console import Console
-from rich.table import Table
 
 from editjudge.errors import DataError
 from editjudge.io import read_json
 from editjudge.recipe import Use
-from editjudge.tasks import DIMENSIONS
 from eval.benchmarks import BENCHMARKS, Benchmark
 from eval.recipe import MeasureRecipe
+from eval.report.columns import SAYS, VIESCORE, columns_of, figures_of, lowest_coverage, size_of, values_of
 from eval.report.published import Figure, PublishedBenchmark, PublishedRow, published
-from eval.terminal import figure
 
 Row = Mapping[str, Any]
-LABEL_FIGURES: tuple[Figure, ...] = ("comparisons", "multiway", "ratings")
-SAYS: dict[Figure, str] = {
-    "pair_mean": "share of all pairs judged right",
-    "task_mean": "share of pairs judged right, mean over tasks",
-    "comparisons": "share of comparisons answered as people did",
-    "multiway": "share of groups with every comparison right, with ties",
-    "ratings": "Spearman's correlation with ratings, mean over editing models (ours), and VIEScore's average of it",
-}
-"""What the figures of a table are."""
-_VIESCORE = ".viescore"
+_READINGS = (
+    "file read as published: as its publisher's code reads it; file read ours: by our own rules (docs/evaluation.md)"
+)
+_COUNTED = "counted as another's code does: the same answers, but only the figure that this code prints"
 _VIESCORE_SINCE = 2
 """Format of results.json in which the figure is VIEScore's own; before, it was tanh of our mean."""
-_COMPARISONS = {
-    "without_ties": "without ties",
-    "with_ties": "with ties",
-    "three_class": "three classes",
-    "four_label": "four labels",
-}
 
 
 def build_leaderboard(
@@ -79,6 +64,8 @@ def build_leaderboard(
                 reason = _not_comparable(size_of(first), known)
                 rows += [] if reason else [_published_row(row, columns) for row in known.rows]
                 notes += [reason] if reason else []
+            notes += [_READINGS] if any(row["reading"] for row in rows) else []
+            notes += [_COUNTED] if any(row["counted_by"] for row in rows) else []
             rows.sort(key=partial(_order, decides=_decides(columns, rows)))
             table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
             tables.append(table | {"rows": rows, "notes": notes})
@@ -99,62 +86,6 @@ def kinds_of(recipe: MeasureRecipe, benches: Sequence[Benchmark]) -> dict[str, s
     return {
         bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, recipe.bench, strict=True)
     }
-
-
-def figures_of(row: Row, of_pairs: Figure | None) -> list[Figure]:
-    """Which tables a benchmark gets; `of_pairs` is the published figure, the mean over tasks where there is none."""
-    found: list[Figure] = []
-    if row["dimensions"]:
-        found.append("pair_mean" if of_pairs == "pair_mean" else "task_mean")
-    labels = row.get("labels", {})
-    return found + [name for name in LABEL_FIGURES if labels.get(name)]
-
-
-def columns_of(row: Row, which: Figure) -> dict[str, str]:
-    """Key and title of each column of a table."""
-    labels = row.get("labels", {})
-    if which == "comparisons":
-        several = len(labels[which]) > 1
-        return {
-            f"{name}.{key}" if several else key: f"{name.replace('_', ' ')}, {title}" if several else title
-            for name in labels[which]
-            for key, title in _COMPARISONS.items()
-        }
-    if which == "multiway":
-        return {f"k{k}": f"{k} candidates" for k in labels[which]["k"]} | {"overall": "overall"}
-    if which == "ratings":
-        titles = {name: f"{name}, Spearman" for name in labels[which]}
-        return titles | {f"{name}{_VIESCORE}": f"{name}, VIEScore" for name in labels[which]}
-    return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}
-
-
-def values_of(row: Row, which: Figure) -> dict[str, Any]:
-    """The figures of one evaluation by column."""
-    labels = row.get("labels", {})
-    if which == "comparisons":
-        several = len(labels[which]) > 1
-        return {
-            f"{name}.{key}" if several else key: found[key]
-            for name, found in labels[which].items()
-            for key in _COMPARISONS
-        }
-    if which == "multiway":
-        by_size = {f"k{k}": found["group_with_ties"] for k, found in labels[which]["k"].items()}
-        return by_size | {"overall": labels[which]["overall"]["group_with_ties"]}
-    if which == "ratings":
-        means = {name: found["spearman"]["mean"] for name, found in labels[which].items()}
-        return means | {f"{name}{_VIESCORE}": found["spearman"]["viescore"] for name, found in labels[which].items()}
-    return {name: found[which] for name, found in row["dimensions"].items()}
-
-
-def size_of(row: Row) -> dict[str, int]:
-    """How many labels stand behind an evaluation, by kind; published figures are of benchmarks of one size."""
-    size = {name: found["n_pairs"] for name, found in row["dimensions"].items()}
-    labels = row.get("labels", {})
-    size |= {f"comparisons of {name}": found["n"] for name, found in labels.get("comparisons", {}).items()}
-    if labels.get("multiway"):
-        size |= {f"groups of {k}": found["n"] for k, found in labels["multiway"]["k"].items()}
-    return size | {f"ratings of {name}": found["n"] for name, found in labels.get("ratings", {}).items()}
 
 
 def notable(results: Row, benchmark: str) -> list[Row]:
@@ -194,7 +125,8 @@ def _measured_rows(row: Row, which: Figure, kind: str, place: str, results: Row)
         }
         known = {name: value["value"] for name, value in values.items() if value is not None}
         if any(found[0]["values"][name]["value"] != value for name, value in known.items()):
-            found.append(found[0] | {"values": values, "counted_by": by, "best": False})
+            counted = f"{found[0]['name']}, counted as {by}"
+            found.append(found[0] | {"name": counted, "values": values, "counted_by": by, "best": False})
     return found
 
 
@@ -202,7 +134,7 @@ def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) 
     best = _best_steps(results)
     values = values_of(row, which)
     if results["format"] < _VIESCORE_SINCE:
-        values = {key: found for key, found in values.items() if not key.endswith(_VIESCORE)}
+        values = {key: found for key, found in values.items() if not key.endswith(VIESCORE)}
     what = row["label"] if row["step"] is None else f"step {row['step']}"
     runs = row["run"]
     if row["step"] == 0:
@@ -230,13 +162,6 @@ def _same_judge(row: Row, other: Row) -> bool:
         other["step"],
         other["judge"].get("identity"),
     )
-
-
-def lowest_coverage(row: Row, which: Figure) -> float | None:
-    """The lowest of what stands in a row."""
-    found = row["dimensions"] if which in ("task_mean", "pair_mean") else row["labels"][which]
-    parts = [found] if which == "multiway" else found.values()
-    return min((part["coverage"] for part in parts if part["coverage"] is not None), default=None)
 
 
 def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, Any]:
@@ -310,43 +235,5 @@ def source_of(row: Row) -> str:
     """Where a row of a leaderboard is from, and how its file was read."""
     if row["source"] is not None:
         return f"published: {row['source']}, protocol {row['protocol']}"
-    read = "" if row.get("reading") is None else f", file read {row['reading']}"
+    read = "" if row.get("reading") is None else f", file read: {row['reading']}"
     return f"{row['kind']}{read}" + (f", counted as {row['counted_by']}'s code does" if row.get("counted_by") else "")
-
-
-def leaderboard_table(board: Row) -> Table:
-    """One table for a terminal."""
-    caption = []
-    if any(row["best"] for row in board["rows"]):
-        caption.append("* chosen by the rule")
-    if len(board["rows"]) > 1:
-        caption.append("overlapping intervals are no order")
-    if any(row["kind"] == "published" for row in board["rows"]):
-        caption.append("published figures are as their authors printed them, without intervals")
-    what = "leaderboard, " if len(board["rows"]) > 1 else ""
-    table = Table(title=f"{board['benchmark']}: {what}{board['says']}", caption="; ".join(caption + board["notes"]))
-    table.add_column("judge", no_wrap=True)
-    table.add_column("K", justify="right")
-    for title in board["columns"].values():
-        table.add_column(title, no_wrap=True)
-    table.add_column("coverage", justify="right")
-    table.add_column("from")
-    for row in board["rows"]:
-        found = [row["values"].get(key) for key in board["columns"]]
-        cells = ["–" if value is None else figure(**value) for value in found]
-        source = source_of(row)
-        mark = ", PARTIAL" if row["partial"] else ""
-        passes = "–" if row["passes"] is None else str(row["passes"])
-        coverage = "–" if row["coverage"] is None else f"{row['coverage']:.1%}"
-        name = f"{row['name']}{' *' if row['best'] else ''}"
-        table.add_row(name, passes, *cells, coverage, f"{source}{mark}")
-    return table
-
-
-def print_leaderboards(results: Row) -> None:
-    """The tables of labels that are no pairs, and those of more than one judge, on standard output."""
-    console = Console()
-    wide = console if console.is_terminal else Console(width=max(console.width, 200))
-    for board in results["leaderboard"]:
-        if len(board["rows"]) > 1 or board["figure"] in LABEL_FIGURES:
-            wide.print(leaderboard_table(board))

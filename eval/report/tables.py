@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from editjudge.io import atomic_write
 from editjudge.tasks import CATEGORIES, DIMENSIONS
-from eval.report.leaderboard import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, source_of, values_of
+from eval.report.columns import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, values_of
+from eval.report.leaderboard import source_of
 from eval.report.published import Figure
 from eval.report.sections import Section
 
