@@ -134,7 +134,8 @@ def test_the_family_of_a_cached_hub_model_is_checked(run: Path, monkeypatch: pyt
     (cache / "models--acme--judge" / "refs" / "main").write_text("c0ffee")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     assert examine(run, SFTRecipe, ["model=acme/judge"]).problems == (
-        "family: acme/judge is a 'qwen3_vl' model; known: qwen2_5_vl, qwen3_vl, got 'qwen2_5_vl'",
+        "family: acme/judge is a 'qwen3_vl' model, not one of family 'qwen2_5_vl'; use family 'qwen3_vl', "
+        "got 'qwen2_5_vl'",
     )
     assert examine(run, SFTRecipe, ["model=acme/judge", "family=qwen3_vl"]).problems == ()
 
