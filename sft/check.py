@@ -71,7 +71,8 @@ def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
         lora_modules(recipe)
     except RecipeError as error:
         for problem in error.problems:
-            yield mistake(problem.removeprefix("lora.target: "), "lora", "target")
+            key, _, text = problem.partition(": ")
+            yield mistake(text, *key.split("."))
     except EditJudgeError as error:
         yield mistake(str(error), "model")
         return

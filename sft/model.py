@@ -48,18 +48,20 @@ def module_names(model: str) -> list[str]:
 def lora_modules(recipe: SFTRecipe) -> list[str]:
     """Names of the modules that get an adapter, from the model's configuration alone.
 
-    `RecipeError` when there is none, or when one lies in a frozen part.
+    `RecipeError` when there is none, or when one of them or of `modules_to_save` lies in a frozen part.
     """
+    assert recipe.lora is not None
     target, family = lora_target(recipe), get_family(recipe.family)
-    found = [name for name in module_names(recipe.model) if re.fullmatch(target, name)]
-    frozen = [name for name in found if family.part_of(name) in frozen_parts(recipe)]
+    names = module_names(recipe.model)
+    found = [name for name in names if re.fullmatch(target, name)]
     if not found:
         raise RecipeError("recipe", [f"lora.target: no module of {recipe.model} is called {target!r}"])
-    if frozen:
-        raise RecipeError(
-            "recipe",
-            [f"lora.target: {len(frozen)} modules lie in a part that `freeze` names, {frozen[0]} first; change one"],
-        )
+    saved = [name for name in names if name.endswith(recipe.lora.modules_to_save)]  # as PEFT looks for them
+    for key, modules in (("target", found), ("modules_to_save", saved)):
+        frozen = [name for name in modules if family.part_of(name) in frozen_parts(recipe)]
+        if frozen:
+            text = f"{len(frozen)} modules lie in a part that `freeze` names, {frozen[0]} first; change one"
+            raise RecipeError("recipe", [f"lora.{key}: {text}"])
     return found
 
 

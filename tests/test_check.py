@@ -76,6 +76,7 @@ MISTAKES = [
     ("model=.", "model", "the folder has no weights"),
     ("family=qwen3_vl", "family", "is a 'qwen2_5_vl' model"),
     ("lora.target=nothing", "lora.target", "no module of"),
+    ("lora.modules_to_save=[visual.merger]", "lora.modules_to_save", "in a part that `freeze` names"),
     ("lora.modules_to_save=[lm_heads]", "lora.modules_to_save", "no module of"),
     ("data=/nope.jsonl", "data", "no such file or folder: /nope.jsonl"),
     ("data_root=/nope", "data_root", "no such file or folder: /nope"),

@@ -182,6 +182,16 @@ def test_training_merge_and_judging(family: str, folder: Path, tmp_path: Path) -
     assert judged == adapted != untrained
 
 
+def test_fully_trained_weights_are_judged(family: str, folder: Path, tmp_path: Path) -> None:
+    """With checkpointing, as on a GPU."""
+    settings = {"max_steps": 2, "save_steps": 2, "learning_rate": 1e-2, "gradient_checkpointing": True}
+    unfrozen = {"vision": False, "projector": False}
+    recipe = make_run(tmp_path, folder, family=family, lora=None, freeze=unfrozen, train=settings)
+    assert train([str(recipe)]) == 0
+    judged = said(make_engine(tmp_path / "out" / "checkpoint-2", family), requests((1, 2)), SAMPLED)
+    assert judged != said(make_engine(folder, family), requests((1, 2)), SAMPLED)
+
+
 def test_full_fine_tuning_leaves_frozen_parts_alone(family: str, folder: Path, tmp_path: Path) -> None:
     from transformers import AutoModelForImageTextToText
 
