@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from editjudge.errors import RecipeError
 from editjudge.paths import PROJECT, below_runs, user_path
-from editjudge.prompts import FAMILIES, PROMPT_SETS
+from editjudge.prompts import PROMPT_SETS
 from editjudge.recipe import Missing, dump_recipe, examine, recipe_kind
 from editjudge.recipe_yaml import dump_yaml, resolve
 
@@ -21,9 +21,10 @@ TABLES = {
     "sources, stages and filters": "curation.stage:STAGES",
     "editors": "curation.editors:EDITORS",
     "engines": "editjudge.engines:ENGINES",
+    "model families": "editjudge.families:FAMILIES",
     "benchmarks": "eval.benchmarks:BENCHMARKS",
 }
-"""What `use:` may name. By string: the ground floor imports no application."""
+"""What `use:` and `family:` may name. By string: the ground floor imports no application."""
 
 SCHEMAS = {
     "curation": "curation.recipe:CurationRecipe",
@@ -59,10 +60,6 @@ def catalog() -> dict[str, dict[str, str]]:
         for title, table in TABLES.items()
     }
     found["prompt sets"] = {name: f"scores from 0 to {prompts.scale:g}" for name, prompts in PROMPT_SETS.items()}
-    found["model families"] = {
-        name: f"system turn: {family.system}" if family.system else "no system turn"
-        for name, family in FAMILIES.items()
-    }
     found["recipes"] = {name: text for _, name, text in _recipes()}
     return found
 

@@ -20,11 +20,12 @@ from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, Request, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import EditJudgeError
+from editjudge.families import too_few_pixels
 from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
 from editjudge.parsing import READING, parse_reply
 from editjudge.paths import OutputPath
-from editjudge.prompts import PromptSet, get_prompts, too_few_pixels
+from editjudge.prompts import PromptSet, get_prompts
 from editjudge.provenance import cores
 from editjudge.questions import Asker, Question, Row
 from editjudge.recipe import Use, about_to_run, load_for_run, mistake, refuse

@@ -1,7 +1,4 @@
-"""What a model is asked, to the byte: prompt sets (the user turn) and families (the chat around it).
-
-Training and inference both go through `render_chat`, so their prompts are equal by construction.
-"""
+"""What a model is asked, to the byte: prompt sets, which are the user turn. `families` puts the chat around it."""
 
 from __future__ import annotations
 
@@ -32,7 +29,6 @@ _TOKEN_LIKE = re.compile(
     rf"<(?=[|｜])|<(?:/?(?:{_ANGLE_NAMES}))>|\[(?:/?(?:{_SQUARE_NAMES}))\]|◁/?think▷",
     re.IGNORECASE,
 )
-_THINKING = ("<think>", "</think>")
 
 
 def harmless(text: str, keep: Collection[str] = ()) -> str:
@@ -141,64 +137,3 @@ def format_completion(reasoning: str, scores: tuple[float, float]) -> str:
     """The reply a judge is trained to write, in the format of EditScore's public data: rationale, then scores."""
     numbers = [int(score) if float(score).is_integer() else score for score in scores]
     return json.dumps({"reasoning": reasoning, "score": numbers}, ensure_ascii=False)
-
-
-@dataclass(frozen=True)
-class Family:
-    """The chat layout of a model family. Sources: the chat templates in the models' own repositories."""
-
-    system: str
-    """System turn; "" for none."""
-    image: str
-    """What one image looks like in the text; the processor repeats the pad token as needed."""
-    image_pad: str
-    turn_start: str
-    turn_end: str
-    token_px: int
-    """Side of the square of pixels that becomes one token: the patch size times the merge size."""
-
-    def chat(self, user_text: str) -> str:
-        """The prompt up to where the model begins to write."""
-        user = user_text.replace(IMAGE_MARK, self.image)
-        head = f"{self.turn_start}system\n{self.system}{self.turn_end}\n" if self.system else ""
-        return f"{head}{self.turn_start}user\n{user}{self.turn_end}\n{self.turn_start}assistant\n"
-
-
-_QWEN_IMAGE = "<|vision_start|><|image_pad|><|vision_end|>"
-
-FAMILIES: dict[str, Family] = {
-    "qwen2_5_vl": Family(
-        "You are a helpful assistant.", _QWEN_IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>", 28
-    ),
-    "qwen3_vl": Family("", _QWEN_IMAGE, "<|image_pad|>", "<|im_start|>", "<|im_end|>", 32),
-}
-
-
-def too_few_pixels(family: str, max_pixels: int | None) -> str | None:
-    """What is wrong with an image bound that leaves less than one token of an image; None when nothing is."""
-    side = FAMILIES[family].token_px
-    if max_pixels is None or max_pixels >= side**2:
-        return None
-    return f"less than one patch of {family}, which is {side} x {side} = {side**2} pixels"
-
-
-def render_chat(family: str, user_text: str) -> str:
-    """The prompt for a model of `family`, up to where it begins to write.
-
-    Special tokens other than `<image>` marks are made `harmless`; a set of prompts may speak of `<think>` blocks.
-    """
-    return _family(family).chat(harmless(user_text, keep=(IMAGE_MARK, *_THINKING)))
-
-
-def render_reply(family: str, completion: str) -> str:
-    """A reply as a model of `family` is trained to write it: `harmless`, with the token that ends its turn.
-
-    A reply may hold `<think>` blocks.
-    """
-    return harmless(completion, keep=_THINKING) + _family(family).turn_end
-
-
-def _family(name: str) -> Family:
-    if name not in FAMILIES:
-        raise EditJudgeError(f"unknown model family {name!r}; known: {', '.join(FAMILIES)}")
-    return FAMILIES[name]

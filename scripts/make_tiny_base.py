@@ -50,10 +50,11 @@ from curation.editors.edits import EDITS, input_kind, redraw
 from curation.editors.programmatic import Fault, carry_out
 from curation.editors.scenes import Plan, Scene, choose
 from curation.sources import PHOTOGRAPHS
+from editjudge.families import get_family, render_chat
 from editjudge.images import load_image
 from editjudge.io import read_json, write_json
 from editjudge.paths import user_path
-from editjudge.prompts import FAMILIES, IMAGE_MARK, format_completion, get_prompts, render_chat
+from editjudge.prompts import IMAGE_MARK, format_completion, get_prompts
 from editjudge.provenance import cores, git_state, installed_versions
 from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer, save_tiny
 
@@ -263,7 +264,7 @@ class Batches:
 
         Labels are the answers with their `<|im_end|>`, -100 elsewhere.
         """
-        family = FAMILIES[FAMILY]
+        family = get_family(FAMILY)
         parts: list[tuple[list[int], list[int]]] = []
         for question, answer in viewing.questions:
             chat = render_chat(FAMILY, IMAGE_MARK * len(viewing.images) + question)

@@ -11,7 +11,7 @@ from pydantic_core import InitErrorDetails
 from editjudge.engines.quiet import quiet
 from editjudge.engines.weights import model_digest, model_problem
 from editjudge.errors import EditJudgeError, RecipeError
-from editjudge.prompts import too_few_pixels
+from editjudge.families import too_few_pixels
 from editjudge.recipe import mistake
 from sft.deepspeed_config import deepspeed_problems, read_deepspeed
 from sft.recipe import SFTRecipe
@@ -71,7 +71,8 @@ def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
         lora_modules(recipe)
     except RecipeError as error:
         for problem in error.problems:
-            yield mistake(problem.removeprefix("lora.target: "), "lora", "target")
+            key, _, text = problem.partition(": ")
+            yield mistake(text, *key.split("."))
     except EditJudgeError as error:
         yield mistake(str(error), "model")
         return

@@ -14,9 +14,10 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.colors import Colors
 from editjudge.errors import DataError
+from editjudge.families import get_family, render_chat, render_reply
 from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, image_faults, match_size, unfit
 from editjudge.io import read_jsonl
-from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, render_chat, render_reply
+from editjudge.prompts import IMAGE_MARK, PROMPT_SETS
 from editjudge.text import is_blank
 from editjudge.types import SFTExample
 
@@ -127,12 +128,11 @@ def _shown_size(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int
 
 def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounter:
     """A function from an example to its tokens, prompt and completion together, without decoding its images."""
-    image_processor, tokenizer = processor.image_processor, processor.tokenizer
+    tokenizer = processor.tokenizer
 
     @lru_cache(maxsize=4096)
     def image_tokens(size: tuple[int, int]) -> int:
-        patches = int(image_processor.get_number_of_image_patches(size[1], size[0]))
-        return patches // int(image_processor.merge_size) ** 2
+        return get_family(family).image_tokens(processor, size)
 
     def count(example: SFTExample) -> int:
         texts = [render_chat(family, example.prompt), render_reply(family, example.completion)]

@@ -12,6 +12,8 @@ from typing import Any
 
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, StorageError
+from editjudge.families import FAMILIES, families_for, render_chat
+from editjudge.families.base import Family
 from editjudge.io import write_marker
 from editjudge.paths import user_model, user_path
 from sft.checkpoints import DONE, require_complete
@@ -46,7 +48,6 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
     `TOLERANCE`. `CheckpointError` when they do not, or when the checkpoint is half-written; `StorageError` when `out`
     exists.
     """
-    from editjudge.engines.processor import load_processor
     from editjudge.engines.weights import adapter_digest, model_digest
 
     if out.exists():
@@ -56,14 +57,15 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
     base = _base_of(checkpoint) if base is None else base
     digests["base"] = model_digest(base, None)
     dtype = _dtype_of(base) if dtype is None else dtype
-    processor = load_processor(base)
-    probe = _probe(processor)
-    wanted = _logits(_load(base, checkpoint, dtype), probe)
+    family = _family_of(base)
+    processor = family.load_processor(base)
+    probe = _probe(processor, family)
+    wanted = _logits(_load(base, checkpoint, dtype, family), probe)
     temporary = out.with_name(f".{out.name}-{uuid.uuid4().hex[:8]}")
     try:
-        _write_merged(base, checkpoint, dtype, temporary)
+        _write_merged(_load(base, None, dtype, family), checkpoint, temporary)
         processor.save_pretrained(temporary)
-        difference = _difference(_logits(_load(str(temporary), None, dtype), probe), wanted)
+        difference = _difference(_logits(_load(str(temporary), None, dtype, family), probe), wanted)
         if not difference <= TOLERANCE[dtype]:
             raise CheckpointError(
                 f"{checkpoint}: merged weights give other logits than the adapter: {difference:.1e} of the largest "
@@ -96,33 +98,43 @@ def _dtype_of(base: str) -> str:
     return name if name in TOLERANCE else "float32"
 
 
-def _load(model: str, adapter: Path | None, dtype: str) -> Any:
+def _family_of(base: str) -> Family:
+    """A family that fits the base. Which of several does not matter: a chat decides nothing about weights."""
+    from editjudge.engines.weights import load_config
+
+    kind = load_config(base).model_type
+    fitting = families_for(kind)
+    if not fitting:
+        raise CheckpointError(f"{base}: no family fits a {kind!r} model; known: {', '.join(FAMILIES)}")
+    return fitting[0]
+
+
+def _load(model: str, adapter: Path | None, dtype: str, family: Family) -> Any:
     """A model as the engines load it, on the CPU, where every machine that can hold the weights can check them."""
-    from editjudge.engines.weights import load_config, load_model
+    from editjudge.engines.weights import load_model
 
-    family = load_config(model).model_type
-    return load_model(model, adapter, revision=None, family=family, dtype=dtype, device="cpu", attention="sdpa")
+    return load_model(model, adapter, revision=None, family=family.name, dtype=dtype, device="cpu", attention="sdpa")
 
 
-def _write_merged(base: str, checkpoint: Path, dtype: str, folder: Path) -> None:
+def _write_merged(base: Any, checkpoint: Path, folder: Path) -> None:
     from peft import PeftModel
 
-    merged = PeftModel.from_pretrained(_load(base, None, dtype), str(checkpoint)).merge_and_unload()
+    merged = PeftModel.from_pretrained(base, str(checkpoint)).merge_and_unload()
     merged.save_pretrained(folder)
 
 
-def _probe(processor: Any) -> dict[str, Any]:
+def _probe(processor: Any, family: Family) -> dict[str, Any]:
     """A prompt with one image, for every part of the model to take part in the answer."""
     import numpy as np
     from PIL import Image
 
-    from editjudge.prompts import IMAGE_MARK, get_prompts, render_chat
+    from editjudge.prompts import IMAGE_MARK, get_prompts
 
     across, down = np.meshgrid(np.arange(112), np.arange(84))
     image = Image.fromarray(np.stack([across * 2, down * 3, (across * down) % 256], axis=2).astype(np.uint8))
     prompt = get_prompts("editjudge-v1").ask_quality()
     assert prompt.count(IMAGE_MARK) == 1
-    return dict(processor(text=[render_chat("qwen2_5_vl", prompt)], images=[image], return_tensors="pt"))
+    return dict(processor(text=[render_chat(family.name, prompt)], images=[image], return_tensors="pt"))
 
 
 def _logits(model: Any, probe: dict[str, Any]) -> Any:

@@ -5,44 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 from editjudge.engines.weights import load_config
 from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
+from editjudge.families import get_family
 from sft.deepspeed_config import deepspeed_file
 from sft.recipe import SFTRecipe
-
-Part = Literal["vision", "projector", "language"]
-
-# Qwen3-VL names its MLP and merger layers linear_fc1 and linear_fc2; it has more than one merger.
-_LAYERS: dict[Part, str] = {
-    "language": r"(?:.*\.)?language_model\.layers\.\d+\.(?:self_attn\.(?:q|k|v|o)_proj|mlp\.(?:gate|up|down)_proj)",
-    "vision": r"(?:.*\.)?visual\.blocks\.\d+\.(?:attn\.(?:qkv|proj)|mlp\.(?:(?:gate|up|down)_proj|linear_fc[12]))",
-    "projector": r"(?:.*\.)?visual\.(?:merger|deepstack_merger_list\.\d+)\.(?:mlp\.[02]|linear_fc[12])",
-}
-_MERGERS = frozenset({"merger", "deepstack_merger_list"})
-_LANGUAGE = frozenset({"language_model", "lm_head"})
 
 
 class GradientError(EditJudgeError):
     """Weights that should learn got no gradient in the first step."""
-
-
-def part_of(name: str) -> Part:
-    """The part of a Qwen-VL model that a module or weight belongs to, by its dotted name.
-
-    `CheckpointError` for a name that belongs to none of them: what is not known could be a vision tower, which would
-    train although the recipe freezes it.
-    """
-    parts = set(name.split("."))
-    if "visual" in parts:
-        return "vision" if _MERGERS.isdisjoint(parts) else "projector"
-    if not _LANGUAGE.isdisjoint(parts):
-        return "language"
-    raise CheckpointError(
-        f"module {name!r} is in no known part of a Qwen-VL model (visual, language_model, lm_head); "
-        "EditJudge cannot train this architecture"
-    )
 
 
 def frozen_parts(recipe: SFTRecipe) -> list[str]:
@@ -55,7 +28,8 @@ def lora_target(recipe: SFTRecipe) -> str:
     assert recipe.lora is not None
     if recipe.lora.target is not None:
         return recipe.lora.target
-    return "|".join(f"(?:{pattern})" for part, pattern in _LAYERS.items() if part not in frozen_parts(recipe))
+    layers = get_family(recipe.family).lora_layers
+    return "|".join(f"(?:{pattern})" for part, pattern in layers.items() if part not in frozen_parts(recipe))
 
 
 def module_names(model: str) -> list[str]:
@@ -74,18 +48,20 @@ def module_names(model: str) -> list[str]:
 def lora_modules(recipe: SFTRecipe) -> list[str]:
     """Names of the modules that get an adapter, from the model's configuration alone.
 
-    `RecipeError` when there is none, or when one lies in a frozen part.
+    `RecipeError` when there is none, or when one of them or of `modules_to_save` lies in a frozen part.
     """
-    target = lora_target(recipe)
-    found = [name for name in module_names(recipe.model) if re.fullmatch(target, name)]
-    frozen = [name for name in found if part_of(name) in frozen_parts(recipe)]
+    assert recipe.lora is not None
+    target, family = lora_target(recipe), get_family(recipe.family)
+    names = module_names(recipe.model)
+    found = [name for name in names if re.fullmatch(target, name)]
     if not found:
         raise RecipeError("recipe", [f"lora.target: no module of {recipe.model} is called {target!r}"])
-    if frozen:
-        raise RecipeError(
-            "recipe",
-            [f"lora.target: {len(frozen)} modules lie in a part that `freeze` names, {frozen[0]} first; change one"],
-        )
+    saved = [name for name in names if name.endswith(recipe.lora.modules_to_save)]  # as PEFT looks for them
+    for key, modules in (("target", found), ("modules_to_save", saved)):
+        frozen = [name for name in modules if family.part_of(name) in frozen_parts(recipe)]
+        if frozen:
+            text = f"{len(frozen)} modules lie in a part that `freeze` names, {frozen[0]} first; change one"
+            raise RecipeError("recipe", [f"lora.{key}: {text}"])
     return found
 
 
@@ -146,9 +122,9 @@ def make_config(recipe: SFTRecipe, world_size: int) -> Any:
 def freeze(model: Any, recipe: SFTRecipe) -> None:
     """Fix the weights of the frozen parts. With an adapter the base is fixed already."""
     if recipe.lora is None:
-        frozen = frozen_parts(recipe)
+        frozen, family = frozen_parts(recipe), get_family(recipe.family)
         for name, weight in model.named_parameters():
-            weight.requires_grad_(part_of(name) not in frozen)
+            weight.requires_grad_(family.part_of(name) not in frozen)
 
 
 def trainable(model: Any) -> int:

@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from editjudge.colors import Colors
 from editjudge.errors import EditJudgeError
+from editjudge.families import FAMILIES
 from editjudge.identity import identity_values
 from editjudge.paths import Located, ModelName
-from editjudge.prompts import FAMILIES
 from editjudge.recipe import Recipe, about_to_run, mistake, refuse
 from editjudge.recipe_yaml import plain
 from sft.deepspeed_config import SHIPPED, read_deepspeed
@@ -83,7 +83,7 @@ class SFTRecipe(Recipe):
     model: ModelName
     """Folder or hub name of the base."""
     family: str
-    """Chat layout, a key of `prompts.FAMILIES`."""
+    """Chat layout and architecture, a key of `families.FAMILIES`."""
     data: Annotated[str, Located("input")]
     """JSONL of SFTExample."""
     data_root: Annotated[str, Located("input")] | None = None

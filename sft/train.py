@@ -224,12 +224,12 @@ def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | N
 
 def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> tuple[Any, Any]:
     """Reader of the rows that can be trained on, and the processor. One process checks, the others wait for it."""
-    from editjudge.engines.processor import load_processor
+    from editjudge.families import get_family
     from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
 
     marker = recipe.out / "data.json"
     examples = read_examples(recipe.data)
-    processor = load_processor(recipe.model)
+    processor = get_family(recipe.family).load_processor(recipe.model)
     if world.main and not is_marked(marker, identity):
         reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors)
         counter = token_counter(reader, processor, recipe.family)

@@ -76,6 +76,7 @@ MISTAKES = [
     ("model=.", "model", "the folder has no weights"),
     ("family=qwen3_vl", "family", "is a 'qwen2_5_vl' model"),
     ("lora.target=nothing", "lora.target", "no module of"),
+    ("lora.modules_to_save=[visual.merger]", "lora.modules_to_save", "in a part that `freeze` names"),
     ("lora.modules_to_save=[lm_heads]", "lora.modules_to_save", "no module of"),
     ("data=/nope.jsonl", "data", "no such file or folder: /nope.jsonl"),
     ("data_root=/nope", "data_root", "no such file or folder: /nope"),
@@ -134,7 +135,8 @@ def test_the_family_of_a_cached_hub_model_is_checked(run: Path, monkeypatch: pyt
     (cache / "models--acme--judge" / "refs" / "main").write_text("c0ffee")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
     assert examine(run, SFTRecipe, ["model=acme/judge"]).problems == (
-        "family: acme/judge is a 'qwen3_vl' model; known: qwen2_5_vl, qwen3_vl, got 'qwen2_5_vl'",
+        "family: acme/judge is a 'qwen3_vl' model, not one of family 'qwen2_5_vl'; use family 'qwen3_vl', "
+        "got 'qwen2_5_vl'",
     )
     assert examine(run, SFTRecipe, ["model=acme/judge", "family=qwen3_vl"]).problems == ()
 

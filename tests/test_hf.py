@@ -16,9 +16,9 @@ from tiny_model import tiny_adapter, tiny_folder
 from editjudge.engines.base import Reply, Request, Sampling
 from editjudge.engines.decoding import choose
 from editjudge.engines.hf import HFEngine
-from editjudge.engines.processor import load_processor
 from editjudge.errors import CheckpointError, EngineError
-from editjudge.prompts import get_prompts, render_chat
+from editjudge.families import get_family, render_chat
+from editjudge.prompts import get_prompts
 
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
 WARM = Sampling(temperature=1.5, top_p=0.95, top_k=0, max_new_tokens=12)
@@ -76,7 +76,7 @@ def test_greedy_text_is_that_of_generate(folder: Path, adapter: Path, with_adapt
     if with_adapter:
         model = PeftModel.from_pretrained(model, adapter).merge_and_unload()
     model.double()
-    processor = load_processor(folder)
+    processor = get_family("qwen2_5_vl").load_processor(folder)
     requests = [make_request(number) for number in range(4)]
     for request, reply in zip(requests, engine.generate(requests, GREEDY), strict=True):
         chat = render_chat("qwen2_5_vl", request.text)
@@ -363,7 +363,7 @@ def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tm
         make_engine(tmp_path / "nowhere").generate([make_request()], GREEDY)
     with pytest.raises(CheckpointError, match=r"nowhere: no adapter there: adapter_config\.json is missing"):
         make_engine(folder, adapter=tmp_path / "nowhere").generate([make_request()], GREEDY)
-    with pytest.raises(CheckpointError, match="family 'qwen3_vl'"):
+    with pytest.raises(CheckpointError, match="use family 'qwen2_5_vl'"):
         make_engine(folder, family="qwen3_vl").generate([make_request()], GREEDY)
     deeper = shutil.copytree(adapter, tmp_path / "deeper")
     weights = load_file(adapter / "adapter_model.safetensors")

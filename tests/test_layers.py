@@ -27,6 +27,7 @@ LEVELS = (
         "images",
         "bench_schema",
         "prompts",
+        "families",
         "paths",
         "recipe_yaml",
         "recipe_use",

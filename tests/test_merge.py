@@ -13,8 +13,8 @@ from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
 from editjudge.engines.weights import adapter_digest
 from editjudge.errors import CheckpointError, StorageError
+from editjudge.families import render_chat
 from editjudge.io import read_marker
-from editjudge.prompts import render_chat
 from sft.merge import merge
 from sft.train import main
 

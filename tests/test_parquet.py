@@ -263,11 +263,11 @@ def test_a_cache_of_the_hub_that_cannot_be_written_is_named_with_its_variable(pu
 
 LOAD_MODEL = """
 import sys
-from editjudge.engines.processor import load_processor
+from editjudge.families import get_family
 from editjudge.engines.weights import load_config, model_digest
 from editjudge.errors import CheckpointError
 
-for load in (load_processor, load_config, lambda name: model_digest(name, None)):
+for load in (get_family("qwen2_5_vl").load_processor, load_config, lambda name: model_digest(name, None)):
     try:
         load("owner/model")
     except CheckpointError as error:

@@ -8,16 +8,8 @@ from typing import Any
 
 import pytest
 
-from editjudge.prompts import (
-    FAMILIES,
-    IMAGE_MARK,
-    PROMPT_SETS,
-    format_completion,
-    get_prompts,
-    harmless,
-    render_chat,
-    render_reply,
-)
+from editjudge.families import FAMILIES, get_family, render_chat, render_reply
+from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, format_completion, get_prompts, harmless
 
 BASE = Path(__file__).resolve().parents[1] / "sft" / "tiny_base"
 QWEN = [
@@ -28,6 +20,8 @@ QWEN = [
     *("<think>", "</think>"),
 ]
 """The added tokens of Qwen2.5-VL and Qwen3-VL."""
+INTERNVL = ["<img>", "</img>", "<IMG_CONTEXT>", "<video>"]
+"""What InternVL adds to Qwen's."""
 OTHERS = [
     *("<s>", "</s>", "<unk>", "<pad>", "[INST]", "[/INST]", "<<SYS>>", "<start_of_turn>", "<end_of_turn>", "<eos>"),
     *("<bos>", "<|eot_id|>", "<|begin_of_text|>", "<\uff5cUser\uff5c>", "<IMG_CONTEXT>", "<img>", "[IMG]", "<video>"),
@@ -37,11 +31,11 @@ OTHERS = [
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Any:
-    """The tokenizer class of Qwen2.5-VL and Qwen3-VL with all of their added tokens."""
+    """The tokenizer class of all families with all of their added tokens."""
     from transformers import AutoTokenizer
 
     loaded = AutoTokenizer.from_pretrained(BASE)
-    loaded.add_tokens(QWEN, special_tokens=True)
+    loaded.add_tokens([*QWEN, *INTERNVL], special_tokens=True)
     return loaded
 
 
@@ -90,21 +84,22 @@ def test_other_text_keeps_its_bytes(text: str) -> None:
 def test_special_ids_stand_only_where_the_renderer_put_them(tokenizer: Any, family: str) -> None:
     rng = random.Random(0)
     prompts = get_prompts("brief-v1")
-    special = set(tokenizer.convert_tokens_to_ids(QWEN))
+    special = set(tokenizer.convert_tokens_to_ids([*QWEN, *INTERNVL]))
 
     def specials(text: str) -> list[int]:
         return [token for token in tokenizer(text, add_special_tokens=False)["input_ids"] if token in special]
 
     plain = specials(render_chat(family, prompts.ask_semantic("Pink.")))
     end = specials(render_reply(family, "Pink."))
-    assert (len(plain), len(end)) == ({"qwen2_5_vl": 11, "qwen3_vl": 9}[family], 1)
+    each = len(specials(get_family(family).image))
+    assert (len(plain), len(end)) == ({"qwen2_5_vl": 11, "qwen3_vl": 9, "mimo_vl": 11, "internvl": 5}[family], 1)
     pieces = [*QWEN, *OTHERS, *"<|>/ [](){}", "im_", "end", "a", "\u0338", "\ufb00", "\ud83d", "\x00", "\u200b"]
     for _ in range(1500):
         text = "".join(rng.choice(pieces) for _ in range(rng.randint(1, 8)))
         assert specials(render_chat(family, prompts.ask_semantic(text))) == plain, text
         own = text.replace("think", "")  # a set of prompts and a reply may have thinking blocks
         marks = text.count(IMAGE_MARK)
-        assert len(specials(render_chat(family, own))) == len(plain) - 6 + 3 * marks, text
+        assert len(specials(render_chat(family, own))) == len(plain) + (marks - 2) * each, text
         assert specials(render_reply(family, format_completion(own, (1, 2)))) == end, text
 
 

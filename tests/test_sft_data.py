@@ -10,6 +10,7 @@ from sft_ground import make_base, make_examples, make_run
 
 from editjudge.engines.base import Request, Sampling
 from editjudge.errors import DataError, ImageError
+from editjudge.families import get_family
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
 from editjudge.judge import Judge
@@ -30,9 +31,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def processor(base: Path) -> Any:
-    from editjudge.engines.processor import load_processor
-
-    return load_processor(base)
+    return get_family(FAMILY).load_processor(base)
 
 
 def drops(examples: list[SFTExample], root: Path, processor: Any, max_tokens: int | None = None) -> list[DroppedRow]:
@@ -42,13 +41,12 @@ def drops(examples: list[SFTExample], root: Path, processor: Any, max_tokens: in
 
 def batch_of(base: Path, folder: Path) -> tuple[dict[str, Any], list[SFTExample], Any, RowReader]:
     """One collated batch of a trainer, exactly as the recipe builds it."""
-    from editjudge.engines.processor import load_processor
     from sft.train import build_trainer
 
     recipe = load_recipe(make_run(folder, base), SFTRecipe)
     examples = read_examples(recipe.data)[:4]
     reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels)
-    processor = load_processor(recipe.model)
+    processor = get_family(recipe.family).load_processor(recipe.model)
     trainer = build_trainer(recipe, 1, reader, processor, None)
     batch = trainer.data_collator([trainer.train_dataset[n] for n in range(len(examples))])
     return batch, examples, processor, reader

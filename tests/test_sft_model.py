@@ -7,9 +7,12 @@ import pytest
 from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
+from editjudge.families import get_family
 from editjudge.recipe import load_recipe
-from sft.model import GradientError, GradientWatch, lora_modules, part_of
+from sft.model import GradientError, GradientWatch, lora_modules
 from sft.recipe import SFTRecipe
+
+part_of = get_family("qwen2_5_vl").part_of
 
 
 @pytest.fixture(scope="module")
@@ -22,13 +25,12 @@ def recipe_of(folder: Path, base: Path, **changes: Any) -> SFTRecipe:
 
 
 def trainer_of(folder: Path, base: Path, **changes: Any) -> Any:
-    from editjudge.engines.processor import load_processor
     from sft.data import RowReader, read_examples
     from sft.train import build_trainer
 
     recipe = recipe_of(folder, base, **changes)
     reader = RowReader(read_examples(recipe.data), recipe.image_root, recipe.family, recipe.max_pixels)
-    return build_trainer(recipe, 1, reader, load_processor(recipe.model), None)
+    return build_trainer(recipe, 1, reader, get_family(recipe.family).load_processor(recipe.model), None)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +39,6 @@ def trainer_of(folder: Path, base: Path, **changes: Any) -> Any:
         ("model.visual.blocks.0.mlp.gate_proj", "vision"),
         ("model.visual.patch_embed.proj", "vision"),
         ("model.visual.merger.mlp.0", "projector"),
-        ("model.visual.deepstack_merger_list.1.linear_fc1", "projector"),
         ("model.language_model.layers.3.mlp.gate_proj", "language"),
         ("lm_head", "language"),
     ],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from editjudge.engines.base import Sampling
+from editjudge.families.base import Family
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +31,7 @@ class Written:
 
 def write_passes(
     model: Any,
+    family: Family,
     inputs: dict[str, Tensor],
     seeds: Sequence[tuple[int, ...]],
     sampling: Sampling,
@@ -46,11 +48,10 @@ def write_passes(
     ]
     device = inputs["input_ids"].device
     with torch.inference_mode():
-        read = model(**inputs, use_cache=True, logits_to_keep=1)
+        read = model(**family.prompt_inputs(inputs), use_cache=True, logits_to_keep=1)
         owners = torch.tensor([prompt for prompt, _ in rows], device=device)
         mask = inputs["attention_mask"][owners]
-        # Images take fewer positions than tokens; the model leaves the difference in `rope_deltas`.
-        positions = mask.sum(-1) + model.model.rope_deltas.to(device)[owners].squeeze(-1)
+        positions = family.next_positions(model, inputs["attention_mask"])[owners]
         cache, logits = read.past_key_values, read.logits[owners, -1]
         cache.batch_select_indices(owners)
         draws = _draws([seed for _, seed in rows], sampling).to(device)
@@ -80,7 +81,7 @@ def write_passes(
             read = model(
                 input_ids=chosen[:, None],
                 attention_mask=mask,
-                position_ids=positions[None, :, None].expand(3, -1, 1),
+                position_ids=family.position_ids(positions),
                 past_key_values=cache,
                 use_cache=True,
             )

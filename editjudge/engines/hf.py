@@ -1,4 +1,4 @@
-"""A Qwen-VL judge in this process, on transformers: any GPU, or the CPU."""
+"""A judge in this process, on transformers: any GPU, or the CPU."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pydantic_core import InitErrorDetails
 
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.decoding import Written, write_passes
-from editjudge.engines.processor import load_processor
 from editjudge.engines.weights import adapter_digest, adapter_problem, load_model, model_digest, model_problem
 from editjudge.errors import EditJudgeError, EngineError, RequestError
+from editjudge.families import FAMILIES, get_family, render_chat, too_few_pixels
 from editjudge.images import MAX_RATIO, unfit
 from editjudge.paths import InputPath, ModelName
-from editjudge.prompts import FAMILIES, IMAGE_MARK, render_chat, too_few_pixels
+from editjudge.prompts import IMAGE_MARK
 from editjudge.recipe import about_to_run, mistake, refuse
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class HFEngine(BaseModel):
     adapter: InputPath | None = None
     """Folder of a PEFT adapter trained on `model`, such as a checkpoint."""
     family: str = "qwen2_5_vl"
-    """Chat layout, a row of `prompts.FAMILIES`; must be the model's own type."""
+    """A row of `families.FAMILIES`: the chat layout. It must fit the model's `model_type`."""
     revision: str | None = None
     """Branch, tag or commit of a hub model; None: main."""
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
@@ -132,7 +132,8 @@ class HFEngine(BaseModel):
                 raise EngineError(f"device {self.device}: torch sees no GPU here; use `device: auto` or `cpu`")
             device = ("cuda:0" if available else "cpu") if self.device == "auto" else self.device
             logger.info("loading %s", self.identity)  # the digests are taken first: they find what is missing
-            processor = load_processor(self.model, self.max_pixels, revision=self.revision)
+            family = get_family(self.family)
+            processor = family.load_processor(self.model, self.max_pixels, revision=self.revision)
             model = load_model(
                 self.model,
                 self.adapter,
@@ -142,7 +143,7 @@ class HFEngine(BaseModel):
                 device=device,
                 attention=self.attention,
             )
-            turn_end = processor.tokenizer.convert_tokens_to_ids(FAMILIES[self.family].turn_end)
+            turn_end = processor.tokenizer.convert_tokens_to_ids(family.turn_end)
             ends = model.generation_config.eos_token_id
             stop_tokens = {turn_end, *(ends if isinstance(ends, list) else [ends])} - {None}
             max_tokens = model.config.text_config.max_position_embeddings
@@ -161,7 +162,7 @@ class HFEngine(BaseModel):
             raise EngineError("the request asks for no pass: it has no seeds")
         chat = render_chat(self.family, request.text)
         n_tokens = len(loaded.processor.tokenizer(chat, add_special_tokens=False)["input_ids"])
-        image_processor = loaded.processor.image_processor
+        family = get_family(self.family)
         for image in request.images:
             if 0 in image.size:
                 raise RequestError(f"an image of {image.width} x {image.height} pixels", "empty_image")
@@ -171,8 +172,7 @@ class HFEngine(BaseModel):
                     f"at most {MAX_RATIO} times the shorter one",
                     reason,
                 )
-            patches = image_processor.get_number_of_image_patches(image.height, image.width)
-            n_tokens += patches // image_processor.merge_size**2 - 1
+            n_tokens += family.image_tokens(loaded.processor, image.size) - 1  # the text holds one already
         if n_tokens + sampling.max_new_tokens > loaded.max_tokens:
             raise RequestError(
                 f"{n_tokens} tokens to read and {sampling.max_new_tokens} to write are more than the model's "
@@ -213,9 +213,8 @@ class HFEngine(BaseModel):
             padding_side="left",
             return_tensors="pt",
         ).to(loaded.device)
-        passes = write_passes(
-            loaded.model, dict(inputs), [prompt.request.seeds for prompt in batch], sampling, loaded.stop_tokens
-        )
+        seeds = [prompt.request.seeds for prompt in batch]
+        passes = write_passes(loaded.model, get_family(self.family), dict(inputs), seeds, sampling, loaded.stop_tokens)
         return [
             Reply(tuple(self._completion(loaded, written) for written in row), prompt.n_tokens)
             for prompt, row in zip(batch, passes, strict=True)

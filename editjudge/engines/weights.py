@@ -10,11 +10,11 @@ from typing import Any, Literal
 from editjudge.engines.digests import digest_files
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
+from editjudge.families import wrong_family
 from editjudge.hub_cache import hub_cache_advice
 from editjudge.io import digest
 from editjudge.json_text import parse_json
 from editjudge.network import check_network
-from editjudge.prompts import FAMILIES
 
 _MODEL_FILES = (
     "*.safetensors",
@@ -72,7 +72,8 @@ def model_problem(model: str, family: str) -> tuple[Literal["model", "family"], 
         kind = parse_json(config.read_bytes())["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         return "model", f"{config}: no configuration of a model ({type(error).__name__}); was it written whole?"
-    return None if kind == family else ("family", f"{model} is a {kind!r} model; known: {', '.join(FAMILIES)}")
+    problem = wrong_family(family, kind)
+    return None if problem is None else ("family", f"{model} {problem}")
 
 
 def _cached_config(model: str) -> Path | None:
@@ -135,11 +136,8 @@ def load_model(
     branch = "main" if revision is None else revision
     try:
         config = AutoConfig.from_pretrained(model, revision=branch)
-        if config.model_type != family:
-            raise CheckpointError(
-                f"{model}: is a {config.model_type!r} model, the recipe says family {family!r}; "
-                f"known: {', '.join(FAMILIES)}"
-            )
+        if (problem := wrong_family(family, config.model_type)) is not None:
+            raise CheckpointError(f"{model} {problem}")
         loaded, info = AutoModelForImageTextToText.from_pretrained(
             model, revision=branch, dtype=getattr(torch, dtype), attn_implementation=attention, output_loading_info=True
         )

@@ -1,0 +1,72 @@
+"""Model families: the chat around a question, and what differs between the architectures that answer it.
+
+A family is one file with a class derived from `families.base.Family`, and one line in `FAMILIES`. Training and
+inference both go through `render_chat`, so their prompts are equal by construction.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib import import_module
+
+from editjudge.errors import EditJudgeError
+from editjudge.families.base import Family
+from editjudge.prompts import IMAGE_MARK, harmless
+
+FAMILIES = {
+    "qwen2_5_vl": "editjudge.families.qwen2_5_vl:Qwen25VL",
+    "qwen3_vl": "editjudge.families.qwen3_vl:Qwen3VL",
+    "mimo_vl": "editjudge.families.mimo_vl:MiMoVL",
+    "internvl": "editjudge.families.internvl:InternVL",
+}
+"""Name in recipes -> "module:class". Of the families that fit a model type, the first is that of its publisher."""
+
+_THINKING = ("<think>", "</think>")
+
+
+@cache
+def get_family(name: str) -> Family:
+    """The family of that name; `EditJudgeError` naming the known ones otherwise."""
+    if name not in FAMILIES:
+        raise EditJudgeError(f"unknown model family {name!r}; known: {', '.join(FAMILIES)}")
+    module, _, kind = FAMILIES[name].partition(":")
+    family: Family = getattr(import_module(module), kind)(name)
+    return family
+
+
+def families_for(model_type: str) -> list[Family]:
+    """The families whose architecture a `model_type` of transformers is, in the order of the table."""
+    return [family for family in map(get_family, FAMILIES) if model_type in family.model_types]
+
+
+def wrong_family(family: str, model_type: str) -> str | None:
+    """What is wrong with a model of `model_type` as one of `family`, to follow the model's name; None when nothing."""
+    if model_type in get_family(family).model_types:
+        return None
+    fitting = ", ".join(repr(other.name) for other in families_for(model_type))
+    advice = f"use family {fitting}" if fitting else f"no family fits it; known: {', '.join(FAMILIES)}"
+    return f"is a {model_type!r} model, not one of family {family!r}; {advice}"
+
+
+def render_chat(family: str, user_text: str) -> str:
+    """The prompt for a model of `family`, up to where it begins to write.
+
+    Special tokens other than `<image>` marks are made `harmless`; a set of prompts may speak of `<think>` blocks.
+    """
+    return get_family(family).chat(harmless(user_text, keep=(IMAGE_MARK, *_THINKING)))
+
+
+def render_reply(family: str, completion: str) -> str:
+    """A reply as a model of `family` is trained to write it: `harmless`, with the token that ends its turn.
+
+    A reply may hold `<think>` blocks.
+    """
+    return harmless(completion, keep=_THINKING) + get_family(family).turn_end
+
+
+def too_few_pixels(family: str, max_pixels: int | None) -> str | None:
+    """What is wrong with an image bound that leaves less than one token of an image; None when nothing is."""
+    side = get_family(family).token_px
+    if max_pixels is None or max_pixels >= side**2:
+        return None
+    return f"less than one patch of {family}, which is {side} x {side} = {side**2} pixels"
