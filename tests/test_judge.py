@@ -447,3 +447,9 @@ def test_stored_references_of_single_calls_describe_what_was_judged(tmp_path: Pa
     assert shown == make_ref(path=str(path), sha256=shown.sha256, width=60, height=40)
     assert ImageStore(tmp_path).read(shown.model_copy(update={"path": "a.png"})).size == (60, 40)
     assert edited.path.startswith("memory/")
+
+
+def test_without_a_checkout_the_command_says_which_recipe_it_needs(monkeypatch, tmp_path):
+    monkeypatch.setattr("editjudge.score.DEFAULT_RECIPE", tmp_path / "recipes" / "judge.yaml")
+    with pytest.raises(RecipeError, match=r"--judge RECIPE is needed: .* take one from recipes/judge/"):
+        main(["--instruction", "Make it blue.", "--input", "a.png", "--output", "b.png"])
