@@ -245,7 +245,9 @@ def test_checking_settings_leaves_no_trace(base: Path, tmp_path: Path) -> None:
     from accelerate.state import PartialState
 
     before, shared = dict(os.environ), dict(PartialState._shared_state)
-    assert list(training_problems({"per_device_train_batch_size": 1, "bf16": True, "torch_compile": True})) == []
+    settings = {"per_device_train_batch_size": 1, "bf16": True, "torch_compile": True}
+    settings |= {"model_init_kwargs": {"attn_implementation": "sdpa", "ignore_mismatched_sizes": False}}
+    assert list(training_problems(settings)) == []
     assert dict(os.environ) == before
     assert PartialState._shared_state == shared
     assert not dist.is_initialized()
