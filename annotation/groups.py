@@ -11,6 +11,7 @@ from annotation.recipe import AnnotationRecipe, Gold
 from annotation.records import PushedTask
 from editjudge.errors import DataError, EditJudgeError
 from editjudge.io import digest, read_json, read_jsonl, read_objects
+from editjudge.text import is_blank
 from editjudge.types import EditTask, EditTriplet, ScoreCard, TierRanking
 
 
@@ -40,6 +41,8 @@ class Plan:
     tasks: tuple[Planned, ...]
     too_small: int
     """Groups with fewer candidates than are shown; left out."""
+    no_instruction: int
+    """Groups whose instruction shows nothing: there is nothing to rank them by; left out."""
     not_drawn: int
     """Groups beyond `project.max_tasks`; left out."""
     changed: tuple[str, ...]
@@ -105,10 +108,9 @@ def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mappin
     """
     gold, gold_groups = _gold(recipe, groups)
     n = recipe.project.candidates
-    ordinary = {
-        key: group for key, group in groups.items() if key not in gold and (len(group.triplets) >= n or key in recorded)
-    }
-    too_small = sum(key not in gold and key not in ordinary for key in groups)
+    others = {key: group for key, group in groups.items() if key not in gold}
+    asked = {key: group for key, group in others.items() if not is_blank(group.task.instruction) or key in recorded}
+    ordinary = {key: group for key, group in asked.items() if len(group.triplets) >= n or key in recorded}
     whole = len(ordinary)
     ordinary = _at_most(recipe, ordinary, recorded)
     chosen_gold = _choose_gold(recipe, gold, len(ordinary), recorded)
@@ -136,7 +138,13 @@ def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mappin
             repeat_of=None if group_id == key else key,
         )
         tasks.append(Planned(row, group.task, tuple(group.triplets[candidate] for candidate in candidates)))
-    return Plan(tuple(tasks), too_small, whole - len(ordinary), tuple(changed))
+    return Plan(
+        tuple(tasks),
+        too_small=len(asked) - whole,
+        no_instruction=len(others) - len(asked),
+        not_drawn=whole - len(ordinary),
+        changed=tuple(changed),
+    )
 
 
 def repeat_id(group_id: str) -> str:
@@ -199,6 +207,8 @@ def _gold(
         if missing:
             what = "there is no such group" if missing is True else f"the group has no triplet {missing[0]}"
             raise DataError(f"{gold.rankings}: task {task_id}: {what} in {gold.groups or recipe.project.groups}")
+        if is_blank(where[task_id].task.instruction):
+            raise DataError(f"{gold.rankings}: task {task_id}: its group has no instruction to rank by; leave it out")
         if len(ids) < recipe.project.candidates:
             raise DataError(
                 f"{gold.rankings}: task {task_id} ranks {len(ids)} candidates in every dimension, "

@@ -33,7 +33,7 @@ from editjudge.errors import DataError
 from editjudge.io import read_jsonl, write_json, write_jsonl
 from editjudge.paths import user_path
 from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.recipe import dump_recipe, load_for_run
 from editjudge.tasks import DIMENSIONS, Dimension
 
 IMPORT = "import.json"
@@ -80,7 +80,7 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
     arguments = parser.parse_intermixed_args(argv)
-    recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+    recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides, may_come=("pairs",))
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("import"):
         report = import_rankings(recipe, arguments.rankings, arguments.unit, arguments.dimension or "overall")

@@ -7,6 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from annotation.foreign import ForeignRanking, RowError
 from annotation.groups import Group
+from editjudge.text import is_blank
 from editjudge.types import EditTriplet
 
 
@@ -33,6 +34,8 @@ class GroupNames:
             kind, why = ("ambiguous_group", "names several groups") if found else ("unknown_group", "no such group")
             raise RowError(kind, f"{called}: {why} in {self._place}")
         group = self.known[next(iter(unique))]
+        if is_blank(group.task.instruction):
+            raise RowError("no_instruction", f"{group.task.id}: the group has no instruction to rank by")
         if said.instruction is not None and said.instruction.split() != group.task.instruction.split():
             raise RowError("other_instruction", f"{group.task.id}: {said.instruction[:60]!r} is not its instruction")
         return group

@@ -85,6 +85,7 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
             gold=sum(task.row.is_gold for task in planned.tasks),
             repeats=sum(task.row.repeat_of is not None for task in planned.tasks),
             too_small=planned.too_small,
+            no_instruction=planned.no_instruction,
             not_drawn=planned.not_drawn,
             changed=[*planned.changed],
         )

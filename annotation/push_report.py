@@ -28,6 +28,8 @@ class PushReport:
     repeats: int = 0
     too_small: int = 0
     """Groups left out because they have fewer candidates than are shown."""
+    no_instruction: int = 0
+    """Groups left out because their instruction is empty."""
     not_drawn: int = 0
     """Groups left out because `project.max_tasks` asks for fewer."""
     changed: list[str] = field(default_factory=list)
@@ -48,6 +50,8 @@ def print_report(report: PushReport) -> None:
             print(f"    {len(unit.twice)} tasks stand there twice, {unit.twice[0]} for one: delete the copies")
     if report.too_small:
         print(f"  {report.too_small:,} groups have too few candidates and were left out")
+    if report.no_instruction:
+        print(f"  {report.no_instruction:,} groups have no instruction and were left out")
     if report.not_drawn:
         print(f"  {report.not_drawn:,} groups more are left out by project.max_tasks")
     if report.changed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -138,6 +139,17 @@ class Server(_Block):
     """Tasks per import request. What was not confirmed when a push breaks off is at most this many."""
     timeout_s: float = Field(120.0, gt=0)
     """For one request."""
+
+    @field_validator("url", "images_url")
+    @classmethod
+    def _is_an_address(cls, value: str | None) -> str | None:
+        if value is not None:
+            parts = urlsplit(value)  # raises ValueError, as does a port that is no number
+            if parts.port == 0 or (
+                parts.netloc and not parts.hostname
+            ):  # images may lie below the server's own address
+                raise ValueError("needs a host, and no port or one from 1 to 65535")
+        return value
 
     @model_validator(mode="after")
     def _images_are_found(self) -> Server:

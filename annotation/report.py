@@ -15,7 +15,7 @@ from annotation.tables import ratings_table, show
 from editjudge.errors import DataError, RecipeError
 from editjudge.io import write_json
 from editjudge.paths import user_path
-from editjudge.recipe import load_recipe
+from editjudge.recipe import load_for_run, load_recipe
 
 
 def agreement_main(argv: Sequence[str] | None = None) -> int:
@@ -76,7 +76,7 @@ def pairs_main(argv: Sequence[str] | None = None) -> int:
     if arguments.tiers is not None:
         found = write_tiers(*arguments.tiers)
     else:
-        recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+        recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides)
         found = write_pairs(_ranked(recipe))
     if arguments.json is not None:
         write_json(arguments.json, found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from types import FrameType
@@ -80,7 +81,7 @@ def main(argv: list[str]) -> int:
             write_json(arguments.json, {"stopped": stopped})
         print("Label Studio stopped." if stopped else "No Label Studio runs for this campaign.")
         return 0
-    command = " ".join(["editjudge annotate serve", str(arguments.recipe), *arguments.overrides])
+    command = f"editjudge annotate serve {shlex.join([str(arguments.recipe), *arguments.overrides])}"
     with _Interruptible():
         if server.running(home) is None:
             print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import shlex
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -81,7 +82,7 @@ def check_main(argv: list[str]) -> int:
     for line in later:
         print(f"not there yet: {line}")
     if kind in COMMAND_OF:
-        print(f"run it with: {' '.join(['editjudge', COMMAND_OF[kind], str(path), *overrides])}")
+        print(f"run it with: editjudge {COMMAND_OF[kind]} {shlex.join([str(path), *overrides])}")
     describe = getattr(found.recipe, "describe", None)
     if describe is not None:
         print(f"\n{describe()}")
@@ -99,7 +100,7 @@ def _not_there_yet(missing: Missing, recipe: Path) -> str:
             continue
         out = data.get("out")
         if kind in COMMAND_OF and isinstance(out, str) and wanted.is_relative_to(Path(out).absolute()):
-            return f"{missing.where}: {missing.path}; made by: editjudge {COMMAND_OF[kind]} {path}"
+            return f"{missing.where}: {missing.path}; made by: editjudge {COMMAND_OF[kind]} {shlex.quote(str(path))}"
     return f"{missing.where}: {missing.path}; no recipe here makes it"
 
 

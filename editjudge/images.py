@@ -109,6 +109,8 @@ def _open(content: bytes, name: str, colors: Colors) -> Image.Image:
 
 
 def _to_rgb(image: Image.Image, name: str, colors: Colors) -> Image.Image:
+    if 0 in image.size:
+        raise ImageError(f"{name}: an image of {image.width} x {image.height} pixels shows nothing; replace it")
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(
             f"{name}: {image.width} x {image.height} pixels is more than the limit of {MAX_PIXELS}; make it smaller"

@@ -136,6 +136,8 @@ def open_file(path: Path) -> IO[bytes]:
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{path}: no such file; check the path, or run the step that makes it") from error
+    except IsADirectoryError as error:
+        raise DataError(f"{path}: is a folder, a file is needed here; name the file in it") from error
     except OSError as error:
         raise StorageError(f"{path}: cannot be read ({error.strerror or error}); check its permissions") from error
 

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, get_args
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -65,6 +65,10 @@ class Judge:
         for name, value, least in (("passes", passes, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
+        if max_pixels is not None and max_pixels < 1:
+            raise ValueError(f"max_pixels must be at least 1, or None, not {max_pixels}")
+        if colors not in get_args(Colors):
+            raise ValueError(f"colors must be one of {', '.join(get_args(Colors))}, not {colors!r}")
         self.engine = engine
         self.prompts = get_prompts(prompts) if isinstance(prompts, str) else prompts
         self.passes = passes

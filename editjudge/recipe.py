@@ -77,7 +77,10 @@ def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = 
         problems += new
         told |= {_where(line) for line in new}
         # Without the wrong values, the others can be compared with each other.
-        _, found, _ = _validate(_without(data, told, ""), schema, Ready.SETTINGS)
+        rest = _without(data, told, "")
+        _, found, _ = _validate(rest, schema, Ready.SETTINGS)
+        if rest.keys() != data.keys():  # what is wrong with the whole may only be that a key was taken out
+            found = [line for line in found if _where(line).partition(".")[0] in {*data, *schema.model_fields}]
     missing = [item for item in missing if item.where not in told]
     return Examined(None if problems else recipe, tuple(problems), tuple(missing))
 

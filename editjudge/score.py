@@ -6,6 +6,7 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
+from editjudge.errors import RecipeError
 from editjudge.judge import Judge
 from editjudge.paths import PROJECT, user_path
 from editjudge.tasks import ASPECTS
@@ -26,6 +27,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
     arguments = parser.parse_intermixed_args(argv)
+    if arguments.judge == DEFAULT_RECIPE and not DEFAULT_RECIPE.exists():
+        raise RecipeError(
+            "editjudge score",
+            [
+                "--judge RECIPE is needed: this installation has no recipes; take one from recipes/judge/ of the "
+                "repository, or write one with the keys `engine`, `prompts` and `max_pixels`"
+            ],
+        )
     judge = Judge.from_recipe(arguments.judge, arguments.overrides)
     card = judge.score(arguments.instruction, arguments.input, arguments.output)
     print(card.model_dump_json(indent=2) if arguments.json else _table(card))

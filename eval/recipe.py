@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from editjudge.engines.base import Sampling
 from editjudge.judge import JudgeRecipe
 from editjudge.paths import InputPath
-from editjudge.recipe import Recipe, Use
+from editjudge.recipe import Recipe, Use, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 from eval.external.reading import ScoresFile
@@ -57,6 +57,16 @@ class MeasureRecipe(Recipe):
     """Rankings by people that the judge is compared with."""
     leaderboard: LeaderboardOptions = LeaderboardOptions()
     report: Report = Report()
+
+    @field_validator("bench")
+    @classmethod
+    def _folders_differ(cls, value: tuple[BenchmarkSource, ...]) -> tuple[BenchmarkSource, ...]:
+        folders: dict[str, str] = {}
+        for place, source in enumerate(value):
+            other = folders.setdefault(folder_name(source.title), source.title)
+            if len(folders) <= place:
+                refuse([mistake(f"{source.title!r} is taken by {other!r}; give another", place, "name")])
+        return value
 
 
 class EvalRecipe(MeasureRecipe):

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from editjudge.errors import DataError, RecipeError
+from editjudge.errors import DataError
 from editjudge.io import write_json
 from editjudge.paths import user_path
 from editjudge.processes import alone_in
@@ -26,19 +26,8 @@ from eval.terminal import print_leaderboards, print_results
 
 
 def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
-    """The recipe's benchmarks, images extracted below `out/images`.
-
-    Raises `RecipeError` when two of them would be written into one folder.
-    """
-    found: list[Benchmark] = []
-    folders: dict[str, str] = {}
-    for place, source in enumerate(recipe.bench):
-        bench = source.load(recipe.out / "images")
-        other = folders.setdefault(folder_name(bench.name), bench.name)
-        if len(folders) <= place:
-            raise RecipeError("recipe", [f"bench.{place}.name: {bench.name!r} is taken by {other!r}; give another"])
-        found.append(bench)
-    return found
+    """The recipe's benchmarks, images extracted below `out/images`."""
+    return [source.load(recipe.out / "images") for source in recipe.bench]
 
 
 def refuse_without_images(benches: Sequence[Benchmark]) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydantic_core import InitErrorDetails
 
+from editjudge.engines.attention import needs_gpu
 from editjudge.engines.quiet import quiet
 from editjudge.engines.weights import model_digest, model_problem
 from editjudge.errors import EditJudgeError, RecipeError
@@ -47,10 +48,14 @@ def machine_problems(recipe: SFTRecipe) -> list[str]:
 
     if torch.cuda.device_count():
         return []
+    train = recipe.train
+    wanted = [name for name in ("fp16", "tf32", "activation_offloading") if train.get(name)]
+    wanted += ["ddp_backend"] if train.get("ddp_backend") == "nccl" else []
+    attention = (train.get("model_init_kwargs") or {}).get("attn_implementation")
+    wanted += ["model_init_kwargs.attn_implementation"] if needs_gpu(str(attention)) else []
     return [
         f"train.{name}: needs a GPU, and torch sees none here; leave it out or run on another machine"
-        for name in ("fp16", "tf32")
-        if recipe.train.get(name)
+        for name in wanted
     ]
 
 

@@ -80,6 +80,8 @@ class Freeze(BaseModel):
 class SFTRecipe(Recipe):
     """A run of `sft/train.py`."""
 
+    seed: int = Field(0, ge=0, lt=2**32)
+    """What numpy takes."""
     model: ModelName
     """Folder or hub name of the base."""
     family: str

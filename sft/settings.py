@@ -14,6 +14,7 @@ from typing import Any, get_args
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
 from editjudge.recipe_use import did_you_mean
+from sft.model_settings import model_problems
 
 Problems = Iterator[tuple[str, str]]
 """Key of the block and what is wrong with it; "" for settings that do not fit each other."""
@@ -30,6 +31,9 @@ RESERVED = {
     "assistant_only_loss": "a judge is always trained on its reply alone",
     "chat_template_path": "the chat layout follows from `family`",
     "eos_token": "the end of a reply follows from `family`",
+    "pad_token": "the tokens of the chat follow from `family`",
+    "pad_to_multiple_of": "TRL has no such padding for images",
+    "push_to_hub": "it would upload checkpoints before they are complete; upload one with `hf upload` afterwards",
     "dataset_text_field": "rows have the fields of SFTExample",
     "remove_unused_columns": "it would remove the images",
     "resume_from_checkpoint": "the same command resumes from the last complete checkpoint by itself",
@@ -54,7 +58,6 @@ _POSITIVE = frozenset(
         "learning_rate",
         "logging_steps",
         "num_train_epochs",
-        "pad_to_multiple_of",
         "save_steps",
         "save_total_limit",
         "torch_empty_cache_steps",
@@ -117,6 +120,8 @@ def _field_problem(field: Any, value: Any) -> str | None:
         return _reporter_problem(value)
     if (problem := _type_problem(annotation, value)) is not None:
         return problem
+    if field.name.endswith("_kwargs") and isinstance(value, str):  # the type is for JSON on a command line
+        return "must be a mapping of keys to values"
     return _number_problem(field, value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
@@ -140,6 +145,8 @@ def _number_problem(field: Any, value: float) -> str | None:
         return None if value == -1 or value > 0 else "must be at least 1, or -1 to train for `num_train_epochs`"
     if name in _POSITIVE and value <= 0:
         return "must be greater than 0"
+    if name == "data_seed" and not 0 <= value < 2**63:
+        return "must be at least 0 and less than 2**63"
     if name in _BELOW_ONE and not 0 <= value < 1:
         return "must be at least 0 and less than 1"
     if name in _STEPS and value > 1 and value != int(value):
@@ -188,16 +195,25 @@ def _library_problems(train: Mapping[str, Any]) -> Problems:
             yield (detail if detail in train else key), first_line(error)
     if train.get("use_liger_kernel") and find_spec("liger_kernel") is None:
         yield "use_liger_kernel", "needs the package liger-kernel, which is not installed"
-    dtype = (config.model_init_kwargs or {}).get("dtype", "auto")
-    if dtype not in ("auto", "bfloat16", "float16", "float32"):
-        yield "model_init_kwargs.dtype", f"unknown value; known: auto, bfloat16, float16, float32, got {dtype!r}"
-    backend = train.get("torch_compile_backend")
-    if backend is not None:
-        import torch
+    yield from model_problems(
+        {name: getattr(config, name) for name in ("model_init_kwargs", "gradient_checkpointing_kwargs")}
+    )
+    yield from _compile_problems(train)
 
-        backends = torch.compiler.list_backends(exclude_tags=())
-        if backend not in backends:
-            yield "torch_compile_backend", f"unknown value{did_you_mean(backend, backends)}"
+
+def _compile_problems(train: Mapping[str, Any]) -> Problems:
+    import torch
+
+    backend, mode = train.get("torch_compile_backend"), train.get("torch_compile_mode")
+    backends = torch.compiler.list_backends(exclude_tags=())
+    if backend is not None and backend not in backends:
+        yield "torch_compile_backend", f"unknown value{did_you_mean(backend, backends)}"
+    if mode is not None and backend in (None, "inductor"):
+        from torch._inductor import list_mode_options
+
+        modes = list_mode_options()
+        if mode not in modes:
+            yield "torch_compile_mode", f"unknown value{did_you_mean(mode, modes)}"
 
 
 def probe(train: Mapping[str, Any], world_size: int = 1, accumulation: int = 1) -> Any:
@@ -255,7 +271,7 @@ def _make_loader(config: Any) -> None:
             num_workers=workers,
             persistent_workers=config.dataloader_persistent_workers,
             prefetch_factor=config.dataloader_prefetch_factor,
-            multiprocessing_context=config.dataloader_multiprocessing_context if workers else None,
+            multiprocessing_context=config.dataloader_multiprocessing_context,
         )
 
 

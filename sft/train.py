@@ -14,8 +14,8 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from editjudge.engines.quiet import quiet
 from editjudge.errors import (
     CheckpointError,
     DataError,
+    ImageError,
     MissingExtraError,
     RecipeError,
     StaleOutputError,
@@ -127,7 +128,7 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
     latest = _resume_point(recipe, world)
     with _phase(record, "data"):
         reader, processor = _prepare_data(recipe, world, identity)
-    with _phase(record, "load"):
+    with _phase(record, "load"), _images_stay():
         if world.main and recipe.lora is not None:
             print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
         _join_processes(recipe)
@@ -136,7 +137,7 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
     if world.main:
         print(trainable_line(trainer.model), flush=True)
         checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)
-    with _phase(record, "train"):
+    with _phase(record, "train"), _images_stay():
         try:
             if latest is None:
                 trainer.train()
@@ -184,6 +185,20 @@ def build_trainer(recipe: SFTRecipe, world_size: int, reader: Any, processor: An
     trainer.remove_callback(PrinterCallback)
     freeze(trainer.model, recipe)
     return trainer
+
+
+@contextmanager
+def _images_stay() -> Iterator[None]:
+    """An image that cannot be read any more, although its row was checked, as a `DataError` that says what to do."""
+    try:
+        yield
+    except ImageError as error:
+        # From a process that loads batches, the message is a traceback.
+        line = str(error).strip().splitlines()[-1].removeprefix(f"{ImageError.__module__}.{ImageError.__qualname__}: ")
+        raise DataError(
+            f"{line}\nIt could be read when its row was checked. Restore it, then the same command resumes from the "
+            "last complete checkpoint."
+        ) from error
 
 
 def _saving_problem(out: Path, error: Exception) -> StorageError | None:

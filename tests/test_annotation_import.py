@@ -10,7 +10,7 @@ import pytest
 import yaml
 from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
-from studio_ground import make_recipe, write_groups
+from studio_ground import make_groups, make_recipe, write_groups
 
 from annotation.client import Studio
 from annotation.imports import import_rankings
@@ -20,6 +20,7 @@ from annotation.push import push
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.records import PushedTask, rankings_file, tasks_file
+from editjudge.__main__ import main as run_command
 from editjudge.errors import DataError
 from editjudge.io import read_json, read_jsonl, write_jsonl
 from editjudge.types import PreferencePair
@@ -259,3 +260,38 @@ def test_a_push_never_shows_other_candidates_than_were_imported(tmp_path, groups
     import_rankings(recipe, write(tmp_path / "rows.json", [row]), "a")
     with Studio(fake.url, TOKEN) as studio, pytest.raises(DataError, match="g0: its imported rankings are of 2"):
         push(recipe, studio)
+
+
+def test_text_and_numbers_that_json_can_hold_and_records_cannot_are_read_or_counted(tmp_path, recipe):
+    """Halves of surrogate pairs in names and instructions, and whole numbers beyond any float."""
+    huge = "1" + "0" * 400
+    (tmp_path / "odd.jsonl").write_text(
+        '{"task_id": "g0", "tiers": "12345", "instruction": "Make the sky \\ud800 pink.", "seconds": 4}\n'
+        '{"task_id": "g1\\udc00", "tiers": "12345"}\n'
+        f'{{"task_id": "g1", "tiers": "12345", "seconds": {huge}}}\n'
+        f'{{"task_id": "g2", "model_rank": [["g2-0", {huge}]]}}\n'
+    )
+    report = import_rankings(recipe, tmp_path / "odd.jsonl", "a")
+    assert [row["kind"] for row in report.problems] == ["other_instruction", "unknown_group", "unreadable_rank"]
+    assert rankings(recipe)["g1", "a"].seconds is None
+    assert read_json(recipe.out / "import.json")["problems"] == report.problems
+
+
+def test_a_group_without_an_instruction_cannot_have_been_ranked(tmp_path, groups, recipe):
+    data = tmp_path / "data"
+    write_jsonl(groups, [*make_groups(data, 1), *make_groups(data, 1, first=1, instruction=" ")])
+    report = import_rankings(recipe, write(tmp_path / "tiers.csv", "task_id,tiers\ng0,3|12|45\ng1,12345\n"), "a")
+    assert [row["kind"] for row in report.problems] == ["no_instruction"]
+    assert report.rankings == {"a": 1}
+
+
+@pytest.mark.parametrize("step", ["import", "pairs"])
+def test_inputs_that_are_missing_are_found_before_anything_is_written(tmp_path, capsys, step):
+    out = tmp_path / "out"
+    project = {"title": "Trial", "groups": str(tmp_path / "groups.jsonl"), "units": [{"name": "a"}]}
+    path = tmp_path / "recipe.yaml"
+    path.write_text(yaml.safe_dump({"out": str(out), "project": project}))
+    arguments = [str(path), str(write(tmp_path / "tiers.csv", "task_id,tiers\n"))][: 2 if step == "import" else 1]
+    assert run_command(["annotate", step, *arguments]) == 2
+    assert capsys.readouterr().err == f"{path}: project.groups: no such file or folder: {tmp_path / 'groups.jsonl'}\n"
+    assert not out.exists()

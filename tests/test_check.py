@@ -32,6 +32,7 @@ def run(base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return make_run(tmp_path, base)
 
 
+ATTENTION = "train.model_init_kwargs.attn_implementation"
 MISTAKES = [
     ('train.learning_rate="1e-3"', "train.learning_rate", "should be a valid number; write it without quotes"),
     ("train.learning_rate=-1", "train.learning_rate", "must be greater than 0, got -1"),
@@ -62,6 +63,37 @@ MISTAKES = [
     ("train.train_sampling_strategy=group_by_length", "train.train_sampling_strategy", "known: random, sequential"),
     ("train.accelerator_config={split: true}", "train.accelerator_config", "split"),
     ("train.model_init_kwargs={dtype: bf16}", "train.model_init_kwargs.dtype", "known: auto, bfloat16"),
+    (
+        "train.model_init_kwargs={atn_implementation: sdpa}",
+        "train.model_init_kwargs.atn_implementation",
+        "did you mean",
+    ),
+    ("train.model_init_kwargs={use_cash: 1}", "train.model_init_kwargs.use_cash", "the model takes no such setting"),
+    ("train.model_init_kwargs={attn_implementation: spda}", ATTENTION, "did you mean `sdpa`?, got 'spda'"),
+    ("train.model_init_kwargs={attn_implementation: flash_attention_3}", ATTENTION, "needs the package flash-attn-3"),
+    ("train.model_init_kwargs={revision: v2}", "train.model_init_kwargs.revision", "must not be set here"),
+    ("train.model_init_kwargs=sdpa", "train.model_init_kwargs", "must be a mapping"),
+    (
+        *("train.model_init_kwargs={quantization_config: {quant_method: bitsandbytes, load_in_4bit: true}}",),
+        *("train.model_init_kwargs.quantization_config", "needs the package bitsandbytes"),
+    ),
+    (
+        *("train.gradient_checkpointing_kwargs={use_reentrent: false}",),
+        *("train.gradient_checkpointing_kwargs.use_reentrent", "did you mean `use_reentrant`?"),
+    ),
+    (
+        *("train.gradient_checkpointing_kwargs={selective: true, use_reentrant: true}",),
+        *("train.gradient_checkpointing_kwargs", "selective goes with `use_reentrant: false` only"),
+    ),
+    ("train.gradient_checkpointing_kwargs=on", "train.gradient_checkpointing_kwargs", "must be a mapping"),
+    ("train.torch_compile_mode=max-autotun", "train.torch_compile_mode", "did you mean `max-autotune`?"),
+    ("train.dataloader_multiprocessing_context=spawn", "train", "can only be used with multi-process loading"),
+    ("train.pad_to_multiple_of=8", "train.pad_to_multiple_of", "must not be set here"),
+    ("train.pad_token=<pad>", "train.pad_token", "must not be set here"),
+    ("train.push_to_hub=true", "train.push_to_hub", "must not be set here"),
+    ("train.data_seed=18446744073709551616", "train.data_seed", "less than 2**63"),
+    ("seed=-1", "seed", "greater than or equal to 0, got -1"),
+    ("seed=4294967296", "seed", "less than 4294967296"),
     ("train.torch_compile_backend=inductr", "train.torch_compile_backend", "did you mean `inductor`?"),
     ("train.dataloader_persistent_workers=true", "train", "needs num_workers > 0"),
     ("train={per_device_train_batch_size: 2, bf16: true, fp16: true}", "train", "At most one of fp16 and bf16"),
@@ -112,7 +144,10 @@ def test_all_mistakes_are_in_one_message_also_those_between_values(run: Path) ->
 
 
 def test_a_sound_recipe_has_no_mistakes(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["check", str(run), "train.bf16=true", "train.report_to=none", "train.max_grad_norm=0"]) == 0
+    model = "train.model_init_kwargs={attn_implementation: sdpa, dtype: bfloat16, device_map: auto}"
+    checkpointing = "train.gradient_checkpointing_kwargs={use_reentrant: false, preserve_rng_state: false}"
+    values = ["train.bf16=true", "train.report_to=none", "train.max_grad_norm=0", "train.torch_compile_mode=default"]
+    assert main(["check", str(run), *values, model, checkpointing]) == 0
     assert f"{run}: no mistakes (sft recipe)\n" in capsys.readouterr().out
 
 
@@ -212,7 +247,9 @@ def test_checking_settings_leaves_no_trace(base: Path, tmp_path: Path) -> None:
     from accelerate.state import PartialState
 
     before, shared = dict(os.environ), dict(PartialState._shared_state)
-    assert list(training_problems({"per_device_train_batch_size": 1, "bf16": True, "torch_compile": True})) == []
+    settings = {"per_device_train_batch_size": 1, "bf16": True, "torch_compile": True}
+    settings |= {"model_init_kwargs": {"attn_implementation": "sdpa", "ignore_mismatched_sizes": False}}
+    assert list(training_problems(settings)) == []
     assert dict(os.environ) == before
     assert PartialState._shared_state == shared
     assert not dist.is_initialized()

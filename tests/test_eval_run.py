@@ -7,9 +7,10 @@ import pytest
 import yaml
 from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark
+from pydantic import ValidationError
 
 from editjudge.engines.base import Completion, Reply
-from editjudge.errors import DataError, RecipeError, StaleOutputError, StorageError
+from editjudge.errors import DataError, StaleOutputError, StorageError
 from editjudge.io import read_jsonl
 from editjudge.judge import JudgeRecipe
 from editjudge.processes import alone_in
@@ -211,8 +212,8 @@ def test_two_benchmarks_stand_side_by_side(tmp_path, pairs):
 
 def test_two_benchmarks_of_one_name_are_refused(tmp_path, pairs):
     bench = [{"use": "pairs", "path": pairs, "name": name} for name in ("a b", "a-b")]
-    with pytest.raises(RecipeError, match=r"bench\.1\.name"):
-        run_eval(make_recipe(tmp_path, pairs, bench=bench))
+    with pytest.raises(ValidationError, match=r"bench\.1\.name\n  'a-b' is taken by 'a b'"):
+        make_recipe(tmp_path, pairs, bench=bench)
 
 
 def test_missing_images_make_the_figures_partial(tmp_path):

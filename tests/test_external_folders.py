@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
+import yaml
 from eval_world import write_benchmark
 from published_ground import GENAI_FILE, editscore_folder, write
 from pydantic import ValidationError
 from test_external import scores_recipe
 
+from editjudge.__main__ import main
 from editjudge.errors import DataError
+from editjudge.io import read_objects
 from eval.benchmarks.pairs import Pairs
 from eval.compare import compare_folders
 from eval.external import read_scores
@@ -121,3 +125,27 @@ def test_compare_lists_each_judge_once_whose_file_has_two_readings(tmp_path):
 def test_two_judges_of_one_name_are_refused(tmp_path):
     with pytest.raises(ValidationError, match="two judges are called 'pairwise'; give each a `name`"):
         scores_recipe(tmp_path, tmp_path, ["a/pairwise.json", "b/pairwise.json"])
+
+
+def test_check_names_benchmarks_and_judges_of_one_name_and_nothing_else(tmp_path, capsys):
+    """A list of scores that is refused is not also reported as missing."""
+    path, scores = tmp_path / "my recipe.yaml", tmp_path / "scores.json"
+    scores.write_text("[]")
+    bench = [{"use": "genai_bench", "path": str(scores)}] * 2
+    path.write_text(yaml.safe_dump({"out": str(tmp_path / "out"), "bench": bench, "scores": [str(scores)] * 2}))
+    assert main(["check", str(path)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"{path}: ").partition(";")[0] for line in lines] == [
+        "bench.1.name: 'scores' is taken by 'scores'",
+        "scores: two judges are called 'scores'",
+    ]
+    overrides = ["bench.1.name=b c", f"scores.1={{path: {scores}, name: d}}"]
+    assert main(["check", str(path), *overrides]) == 0
+    said = capsys.readouterr().out
+    command = next(line for line in said.splitlines() if line.startswith("run it with: ")).partition(": ")[2]
+    assert shlex.split(command) == ["editjudge", "eval", str(path), *overrides]
+
+
+def test_a_folder_in_place_of_a_file_is_called_a_folder(tmp_path):
+    with pytest.raises(DataError, match="is a folder, a file is needed here; name the file in it"):
+        list(read_objects(tmp_path))

@@ -447,3 +447,23 @@ def test_stored_references_of_single_calls_describe_what_was_judged(tmp_path: Pa
     assert shown == make_ref(path=str(path), sha256=shown.sha256, width=60, height=40)
     assert ImageStore(tmp_path).read(shown.model_copy(update={"path": "a.png"})).size == (60, 40)
     assert edited.path.startswith("memory/")
+
+
+def test_without_a_checkout_the_command_says_which_recipe_it_needs(monkeypatch, tmp_path):
+    monkeypatch.setattr("editjudge.score.DEFAULT_RECIPE", tmp_path / "recipes" / "judge.yaml")
+    with pytest.raises(RecipeError, match=r"--judge RECIPE is needed: .* take one from recipes/judge/"):
+        main(["--instruction", "Make it blue.", "--input", "a.png", "--output", "b.png"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [({"max_pixels": 0}, "max_pixels must be at least 1"), ({"colors": "p3"}, "colors must be one of srgb, stored")],
+)
+def test_arguments_that_no_judge_can_have_are_refused(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Judge(ScriptedEngine(replies=(BOTH_20,)), **options)
+
+
+def test_an_image_without_pixels_is_refused() -> None:
+    with pytest.raises(ImageError, match="an image of 0 x 5 pixels shows nothing"):
+        Judge(ScriptedEngine(replies=(BOTH_20,))).score("x", Image.new("RGB", (0, 5)), make_image())

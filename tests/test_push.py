@@ -18,6 +18,7 @@ from annotation.mirror import load_mirror
 from annotation.predictions import score_tiers
 from annotation.projects import layout_of
 from annotation.push import main, push
+from annotation.push_report import print_report
 from annotation.ranking import make_ranking
 from annotation.records import PushedTask, campaign_lock, tasks_file
 from editjudge.errors import DataError, StorageError
@@ -192,6 +193,23 @@ def test_groups_that_are_too_small_or_whose_images_are_bad_are_left_out_and_told
     assert report.unreadable.keys() == {"g1", "g2"}
     assert "the file changed" in report.unreadable["g1"]
     assert [unit.added for unit in report.units] == [1, 1]
+
+
+def test_groups_without_an_instruction_are_left_out_and_counted(tmp_path, fake, recipe, capsys):
+    """White space and invisible characters ask for nothing either; as gold, such a group is refused."""
+    data = tmp_path / "data"
+    asked, blank = make_groups(data, 3), (*make_groups(data, 1, first=3, instruction=""),)
+    invisible = make_groups(data, 1, first=4, instruction=" \u200b\n")
+    write_jsonl(data / "groups.jsonl", [*asked, *blank, *invisible])
+    report = run(recipe())
+    assert (report.tasks, report.no_instruction, report.too_small) == (3, 2, 0)
+    assert {row.group_id for row in rows(recipe())} == {"g0", "g1", "g2"}
+    print_report(report)
+    assert "2 groups have no instruction and were left out" in capsys.readouterr().out
+    answer = TierRanking(task_id="g3", dimension="overall", annotator="x", tiers=[[row.id for row in blank]])
+    write_jsonl(data / "gold.jsonl", [answer])
+    with pytest.raises(DataError, match="task g3: its group has no instruction to rank by"):
+        run(recipe(gold={"rankings": str(data / "gold.jsonl"), "rate": 0.5}))
 
 
 def test_at_most_so_many_groups_are_drawn_and_those_shown_before_stay(tmp_path, fake, recipe):

@@ -184,6 +184,26 @@ def test_two_runs_cannot_write_to_one_folder(base: Path, tmp_path: Path) -> None
         main([str(recipe)])
 
 
+@pytest.mark.parametrize("workers", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_an_image_that_is_lost_ends_a_run_that_can_be_resumed(base: Path, tmp_path: Path, workers: int) -> None:
+    """The rows were checked by the run that is killed. Also in a process that loads batches."""
+    recipe = make_run(tmp_path, base, train={"dataloader_num_workers": workers})
+    run_until_killed(command(recipe), killed_at("*/checkpoint-4/done.json"))
+    images = tmp_path / "data" / "images"
+    lost = images / "0-after.png" if workers == 0 else images / "5-after.png"  # the first is read by the trainer itself
+    content = lost.read_bytes()
+    lost.unlink()
+    process = start(command(recipe))
+    text = process.communicate()[0]
+    assert process.returncode == 1, text
+    assert f"\n{lost}: cannot be read (No such file or directory); check the path\nIt could be read when" in text
+    assert "the same command resumes from the last complete checkpoint" in text
+    assert "Traceback" not in text
+    lost.write_bytes(content)
+    assert main([str(recipe)]) == 0
+    assert [row["step"] for row in log(tmp_path / "out")] == [1, 2, 3, 4, 5, 6]
+
+
 @pytest.mark.slow
 def test_a_full_disk_is_told_and_leaves_nothing_that_looks_complete(base: Path, tmp_path: Path) -> None:
     """No file may grow beyond 20,000 bytes: the adapter does not fit, everything before it does."""

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
+from editjudge.engines.attention import attention_problem, needs_gpu
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.decoding import Written, write_passes
 from editjudge.engines.weights import adapter_digest, adapter_problem, load_model, model_digest, model_problem
@@ -93,6 +94,10 @@ class HFEngine(BaseModel):
             yield mistake(text, "adapter", seen=str(self.adapter))
         if (text := too_few_pixels(self.family, self.max_pixels)) is not None:
             yield mistake(text, "max_pixels", seen=self.max_pixels)
+        if (text := attention_problem(self.attention)) is not None:
+            yield mistake(text, "attention", seen=self.attention)
+        elif needs_gpu(self.attention) and self.device == "cpu":
+            yield mistake("needs a GPU, and `device` is cpu", "attention", seen=self.attention)
 
     @property
     def identity(self) -> str:
@@ -131,6 +136,8 @@ class HFEngine(BaseModel):
             if self.device.startswith("cuda") and not available:
                 raise EngineError(f"device {self.device}: torch sees no GPU here; use `device: auto` or `cpu`")
             device = ("cuda:0" if available else "cpu") if self.device == "auto" else self.device
+            if needs_gpu(self.attention) and device == "cpu":
+                raise EngineError(f"attention {self.attention}: needs a GPU, and torch sees none here; use sdpa")
             logger.info("loading %s", self.identity)  # the digests are taken first: they find what is missing
             family = get_family(self.family)
             processor = family.load_processor(self.model, self.max_pixels, revision=self.revision)

@@ -152,6 +152,10 @@ def load_model(
         return loaded
     except torch.OutOfMemoryError as error:
         raise EngineError(f"{model}: its weights do not fit on {device} ({error}); use a smaller dtype") from error
+    except ModuleNotFoundError:
+        raise  # an extra that is not installed
+    except ImportError as error:  # such as a version of flash-attn that is too old
+        raise EngineError(f"{model}: cannot be loaded here ({_first_line(error)})") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if not Path(model).is_dir():
             raise CheckpointError(_not_found(model, error)) from error

@@ -116,6 +116,11 @@ def _label_content(label: Comparison | Multiway | Rating) -> list[object]:
 class BenchmarkSource(Protocol):
     """A `bench:` block of a recipe."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called in files and reports."""
+        ...
+
     def load(self, cache: Path) -> Benchmark:
         """Read, check and return it; images that lie inside a table are extracted below `cache`.
 

@@ -48,6 +48,11 @@ class Aurora(BaseModel):
     name: str = "AURORA-Bench"
     """How reports call it."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called."""
+        return self.name
+
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
         root = (self.path.parent if self.images is None else self.images).absolute()
@@ -65,7 +70,7 @@ class Aurora(BaseModel):
                 left_out.add(problem.kind, f"row {number}: {problem}")
         source, notes = str(self.path), Findings()
         return checked(
-            self.name,
+            self.title,
             source,
             (),
             root,

@@ -42,6 +42,11 @@ class EditRewardBench(BaseModel):
     name: str | None = None
     """How reports call it; the last part of `path` when it is not given."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called."""
+        return Path(self.path).name if self.name is None else self.name
+
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
         left_out, notes = Findings(), Findings()
@@ -61,9 +66,8 @@ class EditRewardBench(BaseModel):
                     notes.add("key_names_two_images", f"row {number}: {triplet.editor}")
             found.append(pair)
         pairs, comparisons = split_unknown(found, notes)
-        name = Path(self.path).name if self.name is None else self.name
         return checked(
-            name,
+            self.title,
             self.path,
             pairs,
             cache,

@@ -17,6 +17,8 @@ from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
 from eval.benchmarks.rows import AbsentImages, RowError, TableImages, absent_image, make_task, make_triplet
 
+_RESULTS = (".json", ".jsonl")
+"""Endings of files of votes; everything else is the data set itself."""
 CONFIG = "image_edition"
 NO_PROMPT = "instruction of row"
 """Stands for the instruction in labels of a results file that has no `instruct_prompt`."""
@@ -59,10 +61,16 @@ class GenAIBench(BaseModel):
     name: str | None = None
     """How reports call it; the last part of `path` when it is not given."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called."""
+        path = Path(self.path)
+        return (path.stem if path.suffix in _RESULTS else path.name) if self.name is None else self.name
+
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`."""
         path = Path(self.path)
-        from_results = path.suffix in (".json", ".jsonl")
+        from_results = path.suffix in _RESULTS
         left_out = Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
         comparisons: list[Comparison] = []
@@ -76,10 +84,9 @@ class GenAIBench(BaseModel):
                 comparisons.append(found)
             except RowError as problem:
                 left_out.add(problem.kind, f"row {number}: {problem}")
-        name = (path.stem if from_results else path.name) if self.name is None else self.name
         notes = Findings()
         return checked(
-            name,
+            self.title,
             self.path,
             (),
             cache,

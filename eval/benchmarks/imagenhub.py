@@ -41,6 +41,11 @@ class ImagenHub(BaseModel):
     name: str = "ImagenHub"
     """How reports call it."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called."""
+        return self.name
+
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`. Edits without an image or an instruction are left out."""
         files = sorted(self.ratings.glob("*.tsv"))
@@ -64,7 +69,7 @@ class ImagenHub(BaseModel):
         ]
         root = cache if self.images is None else self.images
         source, has_images = str(self.ratings), self.images is not None
-        return checked(self.name, source, (), root, left_out, Findings(), ratings=ratings, has_images=has_images)
+        return checked(self.title, source, (), root, left_out, Findings(), ratings=ratings, has_images=has_images)
 
     def _triplets(
         self, uids: Sequence[str], models: Sequence[str], left_out: Findings

@@ -35,6 +35,11 @@ class Pairs(BaseModel):
     name: str | None = None
     """How reports call it; the file's name without ending when it is not given."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called."""
+        return self.path.stem if self.name is None else self.name
+
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`. Rows that are no pair, or with an image that cannot be used, are left out."""
         root = self.path.parent if self.root is None else self.root
@@ -50,10 +55,9 @@ class Pairs(BaseModel):
             elif isinstance(pair, PreferencePair):
                 usable.append(pair)
         pairs, comparisons = split_unknown(usable, notes)
-        name = self.path.stem if self.name is None else self.name
         has_images = not self.labels_only
         source = str(self.path)
-        return checked(name, source, pairs, root, left_out, notes, comparisons=comparisons, has_images=has_images)
+        return checked(self.title, source, pairs, root, left_out, notes, comparisons=comparisons, has_images=has_images)
 
 
 def _read(text: str) -> PreferencePair | RowError:

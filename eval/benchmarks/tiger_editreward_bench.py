@@ -67,6 +67,11 @@ class TigerEditRewardBench(BaseModel):
     name: str | None = "TIGER-EditReward-Bench"
     """How reports call it; the last part of `path` when it is null."""
 
+    @property
+    def title(self) -> str:
+        """What the benchmark is called."""
+        return Path(self.path).name if self.name is None else self.name
+
     def load(self, cache: Path) -> Benchmark:
         """See `BenchmarkSource.load`. A group that lacks a comparison is left out: what is left would be too easy."""
         left_out, notes = Findings(), Findings()
@@ -93,9 +98,8 @@ class TigerEditRewardBench(BaseModel):
                 multiways.append(_read_group(name, group, notes))
             except RowError as problem:
                 left_out.add(problem.kind, f"group {name}: {problem}")
-        title = Path(self.path).name if self.name is None else self.name
         has_images = not self.labels_only
-        return checked(title, self.path, (), cache, left_out, notes, multiways=multiways, has_images=has_images)
+        return checked(self.title, self.path, (), cache, left_out, notes, multiways=multiways, has_images=has_images)
 
 
 def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
