@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from eval_world import PixelEngine, write_benchmark
 from test_eval_run import make_recipe
-from test_external import compared, rows_for
+from test_external import rows_for
+from test_external_votes import compared
 from test_statistics import make_table
 
 from editjudge.errors import DataError

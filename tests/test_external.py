@@ -15,7 +15,6 @@ from editjudge.errors import DataError, StaleOutputError
 from editjudge.io import read_jsonl, write_jsonl
 from editjudge.types import PreferencePair
 from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Comparison, Rating
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.pairs import Pairs
 from eval.external import read_scores
@@ -172,19 +171,6 @@ def test_an_editscore_folder(tmp_path, bench):
     assert found.findings.as_json() == {}
 
 
-def rated(bench: Benchmark) -> Benchmark:
-    """ImagenHub's shape: the uid is the task's source, the editing model the editor."""
-    ratings = []
-    for place, triplet in enumerate(bench.triplets):
-        task = triplet.task.model_copy(
-            update={"origin": triplet.task.origin.model_copy(update={"source": f"{triplet.task.id}.jpg"})}
-        )
-        ratings.append(
-            Rating(id=str(place), triplet=triplet.model_copy(update={"task": task}), scale="overall", value=0.5)
-        )
-    return Benchmark("rated", "r", (), bench.root, Findings(), Findings(), ratings=tuple(ratings))
-
-
 def test_gedit_csv(tmp_path, bench):
     header = (
         "source_image,edited_image,instruction,sementics_score,quality_score,intersection_exist,instruction_language\n"
@@ -197,44 +183,6 @@ def test_gedit_csv(tmp_path, bench):
     assert found.format == "gedit"
     assert {(card.overall, card.perceptual_quality, card.prompt_following) for card in found.cards.values()} == {
         (6.0, 9.0, None)
-    }
-
-
-def compared(bench: Benchmark) -> Benchmark:
-    """Four comparisons with the ids of GenAI-Bench."""
-    labels = ("A>B", "B>A", "A=B=Good", "A=B=Bad")
-    some = [pair for pair in bench.pairs if pair.dimension == "overall"][::3][:4]
-    comparisons = tuple(
-        Comparison(
-            id=f"genai_bench-{number}",
-            task=pair.task,
-            first=pair.better,
-            second=pair.worse,
-            dimension="overall",
-            label=label,
-        )
-        for number, (pair, label) in enumerate(zip(some, labels, strict=True))
-    )
-    return Benchmark("genai", "g", (), bench.root, Findings(), Findings(), comparisons=comparisons)
-
-
-def test_genai_votes(tmp_path, bench):
-    genai = compared(bench)
-    rows = [
-        {"idx": 0, "model_vote": "[[A>B]]", "instruct_prompt": genai.comparisons[0].task.instruction + " "},
-        {"idx": 1, "model_vote": "[[A=B=Good]]"},
-        {"idx": 2, "model_vote": "I cannot say"},
-        {"idx": 3, "model_vote": "[[A=B=Bad]]", "instruct_prompt": "something else"},
-        {"idx": 9, "model_vote": "[[A>B]]"},
-    ]
-    (tmp_path / "votes.json").write_text(json.dumps(rows))
-    found = read(tmp_path / "votes.json", genai)
-    assert found.votes.ours == {"genai_bench-0": "A>B", "genai_bench-1": "A=B=Good"}
-    assert found.findings.counts == {
-        "unreadable_vote": 1,
-        "other_instruction": 1,
-        "not_in_benchmark": 1,
-        "no_vote": 1,  # row 3; the unreadable vote is counted as such
     }
 
 
@@ -288,22 +236,6 @@ def test_a_recipe_has_a_judge_or_scores(tmp_path, pairs):
             scores_recipe(tmp_path, pairs, "x.jsonl", **{name: value})
     with pytest.raises(ValidationError, match="worst score comes first"):
         scores_recipe(tmp_path, pairs, {"path": "x.jsonl", "range": [10, 0]})
-
-
-def test_a_public_results_file_gives_its_own_accuracy(tmp_path):
-    """A GenAI-Bench results file holds the human votes and the model's: labels and scores of one evaluation."""
-    votes = [("leftvote", "[[A>B]]"), ("rightvote", "[[A>B]]"), ("tievote", "[[A=B=Good]]"), ("bothbad_vote", "?")]
-    rows = [{"idx": n, "human_vote": human, "model_vote": model} for n, (human, model) in enumerate(votes * 3)]
-    (tmp_path / "gpt4o.json").write_text(json.dumps(rows))
-    bench = [{"use": "genai_bench", "path": str(tmp_path / "gpt4o.json")}]
-    recipe = scores_recipe(tmp_path / "out", tmp_path, tmp_path / "gpt4o.json", bench=bench)
-    results = run_eval(recipe)
-    assert results["evaluations"][0]["label"] == "gpt4o"
-    assert results["evaluations"][0]["judge"]["unused"]["unreadable_vote"]["count"] == 3
-    kinds = [json.loads(line)["kind"] for line in (tmp_path / "out/gpt4o/answers.jsonl").read_text().splitlines()]
-    assert (kinds.count("with_ties"), kinds.count("without_ties")) == (12, 6)
-    with pytest.raises(DataError, match="labels without images"):
-        run_eval(make_recipe(tmp_path / "judge", tmp_path, bench=bench))
 
 
 def test_an_empty_cell_is_an_unscored_candidate(tmp_path, bench):
