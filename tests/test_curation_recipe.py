@@ -71,6 +71,7 @@ def stages(*names: str) -> list[dict[str, Any]]:
 
 
 REST = {"train": {}}
+TIERS = {"use": "tiers", "min_gap": 1}
 
 
 @pytest.mark.parametrize(
@@ -83,8 +84,8 @@ REST = {"train": {}}
         ),
         ({"stages": stages("photographs", "photographs"), "parts": REST}, "stages.1: `photographs`: a source can only"),
         (
-            {"stages": stages("photographs", "templates", "edit", "measure", "sft"), "parts": REST},
-            "stages.4: `sft`: the last stage before the parts gives SFTExample",
+            {"stages": [*stages("photographs", "templates", "edit", "measure"), TIERS], "parts": REST},
+            "stages.4: `tiers`: the last stage before the parts gives PreferencePair",
         ),
         (
             {"stages": stages("photographs", "templates", "edit", "judge"), "parts": REST},
