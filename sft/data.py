@@ -13,11 +13,11 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.colors import Colors
-from editjudge.errors import DataError
+from editjudge.errors import DataError, EditJudgeError
 from editjudge.families import get_family, render_chat, render_reply
 from editjudge.images import MAX_RATIO, ImageStore, fit_size, image_faults, show_images, unfit
 from editjudge.io import read_jsonl
-from editjudge.prompts import IMAGE_MARK, PROMPT_SETS
+from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
 from editjudge.text import is_blank
 from editjudge.types import SFTExample
 
@@ -157,6 +157,28 @@ def read_examples(path: str) -> list[SFTExample]:
     if not examples:
         raise DataError(f"{path}: holds no rows; run the curation that makes it")
     return examples
+
+
+def prompts_of(examples: Sequence[SFTExample], source: str) -> PromptSet:
+    """The prompt set that the rows ask with. `DataError` unless it is one, known here, and still worded as in the rows:
+    a judge is asked with today's wording."""
+    name, *others = sorted({example.prompt_version for example in examples})
+    if others:
+        raise DataError(
+            f"{source}: rows of several prompt sets ({', '.join([name, *others])}); a judge is asked with one, "
+            "so train on rows of one"
+        )
+    try:
+        prompts = get_prompts(name)
+    except EditJudgeError as error:
+        raise DataError(f"{source}: {error}; a judge trained on these rows could not be asked") from error
+    for example in examples:
+        if example.scale != prompts.scale or not prompts.asks(example.aspect, example.prompt):
+            raise DataError(
+                f"{source}: row {example.id} asks with another wording or scale than prompt set {name!r} has now; "
+                "run the curation again"
+            )
+    return prompts
 
 
 def _reasons(dropped: Iterable[DroppedRow]) -> list[tuple[str, int]]:
