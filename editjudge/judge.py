@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import logging
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,17 @@ from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import too_few_pixels
 from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
-from editjudge.judge_settings import CHOICES, LEFT_OUT, JudgeSettings, LeftOut, Trained, family_of, trained_of
+from editjudge.judge_settings import (
+    CHOICES,
+    LEFT_OUT,
+    LeftOut,
+    Trained,
+    contradictions,
+    fill_in,
+    place_of,
+    settings_for,
+    trained_of,
+)
 from editjudge.parsing import READING, parse_reply
 from editjudge.paths import OutputPath
 from editjudge.prompts import PromptSet, get_prompts
@@ -75,7 +85,7 @@ class Judge:
         self.engine = engine
         if isinstance(prompts, str):
             prompts = get_prompts(prompts)
-        known = _settings_for(engine, {"prompts": prompts, "max_pixels": max_pixels, "colors": colors})
+        known = settings_for(engine, {"prompts": prompts, "max_pixels": max_pixels, "colors": colors})
         if prompts is None:
             prompts = get_prompts(DEFAULT_PROMPTS if known is None else known.prompts)
         self.prompts = prompts
@@ -306,9 +316,8 @@ class JudgeRecipe(BaseModel):
         except EditJudgeError as error:
             raise ValueError(str(error)) from error
         if trained is not None:
-            refuse(mistake(text, *place_of(name)) for name, text in self.contradictions(trained))
-            for name in set(CHOICES) - self.model_fields_set:
-                object.__setattr__(self, name, getattr(trained.settings, name))
+            refuse(mistake(text, *place_of(name)) for name, text in contradictions(self, self.engine, trained))
+            fill_in(self, trained)
         return self
 
     @model_validator(mode="after")
@@ -319,22 +328,12 @@ class JudgeRecipe(BaseModel):
             refuse([] if text is None else [mistake(text, "max_pixels", seen=self.max_pixels)])
         return self
 
-    def contradictions(self, trained: Trained) -> Iterator[tuple[str, str]]:
-        """(name, what is wrong) for each value that is not left out and is another one than in training."""
-        given = {name: getattr(self, name) for name in CHOICES if name in self.model_fields_set}
-        if "prompts" in given:
-            given["prompts"] = get_prompts(self.prompts)
-        engine = self.engine
-        if not isinstance(engine, BaseModel) or "family" in engine.model_fields_set:
-            given |= family_of(engine)
-        yield from trained.problems(given)
-
     def as_trained(self, trained: Trained | None) -> JudgeRecipe:
         """The recipe for weights of that training, with what it leaves out: for a sweep, whose engine has no weights
         yet. `CheckpointError` when the two contradict each other."""
         if trained is None:
             return self
-        for name, text in self.contradictions(trained):
+        for name, text in contradictions(self, self.engine, trained):
             raise CheckpointError(f"judge.{'.'.join(place_of(name))}: {text}")
         values: dict[str, object] = {name: getattr(trained.settings, name) for name in CHOICES}
         engine = self.engine
@@ -357,27 +356,6 @@ class JudgeRecipe(BaseModel):
             chunk=self.chunk,
             colors=self.colors,
         )
-
-
-def _settings_for(engine: Engine, values: Mapping[str, object]) -> JudgeSettings | None:
-    """What the engine's weights were trained with, if they say so. `CheckpointError` when `values` contradict it.
-
-    A value that is left out is `LEFT_OUT`, or None where that is no value.
-    """
-    trained = trained_of(engine)
-    if trained is None:
-        return None
-    given = {name: value for name, value in values.items() if value is not LEFT_OUT}
-    for name in ("prompts", "colors"):
-        if given[name] is None:
-            del given[name]
-    trained.require(given | family_of(engine))
-    return trained.settings
-
-
-def place_of(name: str) -> tuple[str, ...]:
-    """Where a value of `Trained.problems` stands in a judge's recipe."""
-    return ("engine", name) if name == "family" else (name,)
 
 
 def _loaded(groups: Iterable[Future[list[Row]]]) -> list[Row]:

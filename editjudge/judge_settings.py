@@ -19,7 +19,7 @@ from editjudge.colors import Colors
 from editjudge.errors import CheckpointError
 from editjudge.images import IMAGE_RULES
 from editjudge.io import atomic_write, digest
-from editjudge.prompts import PROMPT_SETS, PromptSet
+from editjudge.prompts import PROMPT_SETS, PromptSet, get_prompts
 
 JUDGE_FILE = "judge.yaml"
 
@@ -130,6 +130,22 @@ def read_trained(folder: Path) -> Trained | None:
     return Trained(path, settings)
 
 
+def contradictions(block: BaseModel, engine: object, trained: Trained) -> Iterator[tuple[str, str]]:
+    """`Trained.problems` of a block with the fields `CHOICES`, and of its engine: of what they do not leave out."""
+    given: dict[str, Any] = {name: getattr(block, name) for name in CHOICES if name in block.model_fields_set}
+    if "prompts" in given:
+        given["prompts"] = get_prompts(given["prompts"])
+    if not isinstance(engine, BaseModel) or "family" in engine.model_fields_set:
+        given |= family_of(engine)
+    yield from trained.problems(given)
+
+
+def fill_in(block: BaseModel, trained: Trained) -> None:
+    """Give a block what it leaves out; for its own validators, since blocks are frozen."""
+    for name in set(CHOICES) - block.model_fields_set:
+        object.__setattr__(block, name, getattr(trained.settings, name))
+
+
 def trained_of(engine: object) -> Trained | None:
     """How the weights of an engine were trained to be asked, as far as it knows (`engine.trained`)."""
     found = getattr(engine, "trained", None)
@@ -140,6 +156,27 @@ def family_of(engine: object) -> dict[str, str]:
     """An engine's family as a value for `Trained.problems`; empty for engines that have none."""
     family = getattr(engine, "family", None)
     return {"family": family} if isinstance(family, str) else {}
+
+
+def settings_for(engine: object, values: Mapping[str, object]) -> JudgeSettings | None:
+    """What the engine's weights were trained with, if they say so. `CheckpointError` when `values` contradict it.
+
+    A value that is left out is `LEFT_OUT`, or None where that is no value.
+    """
+    trained = trained_of(engine)
+    if trained is None:
+        return None
+    given = {name: value for name, value in values.items() if value is not LEFT_OUT}
+    for name in ("prompts", "colors"):
+        if given[name] is None:
+            del given[name]
+    trained.require(given | family_of(engine))
+    return trained.settings
+
+
+def place_of(name: str) -> tuple[str, ...]:
+    """Where a value of `Trained.problems` stands in a judge's recipe."""
+    return ("engine", name) if name == "family" else (name,)
 
 
 def _shown(value: object) -> str:

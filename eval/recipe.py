@@ -10,8 +10,8 @@ from pydantic_core import InitErrorDetails
 
 from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError
-from editjudge.judge import JudgeRecipe, place_of
-from editjudge.judge_settings import Trained
+from editjudge.judge import JudgeRecipe
+from editjudge.judge_settings import Trained, contradictions, place_of
 from editjudge.paths import InputPath
 from editjudge.recipe import Recipe, Use, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
@@ -145,7 +145,8 @@ class SweepRecipe(MeasureRecipe):
             except EditJudgeError as error:
                 found.append(mistake(str(error), *(("run",) if self.run is not None else ("runs", name))))
                 continue
-            problems = () if trained is None else self.judge_of_run(run).contradictions(trained)
+            judge = self.judge_of_run(run)
+            problems = () if trained is None else contradictions(judge, judge.engine, trained)
             found += [mistake(text, *where, *place_of(key)) for key, text in problems]
             if run.judge is None:
                 shared.append(trained)
