@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from editjudge.errors import DataError
 from editjudge.io import read_jsonl
-from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.types import OLD_ROW, EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 KINDS: tuple[type[Record], ...] = (SFTExample, ScoreCard, EditTriplet, EditTask, PreferencePair)
 """Records that a training set may be made of."""
@@ -49,8 +49,7 @@ def training_inputs(paths: Iterable[Path]) -> TrainingInputs:
             rows += 1
             source, refs = _held(row)
             images.update(ref.sha256 for ref in refs)
-            if source is not None:
-                sources.add(source)
+            sources.add(source)
         if rows == before:
             raise DataError(f"{path}: holds no row, so nothing can be checked against it; name the training file")
     return TrainingInputs(frozenset(sources), frozenset(images), rows)
@@ -62,17 +61,20 @@ def kind_of(path: Path) -> type[Record]:
     for kind in KINDS if first is not None else ():
         try:
             kind.model_validate_json(json.dumps(first))
-        except ValidationError:
+        except ValidationError as error:
+            old = next((found["msg"] for found in error.errors() if found["type"] == OLD_ROW), None)
+            if old is not None:
+                raise DataError(f"{path}:1: {old}") from error
             continue
         return kind
     names = ", ".join(kind.__name__ for kind in KINDS)
     raise DataError(f"{path}: the first row is none of {names}; name a JSONL file of one of them")
 
 
-def _held(row: Record) -> tuple[str | None, tuple[ImageRef, ...]]:
-    """Source (training rows do not say it) and images of a row."""
+def _held(row: Record) -> tuple[str, tuple[ImageRef, ...]]:
+    """Source and images of a row."""
     if isinstance(row, SFTExample):
-        return None, row.images
+        return row.source, row.images
     if isinstance(row, EditTask):
         return row.origin.source, row.inputs
     if isinstance(row, ScoreCard):

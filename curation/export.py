@@ -26,7 +26,7 @@ class SFT(Stage):
     Rationale and scores come from the first readable pass of each aspect, so that they belong together.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     takes: ClassVar[type[Record] | None] = ScoreCard
     gives: ClassVar[type[Record]] = SFTExample
 
@@ -80,8 +80,13 @@ def sft_example(card: ScoreCard, aspect: Aspect, prompts: PromptSet, index: int)
     return SFTExample(
         id=digest("sft", triplet.id, aspect, prompts.name),
         triplet_id=triplet.id,
+        group_id=triplet.task.id,
+        task_type=triplet.task.task_type,
+        source=triplet.task.origin.source,
         aspect=aspect,
         images=images,
+        shown_width=triplet.task.inputs[0].width,
+        shown_height=triplet.task.inputs[0].height,
         prompt=prompt,
         completion=format_completion(judgment.rationale, (first, second)),
         scale=prompts.scale,

@@ -12,12 +12,17 @@ from editjudge.colors import Colors
 from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError
 from editjudge.judge import Judge
+from editjudge.judge_settings import contradictions, fill_in, trained_of
 from editjudge.prompts import get_prompts
 from editjudge.types import EditTriplet, Record, ScoreCard
 
 
 class JudgeStage(Stage):
-    """Ask an engine of the recipe about each triplet. A triplet that stays unscored fails, with the reason."""
+    """Ask an engine of the recipe about each triplet. A triplet that stays unscored fails, with the reason.
+
+    `prompts`, `max_pixels` and `colors` that are left out are those that the engine's weights were trained with, where
+    these have a `judge.yaml`.
+    """
 
     version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = EditTriplet
@@ -53,6 +58,13 @@ class JudgeStage(Stage):
     def depends_on(self) -> dict[str, str]:
         """The wording of the prompts, which lies outside the recipe."""
         return {"prompts": get_prompts(self.prompts).identity}
+
+    def take_from(self, engine: object) -> Iterator[tuple[str, str]]:
+        """Take what is left out from the training of the engine's weights; (name, what is wrong) of the rest."""
+        trained = trained_of(engine)
+        if trained is not None:
+            yield from contradictions(self, engine, trained)
+            fill_in(self, trained)
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """One card per triplet. Raises `EngineError` when the engine cannot work at all."""

@@ -9,7 +9,7 @@ from curation.stage import Context, Drop, Fail, Photo, Stage, row_id, task_of
 from editjudge.errors import DataError
 from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
-CARRIES_SOURCE = (Photo, EditTask, EditTriplet, ScoreCard)
+CARRIES_SOURCE = (Photo, EditTask, EditTriplet, ScoreCard, SFTExample)
 """Records that say which photograph they come from, so that parts can be told apart."""
 
 
@@ -49,7 +49,7 @@ class Split(Stage):
 
 def source_of(row: Record) -> str:
     """The id of the photograph (or upstream row) that a row was made from; `TypeError` for rows that do not say."""
-    if isinstance(row, Photo):
+    if isinstance(row, Photo | SFTExample):
         return row.source
     task = task_of(row)
     if task is None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from curation.judging import JudgeStage
 from curation.leakage import CARRIES_SOURCE
 from curation.stage import STAGES, Stage
 from editjudge.engines import ENGINES
-from editjudge.recipe import Recipe, Use
+from editjudge.errors import EditJudgeError
+from editjudge.recipe import Recipe, Use, mistake
 from editjudge.types import Record
 
 AnyStage = Annotated[Stage, Use(STAGES)]
@@ -52,7 +55,7 @@ class CurationRecipe(Recipe):
 
     @model_validator(mode="after")
     def _fits_together(self) -> CurationRecipe:
-        problems = [*self._stage_problems(), *self._engine_problems(), *self._part_problems()]
+        problems = [*self._stage_problems(), *self._engine_problems(), *self._part_problems(), *self._judge_problems()]
         if problems:
             raise ValidationError.from_exception_data("recipe", problems)
         return self
@@ -80,16 +83,30 @@ class CurationRecipe(Recipe):
             problems += _misfits(last.gives, part.stages, ("parts", name, "stages"), first=0)
         return problems
 
-    def _engine_problems(self) -> list[InitErrorDetails]:
-        places: list[tuple[tuple[str | int, ...], Stage]] = [
-            (("stages", index), stage) for index, stage in enumerate(self.stages)
-        ]
+    def _places(self) -> Iterator[tuple[tuple[str | int, ...], Stage]]:
+        """Every stage with where it stands."""
+        yield from ((("stages", index), stage) for index, stage in enumerate(self.stages))
         for name, part in self.parts.items():
-            places += [(("parts", name, "stages", index), stage) for index, stage in enumerate(part.stages)]
+            yield from ((("parts", name, "stages", index), stage) for index, stage in enumerate(part.stages))
+
+    def _judge_problems(self) -> Iterator[InitErrorDetails]:
+        """Trained judges are asked as they were trained."""
+        for loc, stage in self._places():
+            if isinstance(stage, JudgeStage) and stage.engine in self.engines:
+                try:
+                    found = [*stage.take_from(self.engines[stage.engine])]
+                except EditJudgeError as error:
+                    yield mistake(str(error), "engines", stage.engine)
+                    continue
+                for name, text in found:
+                    where = ("engines", stage.engine, name) if name == "family" else (*loc, name)
+                    yield mistake(text, *where)
+
+    def _engine_problems(self) -> list[InitErrorDetails]:
         known = ", ".join(self.engines) if self.engines else "none"
         return [
             _problem((*loc, "engine"), stage, f"no engine {role!r} in this recipe; known: {known}")
-            for loc, stage in places
+            for loc, stage in self._places()
             for role in stage.engine_roles()
             if role not in self.engines
         ]

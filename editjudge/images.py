@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -150,19 +150,38 @@ def unfit(size: tuple[int, int]) -> str | None:
 
 def fit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
     """The image at its own aspect ratio with at most `max_pixels` pixels. Never enlarged."""
-    width, height = image.size
-    if width * height <= max_pixels:
-        return image
+    size = fit_size(image.size, max_pixels)
+    return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def fit_size(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
+    """Width and height to which `fit_pixels` brings an image of this size; None bounds nothing."""
+    width, height = size
+    if max_pixels is None or width * height <= max_pixels:
+        return size
     scale = (max_pixels / (width * height)) ** 0.5
     # A side cannot become shorter than 1, so the other one gives way in very long images.
     new_width = min(max(1, int(width * scale)), max_pixels)
     new_height = min(max(1, int(height * scale)), max_pixels // new_width)
-    return image.resize((new_width, new_height), Image.Resampling.LANCZOS)
+    return new_width, new_height
 
 
-def match_size(image: Image.Image, like: Image.Image) -> Image.Image:
-    """The image at the size of `like`; the image itself when it has that size already."""
-    return image if image.size == like.size else image.resize(like.size, Image.Resampling.LANCZOS)
+def match_size(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """The image at this width and height; the image itself when it has that size already."""
+    return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
+
+
+def show_images(
+    images: Sequence[Image.Image], size: tuple[int, int], max_pixels: int | None
+) -> tuple[Image.Image, ...]:
+    """Images as a judge sees them, in training and when it is asked.
+
+    The last one is the output of the edit. It is brought to `size`, the width and height of the input, then every image
+    is reduced to at most `max_pixels` pixels (None: as it is).
+    """
+    *inputs, output = images
+    shown = (*inputs, match_size(output, size))
+    return shown if max_pixels is None else tuple(fit_pixels(image, max_pixels) for image in shown)
 
 
 def pixel_digest(image: Image.Image) -> str:

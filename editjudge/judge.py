@@ -19,10 +19,21 @@ from editjudge.colors import Colors
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, Request, Sampling
 from editjudge.engines.cache import CachedEngine
-from editjudge.errors import EditJudgeError
+from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import too_few_pixels
 from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
 from editjudge.io import derive_seed, digest
+from editjudge.judge_settings import (
+    CHOICES,
+    LEFT_OUT,
+    LeftOut,
+    Trained,
+    contradictions,
+    fill_in,
+    place_of,
+    settings_for,
+    trained_of,
+)
 from editjudge.parsing import READING, parse_reply
 from editjudge.paths import OutputPath
 from editjudge.prompts import PromptSet, get_prompts
@@ -37,6 +48,8 @@ __all__ = ["Judge", "JudgeRecipe", "card_from_passes", "make_card"]
 
 logger = logging.getLogger(__name__)
 
+DEFAULT_PROMPTS = "editjudge-v1"
+
 _READERS = max(4, min(16, cores()))
 """Threads that decode and resize images while the engine works; it waits for the first chunk only."""
 
@@ -47,17 +60,21 @@ class Judge:
     def __init__(
         self,
         engine: Engine,
-        prompts: str | PromptSet = "editjudge-v1",
+        prompts: str | PromptSet | None = None,
         passes: int = 1,
         sampling: Sampling | None = None,
         seed: int = 0,
-        max_pixels: int | None = None,
+        max_pixels: int | LeftOut | None = LEFT_OUT,
         retries: int = 2,
         chunk: int = 64,
-        colors: Colors = "srgb",
+        colors: Colors | None = None,
     ) -> None:
         """`passes` is K of Avg@K; `max_pixels` (None: as they are) bounds the area of each image; `colors` says what
         becomes of their ICC profiles, see `images.load_image`.
+
+        `prompts`, `max_pixels` and `colors` that are left out are those that the engine's weights were trained with
+        (`judge.yaml`); weights that do not say so are asked with editjudge-v1, images as they are, and "srgb".
+        `CheckpointError` when a value contradicts the file.
 
         `retries` is how often an unreadable reply is asked again with a new seed. `chunk` triplets are put to the
         engine at once; it changes speed and memory only.
@@ -70,13 +87,22 @@ class Judge:
         if colors not in get_args(Colors):
             raise ValueError(f"colors must be one of {', '.join(get_args(Colors))}, not {colors!r}")
         self.engine = engine
-        self.prompts = get_prompts(prompts) if isinstance(prompts, str) else prompts
+        if isinstance(prompts, str):
+            prompts = get_prompts(prompts)
+        known = settings_for(engine, {"prompts": prompts, "max_pixels": max_pixels, "colors": colors})
+        if prompts is None:
+            prompts = get_prompts(DEFAULT_PROMPTS if known is None else known.prompts)
+        self.prompts = prompts
         self.passes = passes
         self.sampling = Sampling() if sampling is None else sampling
         self.seed = seed
+        if isinstance(max_pixels, LeftOut):
+            max_pixels = None if known is None else known.max_pixels
         self.max_pixels = max_pixels
         self.retries = retries
         self.chunk = chunk
+        if colors is None:
+            colors = "srgb" if known is None else known.colors
         self.colors: Colors = colors
         self._asker = Asker(self.prompts, max_pixels)
 
@@ -253,13 +279,17 @@ class Judge:
 
 
 class JudgeRecipe(BaseModel):
-    """A judge, as a recipe of its own or as a block of another recipe."""
+    """A judge, as a recipe of its own or as a block of another recipe.
+
+    `prompts`, `max_pixels` and `colors` that are left out are those that the weights were trained with, where these
+    have a `judge.yaml` (`judge_settings`). The defaults are for other weights.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: Annotated[Engine, Use(ENGINES)]
-    prompts: str = "editjudge-v1"
-    """Name of a prompt set. A trained judge is asked with the set it was trained on."""
+    prompts: str = DEFAULT_PROMPTS
+    """Name of a prompt set."""
     passes: int = Field(1, ge=1)
     """K of Avg@K."""
     sampling: Sampling = Sampling()
@@ -284,12 +314,37 @@ class JudgeRecipe(BaseModel):
             raise ValueError(str(error)) from error
 
     @model_validator(mode="after")
+    def _as_trained(self) -> JudgeRecipe:
+        try:
+            trained = trained_of(self.engine)
+        except EditJudgeError as error:
+            raise ValueError(str(error)) from error
+        if trained is not None:
+            refuse(mistake(text, *place_of(name)) for name, text in contradictions(self, self.engine, trained))
+            fill_in(self, trained)
+        return self
+
+    @model_validator(mode="after")
     def _shows_something(self, info: ValidationInfo) -> JudgeRecipe:
         family = getattr(self.engine, "family", None)
         if about_to_run(info) and family is not None:
             text = too_few_pixels(family, self.max_pixels)
             refuse([] if text is None else [mistake(text, "max_pixels", seen=self.max_pixels)])
         return self
+
+    def as_trained(self, trained: Trained | None) -> JudgeRecipe:
+        """The recipe for weights of that training, with what it leaves out: for a sweep, whose engine has no weights
+        yet. `CheckpointError` when the two contradict each other."""
+        if trained is None:
+            return self
+        for name, text in contradictions(self, self.engine, trained):
+            raise CheckpointError(f"judge.{'.'.join(place_of(name))}: {text}")
+        values: dict[str, object] = {name: getattr(trained.settings, name) for name in CHOICES}
+        engine = self.engine
+        if isinstance(engine, BaseModel) and "family" in set(type(engine).model_fields) - engine.model_fields_set:
+            named = {name: getattr(engine, name) for name in engine.model_fields_set}
+            values["engine"] = type(engine).model_validate(named | {"family": trained.settings.family})
+        return self.model_copy(update=values)
 
     def build(self) -> Judge:
         """The judge. Its model is loaded when it is first asked."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from editjudge.errors import EditJudgeError
 from editjudge.io import digest
+from editjudge.tasks import Aspect
 from editjudge.text import is_blank, valid_text
 
 IMAGE_MARK = "<image>"
@@ -76,9 +77,14 @@ class PromptSet:
     def lacks_instruction(self, prompt: str) -> bool:
         """Whether a user turn is this set's semantic question with nothing visible in place of the instruction."""
         before, _, after = self.semantic.partition("{instruction}")
-        if not (prompt.startswith(before) and prompt.endswith(after) and len(prompt) >= len(before) + len(after)):
-            return False
-        return is_blank(prompt[len(before) : len(prompt) - len(after)])
+        return self.asks("semantic", prompt) and is_blank(prompt[len(before) : len(prompt) - len(after)])
+
+    def asks(self, aspect: Aspect, prompt: str) -> bool:
+        """Whether a user turn is this set's question about the aspect, with any instruction."""
+        if aspect == "quality":
+            return prompt == self.ask_quality()
+        before, _, after = self.semantic.partition("{instruction}")
+        return prompt.startswith(before) and prompt.endswith(after) and len(prompt) >= len(before) + len(after)
 
 
 _FULL_FORMAT = """Write one JSON object and nothing else. \

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, match_size, unfit
+from editjudge.images import MAX_RATIO, ImageStore, show_images, unfit
 from editjudge.prompts import PromptSet
 from editjudge.tasks import Aspect
 from editjudge.text import is_blank
@@ -45,9 +45,7 @@ class Asker:
         first."""
         if is_blank(triplet.task.instruction):
             return triplet, "no_instruction"
-        after = match_size(after, before)
-        if self.max_pixels is not None:
-            before, after = fit_pixels(before, self.max_pixels), fit_pixels(after, self.max_pixels)
+        before, after = show_images((before, after), before.size, self.max_pixels)
         if (reason := unfit(before.size)) is not None:
             logger.warning(
                 "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the other",

@@ -5,9 +5,11 @@ Ids are digests of content (`io.digest`), so reruns and other machines agree on 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK, Aspect, Dimension
 from editjudge.text import valid_text
@@ -186,14 +188,30 @@ class PreferencePair(Record):
     """Share of the annotators who prefer `better`."""
 
 
+OLD_ROW = "old_training_row"
+"""Type of the validation error for an `SFTExample` of an older version: it lacks group, source or size."""
+
+_SINCE = ("group_id", "task_type", "source", "shown_width", "shown_height")
+
+
 class SFTExample(Record):
     """One row of a judge's training set."""
 
     id: str
     triplet_id: str
     aspect: Aspect
+    group_id: str
+    """Id of the `EditTask`: the triplets of one task are a group."""
+    task_type: str
+    """Of the task."""
+    source: Text
+    """`Origin.source` of the task: the photograph, or upstream row, that must not be in a benchmark too."""
     images: tuple[ImageRef, ...] = Field(min_length=1)
-    """In the order of the `<image>` marks in `prompt`."""
+    """In the order of the `<image>` marks in `prompt`; the last one is the output of the edit."""
+    shown_width: int = Field(gt=0)
+    """In pixels: a judge shows the output at the size of the input, before `max_pixels` bounds both. A quality row
+    holds no input, so it says that size."""
+    shown_height: int = Field(gt=0)
     prompt: Text
     """What the user turn says, with one `<image>` mark per image."""
     completion: Text
@@ -202,3 +220,31 @@ class SFTExample(Record):
     score_bin: int = Field(ge=0)
     """Which of the balancing bins the triplet's overall score fell into."""
     prompt_version: str
+
+    @property
+    def shown_size(self) -> tuple[int, int]:
+        """Width and height at which the output is shown, before `max_pixels`."""
+        return self.shown_width, self.shown_height
+
+    @model_validator(mode="before")
+    @classmethod
+    def _made_by_this_version(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "completion" in value:
+            lacking = [name for name in _SINCE if name not in value]
+            if lacking:
+                raise PydanticCustomError(
+                    OLD_ROW,
+                    "made by an older version of EditJudge, without {fields}; run the curation again",
+                    {"fields": ", ".join(lacking)},
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _shown_as_its_input(self) -> SFTExample:
+        first = self.images[0]
+        if self.aspect == "semantic" and (first.width, first.height) != self.shown_size:
+            raise ValueError(
+                f"shown_width and shown_height are {self.shown_width} x {self.shown_height}, the input is "
+                f"{first.width} x {first.height}; a judge shows the output at the size of the input"
+            )
+        return self

@@ -6,12 +6,16 @@ import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import InitErrorDetails
 
 from editjudge.engines.base import Sampling
+from editjudge.errors import EditJudgeError
 from editjudge.judge import JudgeRecipe
+from editjudge.judge_settings import Trained, contradictions, place_of
 from editjudge.paths import InputPath
 from editjudge.recipe import Recipe, Use, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
+from eval.checkpoints import trained_in
 from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
 from eval.external.reading import ScoresFile
 from eval.metrics.cost import Prices
@@ -137,6 +141,30 @@ class SweepRecipe(MeasureRecipe):
                     f"last: several passes at temperature 0 are all alike (run {name}); "
                     "give last.sampling.temperature above 0, or `last: null`"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _asked_as_trained(self) -> SweepRecipe:
+        """What is left out of `judge` is known once training has begun, and contradictions can be seen."""
+        found: list[InitErrorDetails] = []
+        shared: list[Trained | None] = []
+        for name, run in self.named_runs().items():
+            where = ("judge",) if run.judge is None else ("runs", name, "judge")
+            try:
+                trained = trained_in(run.path)
+            except EditJudgeError as error:
+                found.append(mistake(str(error), *(("run",) if self.run is not None else ("runs", name))))
+                continue
+            judge = self.judge_of_run(run)
+            problems = () if trained is None else contradictions(judge, judge.engine, trained)
+            found += [mistake(text, *where, *place_of(key)) for key, text in problems]
+            if run.judge is None:
+                shared.append(trained)
+            elif not found:
+                object.__setattr__(run, "judge", run.judge.as_trained(trained))
+        refuse(found)
+        if len({None if trained is None else trained.settings for trained in shared}) == 1:
+            object.__setattr__(self, "judge", self.judge.as_trained(shared[0]))
         return self
 
     def named_runs(self) -> dict[str, SweptRun]:

@@ -18,7 +18,7 @@ from editjudge.progress import bar
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_for_run
 from eval.benchmarks import Benchmark
-from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan
+from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan, trained_in
 from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
@@ -63,8 +63,10 @@ class Sweep:
     def check(self) -> None:
         """What is wrong with a run or one of its checkpoints is told before hours are spent on the others."""
         for run in self.recipe.named_runs().values():
-            for checkpoint in find_checkpoints(run.path):
-                judge_of(self.recipe.judge_of_run(run), checkpoint)
+            checkpoints = find_checkpoints(run.path)
+            judge = self.recipe.judge_of_run(run).as_trained(trained_in(run.path))
+            for checkpoint in checkpoints:
+                judge_of(judge, checkpoint)
 
     def measure(self, found: dict[str, Scan], closing: bool) -> bool:
         """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.

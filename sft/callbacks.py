@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from editjudge.judge_settings import JudgeSettings
 from sft.checkpoints import keep_latest, mark_complete, verify_weights
 from sft.model import GradientWatch, trainable
 
@@ -79,9 +80,17 @@ class Progress:
 class Observer:
     """Follows a run from inside one of its processes. Only the first process writes."""
 
-    def __init__(self, out: Path, identity: Mapping[str, Any], world_size: int, main: bool, keep: int | None) -> None:
-        """`keep`: complete checkpoints to keep; None keeps all."""
-        self._out, self._identity, self._world_size = out, identity, world_size
+    def __init__(
+        self,
+        out: Path,
+        identity: Mapping[str, Any],
+        settings: JudgeSettings,
+        world_size: int,
+        main: bool,
+        keep: int | None,
+    ) -> None:
+        """`settings`: written beside every checkpoint. `keep`: complete checkpoints to keep; None keeps all."""
+        self._out, self._identity, self._settings, self._world_size = out, identity, settings, world_size
         self._main, self._keep = main, keep
         self._watch: GradientWatch | None = None
         self._trained = 0
@@ -115,6 +124,7 @@ class Observer:
         if self._main:
             path = self._out / f"checkpoint-{step}"
             verify_weights(path, self._trained)
+            self._settings.write(path)
             mark_complete(path, self._identity, step, self._world_size)
             if self._keep is not None:
                 keep_latest(self._out, self._keep)

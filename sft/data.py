@@ -13,11 +13,11 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.colors import Colors
-from editjudge.errors import DataError
+from editjudge.errors import DataError, EditJudgeError
 from editjudge.families import get_family, render_chat, render_reply
-from editjudge.images import MAX_RATIO, ImageStore, fit_pixels, image_faults, match_size, unfit
+from editjudge.images import MAX_RATIO, ImageStore, fit_size, image_faults, show_images, unfit
 from editjudge.io import read_jsonl
-from editjudge.prompts import IMAGE_MARK, PROMPT_SETS
+from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
 from editjudge.text import is_blank
 from editjudge.types import SFTExample
 
@@ -47,21 +47,8 @@ class TrainingRow:
     """The reply and the token that ends it, as `prompts.render_reply` writes them."""
 
 
-def show_images(
-    images: Sequence[Image.Image], size: tuple[int, int], max_pixels: int | None
-) -> tuple[Image.Image, ...]:
-    """Images as a judge shows them: the last one, the output, at the input's `size`, then all within `max_pixels`."""
-    *inputs, output = images
-    shown = (*inputs, match_size(output, Image.new("1", size)))
-    return shown if max_pixels is None else tuple(fit_pixels(image, max_pixels) for image in shown)
-
-
 class RowReader:
-    """The rows of a training set by number, images decoded only when asked for.
-
-    A quality row holds the output alone. Where the set also holds the semantic row of the same triplet, the input's
-    size is known from there and the output is brought to it, as a judge does.
-    """
+    """The rows of a training set by number, images decoded only when asked for."""
 
     def __init__(
         self,
@@ -76,11 +63,6 @@ class RowReader:
         self._store = ImageStore(root, colors)
         self._family = family
         self._max_pixels = max_pixels
-        self._sizes = {
-            example.triplet_id: (example.images[0].width, example.images[0].height)
-            for example in examples
-            if example.aspect == "semantic"
-        }
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -89,15 +71,10 @@ class RowReader:
         """One row. `ImageError` when an image is missing or changed; nothing ever takes its place."""
         example = self.examples[number]
         return TrainingRow(
-            images=show_images([self._store.read(ref) for ref in example.images], self.size(example), self._max_pixels),
+            images=show_images([self._store.read(ref) for ref in example.images], example.shown_size, self._max_pixels),
             prompt=render_chat(self._family, example.prompt),
             completion=render_reply(self._family, example.completion),
         )
-
-    def size(self, example: SFTExample) -> tuple[int, int]:
-        """Width and height that the output is brought to, before `max_pixels`."""
-        own = example.images[0]
-        return self._sizes.get(example.triplet_id, (own.width, own.height))
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         """{"row": numbers} -> the columns of TRL's prompt-completion rows with images: a transform for `datasets`."""
@@ -116,14 +93,8 @@ class RowReader:
 
     def shown_sizes(self, example: SFTExample) -> list[tuple[int, int]]:
         """Width and height of each image of a row as it is shown, without decoding it."""
-        sizes = [*((ref.width, ref.height) for ref in example.images[:-1]), self.size(example)]
-        return [_shown_size(size, self._max_pixels) for size in sizes]
-
-
-@lru_cache(maxsize=4096)
-def _shown_size(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
-    (shown,) = show_images([Image.new("1", size)], size, max_pixels)
-    return shown.size
+        sizes = [*((ref.width, ref.height) for ref in example.images[:-1]), example.shown_size]
+        return [fit_size(size, self._max_pixels) for size in sizes]
 
 
 def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounter:
@@ -186,6 +157,28 @@ def read_examples(path: str) -> list[SFTExample]:
     if not examples:
         raise DataError(f"{path}: holds no rows; run the curation that makes it")
     return examples
+
+
+def prompts_of(examples: Sequence[SFTExample], source: str) -> PromptSet:
+    """The prompt set that the rows ask with. `DataError` unless it is one, known here, and still worded as in the rows:
+    a judge is asked with today's wording."""
+    name, *others = sorted({example.prompt_version for example in examples})
+    if others:
+        raise DataError(
+            f"{source}: rows of several prompt sets ({', '.join([name, *others])}); a judge is asked with one, "
+            "so train on rows of one"
+        )
+    try:
+        prompts = get_prompts(name)
+    except EditJudgeError as error:
+        raise DataError(f"{source}: {error}; a judge trained on these rows could not be asked") from error
+    for example in examples:
+        if example.scale != prompts.scale or not prompts.asks(example.aspect, example.prompt):
+            raise DataError(
+                f"{source}: row {example.id} asks with another wording or scale than prompt set {name!r} has now; "
+                "run the curation again"
+            )
+    return prompts
 
 
 def _reasons(dropped: Iterable[DroppedRow]) -> list[tuple[str, int]]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, StorageError
-from editjudge.families import FAMILIES, families_for, render_chat
+from editjudge.families import FAMILIES, families_for, get_family, render_chat
 from editjudge.families.base import Family
 from editjudge.io import write_marker
+from editjudge.judge_settings import read_trained
 from editjudge.paths import user_model, user_path
 from sft.checkpoints import DONE, require_complete
 
@@ -45,19 +46,24 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
     """Write base + adapter to `out`, and return the largest difference of a logit, as a share of the largest logit.
 
     The folder appears under its name only after its weights were loaded again and gave the adapter's logits within
-    `TOLERANCE`. `CheckpointError` when they do not, or when the checkpoint is half-written; `StorageError` when `out`
-    exists.
+    `TOLERANCE`. The checkpoint's `judge.yaml` is copied. `CheckpointError` when the logits differ, when the checkpoint
+    is half-written or was trained on another family than the base's; `StorageError` when `out` exists.
     """
-    from editjudge.engines.weights import adapter_digest, model_digest
+    from editjudge.engines.weights import adapter_digest, model_digest, model_problem
 
     if out.exists():
         raise StorageError(f"{out}: exists already; remove it or choose another folder")
     require_complete(checkpoint)
     digests = {"adapter": adapter_digest(checkpoint)}
     base = _base_of(checkpoint) if base is None else base
+    trained = read_trained(checkpoint)
+    if trained is not None and (problem := model_problem(base, trained.settings.family)) is not None:
+        raise CheckpointError(
+            f"{problem[1]}, but the checkpoint was trained as {trained.settings.family!r} ({trained.path})"
+        )
     digests["base"] = model_digest(base, None)
     dtype = _dtype_of(base) if dtype is None else dtype
-    family = _family_of(base)
+    family = _family_of(base) if trained is None else get_family(trained.settings.family)
     processor = family.load_processor(base)
     probe = _probe(processor, family)
     wanted = _logits(_load(base, checkpoint, dtype, family), probe)
@@ -71,6 +77,8 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
                 f"{checkpoint}: merged weights give other logits than the adapter: {difference:.1e} of the largest "
                 f"logit, allowed is {TOLERANCE[dtype]:g} in {dtype}; nothing was written"
             )
+        if trained is not None:
+            trained.settings.write(temporary)
         write_marker(temporary / DONE, {**digests, "dtype": dtype}, {"logit_difference": difference})
         os.replace(temporary, out)
     except OSError as error:

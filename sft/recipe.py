@@ -91,10 +91,10 @@ class SFTRecipe(Recipe):
     data_root: Annotated[str, Located("input")] | None = None
     """What image paths are relative to; null: the folder of `data`."""
     max_pixels: int | None = Field(262_144, gt=0)
-    """Larger images are shrunk to this area, in pixels; null: as they are. The judge's recipe must say the same."""
+    """Larger images are shrunk to this area, in pixels; null: as they are. Goes into `judge.yaml`."""
     colors: Colors = "srgb"
-    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders. The
-    judge's recipe must say the same."""
+    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders. Goes into
+    `judge.yaml`."""
     max_tokens: int | None = Field(8192, gt=0)
     """Rows with more tokens, prompt and completion together, are dropped and counted; null keeps all."""
     max_dropped: float = Field(0.01, ge=0, le=1)

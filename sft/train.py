@@ -34,6 +34,7 @@ from editjudge.errors import (
 )
 from editjudge.images import IMAGE_RULES
 from editjudge.io import digest, is_marked, read_marker, write_marker
+from editjudge.judge_settings import JudgeSettings
 from editjudge.paths import user_path
 from editjudge.provenance import RunRecord
 from editjudge.recipe import dump_recipe, load_for_run
@@ -43,6 +44,7 @@ from sft.recipe import SFTRecipe
 
 if TYPE_CHECKING:
     from sft.callbacks import Observer
+    from sft.data import RowReader
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -127,12 +129,13 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
 
     latest = _resume_point(recipe, world)
     with _phase(record, "data"):
-        reader, processor = _prepare_data(recipe, world, identity)
+        reader, processor, settings = _prepare_data(recipe, world, identity)
     with _phase(record, "load"), _images_stay():
         if world.main and recipe.lora is not None:
             print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
         _join_processes(recipe)
-        observer = Observer(recipe.out, identity, world.size, world.main, recipe.train.get("save_total_limit"))
+        keep = recipe.train.get("save_total_limit")
+        observer = Observer(recipe.out, identity, settings, world.size, world.main, keep)
         trainer = build_trainer(recipe, world.size, reader, processor, observer)
     if world.main:
         print(trainable_line(trainer.model), flush=True)
@@ -237,13 +240,28 @@ def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | N
     return latest
 
 
-def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Reader of the rows that can be trained on, and the processor. One process checks, the others wait for it."""
+def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> tuple[RowReader, Any, JudgeSettings]:
+    """Reader of the rows that can be trained on, processor, and how the judge is to be asked.
+
+    One process checks the rows and writes `judge.yaml` into the run's folder; the others wait for it.
+    """
     from editjudge.families import get_family
-    from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
+    from sft.data import (
+        DroppedRow,
+        RowReader,
+        check_examples,
+        prompts_of,
+        read_examples,
+        refuse_too_many,
+        summary,
+        token_counter,
+    )
 
     marker = recipe.out / "data.json"
     examples = read_examples(recipe.data)
+    settings = JudgeSettings.of(recipe.family, prompts_of(examples, recipe.data), recipe.max_pixels, recipe.colors)
+    if world.main:
+        settings.write(recipe.out)
     processor = get_family(recipe.family).load_processor(recipe.model)
     if world.main and not is_marked(marker, identity):
         reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors)
@@ -260,7 +278,7 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
         print(f"{recipe.data}: {summary(len(examples), dropped)}")
     gone = {row.id for row in dropped}
     kept = [example for example in examples if example.id not in gone]
-    return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors), processor
+    return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors), processor, settings
 
 
 def _join_processes(recipe: SFTRecipe) -> None:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.images import ImageStore
 from editjudge.io import digest, rng, write_jsonl, write_marker
+from editjudge.judge_settings import Trained, read_trained
 from editjudge.tasks import DIMENSIONS
 from editjudge.types import EditTriplet, PreferencePair
 
@@ -77,6 +78,10 @@ class PixelEngine(BaseModel):
     @property
     def noise(self) -> float:
         return 30.0 if self.adapter is None else json.loads((Path(self.adapter) / "noise.json").read_text())
+
+    @property
+    def trained(self) -> Trained | None:
+        return None if self.adapter is None else read_trained(Path(self.adapter))
 
     @property
     def identity(self) -> str:

@@ -37,6 +37,11 @@ def make_examples(root: Path, triplets: int = 8) -> list[SFTExample]:
         completion = format_completion(REASONS[n % len(REASONS)], (n % 26, 25 - n % 26))
         common: dict[str, Any] = {
             "triplet_id": f"triplet{n}",
+            "group_id": f"task{n}",
+            "task_type": "color_alter",
+            "source": f"photo{n}",
+            "shown_width": before.width,
+            "shown_height": before.height,
             "completion": completion,
             "scale": PROMPTS.scale,
             "score_bin": 0,

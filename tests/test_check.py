@@ -274,7 +274,6 @@ def eval_recipe(folder: Path, **changes: Any) -> Path:
         ("bench.0.root=/nope", "bench.0.root: no such file or folder: /nope"),
         ("judge.engine={use: hf, model: /nope}", "judge.engine.model: no such file or folder: /nope"),
         ("judge.engine={use: hf, model: a/b, adapter: .}", "judge.engine.adapter: no adapter there: adapter_config"),
-        ("judge.engine={use: hf, model: a/b, max_pixels: 9}", "judge.engine.max_pixels: less than one patch"),
         ("judge={engine: {use: hf, model: a/b}, max_pixels: 9}", "judge.max_pixels: less than one patch of"),
         ("judge.sampling={temperature: .nan}", "judge.sampling.temperature: "),
         ("judge.sampling={max_new_tokens: true}", "judge.sampling.max_new_tokens: must be a number, got True"),

@@ -10,6 +10,8 @@ from curation_ground import EDITORS, make_recipe
 from curation.recipe import CurationRecipe
 from curation.steps import plan_steps
 from editjudge.errors import RecipeError
+from editjudge.judge_settings import JudgeSettings
+from editjudge.prompts import get_prompts
 from editjudge.recipe import dump_recipe, load_recipe
 
 
@@ -71,6 +73,7 @@ def stages(*names: str) -> list[dict[str, Any]]:
 
 
 REST = {"train": {}}
+TIERS = {"use": "tiers", "min_gap": 1}
 
 
 @pytest.mark.parametrize(
@@ -83,8 +86,8 @@ REST = {"train": {}}
         ),
         ({"stages": stages("photographs", "photographs"), "parts": REST}, "stages.1: `photographs`: a source can only"),
         (
-            {"stages": stages("photographs", "templates", "edit", "measure", "sft"), "parts": REST},
-            "stages.4: `sft`: the last stage before the parts gives SFTExample",
+            {"stages": [*stages("photographs", "templates", "edit", "measure"), TIERS], "parts": REST},
+            "stages.4: `tiers`: the last stage before the parts gives PreferencePair",
         ),
         (
             {"stages": stages("photographs", "templates", "edit", "judge"), "parts": REST},
@@ -121,3 +124,23 @@ def test_describe_names_every_stage_and_part(tmp_path):
     text = load(make_recipe(), tmp_path).describe()
     for word in ("photographs", "templates", "edit", "measure", "group_std", "tiers", "sft", "chelsea", "all other"):
         assert word in text
+
+
+def test_a_trained_teacher_is_asked_as_it_was_trained(tmp_path):
+    (tmp_path / "teacher").mkdir()
+    settings = JudgeSettings.of("qwen3_vl", get_prompts("brief-v1"), 3136, "stored")
+    settings.write(tmp_path / "teacher")
+    engines = {"teacher": {"use": "hf", "model": "owner/base", "adapter": str(tmp_path / "teacher")}}
+
+    def recipe(**judge: Any) -> CurationRecipe:
+        stage = {"use": "judge", "engine": "teacher", **judge}
+        values = make_recipe(stages=[*stages("photographs", "templates", "edit"), stage], parts=REST, engines=engines)
+        return load(values, tmp_path)
+
+    judge = dump_recipe(recipe())["stages"][-1]
+    assert (judge["prompts"], judge["max_pixels"], judge["colors"]) == ("brief-v1", 3136, "stored")
+    with pytest.raises(RecipeError, match=r"stages\.3\.max_pixels: 500 here, .* trained with 3136 .*judge\.yaml"):
+        recipe(max_pixels=500)
+    engines["teacher"]["family"] = "qwen2_5_vl"
+    with pytest.raises(RecipeError, match=r"engines\.teacher\.family: qwen2_5_vl here, .* trained with qwen3_vl"):
+        recipe()

@@ -14,7 +14,7 @@ from editjudge.prompts import PROMPT_SETS, get_prompts
 
 
 def test_a_card_becomes_both_questions(tmp_path):
-    card = make_card()
+    card = make_card(triplet=make_triplet(edited=make_ref(path="images/after.png", width=800, height=500)))
     semantic, quality = SFT(prompts="brief-v1", bins=10).run([card], make_context(tmp_path))
     prompts = get_prompts("brief-v1")
     assert (semantic.aspect, quality.aspect) == ("semantic", "quality")
@@ -28,6 +28,9 @@ def test_a_card_becomes_both_questions(tmp_path):
     }
     assert (semantic.score_bin, semantic.scale, semantic.prompt_version) == (6, 25, "brief-v1")
     assert semantic.id != quality.id
+    for row in (semantic, quality):
+        assert (row.group_id, row.task_type, row.source) == ("task0", "color_alter", "photo0")
+        assert row.shown_size == (640, 480)  # the input's
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,24 @@ def test_every_step_leaves_what_the_next_one_reads(out):
         assert read_json(out / step / "run.json")["seconds"]
 
 
+def test_base_and_checkpoints_are_asked_as_they_were_trained(out):
+    """The sweep's recipe says neither prompts nor image size."""
+    judges = [row["judge"] for row in read_json(out / "sweep" / "results.json")["evaluations"]]
+    assert {(judge["prompts"], judge["max_pixels"], judge["colors"]) for judge in judges} == {
+        ("brief-v1", 3136, "srgb")
+    }
+    resolved = read_json(out / "sweep" / "run.json")["recipe"]["judge"]
+    assert (resolved["prompts"], resolved["max_pixels"]) == ("brief-v1", 3136)
+
+
+def test_no_source_of_a_training_row_is_in_the_benchmark(out):
+    sources = {row.source for row in read_jsonl(out / "curate" / "train.jsonl", SFTExample)}
+    assert sources
+    assert sources.isdisjoint(
+        pair.task.origin.source for pair in read_jsonl(out / "curate" / "benchmark.jsonl", PreferencePair)
+    )
+
+
 def test_no_photograph_is_in_both_training_and_benchmark(out):
     pairs = list(read_jsonl(out / "curate" / "benchmark.jsonl", PreferencePair))
     assert {pair.task.origin.source for pair in pairs} == {"chelsea"}

@@ -129,9 +129,9 @@ def test_fit_pixels_keeps_the_aspect_and_never_enlarges():
 
 def test_match_size():
     small, large = make_image(20, 10), make_image(40, 30)
-    assert match_size(small, large).size == (40, 30)
-    assert match_size(large, small).size == (20, 10)
-    assert match_size(small, small) is small
+    assert match_size(small, large.size).size == (40, 30)
+    assert match_size(large, small.size).size == (20, 10)
+    assert match_size(small, small.size) is small
 
 
 def test_pixel_digest_tells_pictures_apart():

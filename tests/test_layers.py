@@ -28,6 +28,7 @@ LEVELS = (
         "bench_schema",
         "prompts",
         "families",
+        "judge_settings",
         "paths",
         "recipe_yaml",
         "recipe_use",

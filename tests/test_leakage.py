@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from curation_ground import make_context, make_group
-from factories import make_ref, make_task, make_triplet
+from factories import make_card, make_ref, make_task, make_triplet
 
+from curation.export import SFT
 from curation.leakage import Split, check_images, check_known, check_sources, source_of
 from curation.stage import Drop, Photo
 from editjudge.errors import DataError
@@ -74,3 +77,5 @@ def test_source_of():
     photo = Photo(id="p", image=make_ref(), source="cat", licence="CC0", details={})
     assert source_of(photo) == "cat"
     assert source_of(make_triplet(task=make_task())) == "photo0"
+    rows = SFT(prompts="brief-v1").run([make_card()], make_context(Path()))
+    assert [source_of(row) for row in rows] == ["photo0", "photo0"]  # so that a training set can be checked afterwards

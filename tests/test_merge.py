@@ -15,6 +15,8 @@ from editjudge.engines.weights import adapter_digest
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import render_chat
 from editjudge.io import read_marker
+from editjudge.judge import Judge
+from editjudge.judge_settings import JUDGE_FILE, Trained, read_trained
 from sft.merge import merge
 from sft.train import main
 
@@ -56,6 +58,10 @@ def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path)
     for engine in (merged, adapted):
         engine._load().model.double()  # rounding must not turn a close choice between two tokens
     assert merged.generate([request], greedy) == adapted.generate([request], greedy)
+    trained = read_trained(checkpoint)
+    assert trained is not None
+    assert merged.trained == Trained(out / JUDGE_FILE, trained.settings)
+    assert (Judge(merged).prompts.name, Judge(merged).max_pixels) == ("brief-v1", 56 * 56)
     marker = read_marker(out / "done.json")
     assert marker is not None
     assert marker["identity"]["dtype"] == "float32"
@@ -128,3 +134,13 @@ def test_settings_of_an_adapter_that_cannot_be_read_are_named(tmp_path: Path, se
 def test_a_base_that_is_not_there_is_named(run: Path, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="nowhere"):
         merge(run / "out" / "checkpoint-4", tmp_path / "merged", base=str(tmp_path / "nowhere"))
+
+
+def test_a_checkpoint_of_another_family_is_not_merged(run: Path, tmp_path: Path) -> None:
+    checkpoint = shutil.copytree(run / "out" / "checkpoint-4", tmp_path / "checkpoint-4")
+    trained = read_trained(checkpoint)
+    assert trained is not None
+    trained.settings.model_copy(update={"family": "qwen3_vl"}).write(checkpoint)
+    with pytest.raises(CheckpointError, match=r"'qwen2_5_vl'.* trained as 'qwen3_vl' .*judge\.yaml"):
+        merge(checkpoint, tmp_path / "merged")
+    assert not (tmp_path / "merged").exists()

@@ -144,10 +144,15 @@ def test_impossible_input_is_refused(rankings, triplets, more, problem):
         make_pairs(rankings, triplets, **({"rule": "majority"} | more))
 
 
-def sft_row(*paths: str) -> SFTExample:
+def sft_row(*paths: str, source: str = "elsewhere") -> SFTExample:
     return SFTExample(
         id="row",
         triplet_id="x",
+        group_id="g",
+        task_type="compose",
+        source=source,
+        shown_width=640,
+        shown_height=480,
         aspect="semantic",
         images=tuple(make_ref(path=path) for path in paths),
         prompt="?",
@@ -164,11 +169,12 @@ def sft_row(*paths: str) -> SFTExample:
         (sft_row("images/photo-t0.png"), {"image_in_training": 3}),
         (sft_row("images/t0-3.png"), {"image_in_training": 2}),
         (sft_row("images/else.png"), {}),
+        (sft_row("images/else.png", source="photo-t0"), {"source_in_training": 3}),
         (make_triplet(task=make_task(origin=Origin(source="photo-t0", licence="CC0"))), {"source_in_training": 3}),
         (make_card(triplet=make_triplet(edited=make_ref(path="images/t0-1.png"))), {"image_in_training": 2}),
         (make_task(inputs=(make_ref(path="images/photo-t0.png"),)), {"image_in_training": 3}),
     ],
-    ids=["input", "output", "nothing", "source", "card", "task"],
+    ids=["input", "output", "nothing", "source of a training row", "source", "card", "task"],
 )
 def test_what_was_trained_on_is_left_out_and_counted(row, dropped, tmp_path):
     write_jsonl(tmp_path / "train.jsonl", [row])
@@ -180,11 +186,15 @@ def test_what_was_trained_on_is_left_out_and_counted(row, dropped, tmp_path):
     assert counts.candidate_pairs == 3
 
 
+OLD_TRAINING_ROW = sft_row("a.png").model_dump_json(exclude={"group_id", "source", "shown_width", "shown_height"})
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
         ("", "the first row is none of"),
         ('{"conversations": []}\n', "the first row is none of SFTExample"),
+        (OLD_TRAINING_ROW, r"train\.jsonl:1: made by an older version .*run the curation again"),
         ("[1]\n", "not a valid dict"),
     ],
 )

@@ -40,12 +40,11 @@ def test_a_recipe_passes_check_from_any_other_folder(path, tmp_path, monkeypatch
 
 
 def test_the_quickstart_keeps_training_and_benchmark_apart():
-    """The base was pretrained without the benchmark's photographs, and the judge sees what it was trained on."""
+    """The base was pretrained without the benchmark's photographs; what the judge sees is left to `judge.yaml`."""
     folder = ROOT / "recipes" / "quickstart"
     curate, sft, sweep = (yaml.safe_load((folder / f"{name}.yaml").read_text()) for name in ("curate", "sft", "sweep"))
     held_out = set(curate["parts"]["benchmark"]["sources"])
     seen = set(json.loads((ROOT / sft["model"] / "provenance.json").read_text())["photographs"])
     assert held_out.isdisjoint(seen)
     assert sweep["judge"]["engine"]["model"] == sft["model"]
-    assert sweep["judge"]["max_pixels"] == sft["max_pixels"]
-    assert sweep["judge"]["prompts"] == curate["parts"]["train"]["stages"][-1]["prompts"]
+    assert {"max_pixels", "prompts", "colors"}.isdisjoint(sweep["judge"])

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from factories import make_image
 from icc_ground import WIDE, saved
+from pydantic import ValidationError
 from sft_ground import make_base, make_examples, make_run
 
 from editjudge.engines.base import Request, Sampling
@@ -16,7 +17,7 @@ from editjudge.io import write_jsonl
 from editjudge.judge import Judge
 from editjudge.prompts import get_prompts
 from editjudge.recipe import load_recipe
-from editjudge.types import EditTask, EditTriplet, Origin, SFTExample
+from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, SFTExample
 from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
 from sft.recipe import SFTRecipe
 
@@ -115,8 +116,8 @@ def test_output_is_shown_at_the_size_of_the_input(tmp_path: Path) -> None:
     examples = make_examples(tmp_path, triplets=1)
     assert [image.size for image in RowReader(examples, tmp_path, FAMILY, None).row(0).images] == [(64, 48), (64, 48)]
     assert [image.size for image in RowReader(examples, tmp_path, FAMILY, None).row(1).images] == [(64, 48)]
-    alone = RowReader(examples[1:], tmp_path, FAMILY, None)  # without its semantic row the input's size is not known
-    assert [image.size for image in alone.row(0).images] == [(80, 50)]
+    alone = RowReader(examples[1:], tmp_path, FAMILY, None)  # without its semantic row
+    assert [image.size for image in alone.row(0).images] == [(64, 48)]
     small = RowReader(examples, tmp_path, FAMILY, 32 * 24)
     assert [image.size for image in small.row(0).images] == [(32, 24), (32, 24)]
 
@@ -187,12 +188,17 @@ def test_narrow_rows_are_dropped_and_named(tmp_path: Path, processor: Any) -> No
     """The processor refuses a ratio above 200; a wide output of a plain input is shown at the input's size."""
     examples, store = make_examples(tmp_path, triplets=4), ImageStore(tmp_path)
     narrow, edge = (store.add(make_image(9, height), f"{height}.png") for height in (2048, 1800))
+
+    def shown(example: SFTExample, size: ImageRef, *images: ImageRef) -> SFTExample:
+        changes = {"images": images, "shown_width": size.width, "shown_height": size.height}
+        return SFTExample.model_validate(example.model_dump() | changes)
+
     rows = [
-        examples[0].model_copy(update={"images": (narrow, examples[0].images[1])}),
-        examples[1],  # the quality row of the same triplet: its output is brought to the same size
-        examples[2].model_copy(update={"images": (examples[2].images[0], narrow)}),
-        examples[4].model_copy(update={"images": (edge, edge)}),
-        examples[7].model_copy(update={"images": (narrow,)}),
+        shown(examples[0], narrow, narrow, examples[0].images[1]),
+        shown(examples[1], narrow, *examples[1].images),  # a quality row: its output is brought to the same size
+        shown(examples[2], examples[2].images[0], examples[2].images[0], narrow),
+        shown(examples[4], edge, edge, edge),
+        shown(examples[7], narrow, narrow),
     ]
     for limit in (None, 10_000):
         found = drops(rows, tmp_path, processor, max_tokens=limit)
@@ -259,6 +265,25 @@ def test_a_set_with_double_ids_or_no_rows_is_refused(tmp_path: Path) -> None:
         read_examples(str(tmp_path / "double.jsonl"))
     with pytest.raises(DataError, match="no rows"):
         read_examples(str(tmp_path / "empty.jsonl"))
+
+
+def test_rows_of_an_older_version_are_refused_with_what_to_do(tmp_path: Path) -> None:
+    row = make_examples(tmp_path, triplets=1)[1].model_dump(mode="json")
+    lacking = {key: value for key, value in row.items() if key not in ("source", "shown_width")}
+    write_jsonl(tmp_path / "train.jsonl", [lacking])
+    with pytest.raises(
+        DataError, match=r"train\.jsonl:1: .*without source, shown_width; run the curation again"
+    ) as error:
+        read_examples(str(tmp_path / "train.jsonl"))
+    assert "\n" not in str(error.value)
+
+
+def test_a_semantic_row_says_the_size_of_its_input(tmp_path: Path) -> None:
+    semantic, quality = make_examples(tmp_path, triplets=1)
+    changed = {"shown_width": 10}
+    with pytest.raises(ValidationError, match="10 x 48, the input is 64 x 48"):
+        SFTExample.model_validate(semantic.model_dump() | changed)
+    assert SFTExample.model_validate(quality.model_dump() | changed).shown_size == (10, 48)
 
 
 def test_images_are_decoded_only_when_asked_for(tmp_path: Path) -> None:

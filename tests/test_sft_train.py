@@ -19,7 +19,10 @@ from sft_ground import make_base, make_run
 from editjudge.errors import CheckpointError, DataError, StaleOutputError, StorageError
 from editjudge.images import ImageStore
 from editjudge.io import write_jsonl
+from editjudge.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
+from editjudge.prompts import get_prompts
 from sft import checkpoints
+from sft.callbacks import Observer
 from sft.data import read_examples
 from sft.launch import World, process_count
 from sft.train import main
@@ -237,10 +240,60 @@ def test_a_row_that_the_processor_refuses_does_not_end_training(base: Path, tmp_
     data = tmp_path / "data" / "train.jsonl"
     first, *rest = read_examples(str(data))
     narrow = ImageStore(data.parent).add(make_image(9, 2048), "narrow.png")
-    write_jsonl(data, [first.model_copy(update={"images": (narrow, first.images[1])}), *rest[1:]])
+    shown = {"images": (narrow, first.images[1]), "shown_width": narrow.width, "shown_height": narrow.height}
+    write_jsonl(data, [first.model_copy(update=shown), *rest[1:]])
     assert main([str(recipe)]) == 0
     info = json.loads((tmp_path / "out" / "data.json").read_text())["info"]
     assert [(row["id"], row["reason"]) for row in info["dropped"]] == [("0s", "aspect_ratio")]
+
+
+def test_every_checkpoint_says_how_its_judge_is_to_be_asked(whole: Path) -> None:
+    wanted = JudgeSettings.of("qwen2_5_vl", get_prompts("brief-v1"), 56 * 56, "srgb")
+    out = whole / "out"
+    found = [read_trained(folder) for folder in (out, *(each.path for each in checkpoints.complete(out)))]
+    assert len(found) > 2
+    assert [trained and trained.settings for trained in found] == [wanted] * len(found)
+
+
+def test_a_checkpoint_is_not_complete_before_it_says_so(tmp_path: Path) -> None:
+    settings = JudgeSettings.of("qwen2_5_vl", get_prompts("brief-v1"), None, "srgb")
+    observer = Observer(tmp_path, {}, settings, world_size=1, main=True, keep=None)
+    (tmp_path / "checkpoint-2" / JUDGE_FILE).mkdir(parents=True)  # cannot be written
+    with pytest.raises(StorageError, match=r"judge\.yaml"):
+        observer.saved(2)
+    assert checkpoints.complete(tmp_path) == []
+    (tmp_path / "checkpoint-2" / JUDGE_FILE).rmdir()
+    observer.saved(2)
+    assert [each.step for each in checkpoints.complete(tmp_path)] == [2]
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"prompt_version": "editjudge-v1"}, "several prompt sets (brief-v1, editjudge-v1)"),
+        ({"prompt": "<image><image>Another wording."}, "row 0s asks with another wording or scale"),
+        ({"scale": 10.0}, "row 0s asks with another wording or scale"),
+    ],
+)
+def test_rows_that_no_judge_could_be_asked_like_are_refused(
+    base: Path, tmp_path: Path, change: dict[str, Any], problem: str
+) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": 1})
+    data = tmp_path / "data" / "train.jsonl"
+    first, *rest = read_examples(str(data))
+    write_jsonl(data, [first.model_copy(update=change), *rest])
+    with pytest.raises(DataError) as error:
+        main([str(recipe)])
+    assert problem in str(error.value)
+    assert not (tmp_path / "out" / JUDGE_FILE).exists()
+
+
+def test_rows_of_an_unknown_prompt_set_are_refused(base: Path, tmp_path: Path) -> None:
+    recipe = make_run(tmp_path, base, train={"max_steps": 1})
+    data = tmp_path / "data" / "train.jsonl"
+    write_jsonl(data, [row.model_copy(update={"prompt_version": "mine"}) for row in read_examples(str(data))])
+    with pytest.raises(DataError, match=r"unknown prompt set 'mine'.* could not be asked"):
+        main([str(recipe)])
 
 
 def test_the_colours_are_part_of_a_run(base: Path, tmp_path: Path) -> None:

@@ -12,11 +12,16 @@ from rich.console import Console
 from editjudge.engines.base import Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
 from editjudge.judge import JudgeRecipe
+from editjudge.judge_settings import JudgeSettings
+from editjudge.prompts import get_prompts
+from editjudge.recipe import dump_recipe
 from eval.checkpoints import find_checkpoints
 from eval.recipe import SweepRecipe
 from eval.results import summarise
 from eval.sweep import main, run_sweep
 from eval.terminal import print_results
+
+SETTINGS = JudgeSettings.of("none", get_prompts("brief-v1"), 500, "stored")
 
 
 class CountingEngine(PixelEngine):
@@ -99,6 +104,65 @@ def test_a_checkpoint_that_became_another_one_is_refused(world):
     (world[0] / "run" / "checkpoint-10" / "noise.json").write_text("3.0")
     with pytest.raises(StaleOutputError, match=r"judge\.engine: .*6\.0.*3\.0"):
         run_sweep(make_recipe(world))
+
+
+def test_base_and_checkpoints_are_asked_as_they_were_trained(world):
+    for folder in (world[0] / "run", world[0] / "run" / "checkpoint-10", world[0] / "run" / "checkpoint-20"):
+        SETTINGS.write(folder)
+    judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"), retries=0)
+    recipe = make_recipe(world, judge=judge, probes={"groups": 5, "use": ["identical"]})
+    results = run_sweep(recipe)
+    assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 20]
+    judges = [row["judge"] for row in results["evaluations"]]
+    for said in (*judges, dump_recipe(recipe)["judge"]):
+        assert (said["prompts"], said["max_pixels"], said["colors"]) == ("brief-v1", 500, "stored")
+
+
+@pytest.mark.parametrize("where", ["run", "checkpoint-20"])
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ({"prompts": "editjudge-v1"}, "'editjudge-v1' here, but the judge was trained with 'brief-v1'"),
+        ({"max_pixels": None}, "images as they are (null) here, but the judge was trained with 500"),
+        ({"colors": "srgb"}, "srgb here, but the judge was trained with stored"),
+    ],
+)
+def test_another_way_than_in_training_is_refused_before_anything_is_asked(world, where, given, problem):
+    folder = world[0] / "run" if where == "run" else world[0] / "run" / where
+    SETTINGS.write(folder)
+    judge = {"engine": CountingEngine(log=world[0] / "log"), **given}
+    line = f"{problem} ({folder / 'judge.yaml'}); leave `{next(iter(given))}` out"
+    with pytest.raises(ValidationError) as refused:
+        make_recipe(world, judge=judge)
+    assert [error["msg"] for error in refused.value.errors()] == [line]
+    assert [error["loc"] for error in refused.value.errors()] == [("judge", next(iter(given)))]
+    (folder / "judge.yaml").unlink()
+    recipe = make_recipe(world, judge=judge)
+    SETTINGS.write(folder)  # training began after the recipe was read
+    with pytest.raises(CheckpointError) as error:
+        run_sweep(recipe)
+    assert line in str(error.value)
+    assert asked(world) == []
+
+
+def test_checkpoints_that_were_trained_otherwise_than_their_run_are_refused(world):
+    SETTINGS.write(world[0] / "run")
+    SETTINGS.model_copy(update={"max_pixels": 600}).write(world[0] / "run" / "checkpoint-20")
+    judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"))
+    with pytest.raises(CheckpointError, match=r"500 here, but the judge was trained with 600 .*checkpoint-20"):
+        run_sweep(make_recipe(world, judge=judge))
+
+
+def test_runs_that_were_trained_otherwise_have_a_base_of_their_own(world):
+    for name, side in (("a", 500), ("b", 500), ("c", 600)):
+        SETTINGS.model_copy(update={"max_pixels": side}).write(write_checkpoint(world[0] / name, 10, noise=1.0))
+    judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"), retries=0)
+    runs = {name: world[0] / name for name in "abc"}
+    results = run_sweep(make_recipe(world, judge=judge, run=None, runs=runs, last=None))
+    asked_with = [(row["run"], row["step"], row["judge"]["max_pixels"]) for row in results["evaluations"]]
+    sides = {"a": 500, "b": 500, "c": 600}
+    assert asked_with == [(name, step, side) for name, side in sides.items() for step in (0, 10)]
+    assert [path.parent.name for path in (world[0] / "sweep").rglob("step-000000-k1")] == ["sweep", "c"]
 
 
 def test_the_last_may_be_left_out_and_may_be_sampled_differently(world):

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOutputError, StorageError
 from editjudge.io import write_marker
 from editjudge.judge import JudgeRecipe
+from editjudge.judge_settings import JudgeSettings
+from editjudge.prompts import get_prompts
 from eval.recipe import SweepRecipe
 from eval.sweep import failures, main, only_sweep, run_sweep
 from eval.watch import watch_sweep
@@ -47,7 +49,8 @@ def make_recipe(folder: Path, pairs: Path, **changes) -> SweepRecipe:
         "out": folder / "sweep",
         "run": folder / "run",
         "bench": [{"use": "pairs", "path": pairs}],
-        "judge": JudgeRecipe(engine=engine, prompts="brief-v1", retries=0),
+        # The base is measured before training begins only where nothing is left to the training.
+        "judge": JudgeRecipe(engine=engine, prompts="brief-v1", max_pixels=None, colors="srgb", retries=0),
         "bootstrap_rounds": 200,
         "shard_triplets": 4,
         "report": {"examples": 0},
@@ -110,6 +113,31 @@ def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path,
     state = results["runs"]["run"]
     assert (state["finished"], state["incomplete"], state["missed"], state["failed"]) == (True, [], [], [])
     assert json.loads(results_file.read_text()) == results
+
+
+def test_the_base_waits_for_what_is_left_to_the_training(tmp_path, pairs, monkeypatch):
+    run, results_file = tmp_path / "run", tmp_path / "sweep" / "results.json"
+    settings = JudgeSettings.of("none", get_prompts("brief-v1"), 500, "srgb")
+
+    def begin():
+        assert not results_file.exists()
+        settings.write(run)
+
+    def train():
+        rows = json.loads(results_file.read_text())["evaluations"]
+        assert [(row["step"], row["judge"]["max_pixels"]) for row in rows] == [(0, 500)]
+        settings.write(write_checkpoint(run, 10, noise=1.0))
+
+    def remove():  # what a recipe leaves out stays known when a measured checkpoint is gone
+        shutil.rmtree(run / "checkpoint-10")
+        settings.write(write_checkpoint(run, 20, noise=1.0))
+        finish(run)
+
+    play(monkeypatch, begin, train, remove)
+    judge = JudgeRecipe(engine=FragileEngine(), retries=0)
+    results = watch_sweep(make_recipe(tmp_path, pairs, judge=judge, last=None))
+    asked = [(row["step"], row["judge"]["prompts"], row["judge"]["max_pixels"]) for row in results["evaluations"]]
+    assert asked == [(step, "brief-v1", 500) for step in (0, 10, 20)]
 
 
 def test_watch_waits_for_the_last_of_several_runs(tmp_path, pairs, monkeypatch):

@@ -40,6 +40,7 @@ def write_sweep(folder: Path) -> Path:
             "prompts": "brief-v1",
             "sampling": {"temperature": 0, "max_new_tokens": 64},
             "max_pixels": 3136,
+            "colors": "srgb",  # nothing is left to the training, so the base need not wait for it
         },
         "last": {"passes": 2, "sampling": {"temperature": 0.7, "max_new_tokens": 64}},
         "probes": {"groups": 6, "use": ["identical", "black"]},

@@ -13,6 +13,7 @@ from editjudge.engines.base import Completion, Engine, Reply, Request, Sampling
 from editjudge.errors import StorageError
 from editjudge.images import pixel_digest
 from editjudge.io import digest
+from editjudge.judge_settings import Trained, trained_of
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS passes (
@@ -41,6 +42,11 @@ class CachedEngine:
     def identity(self) -> str:
         """The inner engine's: remembering changes no reply."""
         return self.inner.identity
+
+    @property
+    def trained(self) -> Trained | None:
+        """The inner engine's."""
+        return trained_of(self.inner)
 
     def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
         """As the inner engine, which is asked only for unknown passes. `StorageError` when the cache is unusable."""

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, field_validator, model_validator
@@ -15,14 +16,17 @@ from editjudge.engines.attention import attention_problem, needs_gpu
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.decoding import Written, write_passes
 from editjudge.engines.weights import adapter_digest, adapter_problem, load_model, model_digest, model_problem
-from editjudge.errors import EditJudgeError, EngineError, RequestError
-from editjudge.families import FAMILIES, get_family, render_chat, too_few_pixels
+from editjudge.errors import CheckpointError, EditJudgeError, EngineError, RequestError
+from editjudge.families import FAMILIES, get_family, render_chat
 from editjudge.images import MAX_RATIO, unfit
+from editjudge.judge_settings import Trained, read_trained
 from editjudge.paths import InputPath, ModelName
 from editjudge.prompts import IMAGE_MARK
 from editjudge.recipe import about_to_run, mistake, refuse
 
 logger = logging.getLogger(__name__)
+
+_DEFAULT_FAMILY = "qwen2_5_vl"
 
 
 @dataclass(frozen=True)
@@ -56,13 +60,12 @@ class HFEngine(BaseModel):
     """Folder, or name on the Hugging Face hub, of the full weights."""
     adapter: InputPath | None = None
     """Folder of a PEFT adapter trained on `model`, such as a checkpoint."""
-    family: str = "qwen2_5_vl"
-    """A row of `families.FAMILIES`: the chat layout. It must fit the model's `model_type`."""
+    family: str = Field("", validate_default=True)
+    """A row of `families.FAMILIES`: the chat layout. It must fit the model's `model_type`. Left out: what the weights
+    were trained with (`judge.yaml`), or qwen2_5_vl."""
     revision: str | None = None
     """Branch, tag or commit of a hub model; None: main."""
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
-    max_pixels: int | None = Field(None, gt=0)
-    """Area to which the processor reduces each image; None: the model's own bound."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """"auto": the first GPU if there is one, otherwise the CPU."""
     batch_size: int = Field(16, ge=1)
@@ -75,7 +78,13 @@ class HFEngine(BaseModel):
 
     @field_validator("family")
     @classmethod
-    def _known_family(cls, value: str) -> str:
+    def _known_family(cls, value: str, info: ValidationInfo) -> str:
+        if not value and "model" in info.data and "adapter" in info.data:
+            try:
+                trained = _trained(info.data["model"], info.data["adapter"])
+            except CheckpointError as error:
+                raise ValueError(str(error)) from error
+            return _DEFAULT_FAMILY if trained is None else trained.settings.family
         if value not in FAMILIES:
             raise ValueError(f"unknown model family; known: {', '.join(FAMILIES)}")
         return value
@@ -92,20 +101,31 @@ class HFEngine(BaseModel):
             yield mistake(found[1], found[0], seen=getattr(self, found[0]))
         if self.adapter is not None and self.adapter.is_dir() and (text := adapter_problem(self.adapter)) is not None:
             yield mistake(text, "adapter", seen=str(self.adapter))
-        if (text := too_few_pixels(self.family, self.max_pixels)) is not None:
-            yield mistake(text, "max_pixels", seen=self.max_pixels)
         if (text := attention_problem(self.attention)) is not None:
             yield mistake(text, "attention", seen=self.attention)
         elif needs_gpu(self.attention) and self.device == "cpu":
             yield mistake("needs a GPU, and `device` is cpu", "attention", seen=self.attention)
+        try:
+            trained = self.trained
+        except CheckpointError as error:
+            yield mistake(str(error), "model" if self.adapter is None else "adapter")
+            return
+        for name, text in () if trained is None else trained.problems({"family": self.family}):
+            if name == "family":  # the rest is the judge's
+                yield mistake(text, name)
+
+    @property
+    def trained(self) -> Trained | None:
+        """How the weights were trained to be asked; None for weights from elsewhere."""
+        return _trained(self.model, self.adapter)
 
     @property
     def identity(self) -> str:
-        """Model content or commit, adapter content, dtype, family and image bound; not what only changes speed."""
+        """Model content or commit, adapter content, dtype and family; not what only changes speed."""
         if self._identity is None:
             adapter = "none" if self.adapter is None else adapter_digest(self.adapter)
             model = model_digest(self.model, self.revision)
-            self._identity = f"hf:{model}:adapter@{adapter}:{self.dtype}:{self.family}:max_pixels={self.max_pixels}"
+            self._identity = f"hf:{model}:adapter@{adapter}:{self.dtype}:{self.family}"
         return self._identity
 
     def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
@@ -140,7 +160,7 @@ class HFEngine(BaseModel):
                 raise EngineError(f"attention {self.attention}: needs a GPU, and torch sees none here; use sdpa")
             logger.info("loading %s", self.identity)  # the digests are taken first: they find what is missing
             family = get_family(self.family)
-            processor = family.load_processor(self.model, self.max_pixels, revision=self.revision)
+            processor = family.load_processor(self.model, revision=self.revision)
             model = load_model(
                 self.model,
                 self.adapter,
@@ -237,3 +257,8 @@ class HFEngine(BaseModel):
             return Completion("", "error", n_tokens, reason)
         text = loaded.processor.tokenizer.decode(written.tokens, skip_special_tokens=True)
         return Completion(text, "stop" if written.ended else "length", n_tokens)
+
+
+def _trained(model: str, adapter: Path | None) -> Trained | None:
+    """What the adapter was trained with, or without one the model, where it is a folder."""
+    return read_trained(Path(model) if adapter is None else adapter)

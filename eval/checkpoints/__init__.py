@@ -14,6 +14,7 @@ from editjudge.engines.base import Engine, Request, Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError
 from editjudge.io import Marker, is_done, is_marked, read_marker, write_marker
 from editjudge.judge import JudgeRecipe
+from editjudge.judge_settings import Trained, read_trained, trained_of
 
 DONE = "done.json"
 """In a checkpoint: it is complete. In the run's folder: training is finished."""
@@ -112,22 +113,30 @@ def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:
     """The recipe's judge with the weights of a checkpoint, not loaded yet.
 
     An adapter goes into the engine's `adapter`, full weights take the place of its `model`. The engine is built anew,
-    never shared, so that dropping the returned recipe frees its model. Raises `CheckpointError` for a folder that
-    holds neither, `EditJudgeError` for an engine that cannot load it.
+    never shared, so that dropping the returned recipe frees its model. What the recipe leaves out is taken from the
+    checkpoint's `judge.yaml`. Raises `CheckpointError` for a folder that holds no weights, or that was trained to be
+    asked in another way than the recipe says; `EditJudgeError` for an engine that cannot load it.
     """
     engine = recipe.engine
     if not isinstance(engine, BaseModel):
         raise EditJudgeError(f"judge.engine: {type(engine).__name__} was not made by a recipe, so it cannot be rebuilt")
-    values = {name: getattr(engine, name) for name in type(engine).model_fields}
+    values = {name: getattr(engine, name) for name in engine.model_fields_set}
     if checkpoint.path is not None:
         parameter = _parameter_for(checkpoint.path)
-        if parameter not in values:
+        if parameter not in type(engine).model_fields:
             raise EditJudgeError(
                 f"judge.engine: {type(engine).__name__} cannot load {checkpoint.path}, it has no parameter "
                 f"`{parameter}`; use an engine for local models"
             )
         values[parameter] = str(checkpoint.path)
-    return recipe.model_copy(update={"engine": cast(Engine, type(engine).model_validate(values))})
+    rebuilt = cast(Engine, type(engine).model_validate(values))
+    return recipe.as_trained(trained_of(rebuilt)).model_copy(update={"engine": rebuilt})
+
+
+def trained_in(run: Path) -> Trained | None:
+    """How the judges of a run are trained to be asked; None for a training that does not say so, or has not begun."""
+    folders = [run, *(checkpoint.path for checkpoint in scan(run).complete if checkpoint.path is not None)]
+    return next((found for folder in folders if (found := read_trained(folder)) is not None), None)
 
 
 def _parameter_for(checkpoint: Path) -> str:

@@ -12,9 +12,10 @@ from pathlib import Path
 from editjudge.engines.base import Sampling
 from editjudge.io import read_marker
 from editjudge.judge import Judge, JudgeRecipe
+from editjudge.judge_settings import CHOICES, JudgeSettings, Trained
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
-from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of
+from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of, trained_in
 from eval.checkpoints.options import SweptRun
 from eval.recipe import SweepRecipe, folder_name
 from eval.results import Measured
@@ -67,12 +68,13 @@ def plan_run(
     `closing`: no further checkpoint will come, so the last one is also asked with several passes.
     """
     run = recipe.named_runs()[name]
-    judge, folder = recipe.judge_of_run(run), run_folder(recipe, name)
+    trained, folder = trained_in(run.path), run_folder(recipe, name)
+    judge = recipe.judge_of_run(run).as_trained(trained)
     once = Way(judge.passes, judge.sampling)
 
     def job(checkpoint: Checkpoint, gone: bool = False) -> Job:
         label = f"{name}, {checkpoint.label}" if recipe.runs else checkpoint.label
-        where = _base_folder(recipe, run, folder) if checkpoint.path is None else folder
+        where = _base_folder(recipe, run, trained, folder) if checkpoint.path is None else folder
         return Job(name, checkpoint, (once,), judge, where, label, gone)
 
     present = {checkpoint.step for checkpoint in found.complete}
@@ -85,7 +87,9 @@ def plan_run(
         more = replace(jobs[-1], ways=(once, Way(recipe.last.passes, sampling)))
         if not more.gone or more.is_measured(benches):
             jobs[-1] = more
-    return ([job(Checkpoint(0, None))] if recipe.base else []) + jobs, missed
+    # What a recipe leaves to the training is not known before that has begun.
+    known = trained is not None or bool(jobs) or judge.model_fields_set.issuperset(CHOICES)
+    return ([job(Checkpoint(0, None))] if recipe.base and known else []) + jobs, missed
 
 
 def run_folder(recipe: SweepRecipe, name: str) -> Path:
@@ -93,9 +97,17 @@ def run_folder(recipe: SweepRecipe, name: str) -> Path:
     return recipe.out / "runs" / name if recipe.runs else recipe.out
 
 
-def _base_folder(recipe: SweepRecipe, run: SweptRun, folder: Path) -> Path:
+def _base_folder(recipe: SweepRecipe, run: SweptRun, trained: Trained | None, folder: Path) -> Path:
     """Runs that are asked in the same way share one measurement of the base."""
-    return recipe.out if run.judge is None else folder
+    if run.judge is not None:
+        return folder
+    first = next(other for other in recipe.named_runs().values() if other.judge is None)
+    other = trained if first is run else trained_in(first.path)
+    return recipe.out if _settings(other) == _settings(trained) else folder
+
+
+def _settings(trained: Trained | None) -> JudgeSettings | None:
+    return None if trained is None else trained.settings
 
 
 def _steps_on_disk(folder: Path) -> set[int]:

@@ -1,0 +1,183 @@
+"""How a judge was trained to be asked: `judge.yaml`, which training writes beside every checkpoint.
+
+A judge whose weights have the file is asked in the same way: values that a recipe leaves out are taken from it, and
+others than its own are refused. Weights from elsewhere have no such file; recipes then say everything themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from editjudge.colors import Colors
+from editjudge.errors import CheckpointError
+from editjudge.images import IMAGE_RULES
+from editjudge.io import atomic_write, digest
+from editjudge.prompts import PROMPT_SETS, PromptSet, get_prompts
+
+JUDGE_FILE = "judge.yaml"
+
+CHOICES = ("prompts", "max_pixels", "colors")
+"""What a recipe may leave to the file, besides the family of the engine."""
+
+
+class LeftOut(Enum):
+    """Default of a parameter for which None is a value too."""
+
+    LEFT_OUT = "left out"
+
+
+LEFT_OUT = LeftOut.LEFT_OUT
+
+
+class JudgeSettings(BaseModel):
+    """The content of `judge.yaml`: everything besides the weights that decides what a judge sees."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    family: str
+    """Chat layout."""
+    prompts: str
+    """Name of the prompt set."""
+    prompts_digest: str
+    """`PromptSet.identity`: its wording."""
+    max_pixels: int | None = Field(gt=0)
+    """Area to which each image is reduced; None: as it is."""
+    colors: Colors
+    image_rules: int
+    """`images.IMAGE_RULES`."""
+
+    @classmethod
+    def of(cls, family: str, prompts: PromptSet, max_pixels: int | None, colors: Colors) -> JudgeSettings:
+        """The settings of a judge that is trained now."""
+        return cls(
+            family=family,
+            prompts=prompts.name,
+            prompts_digest=prompts.identity,
+            max_pixels=max_pixels,
+            colors=colors,
+            image_rules=IMAGE_RULES,
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write the file into a folder, whole or not at all."""
+        values = {**self.model_dump(mode="json"), "digest": digest(self)}
+        head = "# Written by training. A judge with these weights is asked in this way; see docs/architecture.md.\n"
+        atomic_write(folder / JUDGE_FILE, head + yaml.safe_dump(values, sort_keys=False))
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Settings with the file that says them."""
+
+    path: Path
+    settings: JudgeSettings
+
+    def problems(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        """(name, what is wrong) for each of the `given` values that contradicts the file, and for what this version
+        of EditJudge can no longer do as in training. A prompt set is given as the `PromptSet`."""
+        own = self.settings
+        prompts = given.get("prompts", PROMPT_SETS.get(own.prompts))
+        if prompts is None or prompts.name != own.prompts:
+            here = "not a prompt set that is known" if prompts is None else repr(prompts.name)
+            yield "prompts", self._contradiction("prompts", here, repr(own.prompts))
+        elif prompts.identity != own.prompts_digest:
+            yield "prompts", self._version(f"the wording of {own.prompts!r}", prompts.identity, own.prompts_digest)
+        for name in ("family", "max_pixels", "colors"):
+            if name in given and given[name] != getattr(own, name):
+                yield name, self._contradiction(name, _shown(given[name]), _shown(getattr(own, name)))
+        if own.image_rules != IMAGE_RULES:
+            yield "engine", self._version("the version of the image rules", IMAGE_RULES, own.image_rules)
+
+    def require(self, given: Mapping[str, Any]) -> None:
+        """`CheckpointError` with the first of the `problems`."""
+        for name, text in self.problems(given):
+            raise CheckpointError(f"{name}: {text}")
+
+    def _contradiction(self, name: str, here: str, trained: str) -> str:
+        return f"{here} here, but the judge was trained with {trained} ({self.path}); leave `{name}` out"
+
+    def _version(self, what: str, here: object, trained: object) -> str:
+        return (
+            f"{what} is {here} here, but the judge was trained with {trained} ({self.path}); use the version of "
+            "EditJudge that trained it, or train it again"
+        )
+
+
+def read_trained(folder: Path) -> Trained | None:
+    """What a folder's `judge.yaml` says; None without one. `CheckpointError` when it was changed or is not whole."""
+    path = folder / JUDGE_FILE
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        stated = content.pop("digest", None)
+        settings = JudgeSettings.model_validate(content)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError, AttributeError) as error:
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"{path}: not what training has written ({reason}); copy it from the run again") from None
+    if stated != digest(settings):
+        raise CheckpointError(
+            f"{path}: was changed after training: its digest is {stated}, its values have {digest(settings)}; "
+            "copy the file from the run again"
+        )
+    return Trained(path, settings)
+
+
+def contradictions(block: BaseModel, engine: object, trained: Trained) -> Iterator[tuple[str, str]]:
+    """`Trained.problems` of a block with the fields `CHOICES`, and of its engine: of what they do not leave out."""
+    given: dict[str, Any] = {name: getattr(block, name) for name in CHOICES if name in block.model_fields_set}
+    if "prompts" in given:
+        given["prompts"] = get_prompts(given["prompts"])
+    if not isinstance(engine, BaseModel) or "family" in engine.model_fields_set:
+        given |= family_of(engine)
+    yield from trained.problems(given)
+
+
+def fill_in(block: BaseModel, trained: Trained) -> None:
+    """Give a block what it leaves out; for its own validators, since blocks are frozen."""
+    for name in set(CHOICES) - block.model_fields_set:
+        object.__setattr__(block, name, getattr(trained.settings, name))
+
+
+def trained_of(engine: object) -> Trained | None:
+    """How the weights of an engine were trained to be asked, as far as it knows (`engine.trained`)."""
+    found = getattr(engine, "trained", None)
+    return found if isinstance(found, Trained) else None
+
+
+def family_of(engine: object) -> dict[str, str]:
+    """An engine's family as a value for `Trained.problems`; empty for engines that have none."""
+    family = getattr(engine, "family", None)
+    return {"family": family} if isinstance(family, str) else {}
+
+
+def settings_for(engine: object, values: Mapping[str, object]) -> JudgeSettings | None:
+    """What the engine's weights were trained with, if they say so. `CheckpointError` when `values` contradict it.
+
+    A value that is left out is `LEFT_OUT`, or None where that is no value.
+    """
+    trained = trained_of(engine)
+    if trained is None:
+        return None
+    given = {name: value for name, value in values.items() if value is not LEFT_OUT}
+    for name in ("prompts", "colors"):
+        if given[name] is None:
+            del given[name]
+    trained.require(given | family_of(engine))
+    return trained.settings
+
+
+def place_of(name: str) -> tuple[str, ...]:
+    """Where a value of `Trained.problems` stands in a judge's recipe."""
+    return ("engine", name) if name == "family" else (name,)
+
+
+def _shown(value: object) -> str:
+    return "images as they are (null)" if value is None else str(value)
