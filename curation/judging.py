@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
@@ -51,9 +51,9 @@ class JudgeStage(Stage):
             raise ValueError(str(error)) from error
         return value
 
-    def engine_roles(self) -> tuple[str, ...]:
+    def samplings(self) -> Mapping[str, Sampling]:
         """The one engine that is asked."""
-        return (self.engine,)
+        return {self.engine: self.sampling}
 
     def depends_on(self) -> dict[str, str]:
         """The wording of the prompts, which lies outside the recipe."""

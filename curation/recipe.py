@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from curation.judging import JudgeStage
 from curation.leakage import CARRIES_SOURCE
 from curation.stage import STAGES, Stage
 from editjudge.engines import ENGINES
+from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
-from editjudge.recipe import Recipe, Use, mistake
+from editjudge.recipe import Recipe, Use, about_to_run, mistake
 from editjudge.types import Record
 
 AnyStage = Annotated[Stage, Use(STAGES)]
@@ -45,7 +54,7 @@ class CurationRecipe(Recipe):
 
     shards: int = Field(8, ge=1, le=99_999)
     """Pieces the work is cut into: an interruption costs at most one for each worker."""
-    engines: dict[str, Annotated[Any, Use(ENGINES)]] = Field(default_factory=dict)
+    engines: dict[str, Annotated[Engine, Use(ENGINES)]] = Field(default_factory=dict)
     """Models by role."""
     stages: tuple[AnyStage, ...] = Field(min_length=1)
     """In order; the first is a source."""
@@ -54,8 +63,10 @@ class CurationRecipe(Recipe):
     runtime: Runtime = Runtime()
 
     @model_validator(mode="after")
-    def _fits_together(self) -> CurationRecipe:
+    def _fits_together(self, info: ValidationInfo) -> CurationRecipe:
         problems = [*self._stage_problems(), *self._engine_problems(), *self._part_problems(), *self._judge_problems()]
+        if about_to_run(info):
+            problems += self._sampling_problems()
         if problems:
             raise ValidationError.from_exception_data("recipe", problems)
         return self
@@ -102,12 +113,21 @@ class CurationRecipe(Recipe):
                     where = ("engines", stage.engine, name) if name == "family" else (*loc, name)
                     yield mistake(text, *where)
 
+    def _sampling_problems(self) -> list[InitErrorDetails]:
+        return [
+            found
+            for loc, stage in self._places()
+            for role, sampling in stage.samplings().items()
+            if role in self.engines
+            for found in sampling_mistakes(self.engines[role], sampling, *loc, "sampling")
+        ]
+
     def _engine_problems(self) -> list[InitErrorDetails]:
         known = ", ".join(self.engines) if self.engines else "none"
         return [
             _problem((*loc, "engine"), stage, f"no engine {role!r} in this recipe; known: {known}")
             for loc, stage in self._places()
-            for role in stage.engine_roles()
+            for role in stage.samplings()
             if role not in self.engines
         ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -57,7 +58,10 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
         done = _check_done(work, steps)
         _remove_partial_files(recipe.out)
         record = RunRecord(recipe.out, dump_recipe(recipe))
-        _run_steps(recipe, work, steps, done, record)
+        with ExitStack() as engines:
+            for engine in work.engines.values():
+                engines.enter_context(engine)
+            _run_steps(recipe, work, steps, done, record)
         with record.phase("export"):
             return _finish(recipe, work, steps)
 
@@ -96,7 +100,7 @@ def _run_steps(recipe: CurationRecipe, work: Work, steps: Sequence[Step], done: 
         def results() -> Iterator[None]:
             for step in steps:
                 tasks = [task for task in work.tasks(step.name) if task not in done]
-                executor = here if step.stage.engine_roles() or len(tasks) == 1 else pool
+                executor = here if step.stage.samplings() or len(tasks) == 1 else pool
                 with record.phase(step.name):
                     for task, tally in executor.run(tasks):
                         logger.info("%s: %s", task, tally.line())

@@ -16,7 +16,7 @@ from editjudge.images import ImageStore
 from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 if TYPE_CHECKING:
-    from editjudge.engines.base import Engine
+    from editjudge.engines.base import Engine, Sampling
 
 STAGES: dict[str, str] = {
     "photographs": "curation.sources:Photographs",
@@ -107,9 +107,12 @@ class Stage(BaseModel):
         """
         raise NotImplementedError
 
-    def engine_roles(self) -> tuple[str, ...]:
-        """Which of the recipe's engines the stage asks: checked when the recipe loads, part of its marker."""
-        return ()
+    def samplings(self) -> Mapping[str, Sampling]:
+        """Roles of the recipe's engines that the stage asks, with how it samples: checked when the recipe loads.
+
+        The engines are part of its marker. The option of the stage is called `sampling`.
+        """
+        return {}
 
     def depends_on(self) -> dict[str, str]:
         """Identities of whatever else can change the output (editors, shipped files): part of its marker."""

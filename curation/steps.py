@@ -16,6 +16,7 @@ from typing import Any
 from curation.leakage import CARRIES_SOURCE, Split, source_of
 from curation.recipe import CurationRecipe, use_name
 from curation.stage import Context, Drop, Fail, Stage, group_id
+from editjudge.engines.base import Engine
 from editjudge.errors import DataError
 from editjudge.identity import identity_values
 from editjudge.images import IMAGE_RULES, ImageStore
@@ -117,7 +118,7 @@ def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, bef
         "params": identity_values(stage),
         "seed": recipe.seed,
         "shards": recipe.shards,
-        "engines": {role: recipe.engines[role].identity for role in stage.engine_roles()},
+        "engines": {role: recipe.engines[role].identity for role in stage.samplings()},
         "depends_on": stage.depends_on(),
         "image_rules": IMAGE_RULES,
         "reads": None if before is None else digest(before.identity),
@@ -134,7 +135,7 @@ class Work:
     seed: int
     shards: int
     steps: Mapping[str, Step]
-    engines: Mapping[str, Any]
+    engines: Mapping[str, Engine]
     """Empty in worker processes."""
 
     def folder(self, step: str) -> Path:

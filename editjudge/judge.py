@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from editjudge.cards import card_from_passes, make_card
 from editjudge.colors import Colors
 from editjudge.engines import ENGINES
-from editjudge.engines.base import Completion, Engine, Request, Sampling
+from editjudge.engines.base import Completion, Engine, Request, Sampling, each_once, sampling_mistakes
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import too_few_pixels
@@ -82,10 +82,13 @@ class Judge:
         for name, value, least in (("passes", passes, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
-        if max_pixels is not None and max_pixels < 1:
+        if isinstance(max_pixels, int) and max_pixels < 1:
             raise ValueError(f"max_pixels must be at least 1, or None, not {max_pixels}")
-        if colors not in get_args(Colors):
+        if colors is not None and colors not in get_args(Colors):
             raise ValueError(f"colors must be one of {', '.join(get_args(Colors))}, not {colors!r}")
+        sampling = Sampling() if sampling is None else sampling
+        if problems := engine.check(sampling):
+            raise ValueError("; ".join(f"sampling.{problem.field}: {problem.text}" for problem in problems))
         self.engine = engine
         if isinstance(prompts, str):
             prompts = get_prompts(prompts)
@@ -94,7 +97,7 @@ class Judge:
             prompts = get_prompts(DEFAULT_PROMPTS if known is None else known.prompts)
         self.prompts = prompts
         self.passes = passes
-        self.sampling = Sampling() if sampling is None else sampling
+        self.sampling = sampling
         self.seed = seed
         if isinstance(max_pixels, LeftOut):
             max_pixels = None if known is None else known.max_pixels
@@ -121,6 +124,16 @@ class Judge:
             [self.passes, self.seed, self.max_pixels, self.retries],
             [IMAGE_RULES, self.colors, READING],
         )
+
+    def close(self) -> None:
+        """Free the engine's model; a judge that is asked again loads it again. As a context manager, at its end."""
+        self.engine.close()
+
+    def __enter__(self) -> Judge:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:
         """Judge one edit. Raises `ImageError` when an image cannot be read.
@@ -212,9 +225,9 @@ class Judge:
                 question = questions[number]
                 seeds = tuple(self._seed(question.triplet, question.aspect, index, attempt) for index in indices)
                 requests.append(Request(question.text, question.images, seeds))
-            replies = self.engine.generate(requests, self.sampling)
             again = []
-            for (number, indices), request, reply in zip(wanted, requests, replies, strict=True):
+            for place, reply in each_once(self.engine.generate(requests, self.sampling), requests):
+                (number, indices), request = wanted[place], requests[place]
                 question = questions[number]
                 read = reply.prompt_tokens  # once for all passes of the reply
                 for index, seed, completion in zip(indices, request.seeds, reply.completions, strict=True):
@@ -233,7 +246,7 @@ class Judge:
                 unread = tuple(index for index in answered if judgments[number, index].scores is None)
                 if unread:
                     again.append((number, unread))
-            wanted = again
+            wanted = sorted(again)  # replies come in any order; what is asked must not depend on it
         return iter([judgments[key] for key in sorted(judgments)])
 
     def _judgment(
@@ -322,6 +335,12 @@ class JudgeRecipe(BaseModel):
         if trained is not None:
             refuse(mistake(text, *place_of(name)) for name, text in contradictions(self, self.engine, trained))
             fill_in(self, trained)
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_sampled(self, info: ValidationInfo) -> JudgeRecipe:
+        if about_to_run(info):
+            refuse(sampling_mistakes(self.engine, self.sampling, "sampling"))
         return self
 
     @model_validator(mode="after")

@@ -113,10 +113,10 @@ def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> 
     for depth, part in enumerate(loc):
         fields = {name: field for found in _models(types, data) for name, field in found.model_fields.items()}
         known = list(fields)
-        if isinstance(data, Mapping) and (part in data or depth == len(loc) - 1):
+        if isinstance(data, Mapping) and (part in data or part in fields or depth == len(loc) - 1):
             field = fields.get(str(part))
             types = [(field.annotation, field.metadata)] if field else [item for kind in types for item in _items(kind)]
-            data = data.get(part)
+            data = data.get(part, {})  # a block that is left out has defaults, which may be at fault
         elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
             types = [item for kind in types for item in _items(kind)]
             data = data[part]

@@ -35,8 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "repository, or write one with the keys `engine`, `prompts` and `max_pixels`"
             ],
         )
-    judge = Judge.from_recipe(arguments.judge, arguments.overrides)
-    card = judge.score(arguments.instruction, arguments.input, arguments.output)
+    with Judge.from_recipe(arguments.judge, arguments.overrides) as judge:
+        card = judge.score(arguments.instruction, arguments.input, arguments.output)
     print(card.model_dump_json(indent=2) if arguments.json else _table(card))
     return 0 if card.overall is not None else 1
 

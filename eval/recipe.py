@@ -5,15 +5,15 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
-from editjudge.engines.base import Sampling
+from editjudge.engines.base import Sampling, sampling_mistakes
 from editjudge.errors import EditJudgeError
 from editjudge.judge import JudgeRecipe
 from editjudge.judge_settings import Trained, contradictions, place_of
 from editjudge.paths import InputPath
-from editjudge.recipe import Recipe, Use, mistake, refuse
+from editjudge.recipe import Recipe, Use, about_to_run, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.checkpoints import trained_in
 from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb
@@ -165,6 +165,13 @@ class SweepRecipe(MeasureRecipe):
         refuse(found)
         if len({None if trained is None else trained.settings for trained in shared}) == 1:
             object.__setattr__(self, "judge", self.judge.as_trained(shared[0]))
+        return self
+
+    @model_validator(mode="after")
+    def _last_can_be_sampled(self, info: ValidationInfo) -> SweepRecipe:
+        if about_to_run(info) and self.last is not None and self.last.sampling is not None:
+            for run in self.named_runs().values():
+                refuse(sampling_mistakes(self.judge_of_run(run).engine, self.last.sampling, "last", "sampling"))
         return self
 
     def named_runs(self) -> dict[str, SweptRun]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from editjudge.errors import DataError
 from editjudge.io import write_json
+from editjudge.judge import Judge
 from editjudge.paths import user_path
 from editjudge.processes import alone_in
 from editjudge.provenance import RunRecord
@@ -71,7 +72,7 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
         if recipe.judge is not None:
             refuse_without_images(benches)
     with record.phase("judge"):
-        measured = list(_evaluations(recipe, benches))
+        measured = _measure_all(recipe, benches)
     with record.phase("report"):
         results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
         if recipe.human is not None:
@@ -85,12 +86,19 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     return results
 
 
-def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> Iterator[Measured]:
+def _measure_all(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> list[Measured]:
+    """`_evaluations` with the recipe's judge, which is closed at the end."""
+    if recipe.judge is None:
+        return list(_evaluations(recipe, benches, None))
+    with recipe.judge.build() as judge:
+        return list(_evaluations(recipe, benches, judge))
+
+
+def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: Judge | None) -> Iterator[Measured]:
     """One per benchmark, from the recipe's judge, with what the probes found; of every file of scores one per reading.
 
     Several files have a folder each in `out`, and in it one per benchmark.
     """
-    judge = None if recipe.judge is None else recipe.judge.build()
     for bench in benches:
         folder = recipe.out / folder_name(bench.name)
         if judge is not None:

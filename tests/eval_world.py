@@ -11,7 +11,8 @@ from factories import make_image, make_task
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.engines.base import Completion, Reply, Request, Sampling
+from editjudge.engines.base import Completion, OneByOne, Reply, Request, Sampling
+from editjudge.errors import CheckpointError
 from editjudge.images import ImageStore
 from editjudge.io import digest, rng, write_jsonl, write_marker
 from editjudge.judge_settings import Trained, read_trained
@@ -64,7 +65,7 @@ def write_benchmark(folder: Path, groups: int = 12, candidates: int = 3, instruc
     return folder / "pairs.jsonl"
 
 
-class PixelEngine(BaseModel):
+class PixelEngine(OneByOne, BaseModel):
     """Reads the quality out of the last image, with noise that an adapter takes away."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -87,8 +88,13 @@ class PixelEngine(BaseModel):
     def identity(self) -> str:
         return f"pixel:{self.noise}:{self.unreadable}:{digest(self.rationale)}"
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        return [Reply(tuple(self._say(request, seed) for seed in request.seeds)) for request in requests]
+    def with_adapter(self, path: Path) -> PixelEngine:
+        if not (path / "adapter_config.json").is_file():
+            raise CheckpointError(f"{path}: no adapter_config.json in it")
+        return self.model_copy(update={"adapter": str(path)})
+
+    def answer(self, request: Request, sampling: Sampling) -> Reply:
+        return Reply(tuple(self._say(request, seed) for seed in request.seeds))
 
     def _say(self, request: Request, seed: int) -> Completion:
         generator = rng(seed, "pixel")

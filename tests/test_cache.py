@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import threading
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ import pytest
 from children import start
 from factories import make_image
 
-from editjudge.engines.base import Completion, Request, Sampling
+from editjudge.engines.base import Completion, Engine, Reply, Request, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EngineError, StorageError
@@ -20,7 +22,7 @@ from editjudge.errors import EngineError, StorageError
 SAMPLING = Sampling()
 
 
-class Recorder:
+class Recorder(Engine):
     """A scripted engine that notes which passes it was asked for."""
 
     def __init__(self, **changes: Any) -> None:
@@ -36,7 +38,7 @@ class Recorder:
     def identity(self) -> str:
         return self.engine.identity
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> list[Any]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
         self.batches += 1
         return self.engine.generate(requests, sampling)
 
@@ -49,24 +51,25 @@ def test_only_missing_passes_are_asked_and_replies_are_the_same(tmp_path: Path) 
     inner = Recorder()
     cached = CachedEngine(inner, tmp_path / "deep" / "cache")
     requests = [make_request("a", (1, 2)), make_request("b", (1,))]
-    first = cached.generate(requests, SAMPLING)
-    assert first == inner.engine.generate(requests, SAMPLING)
+    first = cached.answer_all(requests, SAMPLING)
+    assert first == inner.engine.answer_all(requests, SAMPLING)
     assert cached.identity == inner.identity
     inner.asked.clear()
     more = [make_request("b", (1,)), make_request("c", (5,)), make_request("a", (3, 2, 1))]
-    replies = CachedEngine(inner, tmp_path / "deep" / "cache").generate(more, SAMPLING)
+    replies = CachedEngine(inner, tmp_path / "deep" / "cache").answer_all(more, SAMPLING)
     assert inner.asked == [("c", 5), ("a", 3)]
     assert replies[0] == first[1]
     assert replies[2].completions[1:] == first[0].completions[::-1]
     assert replies[2].prompt_tokens == first[0].prompt_tokens
     inner.batches = 0
-    assert cached.generate(more, SAMPLING) == replies
+    assert cached.answer_all(more, SAMPLING) == replies
     assert inner.batches == 0
 
 
 def test_the_same_pass_twice_in_a_batch_is_asked_once(tmp_path: Path) -> None:
     inner = Recorder()
-    one, two = CachedEngine(inner, tmp_path).generate([make_request("a", (1, 1)), make_request("a", (2, 1))], SAMPLING)
+    requests = [make_request("a", (1, 1)), make_request("a", (2, 1))]
+    one, two = CachedEngine(inner, tmp_path).answer_all(requests, SAMPLING)
     assert inner.asked == [("a", 1), ("a", 2)]
     assert one.completions[0] == one.completions[1] == two.completions[1]
 
@@ -88,41 +91,78 @@ def test_the_same_pass_twice_in_a_batch_is_asked_once(tmp_path: Path) -> None:
 def test_everything_that_can_change_a_byte_is_in_the_key(
     tmp_path: Path, engine: dict[str, Any], request_: dict[str, Any], sampling: dict[str, Any]
 ) -> None:
-    CachedEngine(Recorder(), tmp_path).generate([make_request()], SAMPLING)
+    CachedEngine(Recorder(), tmp_path).answer_all([make_request()], SAMPLING)
     other = Recorder(**engine)
-    CachedEngine(other, tmp_path).generate([make_request(**request_)], Sampling(**sampling))
+    CachedEngine(other, tmp_path).answer_all([make_request(**request_)], Sampling(**sampling))
     assert len(other.asked) == 1
 
 
 def test_errors_are_not_stored(tmp_path: Path) -> None:
     request = make_request("a", (1, 2))
     failing = CachedEngine(Recorder(fail=("a",)), tmp_path)
-    assert [row.stop for row in failing.generate([request], SAMPLING)[0].completions] == ["error", "error"]
-    assert failing.generate([request], SAMPLING)[0].completions[0].error is not None
+    assert [row.stop for row in failing.answer_all([request], SAMPLING)[0].completions] == ["error", "error"]
+    assert failing.answer_all([request], SAMPLING)[0].completions[0].error is not None
 
     answers = iter([Completion("", "error", 0, "busy"), "fine", "fine at last"])
     flaky = CachedEngine(ScriptedEngine(replies=lambda request, seed: next(answers)), tmp_path)
-    assert [row.stop for row in flaky.generate([request], SAMPLING)[0].completions] == ["error", "stop"]
-    assert [row.text for row in flaky.generate([request], SAMPLING)[0].completions] == ["fine at last", "fine"]
+    assert [row.stop for row in flaky.answer_all([request], SAMPLING)[0].completions] == ["error", "stop"]
+    assert [row.text for row in flaky.answer_all([request], SAMPLING)[0].completions] == ["fine at last", "fine"]
 
 
 def test_a_dead_engine_stays_an_error_and_stores_nothing(tmp_path: Path) -> None:
     class Dead(Recorder):
-        def generate(self, requests: list[Request], sampling: Sampling) -> list[Any]:
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
             raise EngineError("no server")
 
     with pytest.raises(EngineError, match="no server"):
-        CachedEngine(Dead(), tmp_path).generate([make_request()], SAMPLING)
+        CachedEngine(Dead(), tmp_path).answer_all([make_request()], SAMPLING)
     alive = Recorder()
-    CachedEngine(alive, tmp_path).generate([make_request()], SAMPLING)
+    CachedEngine(alive, tmp_path).answer_all([make_request()], SAMPLING)
     assert len(alive.asked) == 1
+
+
+def test_a_failure_in_a_batch_loses_only_what_was_not_answered(tmp_path: Path) -> None:
+    class Failing(Recorder):
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
+            yield from itertools.islice(super().generate(requests, sampling), 5)
+            raise EngineError("the credit is used up")
+
+    requests = [make_request("a", (seed, 100 + seed)) for seed in range(8)]
+    arrived = []
+    with pytest.raises(EngineError, match="used up"):
+        arrived += [index for index, _ in CachedEngine(Failing(), tmp_path).generate(requests, SAMPLING)]
+    alive = Recorder()
+    assert len(CachedEngine(alive, tmp_path).answer_all(requests, SAMPLING)) == 8
+    assert alive.asked == [("a", seed) for first in (5, 6, 7) for seed in (first, 100 + first)]
+
+
+def test_a_reply_is_stored_before_it_is_passed_on_and_the_rest_is_not_asked(tmp_path: Path) -> None:
+    inner = Recorder()
+    replies = CachedEngine(inner, tmp_path).generate([make_request("a", (seed,)) for seed in range(4)], SAMPLING)
+    assert next(replies)[0] == 0
+    assert inner.asked == [("a", 0)]
+    after = Recorder()
+    CachedEngine(after, tmp_path).answer_all([make_request("a", (0,))], SAMPLING)  # while the other is still open
+    assert after.asked == []
+
+
+def test_known_replies_come_at_once_and_network_errors_of_the_engine_stay_its_own(tmp_path: Path) -> None:
+    class Offline(Recorder):
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
+            raise ConnectionError("no route to host")
+
+    CachedEngine(Recorder(), tmp_path).answer_all([make_request("b")], SAMPLING)
+    replies = CachedEngine(Offline(), tmp_path).generate([make_request("a"), make_request("b")], SAMPLING)
+    assert next(replies)[0] == 1
+    with pytest.raises(ConnectionError, match="no route"):
+        next(replies)
 
 
 def test_unusual_text_comes_back_unchanged(tmp_path: Path) -> None:
     text = 'a\x00b\r\n"\u2028\U0001f600 {}'
     cached = CachedEngine(ScriptedEngine(replies=(text,)), tmp_path)
     for _ in range(2):
-        assert cached.generate([make_request()], SAMPLING)[0].completions[0].text == text
+        assert cached.answer_all([make_request()], SAMPLING)[0].completions[0].text == text
 
 
 WRITER = """
@@ -140,9 +180,11 @@ def say(request, seed):
     return f"reply {seed} " + "x" * 2000
 
 engine = CachedEngine(ScriptedEngine(replies=say), Path(sys.argv[1]))
-for seed in range(first, last + 1):
-    engine.generate([Request("a", (make_image(),), (seed,))], Sampling())
-    print(seed, flush=True)
+image = make_image()
+for start in range(first, last + 1, 50):  # the killed ones die in the middle of a batch
+    batch = [Request("a", (image,), (seed,)) for seed in range(start, start + 50)]
+    for index, _ in engine.generate(batch, Sampling()):
+        print(start + index, flush=True)
 """
 """Writes replies from the first seed on, and is killed while it is asked for the last."""
 
@@ -172,7 +214,7 @@ def test_a_killed_writer_loses_nothing_that_it_had_answered(tmp_path: Path) -> N
     neighbour.kill()
     neighbour.communicate()
     inner = Recorder()
-    (reply,) = CachedEngine(inner, tmp_path).generate([make_request("a", tuple(answered))], SAMPLING)
+    (reply,) = CachedEngine(inner, tmp_path).answer_all([make_request("a", tuple(answered))], SAMPLING)
     assert len(answered) >= 40
     assert inner.asked == []
     assert [row.text.split()[1] for row in reply.completions] == [str(seed) for seed in answered]
@@ -184,7 +226,7 @@ def test_a_cache_may_be_made_by_several_at_once(tmp_path: Path) -> None:
 
     def work(folder: Path) -> str:
         together.wait()
-        (reply,) = CachedEngine(Recorder(), folder).generate([make_request("a")], SAMPLING)
+        (reply,) = CachedEngine(Recorder(), folder).answer_all([make_request("a")], SAMPLING)
         return reply.completions[0].text
 
     with ThreadPoolExecutor(6) as pool:
@@ -199,7 +241,7 @@ def test_threads_may_share_it(tmp_path: Path) -> None:
     def work(first: int) -> None:
         try:
             for seed in range(first, first + 20):
-                cached.generate([make_request("a", (seed,))], SAMPLING)
+                cached.answer_all([make_request("a", (seed,))], SAMPLING)
         except Exception as error:
             problems.append(error)
 
@@ -210,7 +252,7 @@ def test_threads_may_share_it(tmp_path: Path) -> None:
         thread.join()
     assert problems == []
     after = Recorder()
-    CachedEngine(after, tmp_path).generate([make_request("a", tuple(range(50)))], SAMPLING)
+    CachedEngine(after, tmp_path).answer_all([make_request("a", tuple(range(50)))], SAMPLING)
     assert after.asked == []
 
 
@@ -226,5 +268,5 @@ def test_an_unusable_cache_is_a_clear_error(tmp_path: Path, damage: str) -> None
         folder.write_text("a file")
     inner = Recorder()
     with pytest.raises(StorageError, match=r"replies\.sqlite: the reply cache cannot be used"):
-        CachedEngine(inner, folder).generate([make_request()], SAMPLING)
+        CachedEngine(inner, folder).answer_all([make_request()], SAMPLING)
     assert inner.asked == []

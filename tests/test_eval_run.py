@@ -145,10 +145,8 @@ class ByBatch(PixelEngine):
     def generate(self, requests, sampling):
         with self.log.open("a") as handle:
             print(len(requests), file=handle)
-        return [
-            Reply(tuple(self._lowered(completion, len(requests)) for completion in reply.completions))
-            for reply in super().generate(requests, sampling)
-        ]
+        for index, reply in super().generate(requests, sampling):
+            yield index, Reply(tuple(self._lowered(completion, len(requests)) for completion in reply.completions))
 
     @staticmethod
     def _lowered(completion, size):

@@ -63,7 +63,7 @@ def requests(seeds: tuple[int, ...] = (0,)) -> list[Request]:
 
 
 def said(engine: HFEngine, asked: list[Request], sampling: Sampling) -> list[list[str]]:
-    return [[completion.text for completion in reply.completions] for reply in engine.generate(asked, sampling)]
+    return [[completion.text for completion in reply.completions] for reply in engine.answer_all(asked, sampling)]
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_greedy_text_is_that_of_generate(family: str, folder: Path) -> None:
 
     model: Any = AutoModelForImageTextToText.from_pretrained(folder).eval().double()
     processor = get_family(family).load_processor(folder)
-    for request, reply in zip(requests(), make_engine(folder, family).generate(requests(), GREEDY), strict=True):
+    for request, reply in zip(requests(), make_engine(folder, family).answer_all(requests(), GREEDY), strict=True):
         chat = render_chat(family, request.text)
         inputs = processor(text=[chat], images=list(request.images), return_tensors="pt")
         tokens = model.generate(**inputs, do_sample=False, max_new_tokens=10)[0, inputs["input_ids"].shape[1] :]
@@ -225,7 +225,7 @@ def test_a_family_need_not_be_the_model_type(tmp_path: Path) -> None:
     assert [family.name for family in families_for("qwen2_5_vl")] == ["qwen2_5_vl", "mimo_vl"]
     folder = family_folder("mimo_vl", tmp_path)
     engines = [make_engine(folder, name) for name in ("qwen2_5_vl", "mimo_vl")]
-    lengths = [engine.generate(requests()[:1], GREEDY)[0].prompt_tokens for engine in engines]
+    lengths = [engine.answer_all(requests()[:1], GREEDY)[0].prompt_tokens for engine in engines]
     assert lengths[1] > lengths[0]
     assert len({engine.identity for engine in engines}) == 2
 
@@ -278,7 +278,7 @@ def test_a_family_is_one_file_and_one_line(added: str, tmp_path: Path, capsys: p
     assert command(["check", str(recipe)]) == 0
     assert train([str(recipe)]) == 0
     engine = make_engine(folder, added, adapter=tmp_path / "out" / "checkpoint-1")
-    assert engine.generate(requests()[:1], GREEDY)[0].completions[0].text
+    assert engine.answer_all(requests()[:1], GREEDY)[0].completions[0].text
     assert merge(tmp_path / "out" / "checkpoint-1", tmp_path / "merged") < 1e-5
 
 

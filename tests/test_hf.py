@@ -78,7 +78,7 @@ def test_greedy_text_is_that_of_generate(folder: Path, adapter: Path, with_adapt
     model.double()
     processor = get_family("qwen2_5_vl").load_processor(folder)
     requests = [make_request(number) for number in range(4)]
-    for request, reply in zip(requests, engine.generate(requests, GREEDY), strict=True):
+    for request, reply in zip(requests, engine.answer_all(requests, GREEDY), strict=True):
         chat = render_chat("qwen2_5_vl", request.text)
         inputs = processor(text=[chat], images=list(request.images), return_tensors="pt")
         tokens = model.generate(**inputs, do_sample=False, max_new_tokens=12)[0, inputs["input_ids"].shape[1] :]
@@ -89,34 +89,34 @@ def test_greedy_text_is_that_of_generate(folder: Path, adapter: Path, with_adapt
 def test_an_adapter_changes_what_is_said(folder: Path, adapter: Path, engine: HFEngine) -> None:
     request = make_request(2)
     adapted = make_engine(folder, adapter=adapter)
-    assert texts(adapted.generate([request], GREEDY)) != texts(engine.generate([request], GREEDY))
+    assert texts(adapted.answer_all([request], GREEDY)) != texts(engine.answer_all([request], GREEDY))
 
 
 @pytest.mark.parametrize("sampling", [GREEDY, WARM])
 def test_a_batch_gives_what_single_requests_give_in_order(engine: HFEngine, sampling: Sampling) -> None:
     requests = [make_request(number, seeds=(number, 100 + number)) for number in (3, 0, 5, 2, 1, 4)]
-    together = texts(engine.generate(requests, sampling))
-    alone = [texts(engine.generate([request], sampling))[0] for request in requests]
+    together = texts(engine.answer_all(requests, sampling))
+    alone = [texts(engine.answer_all([request], sampling))[0] for request in requests]
     assert together == alone
     assert len(set(together)) > 3
 
 
 def test_passes_from_one_prefill_are_separate_passes(engine: HFEngine) -> None:
     seeds = (5, 6, 7, 8)
-    (reply,) = engine.generate([make_request(2, seeds)], WARM)
-    separate = [engine.generate([make_request(2, (seed,))], WARM)[0].completions[0] for seed in seeds]
+    (reply,) = engine.answer_all([make_request(2, seeds)], WARM)
+    separate = [engine.answer_all([make_request(2, (seed,))], WARM)[0].completions[0] for seed in seeds]
     assert list(reply.completions) == separate
     assert len({completion.text for completion in separate}) == 4
 
 
 def test_equal_seeds_give_equal_texts_and_requests_may_want_different_numbers(engine: HFEngine) -> None:
-    replies = engine.generate([make_request(0, (1,)), make_request(0, (2, 1, 3))], WARM)
+    replies = engine.answer_all([make_request(0, (1,)), make_request(0, (2, 1, 3))], WARM)
     assert [len(reply.completions) for reply in replies] == [1, 3]
     assert replies[0].completions[0] == replies[1].completions[1]
 
 
 def test_greedy_passes_are_copies_of_one(engine: HFEngine) -> None:
-    (reply,) = engine.generate([make_request(0, (1, 2, 3))], GREEDY)
+    (reply,) = engine.answer_all([make_request(0, (1, 2, 3))], GREEDY)
     assert len(reply.completions) == 3
     assert len(set(reply.completions)) == 1
 
@@ -124,7 +124,7 @@ def test_greedy_passes_are_copies_of_one(engine: HFEngine) -> None:
 def test_a_pass_ends_at_the_end_of_turn_and_says_whether_it_did(folder: Path) -> None:
     engine = make_engine(folder)
     sampling = Sampling(temperature=3, top_p=1, top_k=0, max_new_tokens=300)
-    completions = engine.generate([make_request(0, tuple(range(12)))], sampling)[0].completions
+    completions = engine.answer_all([make_request(0, tuple(range(12)))], sampling)[0].completions
     stops = {completion.stop for completion in completions}
     assert "stop" in stops
     for completion in completions:
@@ -142,8 +142,8 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
         Request("<image>Empty.", (Image.new("RGB", (0, 4)),), (1,)),
         Request("<image>No passes.", (make_image(),), ()),
     ]
-    replies = engine.generate([good, *bad, good], WARM)
-    assert texts(replies[:1]) == texts(replies[-1:]) == texts(engine.generate([good], WARM))
+    replies = engine.answer_all([good, *bad, good], WARM)
+    assert texts(replies[:1]) == texts(replies[-1:]) == texts(engine.answer_all([good], WARM))
     for request, reply in zip(bad, replies[1:-1], strict=True):
         assert [completion.stop for completion in reply.completions] == ["error"] * len(request.seeds)
         assert all(completion.error for completion in reply.completions)
@@ -153,12 +153,12 @@ def test_what_cannot_be_answered_fails_alone(engine: HFEngine) -> None:
         *("image_marks", "image_marks", "too_long", "too_long", "aspect_ratio", "empty_image")
     ]
     assert "5000 x 1 pixels; the model's processor takes a longer side" in str(replies[4].completions[0].error)
-    assert engine.generate([], WARM) == []
+    assert engine.answer_all([], WARM) == []
 
 
 @pytest.mark.parametrize("said", ["<|im_end|>", "cat a<|b", "<|:-)", "<|image_pad|><|vision_start|>", "\ud83d", "\x00"])
 def test_text_that_looks_like_a_token_or_is_none_is_answered(engine: HFEngine, said: str) -> None:
-    (reply,) = engine.generate([Request(f"<image>Write {said}", (make_image(),), (1,))], WARM)
+    (reply,) = engine.answer_all([Request(f"<image>Write {said}", (make_image(),), (1,))], WARM)
     assert reply.completions[0].error is None
 
 
@@ -166,8 +166,8 @@ def test_when_memory_runs_out_the_batch_is_halved(folder: Path) -> None:
     """The model is made to run out as a GPU would: above two prompts, and for one prompt that is long."""
     engine = in_float64(make_engine(folder))
     requests = [make_request(number) for number in range(5)]
-    expected = texts(engine.generate(requests, GREEDY))
-    longest = max(reply.prompt_tokens for reply in engine.generate(requests, GREEDY))
+    expected = texts(engine.answer_all(requests, GREEDY))
+    longest = max(reply.prompt_tokens for reply in engine.answer_all(requests, GREEDY))
     batches = []
 
     def small_gpu(module: Any, args: Any, kwargs: dict[str, Any]) -> None:
@@ -178,7 +178,7 @@ def test_when_memory_runs_out_the_batch_is_halved(folder: Path) -> None:
 
     assert engine._loaded is not None
     engine._loaded.model.register_forward_pre_hook(small_gpu, with_kwargs=True)
-    replies = engine.generate(requests, GREEDY)
+    replies = engine.answer_all(requests, GREEDY)
     failed = [number for number, reply in enumerate(replies) if reply.completions[0].stop == "error"]
     assert [replies[number].prompt_tokens for number in failed] == [0]
     assert "out of GPU memory" in str(replies[failed[0]].completions[0].error)
@@ -260,11 +260,11 @@ def test_no_half_written_model_is_taken_for_a_whole_one(folder: Path, adapter: P
         copy = shutil.copytree(folder, tmp_path / name)
         damage(copy)
         with pytest.raises(CheckpointError, match=name):
-            make_engine(copy).generate([make_request()], GREEDY)
+            make_engine(copy).answer_all([make_request()], GREEDY)
     cut = shutil.copytree(adapter, tmp_path / "cut adapter")
     (cut / "adapter_model.safetensors").write_bytes((adapter / "adapter_model.safetensors").read_bytes()[:2000])
     with pytest.raises(CheckpointError, match="cut adapter"):
-        make_engine(folder, adapter=cut).generate([make_request()], GREEDY)
+        make_engine(folder, adapter=cut).answer_all([make_request()], GREEDY)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf")])
@@ -280,7 +280,7 @@ def test_weights_that_are_not_finite_are_told_when_they_are_loaded(
         weights[name][0, 0] = value
     save_file(weights, bad / "adapter_model.safetensors")
     with pytest.raises(CheckpointError) as told:
-        make_engine(folder, adapter=bad).generate([make_request()], GREEDY)
+        make_engine(folder, adapter=bad).answer_all([make_request()], GREEDY)
     assert str(told.value).startswith(f"{bad}: 2 weights hold NaN or infinity: {first}, {second};")
 
     damaged = shutil.copytree(folder, tmp_path / "model")
@@ -290,7 +290,7 @@ def test_weights_that_are_not_finite_are_told_when_they_are_loaded(
     save_file(weights, damaged / "model.safetensors", {"format": "pt"})
     for changes in ({}, {"adapter": adapter}, {"dtype": "bfloat16"}):
         with pytest.raises(CheckpointError, match=r"model: 1 weights hold NaN or infinity: \S*layers\.1\.mlp\.up_proj"):
-            make_engine(damaged, **changes).generate([make_request()], GREEDY)
+            make_engine(damaged, **changes).answer_all([make_request()], GREEDY)
 
 
 def test_largest_numbers_are_finite() -> None:
@@ -312,7 +312,7 @@ def test_logits_that_overflow_are_an_error_of_the_engine(folder: Path, tmp_path:
     norm = next(name for name in weights if name.endswith("language_model.norm.weight") or name == "model.norm.weight")
     weights[norm] = torch.full_like(weights[norm], 3e38)  # finite, but no sum of its products is
     save_file(weights, large / "model.safetensors", {"format": "pt"})
-    (reply,) = make_engine(large).generate([make_request(seeds=(1, 2))], sampling)
+    (reply,) = make_engine(large).answer_all([make_request(seeds=(1, 2))], sampling)
     assert [(completion.text, completion.stop) for completion in reply.completions] == [("", "error")] * 2
     assert "logits are NaN or infinite at token 1; its numbers do not fit into float32" in str(
         reply.completions[0].error
@@ -322,7 +322,7 @@ def test_logits_that_overflow_are_an_error_of_the_engine(folder: Path, tmp_path:
 def test_a_pass_whose_logits_break_on_the_way_leaves_the_others_alone(folder: Path) -> None:
     engine = make_engine(folder)
     requests = [make_request(number, (1, 2)) for number in range(3)]
-    expected = texts(engine.generate(requests, WARM))
+    expected = texts(engine.answer_all(requests, WARM))
     assert engine._loaded is not None
     calls = []
 
@@ -332,7 +332,7 @@ def test_a_pass_whose_logits_break_on_the_way_leaves_the_others_alone(folder: Pa
             output.logits[2] = torch.nan  # the longest request comes first: its second pass, and two of the next
 
     handle = engine._loaded.model.register_forward_hook(break_one)
-    replies = engine.generate(requests, WARM)
+    replies = engine.answer_all(requests, WARM)
     handle.remove()
     assert calls[:4] == [3, 6, 6, 6]
     completions = [completion for reply in replies for completion in reply.completions]
@@ -350,11 +350,11 @@ def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tm
     from safetensors.torch import load_file, save_file
 
     with pytest.raises(CheckpointError, match="neither a folder"):
-        make_engine(tmp_path / "nowhere").generate([make_request()], GREEDY)
+        make_engine(tmp_path / "nowhere").answer_all([make_request()], GREEDY)
     with pytest.raises(CheckpointError, match=r"nowhere: no adapter there: adapter_config\.json is missing"):
-        make_engine(folder, adapter=tmp_path / "nowhere").generate([make_request()], GREEDY)
+        make_engine(folder, adapter=tmp_path / "nowhere").answer_all([make_request()], GREEDY)
     with pytest.raises(CheckpointError, match="use family 'qwen2_5_vl'"):
-        make_engine(folder, family="qwen3_vl").generate([make_request()], GREEDY)
+        make_engine(folder, family="qwen3_vl").answer_all([make_request()], GREEDY)
     deeper = shutil.copytree(adapter, tmp_path / "deeper")
     weights = load_file(adapter / "adapter_model.safetensors")
     extra = {
@@ -364,18 +364,18 @@ def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tm
     }
     save_file(weights | extra, deeper / "adapter_model.safetensors")
     with pytest.raises(CheckpointError, match="does not fit its base"):
-        make_engine(folder, adapter=deeper).generate([make_request()], GREEDY)
+        make_engine(folder, adapter=deeper).answer_all([make_request()], GREEDY)
     if not torch.cuda.is_available():
         with pytest.raises(EngineError, match="no GPU"):
-            make_engine(folder, device="cuda").generate([make_request()], GREEDY)
+            make_engine(folder, device="cuda").answer_all([make_request()], GREEDY)
 
 
 @pytest.mark.gpu
 def test_on_a_gpu_in_bf16(folder: Path, adapter: Path) -> None:
     engine = make_engine(folder, adapter=adapter, device="cuda", dtype="bfloat16")
     requests = [make_request(number, (1, 2)) for number in range(4)]
-    first, again = (texts(engine.generate(requests, WARM)) for _ in range(2))
+    first, again = (texts(engine.answer_all(requests, WARM)) for _ in range(2))
     assert first == again
     on_cpu = make_engine(folder, adapter=adapter)
     on_gpu = make_engine(folder, adapter=adapter, device="cuda", dtype="float32")
-    assert texts(on_gpu.generate(requests, GREEDY)) == texts(on_cpu.generate(requests, GREEDY))
+    assert texts(on_gpu.answer_all(requests, GREEDY)) == texts(on_cpu.answer_all(requests, GREEDY))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -161,7 +161,7 @@ def test_all_requests_of_a_chunk_go_out_at_once(tmp_path: Path) -> None:
     sizes: list[int] = []
 
     class Counting(ScriptedEngine):
-        def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
             sizes.append(len(requests))
             return super().generate(requests, sampling)
 
@@ -343,7 +343,7 @@ def test_which_of_several_inputs_to_show_is_not_guessed(tmp_path: Path) -> None:
 
 def test_a_single_unreadable_image_and_a_dead_engine_are_errors(tmp_path: Path) -> None:
     class Dead(ScriptedEngine):
-        def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
             raise EngineError("no server")
 
     with pytest.raises(ImageError, match=r"nowhere\.png"):

@@ -7,13 +7,13 @@ from pydantic import ValidationError
 
 from curation.judging import JudgeStage
 from curation.stage import Fail
-from editjudge.engines.base import Request
+from editjudge.engines.base import Engine, Request
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EngineError
 from editjudge.images import ImageStore
 
 
-class Hopeless:
+class Hopeless(Engine):
     """An engine without a server."""
 
     identity = "hopeless"
@@ -73,7 +73,7 @@ def test_an_engine_that_cannot_work_ends_the_run(tmp_path):
 
 def test_what_the_marker_must_know():
     stage = JudgeStage(engine="teacher")
-    assert stage.engine_roles() == ("teacher",)
+    assert stage.samplings() == {"teacher": stage.sampling}
     assert stage.depends_on() != JudgeStage(engine="teacher", prompts="brief-v1").depends_on()
 
 

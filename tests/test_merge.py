@@ -57,7 +57,7 @@ def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path)
     greedy = Sampling(temperature=0, max_new_tokens=12)
     for engine in (merged, adapted):
         engine._load().model.double()  # rounding must not turn a close choice between two tokens
-    assert merged.generate([request], greedy) == adapted.generate([request], greedy)
+    assert merged.answer_all([request], greedy) == adapted.answer_all([request], greedy)
     trained = read_trained(checkpoint)
     assert trained is not None
     assert merged.trained == Trained(out / JUDGE_FILE, trained.settings)

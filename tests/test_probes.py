@@ -8,7 +8,7 @@ from eval_world import write_benchmark
 from factories import make_image
 from PIL import Image
 
-from editjudge.engines.base import Completion, Reply, Sampling
+from editjudge.engines.base import Completion, Engine, Reply, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import StaleOutputError
 from editjudge.images import ImageStore
@@ -21,7 +21,7 @@ from eval.scoring import evaluate
 GREEDY = Sampling(temperature=0)
 
 
-class Seeing:
+class Seeing(Engine):
     """Compares images and instruction as a sound judge does; faults can be built in."""
 
     identity = "seeing"
@@ -32,7 +32,7 @@ class Seeing:
 
     def generate(self, requests, sampling):
         self.asked += len(requests)
-        return [self._reply(request, place) for place, request in enumerate(requests)]
+        return ((place, self._reply(request, place)) for place, request in enumerate(requests))
 
     def _reply(self, request, place):
         images = [np.asarray(image, dtype=float) for image in request.images]

@@ -22,17 +22,17 @@ def make_request(text: str = "<image>Score it.", seeds: tuple[int, ...] = (0,), 
 def test_a_pass_depends_on_request_and_seed_not_on_the_batch() -> None:
     engine = ScriptedEngine(replies=LETTERS)
     requests = [make_request(image=number, seeds=tuple(range(4))) for number in range(5)]
-    together = engine.generate(requests, WARM)
-    assert together == [engine.generate([request], WARM)[0] for request in requests]
-    assert engine.generate(requests[::-1], WARM) == together[::-1]
-    assert engine.generate([make_request(seeds=(3,))], WARM)[0].completions[0] == together[0].completions[3]
+    together = engine.answer_all(requests, WARM)
+    assert together == [engine.answer_all([request], WARM)[0] for request in requests]
+    assert engine.answer_all(requests[::-1], WARM) == together[::-1]
+    assert engine.answer_all([make_request(seeds=(3,))], WARM)[0].completions[0] == together[0].completions[3]
     texts = [tuple(completion.text for completion in reply.completions) for reply in together]
     assert len(set(texts)) == 5
     assert len({text for row in texts for text in row}) > 5
 
 
 def test_greedy_passes_are_equal() -> None:
-    (reply,) = ScriptedEngine(replies=LETTERS).generate([make_request(seeds=tuple(range(8)))], GREEDY)
+    (reply,) = ScriptedEngine(replies=LETTERS).answer_all([make_request(seeds=tuple(range(8)))], GREEDY)
     assert len(set(reply.completions)) == 1
 
 
@@ -40,13 +40,13 @@ def test_a_function_decides_text_and_stop() -> None:
     def script(request: Request, seed: int) -> str | Completion:
         return Completion("cut", "length", 9) if seed == 1 else f"{request.text} {seed}"
 
-    (reply,) = ScriptedEngine(replies=script).generate([make_request(seeds=(0, 1))], WARM)
+    (reply,) = ScriptedEngine(replies=script).answer_all([make_request(seeds=(0, 1))], WARM)
     assert reply.completions == (Completion("<image>Score it. 0", "stop", 3), Completion("cut", "length", 9))
 
 
 def test_requests_that_match_fail_alone() -> None:
     engine = ScriptedEngine(replies=("a",), fail=("pink$", "^never"))
-    bad, good = engine.generate([make_request("make it pink", (0, 1)), make_request("pink it is")], WARM)
+    bad, good = engine.answer_all([make_request("make it pink", (0, 1)), make_request("pink it is")], WARM)
     assert [completion.stop for completion in bad.completions] == ["error", "error"]
     assert "'pink$'" in str(bad.completions[0].error)
     assert good.completions[0].stop == "stop"
@@ -55,7 +55,7 @@ def test_requests_that_match_fail_alone() -> None:
 def test_latency_is_per_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
     monkeypatch.setattr("editjudge.engines.scripted.time", SimpleNamespace(sleep=waits.append))
-    ScriptedEngine(replies=("a",), latency_s=0.1).generate([make_request()] * 5, WARM)
+    ScriptedEngine(replies=("a",), latency_s=0.1).answer_all([make_request()] * 5, WARM)
     assert waits == [0.1]
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from icc_ground import WIDE, saved
 from pydantic import ValidationError
 from sft_ground import make_base, make_examples, make_run
 
-from editjudge.engines.base import Request, Sampling
+from editjudge.engines.base import Engine, Reply, Request, Sampling
 from editjudge.errors import DataError, ImageError
 from editjudge.families import get_family
 from editjudge.images import ImageStore
@@ -69,10 +70,10 @@ def test_prompt_tokens_and_pixels_are_those_of_inference(base: Path, tmp_path: P
     batch, examples, _, reader = batch_of(base, tmp_path)
     asked: list[Request] = []
 
-    class Listening:
+    class Listening(Engine):
         identity = "listening"
 
-        def generate(self, requests: list[Request], sampling: Sampling) -> list[Any]:
+        def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
             asked.extend(requests)
             return HFEngine(model=str(base), dtype="float32").generate(requests, sampling)
 

@@ -194,7 +194,7 @@ def test_no_complete_checkpoint_is_an_error(world):
 
 def test_a_checkpoint_without_weights_is_an_error(world):
     (world[0] / "run" / "checkpoint-10" / "adapter_config.json").unlink()
-    with pytest.raises(CheckpointError, match=r"checkpoint-10.*neither"):
+    with pytest.raises(CheckpointError, match=r"checkpoint-10.*adapter_config"):
         run_sweep(make_recipe(world))
     assert asked(world) == []
 
@@ -207,7 +207,7 @@ def test_an_engine_that_cannot_load_adapters_is_named(world, tmp_path):
         "judge": {"engine": {"use": "scripted", "replies": ["{}"]}},
     }
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(recipe))
-    with pytest.raises(EditJudgeError, match=r"ScriptedEngine cannot load .*`adapter`"):
+    with pytest.raises(EditJudgeError, match=r"ScriptedEngine cannot load .*checkpoint-"):
         main([str(tmp_path / "sweep.yaml")])
 
 

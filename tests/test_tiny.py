@@ -56,7 +56,7 @@ def test_the_base_describes_and_does_not_score():
     picture = Image.new("RGB", (56, 56), (200, 60, 60))
     prompts = get_prompts("brief-v1")
     asked = Request(prompts.ask_semantic("Make the photo darker."), (picture, picture), (0,))
-    (reply,) = engine.generate([asked], Sampling(temperature=0, max_new_tokens=40))
+    (reply,) = engine.answer_all([asked], Sampling(temperature=0, max_new_tokens=40))
     text = reply.completions[0].text
     assert text
     assert parse_reply(text, prompts.scale).scores is None

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock
 
-from editjudge.engines.base import Completion, Engine, Reply, Request, Sampling
+from editjudge.engines.base import BatchEffect, Completion, Engine, Problem, Reply, Request, Sampling, each_once
 from editjudge.errors import StorageError
 from editjudge.images import pixel_digest
 from editjudge.io import digest
@@ -23,14 +24,17 @@ CREATE TABLE IF NOT EXISTS passes (
 """
 _BUSY_TIMEOUT_S = 60
 
+_Entries = dict[str, tuple[Completion, int]]
+"""Passes by key, each with the number of tokens of its prompt."""
 
-class CachedEngine:
+
+class CachedEngine(Engine):
     """An engine that remembers. One entry per pass; errors are not remembered.
 
     The key holds everything that can change a byte: the inner engine's identity, the prompt, the pixels, the sampling
-    and the pass's seed. Entries are SQLite transactions: a killed writer loses the batch it had in flight and nothing
-    else, and several processes on one machine may share a folder. The folder must be on a local disk (SQLite's
-    write-ahead log does not work over network file systems).
+    and the pass's seed. Each reply is a SQLite transaction as soon as the inner engine yields it: an engine that fails
+    or a killed process loses what was in flight and nothing else, and several processes on one machine may share a
+    folder. The folder must be on a local disk (SQLite's write-ahead log does not work over network file systems).
     """
 
     def __init__(self, inner: Engine, folder: Path | str) -> None:
@@ -48,48 +52,65 @@ class CachedEngine:
         """The inner engine's."""
         return trained_of(self.inner)
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        """As the inner engine, which is asked only for unknown passes. `StorageError` when the cache is unusable."""
+    @property
+    def batch_effect(self) -> BatchEffect:
+        """The inner engine's."""
+        return self.inner.batch_effect
+
+    def check(self, sampling: Sampling) -> list[Problem]:
+        """As the inner engine."""
+        return self.inner.check(sampling)
+
+    def with_adapter(self, path: Path) -> CachedEngine:
+        """The inner engine with the weights at `path`, remembered in the same folder."""
+        return CachedEngine(self.inner.with_adapter(path), self.path.parent)
+
+    def close(self) -> None:
+        """Close the inner engine; the cache stays."""
+        self.inner.close()
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
+        """As the inner engine, which is asked only for unknown passes; what it yields is stored before it is passed on.
+
+        `StorageError` when the cache is unusable.
+        """
         keys = [self._keys(request, sampling) for request in requests]
         with self._open() as database:
-            known = {key: entry for row in keys for key in row if (entry := _look_up(database, key)) is not None}
-        asked: dict[str, tuple[Request, int]] = {}
-        for request, row in zip(requests, keys, strict=True):
-            for key, seed in zip(row, request.seeds, strict=True):
-                if key not in known:
-                    asked.setdefault(key, (request, seed))
-        fresh = self._ask(asked, sampling)
-        with self._open() as database:
-            database.executemany(
-                "INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?)",
-                [
-                    (key, completion.text, completion.stop, completion.n_tokens, prompt_tokens)
-                    for key, (completion, prompt_tokens) in fresh.items()
-                    if completion.stop != "error"
-                ],
-            )
-        known |= fresh
-        return [
-            Reply(tuple(known[key][0] for key in row), max((known[key][1] for key in row), default=0)) for row in keys
-        ]
+            with self._explained():
+                known = {key: entry for row in keys for key in row if (entry := _look_up(database, key)) is not None}
+            missing = [{key for key in row if key not in known} for row in keys]
+            waiting: dict[str, list[int]] = {}
+            for index, row in enumerate(missing):
+                for key in row:
+                    waiting.setdefault(key, []).append(index)
+                if not row:
+                    yield index, _joined(keys[index], known)
+            for fresh in self._ask(requests, keys, known, sampling):
+                with self._explained():
+                    _store(database, fresh)
+                known |= fresh
+                for index in dict.fromkeys(index for key in fresh for index in waiting[key]):
+                    missing[index] -= fresh.keys()
+                    if not missing[index]:
+                        yield index, _joined(keys[index], known)
 
-    def _ask(self, asked: dict[str, tuple[Request, int]], sampling: Sampling) -> dict[str, tuple[Completion, int]]:
-        """Put the unknown passes to the inner engine, those of one request together."""
-        groups: dict[int, list[str]] = {}
-        for key, (request, _) in asked.items():
-            groups.setdefault(id(request), []).append(key)
-        if not groups:
-            return {}
-        requests = [
-            Request(asked[row[0]][0].text, asked[row[0]][0].images, tuple(asked[key][1] for key in row))
-            for row in groups.values()
-        ]
-        replies = self.inner.generate(requests, sampling)
-        return {
-            key: (completion, reply.prompt_tokens)
-            for row, reply in zip(groups.values(), replies, strict=True)
-            for key, completion in zip(row, reply.completions, strict=True)
-        }
+    def _ask(
+        self, requests: Sequence[Request], keys: list[list[str]], known: _Entries, sampling: Sampling
+    ) -> Iterator[_Entries]:
+        """Put the unknown passes to the inner engine, each once and those of one request together."""
+        asked: list[list[str]] = []
+        put: list[Request] = []
+        taken = set(known)
+        for request, row in zip(requests, keys, strict=True):
+            passes = {key: seed for key, seed in zip(row, request.seeds, strict=True) if key not in taken}
+            if passes:
+                taken |= passes.keys()
+                asked.append([*passes])
+                put.append(replace(request, seeds=tuple(passes.values())))
+        if put:
+            for index, reply in each_once(self.inner.generate(put, sampling), put):
+                passed = zip(asked[index], reply.completions, strict=True)
+                yield {key: (completion, reply.prompt_tokens) for key, completion in passed}
 
     def _keys(self, request: Request, sampling: Sampling) -> list[str]:
         pixels = [pixel_digest(image) for image in request.images]
@@ -97,21 +118,49 @@ class CachedEngine:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose work is committed at the end. A new one each time: threads must not share one."""
-        try:
+        """A connection of one call's own: threads must not share one."""
+        with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S)) as database, database:
+            # An iterator that was left half-way may be closed by another thread.
+            database = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
+        with closing(database):
+            with self._explained():
                 # SQLite does not wait for other connections when it changes the journal of a new database.
                 with FileLock(self.path.with_suffix(".lock")):
                     database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
-                database.execute(_SCHEMA)
-                yield database
+                with database:
+                    database.execute(_SCHEMA)
+            yield database
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Errors of the database and its files as `StorageError`; those of the inner engine are not among them."""
+        try:
+            yield
         except (sqlite3.Error, OSError) as error:
             raise StorageError(
                 f"{self.path}: the reply cache cannot be used ({error}); check that the disk is local, writable and "
                 "not full, or delete the file: the replies in it will be asked for again"
             ) from error
+
+
+def _joined(keys: list[str], known: _Entries) -> Reply:
+    """The reply to the request with these passes."""
+    return Reply(tuple(known[key][0] for key in keys), max((known[key][1] for key in keys), default=0))
+
+
+def _store(database: sqlite3.Connection, fresh: _Entries) -> None:
+    """In one transaction; it outlives the process when this returns."""
+    with database:
+        database.executemany(
+            "INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?)",
+            [
+                (key, completion.text, completion.stop, completion.n_tokens, prompt_tokens)
+                for key, (completion, prompt_tokens) in fresh.items()
+                if completion.stop != "error"
+            ],
+        )
 
 
 def _look_up(database: sqlite3.Connection, key: str) -> tuple[Completion, int] | None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationInfo, 
 from pydantic_core import InitErrorDetails
 
 from editjudge.engines.attention import attention_problem, needs_gpu
-from editjudge.engines.base import Completion, Reply, Request, Sampling
+from editjudge.engines.base import BatchEffect, Completion, Engine, Problem, Reply, Request, Sampling
 from editjudge.engines.decoding import Written, write_passes
-from editjudge.engines.weights import adapter_digest, adapter_problem, load_model, model_digest, model_problem
+from editjudge.engines.weights import (
+    adapter_digest,
+    adapter_problem,
+    load_model,
+    model_digest,
+    model_problem,
+    model_window,
+)
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, RequestError
 from editjudge.families import FAMILIES, get_family, render_chat
 from editjudge.images import MAX_RATIO, unfit
@@ -47,7 +55,7 @@ class _Prompt:
     n_tokens: int
 
 
-class HFEngine(BaseModel):
+class HFEngine(Engine, BaseModel):
     """Loads its model when it is first asked. One caller at a time.
 
     Only `Sampling` decides how tokens are drawn: the repetition penalty and temperature that a model's
@@ -128,25 +136,58 @@ class HFEngine(BaseModel):
             self._identity = f"hf:{model}:adapter@{adapter}:{self.dtype}:{self.family}"
         return self._identity
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        """Answer all requests, in order. What the model cannot take (marks without images, too long,
+    @property
+    def batch_effect(self) -> BatchEffect:
+        """Padding and the size of the batch change how sums are rounded."""
+        return "rounding"
+
+    def check(self, sampling: Sampling) -> list[Problem]:
+        """Texts that leave no token of the model's window for the prompt."""
+        window = model_window(self.model)
+        if window is None or sampling.max_new_tokens < window:
+            return []
+        return [Problem("max_new_tokens", f"the model takes {window} tokens in all, prompt and images included")]
+
+    def with_adapter(self, path: Path) -> HFEngine:
+        """An adapter goes beside `model`; full weights take the place of `model` and of an adapter made for it."""
+        if (path / "adapter_config.json").is_file():
+            return self._changed(adapter=path)
+        if (path / "config.json").is_file():
+            return self._changed(model=str(path), adapter=None)
+        raise CheckpointError(f"{path}: neither adapter_config.json nor config.json in it; train it again")
+
+    def _changed(self, **changes: Any) -> HFEngine:
+        """Not a copy, which would share the loaded model."""
+        return type(self).model_validate({name: getattr(self, name) for name in self.model_fields_set} | changes)
+
+    def close(self) -> None:
+        """Free the model. Its files are looked at again when it is asked again."""
+        was_loaded = self._loaded is not None
+        self._loaded = self._identity = self._fitting = None
+        if was_loaded:
+            import torch
+
+            gc.collect()
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
+        """Batch after batch, long prompts first. What the model cannot take (marks without images, too long,
         too narrow, too large for the memory) is `Reply.failed`. `EngineError` or `CheckpointError` without a model.
         """
         loaded = self._load()
-        replies: dict[int, Reply] = {}
         prompts = []
         for number, request in enumerate(requests):
             try:
                 prompts.append(self._prompt(loaded, number, request, sampling))
             except RequestError as error:
-                replies[number] = Reply.failed(request, str(error), error.reason)
+                yield number, Reply.failed(request, str(error), error.reason)
             except (EditJudgeError, ValueError, TypeError) as error:  # what a tokenizer or processor says of odd input
-                replies[number] = Reply.failed(request, str(error))
+                yield number, Reply.failed(request, str(error))
         # Alike lengths waste no padding; the longest first, so that memory runs out early or never.
         prompts.sort(key=lambda prompt: -prompt.n_tokens)
         for prompt, reply in self._answer(loaded, prompts, sampling):
-            replies[prompt.number] = reply
-        return [replies[number] for number in range(len(requests))]
+            yield prompt.number, reply
 
     def _load(self) -> _Loaded:
         if self._loaded is None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from editjudge.engines.base import Completion, Reply, Request, Sampling
+from editjudge.engines.base import Completion, OneByOne, Option, Problem, Reply, Request, Sampling, unknown_options
 from editjudge.images import pixel_digest
 from editjudge.io import derive_seed, digest
 
 Script = Callable[[Request, int], "str | Completion"]
 
 
-class ScriptedEngine(BaseModel):
+class ScriptedEngine(OneByOne, BaseModel):
     """Answers without a model. Deterministic: a pass depends on its request and its seed, never on the order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -27,6 +27,8 @@ class ScriptedEngine(BaseModel):
     """Part of the identity. Two functions that answer differently need two names."""
     fail: tuple[str, ...] = ()
     """Regular expressions: a request whose text holds a match fails instead of being answered."""
+    without: tuple[Option, ...] = ()
+    """Sampling options that it refuses, as a server does that does not know them."""
     latency_s: float = Field(0, ge=0)
     """How long one batch takes."""
 
@@ -46,12 +48,17 @@ class ScriptedEngine(BaseModel):
         said = digest(self.replies) if isinstance(self.replies, tuple) else "function"
         return f"scripted:{self.name}:{said}:{digest(self.fail)}"
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
-        """As every engine. At temperature 0 the drawn reply does not depend on the seed."""
-        time.sleep(self.latency_s)
-        return [self._answer(request, sampling) for request in requests]
+    def check(self, sampling: Sampling) -> list[Problem]:
+        """The options of `without` that are in use."""
+        return unknown_options(sampling, self.without, f"the engine {self.name!r}")
 
-    def _answer(self, request: Request, sampling: Sampling) -> Reply:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
+        """One reply after the other, the first after `latency_s`."""
+        time.sleep(self.latency_s)
+        return super().generate(requests, sampling)
+
+    def answer(self, request: Request, sampling: Sampling) -> Reply:
+        """At temperature 0 the drawn reply does not depend on the seed."""
         for pattern in self.fail:
             if re.search(pattern, request.text):
                 return Reply.failed(request, f"scripted failure: the text matches {pattern!r}")

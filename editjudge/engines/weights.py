@@ -76,6 +76,20 @@ def model_problem(model: str, family: str) -> tuple[Literal["model", "family"], 
     return None if problem is None else ("family", f"{model} {problem}")
 
 
+def model_window(model: str) -> int | None:
+    """How many tokens a model takes, read and written; None when no configuration of it is here that says so."""
+    folder = Path(model)
+    config = folder / "config.json" if folder.is_dir() else _cached_config(model)
+    if config is None:
+        return None
+    try:
+        values = parse_json(config.read_bytes())
+        found = values.get("text_config", values)["max_position_embeddings"]
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
+        return None  # what is wrong with the file is told by `model_problem`
+    return found if type(found) is int else None
+
+
 def _cached_config(model: str) -> Path | None:
     """The configuration of a hub model, if it was fetched before."""
     if find_spec("huggingface_hub") is None:

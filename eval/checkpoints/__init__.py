@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
-
-from pydantic import BaseModel, ConfigDict
+from typing import Any, NoReturn
 
 from editjudge.engines.base import Engine, Request, Sampling
-from editjudge.errors import CheckpointError, EditJudgeError, EngineError
+from editjudge.errors import CheckpointError, EngineError
 from editjudge.io import Marker, is_done, is_marked, read_marker, write_marker
 from editjudge.judge import JudgeRecipe
 from editjudge.judge_settings import Trained, read_trained, trained_of
@@ -112,25 +110,12 @@ def pin_training(run: Path, folder: Path) -> None:
 def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:
     """The recipe's judge with the weights of a checkpoint, not loaded yet.
 
-    An adapter goes into the engine's `adapter`, full weights take the place of its `model`. The engine is built anew,
-    never shared, so that dropping the returned recipe frees its model. What the recipe leaves out is taken from the
-    checkpoint's `judge.yaml`. Raises `CheckpointError` for a folder that holds no weights, or that was trained to be
-    asked in another way than the recipe says; `EditJudgeError` for an engine that cannot load it.
+    What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Close the engine when it is not needed.
+    Raises what `Engine.with_adapter` raises, and `CheckpointError` for weights that were trained to be asked in another
+    way than the recipe says.
     """
-    engine = recipe.engine
-    if not isinstance(engine, BaseModel):
-        raise EditJudgeError(f"judge.engine: {type(engine).__name__} was not made by a recipe, so it cannot be rebuilt")
-    values = {name: getattr(engine, name) for name in engine.model_fields_set}
-    if checkpoint.path is not None:
-        parameter = _parameter_for(checkpoint.path)
-        if parameter not in type(engine).model_fields:
-            raise EditJudgeError(
-                f"judge.engine: {type(engine).__name__} cannot load {checkpoint.path}, it has no parameter "
-                f"`{parameter}`; use an engine for local models"
-            )
-        values[parameter] = str(checkpoint.path)
-    rebuilt = cast(Engine, type(engine).model_validate(values))
-    return recipe.as_trained(trained_of(rebuilt)).model_copy(update={"engine": rebuilt})
+    engine = recipe.engine if checkpoint.path is None else recipe.engine.with_adapter(checkpoint.path)
+    return recipe.as_trained(trained_of(engine)).model_copy(update={"engine": engine})
 
 
 def trained_in(run: Path) -> Trained | None:
@@ -139,27 +124,23 @@ def trained_in(run: Path) -> Trained | None:
     return next((found for folder in folders if (found := read_trained(folder)) is not None), None)
 
 
-def _parameter_for(checkpoint: Path) -> str:
-    """Where an engine takes what lies in the folder."""
-    if (checkpoint / "adapter_config.json").is_file():
-        return "adapter"
-    if (checkpoint / "config.json").is_file():
-        return "model"
-    raise CheckpointError(f"{checkpoint}: neither adapter_config.json nor config.json in it; train it again")
-
-
-class GoneEngine(BaseModel):
+class GoneEngine(Engine):
     """Stands for weights that were measured and then removed: it has their identity and cannot be asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    def __init__(self, identity: str) -> None:
+        """`identity` is that of the engine that had the weights."""
+        self._identity = identity
 
-    identity: str
+    @property
+    def identity(self) -> str:
+        """As it was when the weights were measured."""
+        return self._identity
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> NoReturn:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> NoReturn:
         """Always `EngineError`."""
         raise EngineError("the checkpoint is gone and was not measured before; train it again to measure it")
 
 
 def gone_judge(recipe: JudgeRecipe, judged: Mapping[str, Any]) -> JudgeRecipe:
     """The recipe's judge with the weights whose scores are on disk; `judged` is the judge in their marker."""
-    return recipe.model_copy(update={"engine": cast(Engine, GoneEngine(identity=str(judged["engine"]))), "cache": None})
+    return recipe.model_copy(update={"engine": GoneEngine(str(judged["engine"])), "cache": None})

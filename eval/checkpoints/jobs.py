@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -128,10 +126,8 @@ def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
             judge = _asked(loaded, way)
             for bench in left:
                 _evaluate(judge, job, way, bench, recipe)
-            del judge
     finally:
-        del loaded
-        _free_memory()
+        loaded.engine.close()
 
 
 def collect(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> Iterator[Measured]:
@@ -162,11 +158,3 @@ def _evaluate(judge: Judge, job: Job, way: Way, bench: Benchmark, recipe: SweepR
     evaluation = evaluate(judge, bench, job.place(way, bench), recipe.shard_triplets, label)
     write_answers(evaluation)
     return evaluation
-
-
-def _free_memory() -> None:
-    """Give back what the last model held, before the next one is loaded."""
-    gc.collect()
-    torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_available():
-        torch.cuda.empty_cache()

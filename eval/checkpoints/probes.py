@@ -31,9 +31,9 @@ def probe_last(
         checkpoint = next((each for each in scans[name].complete if each.step == last), None)
         if checkpoint is None:
             continue
-        judge = judge_of(judge_recipe, checkpoint).build()
-        for place in places:
-            if measured[place].step == last:
-                rows = run_probes(judge, measured[place].evaluation, probes)
-                found[place] = replace(measured[place], probes=tuple(rows))
+        with judge_of(judge_recipe, checkpoint).build() as judge:
+            for place in places:
+                if measured[place].step == last:
+                    rows = run_probes(judge, measured[place].evaluation, probes)
+                    found[place] = replace(measured[place], probes=tuple(rows))
     return found

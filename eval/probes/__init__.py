@@ -15,6 +15,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from editjudge.engines.base import BatchEffect
 from editjudge.engines.cache import CachedEngine
 from editjudge.identity import identity_values
 from editjudge.io import is_done, read_jsonl, write_jsonl, write_marker
@@ -47,6 +48,13 @@ SAYS: dict[str, str] = {
     "batch_position": "the same edits in reverse order and other batches: the scores stay",
 }
 """What each probe does and expects."""
+
+PROMISES: dict[BatchEffect, str] = {
+    "none": "the engine promises that a batch changes nothing",
+    "rounding": "the engine promises it up to rounding, which can turn a close choice between two tokens",
+    "any": "the engine does not promise it",
+}
+"""What the engine declares about `batch_position`."""
 
 VERSION = 1
 """Raised when a probe changes what it asks."""
@@ -96,7 +104,8 @@ def run_probes(judge: Judge, evaluation: Evaluation, probes: Probes) -> list[dic
         if name in MUST_FALL:
             rows.append(_fallen(name, couples, before, after))
         else:
-            rows.append(_unmoved(name, couples, before, after))
+            promise = judge.engine.batch_effect if name == "batch_position" else None
+            rows.append(_unmoved(name, couples, before, after, promise))
     return rows
 
 
@@ -159,7 +168,9 @@ def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards
     return _row(name, MUST_FALL[name], changes, failed, skipped, None)
 
 
-def _unmoved(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> dict[str, Any]:
+def _unmoved(
+    name: str, couples: Sequence[Preferred], before: Cards, after: Cards, promise: BatchEffect | None
+) -> dict[str, Any]:
     """A probe after which a pair's verdict, or in `batch_position` every value, must be as before."""
     changes: list[float] = []
     skipped, flips, failed = 0, 0, []
@@ -180,17 +191,23 @@ def _unmoved(name: str, couples: Sequence[Preferred], before: Cards, after: Card
             kept = bool(np.sign(was) == np.sign(now))
         if not kept:
             failed.append(couple.id)
-    return _row(name, None, changes, failed, skipped, flips)
+    return _row(name, None, changes, failed, skipped, flips, promise)
 
 
 def _row(
-    name: str, dimension: str | None, changes: list[float], failed: list[str], skipped: int, flips: int | None
+    name: str,
+    dimension: str | None,
+    changes: list[float],
+    failed: list[str],
+    skipped: int,
+    flips: int | None,
+    promise: BatchEffect | None = None,
 ) -> dict[str, Any]:
     n, known = len(changes), [change for change in changes if not np.isnan(change)]
     passed = n - len(failed)
     return {
         "probe": name,
-        "says": SAYS[name],
+        "says": SAYS[name] + ("" if promise is None else f"; {PROMISES[promise]}"),
         "dimension": dimension,
         "n": n,
         "passed": passed,

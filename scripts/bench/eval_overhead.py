@@ -17,6 +17,7 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -24,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from PIL import Image
 
-from editjudge.engines.base import Completion, Reply, Request, Sampling
+from editjudge.engines.base import Completion, Engine, Reply, Request, Sampling
 from editjudge.images import ImageStore
 from editjudge.io import derive_seed, digest, rng
 from editjudge.judge import Judge
@@ -39,7 +40,7 @@ MAX_PIXELS = 512 * 512
 RATIONALE = "The sky was made pink as asked, and the rest of the picture was left as it is. " * 3
 
 
-class FixedLatency:
+class FixedLatency(Engine):
     """Takes as long as a judge would for the number of requests, two per triplet."""
 
     identity = "fixed latency"
@@ -48,11 +49,12 @@ class FixedLatency:
         self.seconds = seconds_per_triplet / 2
         self.spent = 0.0
 
-    def generate(self, requests: list[Request], sampling: Sampling) -> list[Reply]:
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
         """Waits, then answers by hash of the seed."""
         self.spent += self.seconds * len(requests)
         time.sleep(self.seconds * len(requests))
-        return [Reply(tuple(self._say(seed) for seed in request.seeds), 700) for request in requests]
+        for index, request in enumerate(requests):
+            yield index, Reply(tuple(self._say(seed) for seed in request.seeds), 700)
 
     def _say(self, seed: int) -> Completion:
         score = [derive_seed(seed, "first") % 26, derive_seed(seed, "second") % 26]
