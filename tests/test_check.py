@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import yaml
+from curation_ground import make_recipe
 from sft_ground import make_base, make_run
 
 from editjudge.__main__ import main
@@ -347,3 +348,31 @@ def test_a_watched_training_need_not_have_begun(tmp_path: Path, monkeypatch: pyt
     assert "run: no such file or folder: runs/train" in capsys.readouterr().err
     main(["sweep", str(path), "runtime.give_up_s=0.01", "--watch", "runtime.poll_s=0.01"])
     assert "no such file or folder" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("block", [{}, {"sampling": {"top_k": 5}}])
+def test_sampling_that_an_engine_does_not_know_is_told_where_it_is_written_or_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], block: dict[str, Any]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    engine = {"use": "scripted", "replies": ["a"], "without": ["top_k"]}
+    mended = {"sampling": {"top_k": 0}}
+    stages = [*make_recipe()["stages"][:3], {"use": "judge", "engine": "teacher"} | block]
+    parts = {"train": {"stages": [{"use": "sft", "prompts": "brief-v1"}]}}
+    curation = make_recipe(engines={"teacher": engine}, stages=stages, parts=parts)
+    (tmp_path / "curate.yaml").write_text(yaml.safe_dump(curation))
+    judge = {"engine": engine, "prompts": "brief-v1"}
+    places = {
+        str(eval_recipe(tmp_path, judge=judge | block)): "judge.sampling.top_k",
+        str(tmp_path / "curate.yaml"): "stages.3.sampling.top_k",
+    }
+    for command, (path, place) in zip(("eval", "curate"), places.items(), strict=True):
+        for words in (["check", path], [command, path]):
+            assert main(words) == 2
+            (line,) = capsys.readouterr().err.splitlines()
+            assert line.startswith(f"{path}: {place}: the engine 'scripted' takes no top_k; set it to 0")
+    assert main(["check", str(tmp_path / "curate.yaml"), "stages.3.sampling.top_k=0"]) == 0
+    last = {"passes": 2, "sampling": {"top_k": 7}}
+    path = str(eval_recipe(tmp_path, run="runs/train", last=last, judge=judge | mended))
+    assert main(["check", path]) == 2
+    assert "last.sampling.top_k: the engine 'scripted' takes no top_k" in capsys.readouterr().err

@@ -97,6 +97,18 @@ def test_a_judge_that_sees_passes(tmp_path, bench):
     assert rows["black"]["flips"] is None
 
 
+def test_what_the_engine_promises_is_said_beside_the_batch_probe(tmp_path, bench):
+    class Rounding(Seeing):
+        batch_effect = "rounding"
+
+    use = ("jpeg", "batch_position")
+    silent = probe(tmp_path / "silent", bench, Seeing(), use=use)
+    rounding = probe(tmp_path / "rounding", bench, CachedEngine(Rounding(), tmp_path / "cache"), use=use)
+    assert silent["batch_position"]["says"].endswith("; the engine does not promise it")
+    assert "up to rounding" in rounding["batch_position"]["says"]
+    assert rounding["jpeg"] == silent["jpeg"]
+
+
 def test_a_judge_that_gives_everything_the_same_fails_what_must_fall(tmp_path, bench):
     rows = probe(tmp_path, bench, Seeing(blind=True))
     assert [rows[name]["passed"] for name in MUST_FALL] == [0] * 4
