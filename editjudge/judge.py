@@ -82,9 +82,9 @@ class Judge:
         for name, value, least in (("passes", passes, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
             if value < least:
                 raise ValueError(f"{name} must be at least {least}, not {value}")
-        if max_pixels is not None and max_pixels < 1:
+        if isinstance(max_pixels, int) and max_pixels < 1:
             raise ValueError(f"max_pixels must be at least 1, or None, not {max_pixels}")
-        if colors not in get_args(Colors):
+        if colors is not None and colors not in get_args(Colors):
             raise ValueError(f"colors must be one of {', '.join(get_args(Colors))}, not {colors!r}")
         self.engine = engine
         if isinstance(prompts, str):
