@@ -1,4 +1,4 @@
-"""What an annotation campaign is told: which groups, who ranks them, how the page looks, and what is made of it."""
+"""Recipe of an annotation campaign: which groups, who ranks them, how the page looks, and what is made of it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Unit(_Block):
         if self.members and len(self.members) != wanted:
             raise ValueError(f"members: a {self.kind} has {wanted}, this lists {len(self.members)}")
         if len(set(self.members)) != len(self.members):
-            raise ValueError("members: a person stands twice")
+            raise ValueError("members: a person is listed twice")
         return self
 
 
@@ -93,7 +93,7 @@ class Project(_Block):
     @classmethod
     def _distinct(cls, value: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
         if len(set(value)) != len(value):
-            raise ValueError("a dimension stands twice")
+            raise ValueError("a dimension is listed twice")
         return value
 
     @model_validator(mode="after")

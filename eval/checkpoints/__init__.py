@@ -112,7 +112,7 @@ def pin_training(run: Path, folder: Path) -> None:
 def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:
     """The recipe's judge with the weights of a checkpoint, not loaded yet.
 
-    An adapter goes into the engine's `adapter`, full weights take the place of its `model`. The engine is built anew,
+    An adapter goes into the engine's `adapter`, full weights take the place of its `model`. A new engine is built,
     never shared, so that dropping the returned recipe frees its model. What the recipe leaves out is taken from the
     checkpoint's `judge.yaml`. Raises `CheckpointError` for a folder that holds no weights, or that was trained to be
     asked in another way than the recipe says; `EditJudgeError` for an engine that cannot load it.
