@@ -72,8 +72,8 @@ class Project(_Block):
     """Task type of the groups that have none ("unknown"): one of the 13 subtasks for all of them, or a CSV, JSONL or
     JSON table with the columns `task_id` and `task_type`."""
     candidates: int = Field(5, ge=2, le=20)
-    """Shown per task. Groups that have more lose some by hash; smaller groups, and groups without an instruction, are left out
-    and counted."""
+    """Shown per task. Groups that have more lose some by hash; smaller groups and groups without an
+    instruction are left out and counted."""
     max_tasks: int | None = Field(None, ge=1)
     """Groups beyond so many are left out, by hash; null: all are shown. Gold and repeats come on top."""
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
