@@ -26,7 +26,7 @@ _ANNOTATION = ("id", "result", "was_cancelled", "lead_time", "created_at", "upda
 _FETCHED = ",".join(("id", "data", "updated_at", *(f"annotations.{key}" for key in _ANNOTATION)))
 """Keys of tasks, and of the annotations in them, that are asked for. An export holds more and takes longer."""
 
-# Without `expand` the server builds a serializer anew for the annotations of every task, which takes twice as long.
+# Without `expand` the server builds a new serializer for the annotations of every task, which takes twice as long.
 _WHOLE: Mapping[str, str | int] = {
     "fields": "all",
     "expand": "annotations",

@@ -84,7 +84,7 @@ class Home:
             return Credentials(**{name: str(values[name]) for name in ("user", "password", "token")})
         except (DataError, KeyError, TypeError) as error:
             raise DataError(
-                f"{self.credentials_file}: does not hold user, password and token; put the file back, or begin anew "
+                f"{self.credentials_file}: does not hold user, password and token; put the file back, or start over "
                 f"by removing the folder {self.folder} (with it, every annotation that was not pulled)"
             ) from error
 

@@ -1,6 +1,6 @@
 """`editjudge annotate import RECIPE FILE`: rankings made elsewhere become rankings of a campaign's groups.
 
-They are kept in `out/imported/<unit>.jsonl`, so that a later pull, which writes rankings.jsonl anew, keeps them. A unit
+They are kept in `out/imported/<unit>.jsonl`, so that a later pull, which rewrites rankings.jsonl, keeps them. A unit
 either ranks in Label Studio or is imported, never both: `push` shows an imported unit nothing. Nothing is guessed: a
 row that does not rank every candidate of one known group exactly once is left out, counted and named.
 """

@@ -43,7 +43,7 @@ def program(venv: Path) -> Path:
 
 
 def ensure_installed(venv: Path) -> Path:
-    """The server's command, installed first when needed. An installation that was interrupted is made anew.
+    """The server's command, installed first when needed. An installation that was interrupted is repeated.
 
     `StudioError` with the end of pip's words when it fails.
     """
@@ -69,7 +69,9 @@ def _install(venv: Path) -> None:
             raise StudioError(
                 f"{venv}: holds other files and is no virtual environment; choose another server.local.venv"
             )
-        print(f"The installation in {venv} is incomplete or of another version; it is made anew.", file=sys.stderr)
+        print(
+            f"The installation in {venv} is incomplete or of another version; it is installed again.", file=sys.stderr
+        )
         shutil.rmtree(venv)
     log = venv.with_name(f"{venv.name}.log")
     print(

@@ -106,7 +106,7 @@ def main(argv: list[str]) -> int:
 
 
 def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
-    """Fetch what changed, then write rankings.jsonl and invalid.jsonl anew from all that was ever pulled."""
+    """Fetch what changed, then rewrite rankings.jsonl and invalid.jsonl from all that was ever pulled."""
     with campaign_lock(recipe.out, recipe.project.title):
         projects = [_project(recipe, studio, unit) for unit in shown_units(recipe)]
 

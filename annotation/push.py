@@ -71,7 +71,7 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
     """Bring every unit's project to what the recipe says. `StudioError` when the server fails; then push again."""
     with campaign_lock(recipe.out, recipe.project.title):
         groups = read_groups(recipe.project.groups)
-        studio.whoami()  # a refused token is told before images are copied
+        studio.whoami()  # a refused token is reported before images are copied
         shown = [unit for unit in recipe.project.units if unit in shown_units(recipe)]
         if not shown:
             raise DataError(

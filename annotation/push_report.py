@@ -47,7 +47,7 @@ def print_report(report: PushReport) -> None:
     for unit in report.units:
         print(f"  {unit.unit}: {unit.added:,} added, {unit.there:,} were there. {unit.link}")
         if unit.twice:
-            print(f"    {len(unit.twice)} tasks stand there twice, {unit.twice[0]} for one: delete the copies")
+            print(f"    {len(unit.twice)} tasks are there twice, {unit.twice[0]} for one: delete the copies")
     if report.too_small:
         print(f"  {report.too_small:,} groups have too few candidates and were left out")
     if report.no_instruction:

@@ -175,7 +175,7 @@ def find_disputes(rankings: Iterable[Ranking], rule: DisputeRule) -> tuple[Dispu
     """Tasks on which units disagree beyond a rule, the most contradictory first.
 
     contradiction: of some pair of candidates one unit prefers the one, another unit the other. difference: two
-    rankings are not identical. `DataError` when a unit stands twice on a task.
+    rankings are not identical. `DataError` when a unit ranked a task twice.
     """
     rows = list(rankings)
     shown = {row.task_id: row.shown for row in rows}

@@ -1,4 +1,4 @@
-"""What an annotation campaign is told: which groups, who ranks them, how the page looks, and what is made of it."""
+"""Recipe of an annotation campaign: which groups, who ranks them, how the page looks, and what is made of it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Unit(_Block):
         if self.members and len(self.members) != wanted:
             raise ValueError(f"members: a {self.kind} has {wanted}, this lists {len(self.members)}")
         if len(set(self.members)) != len(self.members):
-            raise ValueError("members: a person stands twice")
+            raise ValueError("members: a person is listed twice")
         return self
 
 
@@ -72,7 +72,8 @@ class Project(_Block):
     """Task type of the groups that have none ("unknown"): one of the 13 subtasks for all of them, or a CSV, JSONL or
     JSON table with the columns `task_id` and `task_type`."""
     candidates: int = Field(5, ge=2, le=20)
-    """Shown per task. Groups that have more lose some by hash; smaller groups are left out and counted."""
+    """Shown per task. Groups that have more lose some by hash; smaller groups and groups without an
+    instruction are left out and counted."""
     max_tasks: int | None = Field(None, ge=1)
     """Groups beyond so many are left out, by hash; null: all are shown. Gold and repeats come on top."""
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
@@ -93,7 +94,7 @@ class Project(_Block):
     @classmethod
     def _distinct(cls, value: tuple[Dimension, ...]) -> tuple[Dimension, ...]:
         if len(set(value)) != len(value):
-            raise ValueError("a dimension stands twice")
+            raise ValueError("a dimension is listed twice")
         return value
 
     @model_validator(mode="after")

@@ -1,7 +1,7 @@
 """The records of a campaign's files: what was pushed and what could not be read.
 
 What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` is the unit's name and `task_id` is the
-`group_id` of tasks.jsonl, so that a task shown twice is told from itself. `candidates` here is `shown` there.
+`group_id` of tasks.jsonl, so that the two showings of a repeated task differ. `candidates` here is `shown` there.
 """
 
 from __future__ import annotations

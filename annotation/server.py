@@ -172,7 +172,7 @@ def _spawn(home: Home, program: Path, root: str, port: int, credentials: Credent
 
 
 def environment(home: Home, root: str, credentials: Credentials) -> dict[str, str]:
-    """What the server is told: its folder, its first user, whose images; nothing is reported to its makers."""
+    """Environment of the server: its folder, its first user, whose images; nothing is reported to its makers."""
     foreign = ("LABEL_STUDIO_", "DJANGO_", "POSTGRE_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return kept | {

@@ -127,13 +127,13 @@ def _stay(home: Home, found: Running) -> None:
         server.wait(home, found.pid)
     except KeyboardInterrupt:
         server.stop(home)  # first of all: whoever reads the messages may be gone already
-        print("\nStopped. Everything is kept; serve again to go on.", file=sys.stderr)
+        print("\nStopped. Everything is kept; serve again to continue.", file=sys.stderr)
         return
     if home.state() is None:
         print("Label Studio was stopped.", file=sys.stderr)
         return
     home.forget_state()
-    raise StudioError(f"Label Studio ended by itself; the end of {home.log} says why. Serve again to go on")
+    raise StudioError(f"Label Studio ended by itself; the end of {home.log} says why. Serve again to continue")
 
 
 class _Interruptible:

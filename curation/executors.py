@@ -118,7 +118,7 @@ def _died(worker: _Worker, item: object) -> EditJudgeError:
     code = worker.process.exitcode
     how = f"was ended by {signal.Signals(-code).name}" if code is not None and code < 0 else f"ended with status {code}"
     hint = " (the system does this when memory runs out: use fewer workers)" if code == -signal.SIGKILL else ""
-    return EditJudgeError(f"{item}: its worker process {how}{hint}; the same command goes on where it stopped")
+    return EditJudgeError(f"{item}: its worker process {how}{hint}; rerun the same command to resume where it stopped")
 
 
 def _serve(connection: Connection[Any, Any], function: Callable[[Any], Any]) -> None:

@@ -44,11 +44,11 @@ class CurationResult:
 
 
 def run_curation(recipe: CurationRecipe) -> CurationResult:
-    """Run, or go on with, a curation.
+    """Run or resume a curation.
 
     Raises `StaleOutputError` when `out` was made by another recipe, `DataError` when a part ends up empty or a source
     is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
-    command goes on from the last complete shard.
+    command resumes after the last complete shard.
     """
     steps = plan_steps(recipe)
     if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
@@ -156,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """`editjudge curate RECIPE [key=value ...]`, or `editjudge curate report OUT` to write the report again."""
     parser = argparse.ArgumentParser(
         prog="editjudge curate",
-        description="Run a curation recipe, or go on with it. `editjudge curate report OUT` writes only the report.",
+        description="Run or resume a curation recipe. `editjudge curate report OUT` writes only the report.",
     )
     parser.add_argument("recipe", metavar="RECIPE", help="YAML file, or the word `report`")
     parser.add_argument("rest", metavar="key=value", nargs="*", help="overrides; after `report`: the run's folder")

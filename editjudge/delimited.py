@@ -16,6 +16,7 @@ from pathlib import Path
 
 from editjudge.errors import DataError
 from editjudge.json_text import decode_text, open_file
+from editjudge.text import valid_text
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
@@ -109,6 +110,7 @@ def _read_text(path: Path) -> str:
             raise DataError(f"{path}: {error} (in Excel: CSV UTF-8)") from None
     if "\0" in text:
         raise DataError(f"{path}: holds NUL characters, so it is no table of text; save it as CSV in UTF-8")
+    text = valid_text(text)  # names in messages must not control a terminal
     # A file with the old line ends of the Macintosh has no others.
     return text if "\n" in text else text.replace("\r", "\n")
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from editjudge.errors import NetworkError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""What libraries are told to reach directly; our own requests treat all of 127.0.0.0/8 so."""
+"""What libraries should reach directly; our own requests treat all of 127.0.0.0/8 so."""
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 

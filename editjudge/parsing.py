@@ -33,7 +33,7 @@ Failure = Literal[
 FAILURES: tuple[Failure, ...] = get_args(Failure)
 
 READING = 2
-"""Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when replies are read anew."""
+"""Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when the reading changes."""
 
 REASONING_TAGS = {
     "<think>": "</think>",  # DeepSeek-R1, Qwen3, GLM, MiMo-VL

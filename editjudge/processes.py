@@ -41,7 +41,7 @@ def alone_in(out: Path, busy: str) -> Iterator[None]:
 def serve_parent(connection: Connection[Any, Any], answer: Callable[[Any], Any]) -> None:
     """A worker's loop: send the answer to every item, until the parent closes the connection or dies.
 
-    A parent that was killed cannot stop its workers, and they must not go on writing beside the next run.
+    A parent that was killed cannot stop its workers, and they must not keep writing beside the next run.
     """
     threading.Thread(target=_end_with_parent, daemon=True).start()
     while True:

@@ -1,6 +1,6 @@
 """`editjudge quickstart`: the whole loop on this machine, offline, by the commands a real run uses.
 
-Only the recipes differ from a 7B run: they lie in `recipes/quickstart/`. Every step goes on where an interrupted one
+Only the recipes differ from a 7B run: they lie in `recipes/quickstart/`. Every step resumes where an interrupted one
 stopped, so the command can be repeated at any time.
 """
 
@@ -75,7 +75,7 @@ def run_step(step: Step) -> float:
     if status != 0:
         raise EditJudgeError(
             f"the step `{step.phase}` ended with status {status}; its message is above. "
-            "Run the same command again to go on from there."
+            "Rerun the same command to resume from there."
         )
     return time.monotonic() - started
 

@@ -169,7 +169,7 @@ class TierRanking(Record):
     def _each_once(self) -> TierRanking:
         ids = [triplet_id for tier in self.tiers for triplet_id in tier]
         if not ids or len(set(ids)) != len(ids) or not all(self.tiers):
-            raise ValueError("every tier holds at least one triplet and no triplet stands twice")
+            raise ValueError("every tier holds at least one triplet and no triplet is in it twice")
         return self
 
 

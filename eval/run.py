@@ -42,7 +42,7 @@ def refuse_without_images(benches: Sequence[Benchmark]) -> None:
 
 
 def check_files(recipe: MeasureRecipe) -> None:
-    """Read the files that the report needs besides the benchmarks, so that a wrong one is told before hours of judging.
+    """Read what the report needs besides the benchmarks, so that a wrong file is reported before hours of judging.
 
     Raises `DataError` for one that is missing or something else.
     """

@@ -84,7 +84,7 @@ class Evaluation:
     def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
         """What `compute` gave the first time it was asked for under this key.
 
-        The report of a watched sweep is made anew after every checkpoint, and what is known of the others stays.
+        The report of a watched sweep is rewritten after every checkpoint, and what is known of the others stays.
         """
         if key not in self._found:
             self._found[key] = compute()

@@ -50,7 +50,7 @@ class Sweep:
             check_files(recipe)
             self.benches: list[Benchmark] = load_benchmarks(recipe)
         refuse_without_images(self.benches)
-        key_of(recipe.select, self.benches)  # a figure that no benchmark has is told before anything is judged
+        key_of(recipe.select, self.benches)  # a figure that no benchmark has is reported before anything is judged
         self.measured: list[Measured] = []
         self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}
         self._known: dict[Path, Measured] = {}
@@ -61,7 +61,7 @@ class Sweep:
         return {name: scan(run.path) for name, run in self.recipe.named_runs().items()}
 
     def check(self) -> None:
-        """What is wrong with a run or one of its checkpoints is told before hours are spent on the others."""
+        """What is wrong with a run or one of its checkpoints is reported before hours are spent on the others."""
         for run in self.recipe.named_runs().values():
             checkpoints = find_checkpoints(run.path)
             judge = self.recipe.judge_of_run(run).as_trained(trained_in(run.path))
@@ -72,7 +72,7 @@ class Sweep:
         """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
 
         `closing`: no further checkpoint will come. What concerns one checkpoint only (`FAILURES`) is kept for the
-        report and the others go on; it is raised when nothing at all could be measured.
+        report and the others continue; it is raised when nothing at all could be measured.
         """
         jobs: list[Job] = []
         for name, run in self.recipe.named_runs().items():

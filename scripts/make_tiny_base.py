@@ -399,7 +399,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=16, help="edits in a batch, per process")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--start", type=user_path, help="go on from the weights and tokenizer in this folder")
+    parser.add_argument("--start", type=user_path, help="start from the weights and tokenizer in this folder")
     arguments = parser.parse_args()
     rank, processes = int(os.environ.get("RANK", 0)), int(os.environ.get("WORLD_SIZE", 1))
     if processes > 1:

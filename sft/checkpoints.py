@@ -110,7 +110,7 @@ def require_complete(path: Path) -> None:
         raise CheckpointError(f"{path}: no such checkpoint folder")
     ours = (path.parent / STARTED).is_file()
     if ours and read_marker(path / DONE) is None:
-        raise CheckpointError(f"{path}: incomplete, it has no {DONE}; run the training command again to go on from it")
+        raise CheckpointError(f"{path}: incomplete, it has no {DONE}; rerun the training command to resume")
 
 
 def verify_weights(path: Path, expected: int) -> None:

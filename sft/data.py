@@ -149,11 +149,11 @@ def summary(rows: int, dropped: Sequence[DroppedRow]) -> str:
 
 
 def read_examples(path: str) -> list[SFTExample]:
-    """The training set. `DataError` naming file and line, also when an id stands twice or there is no row."""
+    """The training set. `DataError` naming file and line, also for duplicate ids, and when there is no row."""
     examples = list(read_jsonl(path, SFTExample))
     twice = [name for name, count in Counter(example.id for example in examples).items() if count > 1]
     if twice:
-        raise DataError(f"{path}: {len(twice)} ids stand more than once, {twice[0]!r} among them; remove the doubles")
+        raise DataError(f"{path}: {len(twice)} duplicate ids, {twice[0]!r} among them; remove the duplicates")
     if not examples:
         raise DataError(f"{path}: holds no rows; run the curation that makes it")
     return examples

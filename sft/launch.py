@@ -83,7 +83,7 @@ def free_port() -> int:
 def end_with_launcher() -> None:
     """End this process within a second or two of its launcher's death, however that came.
 
-    Orphans would go on training, and writing, beside the run that the user starts next.
+    Orphans would keep training, and writing, beside the run that the user starts next.
     """
     parent = os.getppid()
     launcher = int(os.environ[_LAUNCHER]) if _LAUNCHER in os.environ else None

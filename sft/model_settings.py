@@ -63,7 +63,10 @@ def model_problems(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 def _refused(settings: Mapping[str, Any]) -> str | None:
     """What transformers says when a model is loaded with these settings."""
     from transformers import AutoModelForImageTextToText
+    from transformers.utils import logging
 
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
     try:
         AutoModelForImageTextToText.from_pretrained(TINY_BASE, **settings)
     except Exception as error:  # each setting has exceptions of its own
@@ -71,6 +74,9 @@ def _refused(settings: Mapping[str, Any]) -> str | None:
             known = ("attn_implementation", "dtype", *sorted(_OF_THE_MACHINE))
             return "the model takes no such setting" + did_you_mean(next(iter(settings)), known, listed=False)
         return " ".join(str(error).split()) or type(error).__name__
+    finally:
+        if bars:
+            logging.enable_progress_bar()
     return None
 
 

@@ -1,4 +1,4 @@
-"""What an SFT run is told: model, data, adapter, and TRL's own settings passed through unchanged."""
+"""Recipe of an SFT run: model, data, adapter, and TRL's own settings passed through unchanged."""
 
 from __future__ import annotations
 

@@ -214,7 +214,7 @@ def _saving_problem(out: Path, error: Exception) -> StorageError | None:
         return None
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     return StorageError(
-        f"{broken[-1]}: could not be written whole ({reason}); free some space, then the same command goes on from "
+        f"{broken[-1]}: could not be written whole ({reason}); free some space, then rerun the command to resume from "
         "the last complete checkpoint"
     )
 
@@ -224,19 +224,19 @@ def _phase(record: RunRecord | None, name: str) -> AbstractContextManager[None]:
 
 
 def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | None:
-    """The checkpoint to go on from. `CheckpointError` when its parts belong to another number of processes."""
+    """The checkpoint to resume from. `CheckpointError` when its parts belong to another number of processes."""
     found = checkpoints.complete(recipe.out)
     if not found:
         return None
     latest = found[-1]
     if recipe.deepspeed is not None and latest.world_size != world.size:
         raise CheckpointError(
-            f"{latest.path}: written by {latest.world_size} processes, DeepSpeed cannot go on from it with "
+            f"{latest.path}: written by {latest.world_size} processes, DeepSpeed cannot resume it with "
             f"{world.size}; start {latest.world_size} again"
         )
     if world.main:
         checkpoints.verify_weights(latest.path, 0)
-        print(f"going on from {latest.path}")
+        print(f"resuming from {latest.path}")
     return latest
 
 

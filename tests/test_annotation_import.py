@@ -277,6 +277,13 @@ def test_text_and_numbers_that_json_can_hold_and_records_cannot_are_read_or_coun
     assert read_json(recipe.out / "import.json")["problems"] == report.problems
 
 
+def test_a_cell_cannot_write_to_the_terminal(tmp_path, recipe):
+    """Escape sequences of a table's names come back in messages; as U+FFFD they are only text."""
+    path = write(tmp_path / "tiers.csv", "task_id,tiers\ng0,12345\ng1\x1b[31m,12345\n")
+    (row,) = import_rankings(recipe, path, "a").problems
+    assert row["problem"].startswith("g1\ufffd[31m: no such group")
+
+
 def test_a_group_without_an_instruction_cannot_have_been_ranked(tmp_path, groups, recipe):
     data = tmp_path / "data"
     write_jsonl(groups, [*make_groups(data, 1), *make_groups(data, 1, first=1, instruction=" ")])

@@ -242,7 +242,7 @@ def test_deepspeeds_file_is_strict_json(tmp_path: Path, text: str, problem: str)
         read_deepspeed(str(tmp_path / "x.json"))
 
 
-def test_checking_settings_leaves_no_trace(base: Path, tmp_path: Path) -> None:
+def test_checking_settings_leaves_no_trace(base: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """No process group is joined and the environment stays as it is, or the run itself would start differently."""
     import torch.distributed as dist
     from accelerate.state import PartialState
@@ -251,6 +251,7 @@ def test_checking_settings_leaves_no_trace(base: Path, tmp_path: Path) -> None:
     settings = {"per_device_train_batch_size": 1, "bf16": True, "torch_compile": True}
     settings |= {"model_init_kwargs": {"attn_implementation": "sdpa", "ignore_mismatched_sizes": False}}
     assert list(training_problems(settings)) == []
+    assert "Loading weights" not in capfd.readouterr().err
     assert dict(os.environ) == before
     assert PartialState._shared_state == shared
     assert not dist.is_initialized()

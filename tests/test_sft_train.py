@@ -408,6 +408,6 @@ def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, s
     process = start(command(recipe))
     text = process.communicate()[0]
     assert process.returncode == 0, text
-    assert "going on from" in text
+    assert "resuming from" in text
     assert [row["step"] for row in log(out)] == list(range(1, 9))
     assert_same_adapter(out / "checkpoint-8", tmp_path / "straight" / "checkpoint-8", exact=False)

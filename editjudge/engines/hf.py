@@ -266,7 +266,7 @@ class HFEngine(Engine, BaseModel):
                     torch.cuda.empty_cache()
                 if len(batch) > 1:
                     size = self._fitting = len(batch) // 2
-                    logger.warning("out of GPU memory with %d requests; going on with %d at a time", len(batch), size)
+                    logger.warning("out of GPU memory with %d requests; continuing with %d at a time", len(batch), size)
                     continue
                 reason = f"out of GPU memory with {batch[0].n_tokens} tokens and {len(batch[0].request.seeds)} passes"
                 replies = [Reply.failed(batch[0].request, reason)]

@@ -1,4 +1,4 @@
-"""An engine that says what it is told to say: for tests and dry runs."""
+"""An engine that replies with given texts: for tests and dry runs."""
 
 from __future__ import annotations
 

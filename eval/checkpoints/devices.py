@@ -24,7 +24,7 @@ from editjudge.provenance import cores, gpu_names
 Item = TypeVar("Item")
 
 FAILURES = (CheckpointError, EngineError)
-"""What concerns one item only; the others go on. Anything else ends the work."""
+"""What concerns one item only; the others continue. Anything else ends the work."""
 
 
 def resolve_devices(wanted: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:

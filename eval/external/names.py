@@ -43,7 +43,7 @@ class TripletNames:
     def find(
         self, names: Sequence[str], editor: str | None, instruction: str | None
     ) -> tuple[list[EditTriplet], str | None]:
-        """The candidate a row is about, or the reason why it cannot be told ("not_in_benchmark", "ambiguous_name").
+        """The candidate a row is about, or the reason why it is unknown ("not_in_benchmark", "ambiguous_name").
 
         Several are returned only when they are the same image for the same task.
         """
@@ -75,7 +75,7 @@ class ComparisonNames:
             self._by_number.setdefault(name.rpartition("-")[2], []).append(name)
 
     def find(self, name: str, instruction: str | None) -> tuple[str | None, str | None]:
-        """The comparison's id, or None and why it cannot be told ("not_in_benchmark", "ambiguous_name",
+        """The comparison's id, or None and why it is unknown ("not_in_benchmark", "ambiguous_name",
         "other_instruction": the row is about another edit, so the two files do not belong together)."""
         number = as_index(name)
         found = (

@@ -59,7 +59,7 @@ class Difference:
     """`p_two_sided` corrected for the figures of the same scope (Holm 1979)."""
     power: Power | None = None
     unit: Unit = "share"
-    """A share is told in per cent, 0 to 1; a correlation, -1 to 1, as it is."""
+    """A share is shown in per cent, 0 to 1; a correlation, -1 to 1, as it is."""
 
     @property
     def significant(self) -> bool:

@@ -91,7 +91,7 @@ def _editscore(
     if not rows:
         return
     pairs = [pair for pair, _, _ in rows]
-    # Strictly higher, however little: only the sign of the difference goes on.
+    # Strictly higher, however little: only the sign of the difference counts.
     signs = [(1.0 if one is not None and other is not None and one > other else 0.0, 0.0) for _, one, other in rows]
     found = intervals([count(build_table(pairs, signs))], rounds, seed)[0]
     for place, dimension in enumerate(DIMENSIONS):
