@@ -136,7 +136,10 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
         _join_processes(recipe)
         keep = recipe.train.get("save_total_limit")
         observer = Observer(recipe.out, identity, settings, world.size, world.main, keep)
-        trainer = build_trainer(recipe, world.size, reader, processor, observer)
+        try:
+            trainer = build_trainer(recipe, world.size, reader, processor, observer)
+        except SafetensorError as error:
+            raise CheckpointError(f"{recipe.model}: its weights are damaged ({error}); fetch them again") from error
     if world.main:
         print(trainable_line(trainer.model), flush=True)
         checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,10 @@ def test_after_a_mistake_in_training_the_corrected_command_runs_in_the_same_fold
     recipe, out = make_run(tmp_path, base, train={"max_steps": 1}), tmp_path / "out"
     with pytest.raises(DataError, match="cannot be trained on"):
         main([str(recipe), "max_tokens=5"])
-    with pytest.raises(ValueError, match="attn_implementation"):
-        main([str(recipe), "train.model_init_kwargs={attn_implementation: none-such}"])
+    cut = shutil.copytree(base, tmp_path / "cut") / "model.safetensors"
+    cut.write_bytes(cut.read_bytes()[:-100])
+    with pytest.raises(CheckpointError, match="weights are damaged"):
+        main([str(recipe), f"model={cut.parent}"])
     assert checkpoints.complete(out) == []
     assert main([str(recipe)]) == 0
     assert json.loads((out / "started.json").read_text())["identity"]["recipe"]["max_tokens"] == 8192
