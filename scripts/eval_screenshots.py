@@ -58,6 +58,7 @@ class Noisy:
     """Stands where a judge would: it repeats the measured scores with noise."""
 
     seed, max_pixels, retries, chunk = 0, 3136, 0, 512
+    colors = "srgb"
 
     def __init__(self, cards: dict[str, ScoreCard], step: int, passes: int) -> None:
         self.cards, self.step, self.passes = cards, step, passes

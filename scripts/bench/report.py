@@ -103,6 +103,7 @@ class Noisy:
     """Stands where a judge would: it knows each candidate's number and adds noise, without looking at a picture."""
 
     passes, seed, max_pixels, retries, chunk = 1, 0, 1_003_520, 0, 512
+    colors = "srgb"
     sampling = Sampling(temperature=0.0, max_new_tokens=256)
 
     def __init__(self, step: int) -> None:
