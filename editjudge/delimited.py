@@ -1,6 +1,6 @@
 """Tables of delimited text (CSV, TSV) as spreadsheets and scripts write them.
 
-UTF-8 with or without a byte order mark, or UTF-16 as Excel's "Unicode text" has it; commas, semicolons or tabs, told
+UTF-8 with or without a byte order mark, or UTF-16 as Excel's "Unicode text" has it; commas, semicolons or tabs, known
 from the header or by a first line `sep=;`; any line ends; cells of any length. A row that has not one cell for each
 column of the header is never read: nobody can say which of its cells is which.
 """

@@ -72,16 +72,16 @@ def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = 
     # Apart from the rest, so that a missing file does not keep other values from being compared.
     _, _, missing = _validate(data, schema, Ready.INPUTS)
     recipe, found, _ = _validate(data, schema, Ready.SETTINGS)
-    told: set[str] = set()
-    while new := [line for line in found if _where(line) not in told]:
+    reported: set[str] = set()
+    while new := [line for line in found if _where(line) not in reported]:
         problems += new
-        told |= {_where(line) for line in new}
+        reported |= {_where(line) for line in new}
         # Without the wrong values, the others can be compared with each other.
-        rest = _without(data, told, "")
+        rest = _without(data, reported, "")
         _, found, _ = _validate(rest, schema, Ready.SETTINGS)
         if rest.keys() != data.keys():  # what is wrong with the whole may only be that a key was taken out
             found = [line for line in found if _where(line).partition(".")[0] in {*data, *schema.model_fields}]
-    missing = [item for item in missing if item.where not in told]
+    missing = [item for item in missing if item.where not in reported]
     return Examined(None if problems else recipe, tuple(problems), tuple(missing))
 
 

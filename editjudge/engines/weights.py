@@ -86,7 +86,7 @@ def model_window(model: str) -> int | None:
         values = parse_json(config.read_bytes())
         found = values.get("text_config", values)["max_position_embeddings"]
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return None  # what is wrong with the file is told by `model_problem`
+        return None  # what is wrong with the file is reported by `model_problem`
     return found if type(found) is int else None
 
 
