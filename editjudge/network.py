@@ -70,7 +70,7 @@ def proxy_for(url: str) -> Proxy | None:
 def check_network() -> None:
     """`NetworkError` when a variable for proxies or certificates cannot be used. Call it before a library goes online.
 
-    Libraries answer such a variable with a traceback, or with a message about something else. They are also told to
+    Libraries answer such a variable with a traceback, or with a message about something else. This call also makes them
     reach this machine directly.
     """
     spare_loopback()
