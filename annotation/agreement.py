@@ -31,7 +31,7 @@ import numpy as np
 from annotation.cases import Cases, tabulate
 from annotation.measures import Figure, Floats, Measure, Sheet, fleiss_kappa, ordinal_alpha, ratio
 from editjudge.errors import DataError
-from editjudge.types import TierRanking
+from editjudge.records.types import TierRanking
 
 POOLED = "all"
 UNIT_MEASURES = ("majority_ranking", "majority_relation", "others_relation", "kendall_tau_b")

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from annotation.layout import DONE, FLAG, FLAGS, INSTRUCTION, LIST, Layout
 from annotation.ranking import Tiers, tier_problems
-from editjudge.tasks import Dimension
+from editjudge.records.tasks import Dimension
 
 UNPLACED = "_"
 """Where Label Studio's boards keep what is in no bucket."""

@@ -12,8 +12,8 @@ from annotation.recipe import AnnotationRecipe
 from annotation.records import PushedTask, rankings_file, tasks_file
 from annotation.task_types import with_task_types
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl
-from editjudge.types import EditTriplet, TierRanking
+from editjudge.files.io import read_jsonl
+from editjudge.records.types import EditTriplet, TierRanking
 
 
 @dataclass(frozen=True)

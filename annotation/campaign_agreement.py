@@ -9,7 +9,7 @@ from annotation.agreement import DimensionAgreement, measure_agreement
 from annotation.campaign import Campaign
 from annotation.quality import DisputeRule, find_disputes, unit_report
 from annotation.tables import agreement_table, majority_table, quality_table, show
-from editjudge.io import write_json, write_jsonl
+from editjudge.files.io import write_json, write_jsonl
 
 AGREEMENT = "agreement.json"
 DISPUTES = "disputes.jsonl"

@@ -10,12 +10,12 @@ from annotation.campaign import Campaign
 from annotation.leaks import training_inputs
 from annotation.pairs import PairReport, make_pairs, tiers_of_pairs
 from annotation.tables import pairs_table, show
-from editjudge.bench_schema import write_editreward_bench
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.tasks import UNKNOWN_TASK
-from editjudge.types import PreferencePair
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.images.store import ImageStore
+from editjudge.records.tasks import UNKNOWN_TASK
+from editjudge.records.types import PreferencePair
 
 PAIRS = "pairs.jsonl"
 BENCHMARK = "benchmark"

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from annotation.measures import Floats, agreements, coincidences, tau_b
 from annotation.ranking import levels_of
 from editjudge.errors import DataError
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import TierRanking
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import TierRanking
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from editjudge.errors import EditJudgeError
-from editjudge.network import check_certificates, proxy_for
+from editjudge.system.network import check_certificates, proxy_for
 
 if TYPE_CHECKING:
     import httpx

@@ -18,8 +18,8 @@ from typing import Literal
 
 from annotation.ranking import levels_of
 from editjudge.errors import DataError
-from editjudge.graphs import circles
-from editjudge.types import TierRanking
+from editjudge.records.types import TierRanking
+from editjudge.statistics.graphs import circles
 
 Rule = Literal["unanimous", "majority", "adjudicated"]
 

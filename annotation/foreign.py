@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editjudge.delimited import read_table
-from editjudge.io import read_objects
-from editjudge.json_text import parse_json
+from editjudge.files.delimited import read_table
+from editjudge.files.io import read_objects
+from editjudge.files.json_text import parse_json
 
 Tiers = tuple[tuple[str, ...], ...]
 """Names of candidates, best tier first."""

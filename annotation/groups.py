@@ -10,9 +10,9 @@ from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe, Gold
 from annotation.records import PushedTask
 from editjudge.errors import DataError, EditJudgeError
-from editjudge.io import digest, read_json, read_jsonl, read_objects
-from editjudge.text import is_blank
-from editjudge.types import EditTask, EditTriplet, ScoreCard, TierRanking
+from editjudge.files.io import digest, read_json, read_jsonl, read_objects
+from editjudge.files.text import is_blank
+from editjudge.records.types import EditTask, EditTriplet, ScoreCard, TierRanking
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from editjudge.environment import user_folder
 from editjudge.errors import DataError, StorageError
-from editjudge.io import atomic_write, digest, read_json
+from editjudge.files.io import atomic_write, digest, read_json
+from editjudge.system.environment import user_folder
 
 USER = "admin@editjudge.local"
 """The account that a local server begins with."""

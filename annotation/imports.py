@@ -30,11 +30,11 @@ from annotation.records import (
     tasks_file,
 )
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl, write_json, write_jsonl
-from editjudge.paths import user_path
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_for_run
-from editjudge.tasks import DIMENSIONS, Dimension
+from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.records.tasks import DIMENSIONS, Dimension
+from editjudge.system.provenance import RunRecord
 
 IMPORT = "import.json"
 """File below `out`: what the last import found."""

@@ -11,9 +11,9 @@ from pathlib import Path
 from filelock import FileLock
 
 from annotation.client import StudioError
-from editjudge.environment import user_folder
 from editjudge.errors import DataError, StorageError
-from editjudge.io import read_json, write_json
+from editjudge.files.io import read_json, write_json
+from editjudge.system.environment import user_folder
 
 REQUIREMENT = "label-studio>=1.23.2,<1.24"
 """What every page and answer was tried with."""

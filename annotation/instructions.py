@@ -6,7 +6,7 @@ from html import escape
 
 from annotation.layout import KEY_ROWS, LABEL_KEYS, QUESTIONS, TITLES, Layout
 from annotation.recipe import UnitKind
-from editjudge.tasks import Dimension
+from editjudge.records.tasks import Dimension
 
 GUIDES: dict[Dimension, str] = {
     "prompt_following": (

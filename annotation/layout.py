@@ -14,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from annotation.recipe import LayoutName
-from editjudge.tasks import DIMENSIONS, Dimension
+from editjudge.records.tasks import DIMENSIONS, Dimension
 
 MIN_CANDIDATES = 2
 MAX_CANDIDATES = 20

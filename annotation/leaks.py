@@ -14,8 +14,17 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl
-from editjudge.types import OLD_ROW, EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.files.io import read_jsonl
+from editjudge.records.types import (
+    OLD_ROW,
+    EditTask,
+    EditTriplet,
+    ImageRef,
+    PreferencePair,
+    Record,
+    ScoreCard,
+    SFTExample,
+)
 
 KINDS: tuple[type[Record], ...] = (SFTExample, ScoreCard, EditTriplet, EditTask, PreferencePair)
 """Records that a training set may be made of."""

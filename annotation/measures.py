@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.io import rng
+from editjudge.files.io import rng
 
 Floats = NDArray[np.float64]
 

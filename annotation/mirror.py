@@ -13,8 +13,8 @@ from pydantic import Field, ValidationError
 from annotation.client import Studio
 from annotation.projects import UnitProject
 from editjudge.errors import DataError
-from editjudge.io import atomic_write
-from editjudge.types import Record
+from editjudge.files.io import atomic_write
+from editjudge.records.types import Record
 
 OVERLAP = timedelta(minutes=1)
 

@@ -7,8 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from annotation.foreign import ForeignRanking, RowError
 from annotation.groups import Group
-from editjudge.text import is_blank
-from editjudge.types import EditTriplet
+from editjudge.files.text import is_blank
+from editjudge.records.types import EditTriplet
 
 
 class GroupNames:

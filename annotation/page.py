@@ -12,7 +12,7 @@ from html import escape
 from typing import Any, NamedTuple
 
 from annotation.layout import CANDIDATES, INSTRUCTION, STRIP, TITLES, Layout
-from editjudge.tasks import Dimension
+from editjudge.records.tasks import Dimension
 
 
 class Shown(NamedTuple):

@@ -10,10 +10,10 @@ from typing import Any
 from annotation.consensus import Consensus, Preference, Rule, find_consensus
 from annotation.leaks import TrainingInputs
 from editjudge.errors import DataError
-from editjudge.graphs import circles
-from editjudge.io import digest
-from editjudge.tasks import DIMENSIONS, Dimension
-from editjudge.types import EditTriplet, PreferencePair, TierRanking
+from editjudge.files.io import digest
+from editjudge.records.tasks import DIMENSIONS, Dimension
+from editjudge.records.types import EditTriplet, PreferencePair, TierRanking
+from editjudge.statistics.graphs import circles
 
 Key = tuple[str, Dimension]
 """Task id and dimension."""

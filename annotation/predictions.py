@@ -9,8 +9,8 @@ from annotation.answers import make_result
 from annotation.groups import Planned
 from annotation.projects import layout_of
 from annotation.recipe import AnnotationRecipe
-from editjudge.io import read_jsonl
-from editjudge.types import ScoreCard
+from editjudge.files.io import read_jsonl
+from editjudge.records.types import ScoreCard
 
 Predictions = Mapping[str, list[dict[str, Any]]]
 """group_id -> the ranking as the `result` of an annotation."""

@@ -14,7 +14,7 @@ from annotation.recipe import AnnotationRecipe, Unit
 from annotation.records import imported_units
 from annotation.server import check_serves
 from annotation.studio import home_of
-from editjudge.io import digest
+from editjudge.files.io import digest
 
 MODEL_VERSION = "editjudge"
 """Under which predictions are stored."""

@@ -27,11 +27,11 @@ from annotation.records import (
     tasks_file,
 )
 from annotation.studio import connect
-from editjudge.io import read_jsonl, write_json, write_jsonl
-from editjudge.paths import user_path
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_recipe
-from editjudge.tasks import Dimension
+from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import dump_recipe, load_recipe
+from editjudge.records.tasks import Dimension
+from editjudge.system.provenance import RunRecord
 
 PULL = "pull.json"
 """File below `out`: what the last pull found."""

@@ -32,14 +32,14 @@ from annotation.records import PushedTask, campaign_lock, imported_rankings, imp
 from annotation.served import ServedImages
 from annotation.studio import connect
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import read_jsonl, write_json, write_jsonl
-from editjudge.paths import user_path
-from editjudge.progress import bar
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_for_run
-from editjudge.tasks import Dimension
-from editjudge.types import ImageRef
+from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.images.store import ImageStore
+from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import ImageRef
+from editjudge.system.progress import bar
+from editjudge.system.provenance import RunRecord
 
 Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 """group_id -> unit -> dimension -> notation: rankings that are shown for a decision between them."""

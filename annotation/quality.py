@@ -14,8 +14,8 @@ from annotation.measures import Figure, Measure, Sheet, ratio, tau_b
 from annotation.pairs import by_task
 from annotation.ranking import Ranking, format_tiers, levels_of, numbers_of
 from editjudge.errors import DataError
-from editjudge.tasks import Dimension
-from editjudge.types import Record, TierRanking
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import Record, TierRanking
 
 DisputeRule = Literal["contradiction", "difference"]
 MATCHES = ("identical", "relation", "kendall_tau_b")

@@ -16,8 +16,8 @@ from itertools import chain
 from pydantic import model_validator
 
 from editjudge.errors import DataError
-from editjudge.tasks import Dimension
-from editjudge.types import TierRanking
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import TierRanking
 
 Tiers = tuple[tuple[int, ...], ...]
 """Candidate numbers (from 1), best tier first; within a tier ascending."""

@@ -2,7 +2,7 @@
 
 The overall value of an image is O = sqrt(SC * PQ) per rater; a model's value is the mean of the raters' means, its
 spread their population standard deviation (ImagenHub, arXiv 2310.01596). Fleiss' kappa takes the values as names,
-Krippendorff's alpha as an order. `editjudge.rating_tables` reads the files.
+Krippendorff's alpha as an order. `editjudge.formats.rating_tables` reads the files.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from annotation.measures import (
     fleiss_kappa,
     ordinal_alpha,
 )
-from editjudge.rating_tables import RatingTable, join_ratings
-from editjudge.rating_tables import read_ratings as read_ratings
+from editjudge.formats.rating_tables import RatingTable, join_ratings
+from editjudge.formats.rating_tables import read_ratings as read_ratings
 
 SCALES = ("SC", "PQ", "O")
 FIGURES = ("mean", "std", "fleiss_kappa", "krippendorff_alpha")

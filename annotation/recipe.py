@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from editjudge.paths import InputPath, OutputPath
-from editjudge.recipe import Recipe
-from editjudge.tasks import DIMENSIONS, Dimension
+from editjudge.files.paths import InputPath, OutputPath
+from editjudge.recipes.recipe import Recipe
+from editjudge.records.tasks import DIMENSIONS, Dimension
 
 LayoutName = Literal["matrix", "boards"]
 UnitKind = Literal["single", "pair"]

@@ -14,9 +14,9 @@ from pydantic import Field
 
 from annotation.ranking import Ranking
 from editjudge.errors import DataError
-from editjudge.io import read_json, read_jsonl, write_json
-from editjudge.processes import alone_in
-from editjudge.types import Record
+from editjudge.files.io import read_json, read_jsonl, write_json
+from editjudge.records.types import Record
+from editjudge.system.processes import alone_in
 
 TASKS = "tasks.jsonl"
 RANKINGS = "rankings.jsonl"

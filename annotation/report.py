@@ -13,9 +13,9 @@ from annotation.recipe import AnnotationRecipe
 from annotation.records import rankings_file
 from annotation.tables import ratings_table, show
 from editjudge.errors import DataError, RecipeError
-from editjudge.io import write_json
-from editjudge.paths import user_path
-from editjudge.recipe import load_for_run, load_recipe
+from editjudge.files.io import write_json
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import load_for_run, load_recipe
 
 
 def agreement_main(argv: Sequence[str] | None = None) -> int:

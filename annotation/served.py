@@ -13,11 +13,11 @@ from PIL import Image
 
 from annotation.page import Shown
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore, load_image
-from editjudge.io import atomic_write
-from editjudge.progress import bar
-from editjudge.provenance import cores
-from editjudge.types import ImageRef
+from editjudge.files.io import atomic_write
+from editjudge.images.store import ImageStore, load_image
+from editjudge.records.types import ImageRef
+from editjudge.system.progress import bar
+from editjudge.system.provenance import cores
 
 SUFFIXES = {b"\x89PNG\r\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif"}
 """First bytes of a file -> the ending under which the server names its kind to the browser."""

@@ -24,10 +24,10 @@ from annotation.records import InvalidAnnotation
 from annotation.studio import connect
 from annotation.tables import dimension_name, measure_name, show
 from editjudge.errors import DataError
-from editjudge.io import atomic_write, read_json, write_json
-from editjudge.paths import user_path
-from editjudge.progress import duration
-from editjudge.recipe import load_recipe
+from editjudge.files.io import atomic_write, read_json, write_json
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import load_recipe
+from editjudge.system.progress import duration
 
 PAGE = "status.html"
 """File below `out`."""

@@ -16,9 +16,9 @@ from annotation.home import Home, default_home
 from annotation.install import default_venv, ensure_installed
 from annotation.recipe import AnnotationRecipe
 from annotation.server import Running
-from editjudge.io import write_json
-from editjudge.paths import user_path
-from editjudge.recipe import load_recipe
+from editjudge.files.io import write_json
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import load_recipe
 
 TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from annotation.foreign import RowError, read_rows
 from editjudge.errors import DataError
-from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
-from editjudge.types import EditTriplet
+from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK
+from editjudge.records.types import EditTriplet
 
 
 def with_task_types(triplets: Iterable[EditTriplet], given: str | None) -> Iterator[EditTriplet]:

@@ -13,8 +13,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from curation.filters import scored
 from curation.stage import Context, Drop, Fail, Stage, describe_error, row_id
-from editjudge.io import digest
-from editjudge.types import Record, ScoreCard
+from editjudge.files.io import digest
+from editjudge.records.types import Record, ScoreCard
 
 
 def _increasing(edges: int | tuple[float, ...]) -> int | tuple[float, ...]:

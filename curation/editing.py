@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from curation.editors import EDITORS
 from curation.editors.base import Editor
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
-from editjudge.io import derive_seed, digest, rng
-from editjudge.recipe import Use
-from editjudge.types import EditTask, EditTriplet, Record
+from editjudge.files.io import derive_seed, digest, rng
+from editjudge.recipes.recipe import Use
+from editjudge.records.types import EditTask, EditTriplet, Record
 
 
 class Edit(Stage):

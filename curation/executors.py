@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from editjudge.errors import EditJudgeError
-from editjudge.processes import sendable, serve_parent
+from editjudge.system.processes import sendable, serve_parent
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

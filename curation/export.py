@@ -1,4 +1,4 @@
-"""What leaves curation: training rows for a judge, and benchmark pairs (as Parquet: `editjudge.bench_schema`)."""
+"""What leaves curation: training rows for a judge, and benchmark pairs (as Parquet: `formats.bench_schema`)."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from curation.balance import DEFAULT_BINS, Bins, score_bin
 from curation.filters import scored
 from curation.stage import Context, Drop, Fail, Stage, describe_error, groups, row_id
 from editjudge.errors import EditJudgeError
-from editjudge.io import digest
-from editjudge.prompts import IMAGE_MARK, PromptSet, format_completion, get_prompts
-from editjudge.tasks import ASPECTS, DIMENSIONS, Aspect, Dimension
-from editjudge.text import is_blank
-from editjudge.types import ImageRef, Judgment, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.files.io import digest
+from editjudge.files.text import is_blank
+from editjudge.prompts.prompt_sets import IMAGE_MARK, PromptSet, format_completion, get_prompts
+from editjudge.records.tasks import ASPECTS, DIMENSIONS, Aspect, Dimension
+from editjudge.records.types import ImageRef, Judgment, PreferencePair, Record, ScoreCard, SFTExample
 
 
 class SFT(Stage):

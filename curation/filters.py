@@ -9,8 +9,8 @@ import numpy as np
 from pydantic import Field
 
 from curation.stage import Context, Filter, GroupFilter
-from editjudge.images import MAX_RATIO
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.images.store import MAX_RATIO
+from editjudge.records.types import EditTriplet, ScoreCard
 
 
 class MinSide(Filter):

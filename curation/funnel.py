@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from curation.steps import Step, Work
 from editjudge.errors import DataError
-from editjudge.io import read_json, read_marker, write_json
+from editjudge.files.io import read_json, read_marker, write_json
 
 COMMON_ERRORS = 10
 """Different error lines listed for a stage."""

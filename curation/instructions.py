@@ -13,8 +13,8 @@ from pydantic import Field, field_validator
 from curation.editors.drawing import to_array, to_image
 from curation.editors.edits import EDITS
 from curation.stage import FATAL, Context, Drop, Fail, Photo, Stage, describe_error
-from editjudge.io import digest, rng
-from editjudge.types import EditTask, Origin, Record
+from editjudge.files.io import digest, rng
+from editjudge.records.types import EditTask, Origin, Record
 
 
 class Templates(Stage):

@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from pydantic import Field, field_validator
 
 from curation.stage import Context, Drop, Fail, Stage
-from editjudge.colors import Colors
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError
-from editjudge.judge import Judge
-from editjudge.judge_settings import contradictions, fill_in, trained_of
-from editjudge.prompts import get_prompts
-from editjudge.types import EditTriplet, Record, ScoreCard
+from editjudge.formats.judge_settings import contradictions, fill_in, trained_of
+from editjudge.images.colors import Colors
+from editjudge.prompts.prompt_sets import get_prompts
+from editjudge.records.types import EditTriplet, Record, ScoreCard
 
 
 class JudgeStage(Stage):

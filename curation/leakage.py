@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from curation.stage import Context, Drop, Fail, Photo, Stage, row_id, task_of
 from editjudge.errors import DataError
-from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 CARRIES_SOURCE = (Photo, EditTask, EditTriplet, ScoreCard, SFTExample)
 """Records that say which photograph they come from, so that parts can be told apart."""

@@ -32,11 +32,11 @@ from curation.editors.artefacts import Artefact
 from curation.editors.drawing import Array, blur
 from curation.editors.programmatic import Outcome, Programmatic
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from editjudge.asking.judge import make_card
 from editjudge.errors import DataError
-from editjudge.judge import make_card
-from editjudge.prompts import format_completion
-from editjudge.tasks import Aspect
-from editjudge.types import EditTriplet, Judgment, Record, ScoreCard
+from editjudge.prompts.prompt_sets import format_completion
+from editjudge.records.tasks import Aspect
+from editjudge.records.types import EditTriplet, Judgment, Record, ScoreCard
 
 SCALE = 25
 ENGINE = "measured-v2"

@@ -23,8 +23,8 @@ from curation.stage import STAGES, Stage
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
-from editjudge.recipe import Recipe, Use, about_to_run, mistake
-from editjudge.types import Record
+from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake
+from editjudge.records.types import Record
 
 AnyStage = Annotated[Stage, Use(STAGES)]
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -14,10 +14,10 @@ from curation.balance import score_bin
 from curation.funnel import Funnel, read_funnel
 from curation.stage import groups
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore
-from editjudge.io import atomic_write, digest, read_jsonl
-from editjudge.tasks import TASK_TYPES
-from editjudge.types import ImageRef, ScoreCard
+from editjudge.files.io import atomic_write, digest, read_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.records.tasks import TASK_TYPES
+from editjudge.records.types import ImageRef, ScoreCard
 
 GALLERY_GROUPS = 8
 THUMBNAIL_PX = 160

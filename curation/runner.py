@@ -18,17 +18,17 @@ from curation.recipe import CurationRecipe
 from curation.report import write_report
 from curation.stage import group_id, row_id
 from curation.steps import Step, Tally, Task, Work, plan_steps
-from editjudge.bench_schema import write_editreward_bench
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, MissingExtraError, StaleOutputError
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
-from editjudge.paths import user_path
-from editjudge.processes import alone_in
-from editjudge.progress import track
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_for_run, load_recipe
-from editjudge.types import PreferencePair
+from editjudge.files.io import write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.images.store import ImageStore
+from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
+from editjudge.records.types import PreferencePair
+from editjudge.system.processes import alone_in
+from editjudge.system.progress import track
+from editjudge.system.provenance import RunRecord
 
 logger = logging.getLogger(__name__)
 

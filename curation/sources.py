@@ -15,9 +15,9 @@ from pydantic import Field, field_validator
 
 from curation.stage import FATAL, Context, Drop, Fail, Photo, Stage, describe_error
 from editjudge.errors import MissingExtraError
-from editjudge.images import load_image
-from editjudge.io import digest, rng
-from editjudge.types import Record
+from editjudge.files.io import digest, rng
+from editjudge.images.store import load_image
+from editjudge.records.types import Record
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import EngineError, MissingExtraError, StorageError
-from editjudge.images import ImageStore
-from editjudge.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine, Sampling

@@ -18,10 +18,10 @@ from curation.recipe import CurationRecipe, use_name
 from curation.stage import Context, Drop, Fail, Stage, group_id
 from editjudge.engines.base import Engine
 from editjudge.errors import DataError
-from editjudge.identity import identity_values
-from editjudge.images import IMAGE_RULES, ImageStore
-from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
-from editjudge.types import Record
+from editjudge.files.identity import identity_values
+from editjudge.files.io import digest, is_done, read_jsonl, write_jsonl, write_marker
+from editjudge.images.store import IMAGE_RULES, ImageStore
+from editjudge.records.types import Record
 
 MAX_FAILURES = 200
 """Failed rows a marker lists by id; they are all counted, by error."""

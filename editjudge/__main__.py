@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from editjudge.errors import EditJudgeError
-from editjudge.text import require_text
+from editjudge.files.text import require_text
 
 
 class Command(NamedTuple):
@@ -21,10 +21,10 @@ class Command(NamedTuple):
 
 
 COMMANDS: dict[str, Command] = {
-    "quickstart": Command("editjudge.quickstart:main", "", "the whole loop, offline, on a laptop CPU", "Start here"),
-    "doctor": Command("editjudge.doctor:main", "[OUT]", "is this machine ready", "Start here"),
-    "ls": Command("editjudge.catalog:list_main", "", "what exists: stages, engines, recipes, ...", "Start here"),
-    "check": Command("editjudge.catalog:check_main", "RECIPE", "what a recipe would do", "Start here"),
+    "quickstart": Command("editjudge.cli.quickstart:main", "", "the whole loop, offline, on a CPU", "Start here"),
+    "doctor": Command("editjudge.cli.doctor:main", "[OUT]", "is this machine ready", "Start here"),
+    "ls": Command("editjudge.cli.catalog:list_main", "", "what exists: stages, engines, recipes, ...", "Start here"),
+    "check": Command("editjudge.cli.catalog:check_main", "RECIPE", "what a recipe would do", "Start here"),
     "curate": Command("curation.runner:main", "RECIPE", "photographs to training set and benchmark", "Build"),
     "annotate": Command("annotation.main:main", "STEP RECIPE", "rankings by people in Label Studio", "Build"),
     "sft": Command("sft.train:main", "RECIPE", "train a judge", "Build"),
@@ -32,7 +32,7 @@ COMMANDS: dict[str, Command] = {
     "eval": Command("eval.run:main", "RECIPE", "one judge on one or more benchmarks", "Measure"),
     "sweep": Command("eval.sweep:main", "RECIPE", "every checkpoint of a training run", "Measure"),
     "compare": Command("eval.compare:main", "A B", "is judge A better than judge B, or is it noise", "Measure"),
-    "score": Command("editjudge.score:main", "--instruction ...", "judge one edit", "Use"),
+    "score": Command("editjudge.cli.score:main", "--instruction ...", "judge one edit", "Use"),
 }
 
 EXTRAS = {
@@ -65,7 +65,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run_process(command: Callable[[list[str]], int]) -> int:
     """Call `command` with this process's arguments, whatever its terminal, pipes and locale; its exit status."""
-    from editjudge import environment
+    from editjudge.system import environment
 
     environment.prepare()
     status, problem = 1, None

@@ -11,9 +11,9 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.io import write_jsonl
-from editjudge.tasks import Dimension
-from editjudge.types import ScoreCard
+from editjudge.files.io import write_jsonl
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway, Rating, Scale, card_value
 from eval.metrics.comparisons import answer

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl, read_marker, write_json
-from editjudge.paths import user_path
+from editjudge.files.io import read_jsonl, read_marker, write_json
+from editjudge.files.paths import user_path
 from eval.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
 from eval.compare_words import describe
 from eval.metrics.paired import Difference, Question, corrected, differences

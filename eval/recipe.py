@@ -8,12 +8,12 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import InitErrorDetails
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.engines.base import Sampling, sampling_mistakes
 from editjudge.errors import EditJudgeError
-from editjudge.judge import JudgeRecipe
-from editjudge.judge_settings import Trained, contradictions, place_of
-from editjudge.paths import InputPath
-from editjudge.recipe import Recipe, Use, about_to_run, mistake, refuse
+from editjudge.files.paths import InputPath
+from editjudge.formats.judge_settings import Trained, contradictions, place_of
+from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.checkpoints import trained_in
 from eval.checkpoints.options import LastCheckpoint, LeaderboardOptions, Selection, SweepRuntime, SweptRun, Wandb

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from eval.benchmarks import Benchmark
 from eval.metrics.calibration import calibrations
 from eval.metrics.cost import Prices, describe_cost

@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from editjudge.asking.judge import Judge
 from editjudge.errors import DataError
-from editjudge.io import write_json
-from editjudge.judge import Judge
-from editjudge.paths import user_path
-from editjudge.processes import alone_in
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_for_run
+from editjudge.files.io import write_json
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.system.processes import alone_in
+from editjudge.system.provenance import RunRecord
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.external import evaluate_scores

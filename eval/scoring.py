@@ -21,13 +21,13 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.asking.judge import Judge
 from editjudge.errors import DataError
-from editjudge.identity import identity_values
-from editjudge.io import digest, is_done, read_jsonl, read_marker, write_jsonl, write_marker
-from editjudge.judge import Judge
-from editjudge.progress import bar
-from editjudge.tasks import Dimension
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.files.identity import identity_values
+from editjudge.files.io import digest, is_done, read_jsonl, read_marker, write_jsonl, write_marker
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import EditTriplet, ScoreCard
+from editjudge.system.progress import bar
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label
 from eval.metrics.cost import usage

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import CheckpointError, EditJudgeError
-from editjudge.io import write_json
-from editjudge.paths import user_path
-from editjudge.processes import alone_in
-from editjudge.progress import bar
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_for_run
+from editjudge.files.io import write_json
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.system.processes import alone_in
+from editjudge.system.progress import bar
+from editjudge.system.provenance import RunRecord
 from eval.benchmarks import Benchmark
 from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan, trained_in
 from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices

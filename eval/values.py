@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from editjudge.errors import DataError
-from editjudge.io import atomic_write
-from editjudge.tasks import ASPECTS, DIMENSIONS
-from editjudge.types import PreferencePair, ScoreCard
+from editjudge.files.io import atomic_write
+from editjudge.records.tasks import ASPECTS, DIMENSIONS
+from editjudge.records.types import PreferencePair, ScoreCard
 from eval.metrics.pairs import TIE_DECIMALS
 
 Floats = NDArray[np.float64]

@@ -36,11 +36,11 @@ from annotation.mirror import StudioTask, load_mirror
 from annotation.predictions import score_tiers
 from annotation.projects import layout_of
 from annotation.recipe import AnnotationRecipe
-from editjudge.io import read_jsonl, rng, write_jsonl
-from editjudge.paths import user_path
-from editjudge.recipe import load_recipe
-from editjudge.tasks import Dimension
-from editjudge.types import ScoreCard
+from editjudge.files.io import read_jsonl, rng, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import ScoreCard
 
 RECIPE = ROOT / "recipes" / "annotation" / "quick_trial.yaml"
 SHOWN = "Make the photo darker and add "

@@ -25,14 +25,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from PIL import Image
 
-from editjudge.cards import make_card
+from editjudge.asking.cards import make_card
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.engines.scripted import ScriptedEngine
-from editjudge.io import read_jsonl, rng, write_json, write_jsonl
-from editjudge.judge import JudgeRecipe
-from editjudge.paths import user_path
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import EditTriplet, ScoreCard, TierRanking
+from editjudge.files.io import read_jsonl, rng, write_json, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import EditTriplet, ScoreCard, TierRanking
 from eval.benchmarks.pairs import Pairs
 from eval.checkpoints.results import build_sweep_results
 from eval.metrics.human import Human

@@ -51,11 +51,11 @@ from curation.editors.programmatic import Fault, carry_out
 from curation.editors.scenes import Plan, Scene, choose
 from curation.sources import PHOTOGRAPHS
 from editjudge.families import get_family, render_chat
-from editjudge.images import load_image
-from editjudge.io import read_json, write_json
-from editjudge.paths import user_path
-from editjudge.prompts import IMAGE_MARK, format_completion, get_prompts
-from editjudge.provenance import cores, git_state, installed_versions
+from editjudge.files.io import read_json, write_json
+from editjudge.files.paths import user_path
+from editjudge.images.store import load_image
+from editjudge.prompts.prompt_sets import IMAGE_MARK, format_completion, get_prompts
+from editjudge.system.provenance import cores, git_state, installed_versions
 from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer, save_tiny
 
 FAMILY = "qwen2_5_vl"

@@ -27,8 +27,8 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from editjudge.paths import user_path
-from editjudge.provenance import cores, git_state, machine
+from editjudge.files.paths import user_path
+from editjudge.system.provenance import cores, git_state, machine
 
 
 class Condition(NamedTuple):

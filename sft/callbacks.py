@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from editjudge.judge_settings import JudgeSettings
+from editjudge.formats.judge_settings import JudgeSettings
 from sft.checkpoints import keep_latest, mark_complete, verify_weights
 from sft.model import GradientWatch, trainable
 

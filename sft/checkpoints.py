@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import CheckpointError
-from editjudge.io import atomic_write, is_done, is_marked, read_marker, write_marker
-from editjudge.processes import alone_in
+from editjudge.files.io import atomic_write, is_done, is_marked, read_marker, write_marker
+from editjudge.system.processes import alone_in
 
 STARTED = "started.json"
 """In a run's folder: identity of the run at work there, which owns it from its first complete checkpoint on."""

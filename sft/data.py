@@ -12,14 +12,14 @@ from typing import Any
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.colors import Colors
 from editjudge.errors import DataError, EditJudgeError
 from editjudge.families import get_family, render_chat, render_reply
-from editjudge.images import MAX_RATIO, ImageStore, fit_size, image_faults, show_images, unfit
-from editjudge.io import read_jsonl
-from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
-from editjudge.text import is_blank
-from editjudge.types import SFTExample
+from editjudge.files.io import read_jsonl
+from editjudge.files.text import is_blank
+from editjudge.images.colors import Colors
+from editjudge.images.store import MAX_RATIO, ImageStore, fit_size, image_faults, show_images, unfit
+from editjudge.prompts.prompt_sets import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
+from editjudge.records.types import SFTExample
 
 TokenCounter = Callable[[SFTExample], int]
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from editjudge.json_text import parse_json
-from editjudge.recipe_use import did_you_mean
+from editjudge.files.json_text import parse_json
+from editjudge.recipes.recipe_use import did_you_mean
 from sft.settings import first_line, probe
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "deepspeed_configs").glob("*.json"))}

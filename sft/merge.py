@@ -14,9 +14,9 @@ from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import FAMILIES, families_for, get_family, render_chat
 from editjudge.families.base import Family
-from editjudge.io import write_marker
-from editjudge.judge_settings import read_trained
-from editjudge.paths import user_model, user_path
+from editjudge.files.io import write_marker
+from editjudge.files.paths import user_model, user_path
+from editjudge.formats.judge_settings import read_trained
 from sft.checkpoints import DONE, require_complete
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
@@ -136,7 +136,7 @@ def _probe(processor: Any, family: Family) -> dict[str, Any]:
     import numpy as np
     from PIL import Image
 
-    from editjudge.prompts import IMAGE_MARK, get_prompts
+    from editjudge.prompts.prompt_sets import IMAGE_MARK, get_prompts
 
     across, down = np.meshgrid(np.arange(112), np.arange(84))
     image = Image.fromarray(np.stack([across * 2, down * 3, (across * down) % 256], axis=2).astype(np.uint8))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.engines.attention import attention_problem
-from editjudge.recipe_use import did_you_mean
+from editjudge.recipes.recipe_use import did_you_mean
 
 TINY_BASE = Path(__file__).with_name("tiny_base")
 """A model of a Qwen-VL family that loads in a moment: what it refuses, every base refuses."""

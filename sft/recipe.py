@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from editjudge.colors import Colors
 from editjudge.errors import EditJudgeError
 from editjudge.families import FAMILIES
-from editjudge.identity import identity_values
-from editjudge.paths import Located, ModelName
-from editjudge.recipe import Recipe, about_to_run, mistake, refuse
-from editjudge.recipe_yaml import plain
+from editjudge.files.identity import identity_values
+from editjudge.files.paths import Located, ModelName
+from editjudge.images.colors import Colors
+from editjudge.recipes.recipe import Recipe, about_to_run, mistake, refuse
+from editjudge.recipes.recipe_yaml import plain
 from sft.deepspeed_config import SHIPPED, read_deepspeed
 from sft.settings import training_problems
 

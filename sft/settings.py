@@ -13,7 +13,7 @@ from typing import Any, get_args
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
-from editjudge.recipe_use import did_you_mean
+from editjudge.recipes.recipe_use import did_you_mean
 from sft.model_settings import model_problems
 
 Problems = Iterator[tuple[str, str]]

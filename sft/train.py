@@ -32,12 +32,12 @@ from editjudge.errors import (
     StaleOutputError,
     StorageError,
 )
-from editjudge.images import IMAGE_RULES
-from editjudge.io import digest, is_marked, read_marker, write_marker
-from editjudge.judge_settings import JudgeSettings
-from editjudge.paths import user_path
-from editjudge.provenance import RunRecord
-from editjudge.recipe import dump_recipe, load_for_run
+from editjudge.files.io import digest, is_marked, read_marker, write_marker
+from editjudge.files.paths import user_path
+from editjudge.formats.judge_settings import JudgeSettings
+from editjudge.images.store import IMAGE_RULES
+from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.system.provenance import RunRecord
 from sft import checkpoints
 from sft.launch import World, end_with_launcher, launch, process_count
 from sft.recipe import SFTRecipe

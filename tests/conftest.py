@@ -13,8 +13,8 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 from studio_ground import studio_server as studio_server
 
-from editjudge.network import spare_loopback
-from editjudge.provenance import cores, memory_gb
+from editjudge.system.network import spare_loopback
+from editjudge.system.provenance import cores, memory_gb
 
 # Tests talk to servers of their own on this machine, also where a proxy is set.
 spare_loopback()

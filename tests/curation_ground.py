@@ -11,8 +11,8 @@ from PIL import Image
 
 from curation.editors.base import Editor
 from curation.stage import Context
-from editjudge.images import ImageStore
-from editjudge.types import EditTask, ImageRef, Origin, ScoreCard
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTask, ImageRef, Origin, ScoreCard
 
 
 def make_context(root: Path, *, engines: Mapping[str, Any] | None = None, seed: int = 0, shards: int = 1) -> Context:

@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.engines.base import Completion, OneByOne, Reply, Request, Sampling
 from editjudge.errors import CheckpointError
-from editjudge.images import ImageStore
-from editjudge.io import digest, rng, write_jsonl, write_marker
-from editjudge.judge_settings import Trained, read_trained
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import EditTriplet, PreferencePair
+from editjudge.files.io import digest, rng, write_jsonl, write_marker
+from editjudge.formats.judge_settings import Trained, read_trained
+from editjudge.images.store import ImageStore
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import EditTriplet, PreferencePair
 
 TASKS = ("color_alter", "subject-add", "compose")
 

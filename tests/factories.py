@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
 
 
 def make_image(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:

@@ -7,8 +7,8 @@ from typing import Any
 
 from factories import make_card, make_ref, make_task, make_triplet
 
-from editjudge.io import write_jsonl
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.files.io import write_jsonl
+from editjudge.records.types import EditTriplet, ScoreCard
 from eval.benchmarks import Benchmark, Findings
 from eval.benchmarks.labels import Comparison, Multiway, Preference, Rating
 from eval.metrics.pairs import build_table, pair_values

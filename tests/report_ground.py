@@ -8,9 +8,9 @@ from typing import Any
 
 from eval_world import PixelEngine, write_benchmark, write_checkpoint
 
-from editjudge.io import write_jsonl
-from editjudge.judge import JudgeRecipe
-from editjudge.types import TierRanking
+from editjudge.asking.judge import JudgeRecipe
+from editjudge.files.io import write_jsonl
+from editjudge.records.types import TierRanking
 from eval.benchmarks import Benchmark
 from eval.benchmarks.pairs import Pairs
 from eval.metrics.human import Human, human_results

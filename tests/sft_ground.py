@@ -8,10 +8,10 @@ from typing import Any
 import yaml
 from factories import make_image
 
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
-from editjudge.prompts import format_completion, get_prompts
-from editjudge.types import SFTExample
+from editjudge.files.io import write_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.prompts.prompt_sets import format_completion, get_prompts
+from editjudge.records.types import SFTExample
 
 PROMPTS = get_prompts("brief-v1")
 REASONS = ("The sky is pink now.", "Nothing was done.", "The whole picture changed.", "The sea is pink too.")

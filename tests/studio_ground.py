@@ -18,9 +18,9 @@ from annotation.client import Studio
 from annotation.home import Home
 from annotation.install import default_venv, ensure_installed
 from annotation.recipe import AnnotationRecipe
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
-from editjudge.types import EditTriplet
+from editjudge.files.io import write_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTriplet
 
 SIDE = 96
 """Longer side of the test images, in pixels."""

@@ -17,8 +17,8 @@ from annotation.push import push
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.records import rankings_file
-from editjudge.io import read_jsonl
-from editjudge.tasks import DIMENSIONS
+from editjudge.files.io import read_jsonl
+from editjudge.records.tasks import DIMENSIONS
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(900)]
 pytest.importorskip("selenium")

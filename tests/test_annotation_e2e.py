@@ -25,9 +25,9 @@ from annotation.push import push
 from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.records import rankings_file
-from editjudge.io import read_json, read_jsonl, write_jsonl
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import EditTriplet, PreferencePair
+from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import EditTriplet, PreferencePair
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(600)]
 

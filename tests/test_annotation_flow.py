@@ -19,11 +19,11 @@ from annotation.pull import pull
 from annotation.push import push
 from annotation.recipe import AnnotationRecipe
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.recipe import load_recipe
-from editjudge.tasks import DIMENSIONS, UNKNOWN_TASK
-from editjudge.types import PreferencePair
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.tasks import DIMENSIONS, UNKNOWN_TASK
+from editjudge.records.types import PreferencePair
 from eval.run import run_eval
 
 N_GROUPS, N_CANDIDATES = 6, 3

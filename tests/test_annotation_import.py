@@ -22,8 +22,8 @@ from annotation.recipe import AnnotationRecipe
 from annotation.records import PushedTask, rankings_file, tasks_file
 from editjudge.__main__ import main as run_command
 from editjudge.errors import DataError
-from editjudge.io import read_json, read_jsonl, write_jsonl
-from editjudge.types import PreferencePair
+from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.records.types import PreferencePair
 
 
 @pytest.fixture

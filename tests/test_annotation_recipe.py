@@ -5,7 +5,7 @@ from studio_ground import make_recipe
 
 from annotation.recipe import AnnotationRecipe
 from editjudge.errors import RecipeError
-from editjudge.recipe import load_recipe, recipe_kind
+from editjudge.recipes.recipe import load_recipe, recipe_kind
 
 WHOLE = """
 out: runs/x

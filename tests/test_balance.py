@@ -11,8 +11,8 @@ from pydantic import ValidationError
 from curation.balance import Balance, PickGroups, score_bin
 from curation.recipe import CurationRecipe
 from curation.stage import Drop, Fail
-from editjudge.recipe import load_recipe
-from editjudge.types import ScoreCard
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.types import ScoreCard
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -8,10 +8,10 @@ import pytest
 from factories import make_image, make_task, make_triplet
 from PIL import Image
 
-from editjudge.bench_schema import ROWS_PER_WRITE, write_editreward_bench
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore
-from editjudge.types import PreferencePair
+from editjudge.formats.bench_schema import ROWS_PER_WRITE, write_editreward_bench
+from editjudge.images.store import ImageStore
+from editjudge.records.types import PreferencePair
 
 
 def stored_pairs(root: Path, groups: int = 2, inputs: int = 1) -> list[PreferencePair]:

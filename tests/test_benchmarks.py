@@ -11,9 +11,9 @@ from factories import make_image, make_task, make_triplet
 from PIL import Image
 
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
-from editjudge.types import PreferencePair
+from editjudge.files.io import write_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.records.types import PreferencePair
 from eval.benchmarks.editreward_bench import EditRewardBench
 from eval.benchmarks.pairs import Pairs
 

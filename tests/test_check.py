@@ -14,7 +14,7 @@ from sft_ground import make_base, make_run
 
 from editjudge.__main__ import main
 from editjudge.errors import RecipeError
-from editjudge.recipe import examine, load_for_run
+from editjudge.recipes.recipe import examine, load_for_run
 from sft.deepspeed_config import SHIPPED, deepspeed_problems, read_deepspeed
 from sft.recipe import SFTRecipe
 from sft.settings import training_problems

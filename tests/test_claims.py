@@ -13,7 +13,7 @@ import pytest
 from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, DataError, EditJudgeError, StaleOutputError
-from editjudge.io import is_marked, write_marker
+from editjudge.files.io import is_marked, write_marker
 from eval.checkpoints import pin_training
 from sft import checkpoints
 from sft.train import main

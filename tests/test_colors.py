@@ -25,7 +25,7 @@ from icc_ground import (
 )
 from PIL import Image, ImageCms
 
-from editjudge.images import ImageStore, load_image
+from editjudge.images.store import ImageStore, load_image
 
 TOLERANCE = 2
 """Levels of 255 that a build of littlecms may differ from the formulas."""

@@ -13,8 +13,8 @@ from test_external_votes import compared
 from test_statistics import make_table
 
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.tasks import TASK_TYPES
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.records.tasks import TASK_TYPES
 from eval.answers import answers_of
 from eval.benchmarks.labels import Multiway, Preference
 from eval.benchmarks.pairs import Pairs

@@ -11,7 +11,7 @@ from label_ground import benchmark, card, evaluation, rating
 from scipy.stats import spearmanr
 
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl, write_jsonl, write_marker
+from editjudge.files.io import read_jsonl, write_jsonl, write_marker
 from eval.answers import RatedOutput, write_answers
 from eval.compare import compare_folders, main
 from eval.metrics.paired import corrected

@@ -10,9 +10,9 @@ from curation_ground import EDITORS, make_recipe
 from curation.recipe import CurationRecipe
 from curation.steps import plan_steps
 from editjudge.errors import RecipeError
-from editjudge.judge_settings import JudgeSettings
-from editjudge.prompts import get_prompts
-from editjudge.recipe import dump_recipe, load_recipe
+from editjudge.formats.judge_settings import JudgeSettings
+from editjudge.prompts.prompt_sets import get_prompts
+from editjudge.recipes.recipe import dump_recipe, load_recipe
 
 
 def load(values: dict[str, Any], tmp_path: Path) -> CurationRecipe:

@@ -12,8 +12,8 @@ from curation.funnel import Funnel, PartCount, StageCount, read_funnel, write_fu
 from curation.report import write_report
 from curation.runner import main
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
+from editjudge.files.io import write_jsonl
+from editjudge.images.store import ImageStore
 
 
 def make_funnel() -> Funnel:

@@ -9,9 +9,9 @@ from curation.editors.programmatic import Programmatic
 from curation.measure import Measure
 from curation.recipe import CurationRecipe
 from curation.runner import main
-from editjudge.io import read_jsonl
-from editjudge.recipe import load_recipe
-from editjudge.types import PreferencePair, SFTExample
+from editjudge.files.io import read_jsonl
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.types import PreferencePair, SFTExample
 
 RECIPE = {
     "seed": 1,

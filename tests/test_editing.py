@@ -14,7 +14,7 @@ from curation.editors.command import Command
 from curation.editors.folder import Folder
 from curation.stage import Fail
 from editjudge.errors import DataError, ImageError, StorageError
-from editjudge.images import ImageStore
+from editjudge.images.store import ImageStore
 
 POOL = {f"g{level}": Grey(level=level) for level in range(6)}
 

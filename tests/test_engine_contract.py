@@ -12,14 +12,14 @@ from factories import make_image
 from pydantic import BaseModel, ConfigDict
 from tiny_model import tiny_adapter, tiny_folder
 
+from editjudge.asking.judge import Judge, JudgeRecipe
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, OneByOne, Reply, Request, Sampling, each_once
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EditJudgeError, EngineError, RecipeError
-from editjudge.judge import Judge, JudgeRecipe
-from editjudge.recipe import load_for_run
+from editjudge.recipes.recipe import load_for_run
 
 GREEDY, WARM = Sampling(temperature=0, max_new_tokens=6), Sampling(temperature=1.5, top_k=0, max_new_tokens=6)
 

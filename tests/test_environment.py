@@ -23,8 +23,8 @@ from studio_ground import write_groups
 from annotation.home import default_home
 from annotation.install import VENV_VARIABLE, default_venv
 from editjudge.__main__ import COMMANDS
-from editjudge.environment import user_folder
 from editjudge.errors import StorageError
+from editjudge.system.environment import user_folder
 
 ROOT = Path(__file__).resolve().parents[1]
 CURATE = ROOT / "recipes" / "quickstart" / "curate.yaml"

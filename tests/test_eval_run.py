@@ -9,13 +9,13 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark
 from pydantic import ValidationError
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.engines.base import Completion, Reply
 from editjudge.errors import DataError, StaleOutputError, StorageError
-from editjudge.io import read_jsonl
-from editjudge.judge import JudgeRecipe
-from editjudge.processes import alone_in
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import ScoreCard
+from editjudge.files.io import read_jsonl
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import ScoreCard
+from editjudge.system.processes import alone_in
 from eval.recipe import EvalRecipe
 from eval.run import main, run_eval
 from eval.scoring import ScoredPair

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from curation.export import SFT, Tiers, tiers_of
 from curation.stage import Drop, Fail
-from editjudge.prompts import PROMPT_SETS, get_prompts
+from editjudge.prompts.prompt_sets import PROMPT_SETS, get_prompts
 
 
 def test_a_card_becomes_both_questions(tmp_path):

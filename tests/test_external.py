@@ -12,8 +12,8 @@ from pydantic import ValidationError
 from test_eval_run import make_recipe
 
 from editjudge.errors import DataError, StaleOutputError
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.types import PreferencePair
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.records.types import PreferencePair
 from eval.benchmarks import Benchmark
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.pairs import Pairs

@@ -15,7 +15,7 @@ from test_external import scores_recipe
 
 from editjudge.__main__ import main
 from editjudge.errors import DataError
-from editjudge.io import read_objects
+from editjudge.files.io import read_objects
 from eval.benchmarks.pairs import Pairs
 from eval.compare import compare_folders
 from eval.external import read_scores

@@ -23,9 +23,9 @@ from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import FAMILIES, families_for, get_family, render_chat, too_few_pixels
-from editjudge.io import read_jsonl
-from editjudge.recipe import load_recipe
-from editjudge.types import SFTExample
+from editjudge.files.io import read_jsonl
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.types import SFTExample
 from sft.merge import merge
 from sft.recipe import SFTRecipe
 from sft.train import main as train
@@ -298,7 +298,7 @@ def test_families_are_named_nowhere_else() -> None:
     }
     assert found == {
         ("editjudge/engines/hf.py", "qwen2_5_vl"),  # the default
-        ("editjudge/score.py", "qwen2_5_vl"),  # the name of a recipe
+        ("editjudge/cli/score.py", "qwen2_5_vl"),  # the name of a recipe
     }
 
 

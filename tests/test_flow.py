@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from editjudge.__main__ import main
-from editjudge.io import read_json, read_jsonl
-from editjudge.quickstart import RECIPES, steps, summarise
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import PreferencePair, SFTExample
+from editjudge.cli.quickstart import RECIPES, steps, summarise
+from editjudge.files.io import read_json, read_jsonl
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import PreferencePair, SFTExample
 
 SMALLER = {
     "curate": (

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from editjudge.graphs import circles
+from editjudge.statistics.graphs import circles
 
 
 @pytest.mark.parametrize(

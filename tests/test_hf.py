@@ -18,7 +18,7 @@ from editjudge.engines.decoding import choose
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.families import get_family, render_chat
-from editjudge.prompts import get_prompts
+from editjudge.prompts.prompt_sets import get_prompts
 
 GREEDY = Sampling(temperature=0, max_new_tokens=12)
 WARM = Sampling(temperature=1.5, top_p=0.95, top_k=0, max_new_tokens=12)

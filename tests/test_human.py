@@ -6,7 +6,7 @@ import pytest
 from factories import make_card, make_task, make_triplet
 
 from editjudge.errors import DataError
-from editjudge.io import write_jsonl
+from editjudge.files.io import write_jsonl
 from eval.metrics.human import Human, RankedRow, compare_with_people, read_rankings
 
 

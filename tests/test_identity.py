@@ -9,9 +9,9 @@ from pydantic import BaseModel, ConfigDict
 
 from curation.stage import STAGES
 from editjudge.engines.base import Sampling
-from editjudge.identity import Neutral, identity_values
-from editjudge.io import digest
-from editjudge.recipe import Use
+from editjudge.files.identity import Neutral, identity_values
+from editjudge.files.io import digest
+from editjudge.recipes.recipe import Use
 from eval.probes import Probes
 from sft.recipe import SFTRecipe
 

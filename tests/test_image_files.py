@@ -11,8 +11,8 @@ from factories import make_image
 from PIL import Image, ImageCms, features
 
 from editjudge.errors import ImageError
-from editjudge.image_files import without_metadata
-from editjudge.images import load_image
+from editjudge.images.image_files import without_metadata
+from editjudge.images.store import load_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

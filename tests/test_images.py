@@ -15,7 +15,7 @@ from factories import make_image, make_ref
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore, fit_pixels, load_image, match_size, pixel_digest
+from editjudge.images.store import ImageStore, fit_pixels, load_image, match_size, pixel_digest
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:
@@ -157,7 +157,7 @@ def test_stored_bytes_follow_from_the_pixels_alone(tmp_path):
     code = f"""
 import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})
 from factories import make_image
-from editjudge.images import ImageStore
+from editjudge.images.store import ImageStore
 print(ImageStore({str(tmp_path)!r}).add(make_image(), "c.png").sha256)"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == store.add(image, "a.png").sha256

@@ -10,7 +10,7 @@ from factories import make_ref, make_task, make_triplet
 from pydantic import BaseModel
 
 from editjudge.errors import DataError, StaleOutputError, StorageError
-from editjudge.io import (
+from editjudge.files.io import (
     atomic_write,
     derive_seed,
     digest,
@@ -23,7 +23,7 @@ from editjudge.io import (
     write_jsonl,
     write_marker,
 )
-from editjudge.types import EditTask, EditTriplet
+from editjudge.records.types import EditTask, EditTriplet
 
 
 def test_digest_is_sha256_of_canonical_json():
@@ -160,7 +160,7 @@ import resource
 resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
 from pathlib import Path
 from editjudge.errors import StorageError
-from editjudge.io import atomic_write, write_jsonl
+from editjudge.files.io import atomic_write, write_jsonl
 path = Path({str(path)!r})
 try:
     {call}

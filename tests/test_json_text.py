@@ -9,9 +9,9 @@ import pytest
 from factories import make_task
 
 from editjudge.errors import DataError, EditJudgeError
-from editjudge.io import read_json, read_jsonl
-from editjudge.json_text import json_rows, parse_json
-from editjudge.types import EditTask
+from editjudge.files.io import read_json, read_jsonl
+from editjudge.files.json_text import json_rows, parse_json
+from editjudge.records.types import EditTask
 
 TASKS = [make_task(id=str(number), instruction=f"grün {number}\u2028") for number in range(3)]
 ROWS = [task.model_dump(mode="json") for task in TASKS]

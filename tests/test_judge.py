@@ -15,15 +15,15 @@ from icc_ground import WIDE, saved
 from PIL import Image
 
 from editjudge import Judge
+from editjudge.asking.judge import card_from_passes, make_card
+from editjudge.cli.score import main
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EngineError, ImageError, RecipeError
-from editjudge.images import ImageStore
-from editjudge.judge import card_from_passes, make_card
-from editjudge.prompts import format_completion, get_prompts
-from editjudge.score import main
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.images.store import ImageStore
+from editjudge.prompts.prompt_sets import format_completion, get_prompts
+from editjudge.records.types import EditTriplet, ScoreCard
 
 PROMPTS = get_prompts("editjudge-v1")
 BOTH_20 = format_completion("Fine.", (20, 20))
@@ -450,7 +450,7 @@ def test_stored_references_of_single_calls_describe_what_was_judged(tmp_path: Pa
 
 
 def test_without_a_checkout_the_command_says_which_recipe_it_needs(monkeypatch, tmp_path):
-    monkeypatch.setattr("editjudge.score.DEFAULT_RECIPE", tmp_path / "recipes" / "judge.yaml")
+    monkeypatch.setattr("editjudge.cli.score.DEFAULT_RECIPE", tmp_path / "recipes" / "judge.yaml")
     with pytest.raises(RecipeError, match=r"--judge RECIPE is needed: .* take one from recipes/judge/"):
         main(["--instruction", "Make it blue.", "--input", "a.png", "--output", "b.png"])
 

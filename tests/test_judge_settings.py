@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import yaml
 
-from editjudge.catalog import check_main
+from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.cli.catalog import check_main
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, RecipeError
-from editjudge.images import IMAGE_RULES
-from editjudge.judge import Judge, JudgeRecipe
-from editjudge.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
-from editjudge.prompts import get_prompts
-from editjudge.recipe import load_for_run, load_recipe
+from editjudge.formats.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
+from editjudge.images.store import IMAGE_RULES
+from editjudge.prompts.prompt_sets import get_prompts
+from editjudge.recipes.recipe import load_for_run, load_recipe
 
 SETTINGS = JudgeSettings.of("qwen3_vl", get_prompts("brief-v1"), 3136, "stored")
 NAMES = ("prompts", "max_pixels", "colors")

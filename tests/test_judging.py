@@ -10,7 +10,7 @@ from curation.stage import Fail
 from editjudge.engines.base import Engine, Request
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.errors import EngineError
-from editjudge.images import ImageStore
+from editjudge.images.store import ImageStore
 
 
 class Hopeless(Engine):

@@ -8,10 +8,10 @@ from eval_world import PixelEngine, write_benchmark
 from factories import make_card, make_judgment
 from pydantic import ValidationError
 
-from editjudge.cards import card_from_passes
+from editjudge.asking.cards import card_from_passes
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import Completion, Request, Sampling
 from editjudge.engines.scripted import ScriptedEngine
-from editjudge.judge import Judge
 from eval.benchmarks.pairs import Pairs
 from eval.metrics.calibration import calibrations
 from eval.metrics.cost import Prices, describe_cost, usage

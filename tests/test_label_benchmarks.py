@@ -9,9 +9,9 @@ import pytest
 from factories import make_image
 from label_ground import candidate, comparison, group, rating
 
-from editjudge.catalog import load_target
+from editjudge.cli.catalog import load_target
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
+from editjudge.images.store import ImageStore
 from eval.benchmarks import BENCHMARKS, checked
 from eval.benchmarks.aurora import Aurora
 from eval.benchmarks.genai_bench import GenAIBench

@@ -12,8 +12,8 @@ from test_external import scores_recipe
 from test_label_benchmarks import genai_row, png, write  # noqa: F401  (a fixture)
 
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
+from editjudge.files.io import write_jsonl
+from editjudge.images.store import ImageStore
 from eval.benchmarks.aurora import Aurora
 from eval.benchmarks.editreward_bench import EditRewardBench
 from eval.benchmarks.genai_bench import GenAIBench

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from eval_world import PixelEngine, marked
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.errors import DataError
-from editjudge.judge import JudgeRecipe
 from eval.benchmarks.genai_bench import GenAIBench
 from eval.benchmarks.preferences import outcome_of, preferences
 from eval.external import read_scores

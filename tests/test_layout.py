@@ -15,7 +15,7 @@ from annotation.answers import make_result, read_result
 from annotation.instructions import annotator_instructions
 from annotation.layout import FLAGS, TITLES, Layout, config_xml
 from annotation.page import Shown, task_data
-from editjudge.tasks import DIMENSIONS
+from editjudge.records.tasks import DIMENSIONS
 
 FIVE = ((3,), (1, 2), (4, 5))
 EVERY = [

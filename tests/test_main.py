@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from editjudge import __version__, catalog, doctor
+from editjudge import __version__
 from editjudge.__main__ import COMMANDS, main, run
+from editjudge.cli import catalog, doctor
 from editjudge.errors import DataError, RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -23,8 +23,8 @@ from curation.measure import (
     success,
 )
 from curation.stage import Fail
-from editjudge.parsing import parse_reply
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.prompts.parsing import parse_reply
+from editjudge.records.types import EditTriplet, ScoreCard
 
 
 def flat(value: float) -> np.ndarray:

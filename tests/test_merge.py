@@ -9,14 +9,14 @@ import pytest
 from factories import make_image
 from sft_ground import PROMPTS, make_base, make_run
 
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
 from editjudge.engines.weights import adapter_digest
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import render_chat
-from editjudge.io import read_marker
-from editjudge.judge import Judge
-from editjudge.judge_settings import JUDGE_FILE, Trained, read_trained
+from editjudge.files.io import read_marker
+from editjudge.formats.judge_settings import JUDGE_FILE, Trained, read_trained
 from sft.merge import merge
 from sft.train import main
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from factories import make_card, make_task, make_triplet
 
-from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
-from editjudge.types import PreferencePair
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.types import PreferencePair
 from eval.metrics.pairs import Measures, PairTable, build_table, count, coverage, measure, outcome_counts, pair_values
 
 OVERALL = 2

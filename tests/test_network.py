@@ -15,11 +15,11 @@ from test_bench_schema import stored_pairs
 
 from annotation.client import Studio, StudioError
 from annotation.install import _step
-from editjudge.bench_schema import write_editreward_bench
 from editjudge.engines.weights import model_digest
 from editjudge.errors import NetworkError
-from editjudge.images import ImageStore
-from editjudge.network import check_network, is_local, proxy_for, spare_loopback
+from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.images.store import ImageStore
+from editjudge.system.network import check_network, is_local, proxy_for, spare_loopback
 
 NAMES = [f"{name}_proxy" for name in ("http", "https", "all", "no")]
 REMOTE = "http://studio.example.invalid:8080"

@@ -12,8 +12,8 @@ from annotation.consensus import find_consensus
 from annotation.leaks import training_inputs
 from annotation.pairs import make_pairs, tiers_of_pairs, weak_order
 from editjudge.errors import DataError
-from editjudge.io import write_jsonl
-from editjudge.types import Origin, SFTExample
+from editjudge.files.io import write_jsonl
+from editjudge.records.types import Origin, SFTExample
 
 
 def short(report) -> set[str]:

@@ -14,7 +14,7 @@ from factories import make_image
 from fake_hub import fake_hub
 
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
+from editjudge.images.store import ImageStore
 from eval.benchmarks.editreward_bench import EditRewardBench
 from eval.benchmarks.genai_bench import GenAIBench
 

@@ -10,8 +10,8 @@ import sys
 import pytest
 from hostile_replies import HOSTILE, hostile
 
-from editjudge.parsing import FAILURES, Parsed, parse_reply
-from editjudge.prompts import format_completion
+from editjudge.prompts.parsing import FAILURES, Parsed, parse_reply
+from editjudge.prompts.prompt_sets import format_completion
 
 GOOD = '{"reasoning": "The sky is pink.", "score": [18, 20]}'
 

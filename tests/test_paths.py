@@ -16,11 +16,11 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from editjudge.__main__ import main
-from editjudge.catalog import SCHEMAS, load_target
+from editjudge.cli.catalog import SCHEMAS, load_target
 from editjudge.engines import ENGINES
 from editjudge.errors import RecipeError
-from editjudge.paths import InputPath, Located, ModelName, OutputPath, expand, names_a_folder, user_path
-from editjudge.recipe import Recipe, Use, examine, load_recipe
+from editjudge.files.paths import InputPath, Located, ModelName, OutputPath, expand, names_a_folder, user_path
+from editjudge.recipes.recipe import Recipe, Use, examine, load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 

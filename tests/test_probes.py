@@ -8,11 +8,11 @@ from eval_world import write_benchmark
 from factories import make_image
 from PIL import Image
 
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import Completion, Engine, Reply, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import StaleOutputError
-from editjudge.images import ImageStore
-from editjudge.judge import Judge
+from editjudge.images.store import ImageStore
 from eval.benchmarks.pairs import Pairs
 from eval.probes import MUST_FALL, Probes, exact_share, run_probes
 from eval.probes.questions import Altered, couples_of

@@ -104,6 +104,8 @@ def test_a_folder_without_a_processor(folder: Path, tmp_path: Path, missing: str
 
 
 def test_importing_it_imports_no_heavy_package() -> None:
-    code = "import sys, editjudge.families.qwen2_5_vl, editjudge.engines.hf, editjudge.judge; print(*sys.modules)"
+    code = (
+        "import sys, editjudge.families.qwen2_5_vl, editjudge.engines.hf, editjudge.asking.judge; print(*sys.modules)"
+    )
     modules = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"torch", "transformers", "peft"} & set(modules)

@@ -12,7 +12,7 @@ from curation.editors.drawing import PLACES, SHAPES, shape_mask, to_array, to_im
 from curation.editors.edits import EDITS, OBJECT_TASKS, redraw
 from curation.editors.programmatic import FAULTS, Programmatic
 from editjudge.errors import DataError
-from editjudge.tasks import TASK_TYPES
+from editjudge.records.tasks import TASK_TYPES
 
 WHOLE_PICTURE = ("color_alter", "style_change", "tone_transfer", "compose")
 

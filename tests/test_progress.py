@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from editjudge.progress import duration, plain_lines, track
+from editjudge.system.progress import duration, plain_lines, track
 
 
 def test_track_gives_the_same_items_and_ends_with_a_line(capfd):
@@ -59,7 +59,7 @@ def test_duration(seconds, text):
 
 def test_nested_bars_on_a_terminal():
     code = """
-from editjudge.progress import track
+from editjudge.system.progress import track
 for outer in track(range(2), "shards"):
     for inner in track(range(3), f"judging {outer}"):
         pass

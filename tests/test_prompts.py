@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from editjudge.families import FAMILIES, get_family, render_chat, render_reply
-from editjudge.prompts import IMAGE_MARK, PROMPT_SETS, format_completion, get_prompts, harmless
+from editjudge.prompts.prompt_sets import IMAGE_MARK, PROMPT_SETS, format_completion, get_prompts, harmless
 
 BASE = Path(__file__).resolve().parents[1] / "sft" / "tiny_base"
 QWEN = [

@@ -10,7 +10,7 @@ import pytest
 from children import environment, start
 
 from editjudge import __version__
-from editjudge.provenance import RunRecord, git_state, machine
+from editjudge.system.provenance import RunRecord, git_state, machine
 
 
 def read(folder):
@@ -31,7 +31,7 @@ def test_run_json_holds_what_made_the_result(tmp_path):
 
 def test_seconds_per_phase(tmp_path, monkeypatch):
     clock = iter([10.0, 12.5, 20.0, 21.0])
-    monkeypatch.setattr("editjudge.provenance.time", SimpleNamespace(monotonic=lambda: next(clock)))
+    monkeypatch.setattr("editjudge.system.provenance.time", SimpleNamespace(monotonic=lambda: next(clock)))
     record = RunRecord(tmp_path, {})
     with record.phase("curate"):
         assert read(tmp_path)["seconds"] == {}
@@ -88,7 +88,7 @@ def test_git_state(tmp_path):
 def test_versions_are_read_without_importing_the_packages(tmp_path):
     code = f"""
 import sys
-from editjudge.provenance import RunRecord
+from editjudge.system.provenance import RunRecord
 RunRecord({str(tmp_path)!r}, {{}})
 print(sorted({{"torch", "transformers", "scipy", "peft"}} & set(sys.modules)))"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -102,7 +102,7 @@ def test_machine_names_no_host_or_user():
 
 THREADS = """
 import json, sys
-from editjudge.provenance import RunRecord
+from editjudge.system.provenance import RunRecord
 record = RunRecord(sys.argv[1], {})
 before = json.load(open(record.path))["machine"]
 with record.phase("train"):

@@ -9,8 +9,8 @@ from label_ground import benchmark, comparison, group, group_cards, scored
 from published_ground import editscore_folder, published, write
 from test_external import scores_recipe
 
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.types import PreferencePair
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.records.types import PreferencePair
 from eval.benchmarks.pairs import Pairs
 from eval.external import read_scores
 from eval.external.reading import ScoresFile

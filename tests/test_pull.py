@@ -17,7 +17,7 @@ from annotation.push import push, push_disputes
 from annotation.ranking import Ranking
 from annotation.records import InvalidAnnotation, invalid_file, rankings_file
 from editjudge.errors import DataError
-from editjudge.io import read_json, read_jsonl, write_jsonl
+from editjudge.files.io import read_json, read_jsonl, write_jsonl
 
 DIMENSIONS = ("prompt_following", "consistency", "overall")
 TIERS = {

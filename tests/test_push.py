@@ -22,8 +22,8 @@ from annotation.push_report import print_report
 from annotation.ranking import make_ranking
 from annotation.records import PushedTask, campaign_lock, tasks_file
 from editjudge.errors import DataError, StorageError
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.types import ScoreCard, TierRanking
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.records.types import ScoreCard, TierRanking
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from ranking_ground import rank
 from annotation.quality import Dispute, against_gold, against_self, find_disputes, match, unit_report
 from annotation.ranking import Ranking, make_ranking
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.types import TierRanking
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.records.types import TierRanking
 
 
 def figures(pairs, rounds=0):

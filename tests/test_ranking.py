@@ -14,8 +14,8 @@ from annotation.ranking import (
     tier_problems,
 )
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl, write_jsonl
-from editjudge.types import TierRanking
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.records.types import TierRanking
 
 SHOWN = ("a", "b", "c", "d", "e")
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from editjudge.errors import RecipeError
-from editjudge.io import digest
-from editjudge.recipe import Recipe, Use, dump_recipe, load_recipe, recipe_kind
+from editjudge.files.io import digest
+from editjudge.recipes.recipe import Recipe, Use, dump_recipe, load_recipe, recipe_kind
 
 
 class Step(BaseModel):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from editjudge.errors import RecipeError
-from editjudge.recipe_yaml import dump_yaml, resolve
+from editjudge.recipes.recipe_yaml import dump_yaml, resolve
 
 VALUES = [
     ("1:30", "1:30"),

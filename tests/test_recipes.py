@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from editjudge.__main__ import COMMANDS
-from editjudge.catalog import check_main, schema
-from editjudge.recipe import load_recipe, recipe_kind
+from editjudge.cli.catalog import check_main, schema
+from editjudge.recipes.recipe import load_recipe, recipe_kind
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))

@@ -15,10 +15,10 @@ from ranking_ground import rank
 from annotation.ranking import make_ranking, parse_tiers
 from annotation.records import PushedTask
 from editjudge.__main__ import main
-from editjudge.images import ImageStore
-from editjudge.io import read_json, read_jsonl, write_jsonl
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import EditTriplet, Origin, PreferencePair, TierRanking
+from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import EditTriplet, Origin, PreferencePair, TierRanking
 
 UNITS = ("ann", "bob", "cy")
 TASKS = ("t0", "t1", "t2", "t3", "t4", "t5")

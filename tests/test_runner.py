@@ -21,9 +21,9 @@ from curation_ground import EDITORS, make_recipe
 from curation.recipe import CurationRecipe
 from curation.runner import run_curation
 from editjudge.errors import DataError, EditJudgeError, StaleOutputError, StorageError
-from editjudge.io import read_json, read_jsonl
-from editjudge.recipe import load_recipe
-from editjudge.types import PreferencePair, SFTExample
+from editjudge.files.io import read_json, read_jsonl
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.types import PreferencePair, SFTExample
 
 
 def write_recipe(folder: Path, **changes: Any) -> Path:

@@ -12,7 +12,7 @@ from icc_ground import WIDE, saved
 from PIL import Image
 
 from annotation.served import ServedImages
-from editjudge.images import ImageStore, load_image
+from editjudge.images.store import ImageStore, load_image
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

@@ -10,15 +10,15 @@ from icc_ground import WIDE, saved
 from pydantic import ValidationError
 from sft_ground import make_base, make_examples, make_run
 
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import Engine, Reply, Request, Sampling
 from editjudge.errors import DataError, ImageError
 from editjudge.families import get_family
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
-from editjudge.judge import Judge
-from editjudge.prompts import get_prompts
-from editjudge.recipe import load_recipe
-from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, SFTExample
+from editjudge.files.io import write_jsonl
+from editjudge.images.store import ImageStore
+from editjudge.prompts.prompt_sets import get_prompts
+from editjudge.recipes.recipe import load_recipe
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, SFTExample
 from sft.data import DroppedRow, RowReader, check_examples, read_examples, refuse_too_many, summary, token_counter
 from sft.recipe import SFTRecipe
 

@@ -8,7 +8,7 @@ from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
 from editjudge.families import get_family
-from editjudge.recipe import load_recipe
+from editjudge.recipes.recipe import load_recipe
 from sft.model import GradientError, GradientWatch, lora_modules
 from sft.recipe import SFTRecipe
 

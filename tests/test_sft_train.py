@@ -17,10 +17,10 @@ from factories import make_image
 from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, DataError, StaleOutputError, StorageError
-from editjudge.images import ImageStore
-from editjudge.io import write_jsonl
-from editjudge.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
-from editjudge.prompts import get_prompts
+from editjudge.files.io import write_jsonl
+from editjudge.formats.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
+from editjudge.images.store import ImageStore
+from editjudge.prompts.prompt_sets import get_prompts
 from sft import checkpoints
 from sft.callbacks import Observer
 from sft.data import read_examples
@@ -353,7 +353,7 @@ def test_a_run_does_not_go_on_from_diverged_weights(base: Path, tmp_path: Path) 
 def test_processes_started_here(base: Path, tmp_path: Path) -> None:
     import torch
 
-    from editjudge.recipe import load_recipe
+    from editjudge.recipes.recipe import load_recipe
     from sft.recipe import SFTRecipe
 
     def count(**changes: Any) -> int:

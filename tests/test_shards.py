@@ -13,8 +13,8 @@ from factories import make_image, make_ref
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore
-from editjudge.shards import MAX_LINKS
+from editjudge.images.shards import MAX_LINKS
+from editjudge.images.store import ImageStore
 
 
 def png(seed: int) -> bytes:

@@ -16,8 +16,8 @@ from curation.instructions import Templates
 from curation.sources import PHOTOGRAPHS, Photograph, Photographs, _decoded
 from curation.stage import Drop, Fail, Photo
 from editjudge.errors import MissingExtraError
-from editjudge.images import load_image
-from editjudge.types import EditTask
+from editjudge.images.store import load_image
+from editjudge.records.types import EditTask
 
 SOME = ("coffee", "chelsea", "camera")
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from curation.stage import STAGES, Context, Drop, Fail, Filter, GroupFilter, Stage, group_id, groups, load_class, row_id
 from editjudge.errors import StorageError
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.records.types import EditTriplet, ScoreCard
 
 
 class Picky(Filter):

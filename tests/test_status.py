@@ -18,7 +18,7 @@ from annotation.pull import UnitPull, pull
 from annotation.push import push
 from annotation.status import last_pull, make_status, projected_finish, render, tables, unit_status
 from editjudge.errors import DataError, EditJudgeError
-from editjudge.io import read_json
+from editjudge.files.io import read_json
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=timezone.utc)
 

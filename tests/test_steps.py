@@ -5,7 +5,7 @@ from __future__ import annotations
 from curation.measure import Measure
 from curation.stage import Fail
 from curation.steps import Step, Tally, _kept
-from editjudge.types import ScoreCard
+from editjudge.records.types import ScoreCard
 
 
 def test_every_failure_is_counted_also_beyond_those_that_are_listed(monkeypatch):

@@ -28,7 +28,7 @@ from annotation.main import STEPS
 from annotation.main import main as annotate
 from annotation.push import push
 from annotation.studio import connect
-from editjudge.catalog import load_target
+from editjudge.cli.catalog import load_target
 from editjudge.errors import DataError
 
 TESTS = Path(__file__).parent

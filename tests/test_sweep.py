@@ -9,12 +9,12 @@ from eval_world import PixelEngine, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 from rich.console import Console
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
-from editjudge.judge import JudgeRecipe
-from editjudge.judge_settings import JudgeSettings
-from editjudge.prompts import get_prompts
-from editjudge.recipe import dump_recipe
+from editjudge.formats.judge_settings import JudgeSettings
+from editjudge.prompts.prompt_sets import get_prompts
+from editjudge.recipes.recipe import dump_recipe
 from eval.checkpoints import find_checkpoints
 from eval.recipe import SweepRecipe
 from eval.results import summarise

@@ -10,8 +10,8 @@ import pytest
 from eval_world import PixelEngine, marked, write_checkpoint
 from rich.console import Console
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.errors import RecipeError
-from editjudge.judge import JudgeRecipe
 from eval.checkpoints.tracking import metrics
 from eval.compare import compare_folders
 from eval.metrics.figures import Key, read_figure

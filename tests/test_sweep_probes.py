@@ -11,8 +11,8 @@ from test_sweep import CountingEngine
 from test_sweep_watch import make_recipe as sweep_recipe
 from test_sweep_watch import measured
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.errors import StaleOutputError
-from editjudge.judge import JudgeRecipe
 from eval.sweep import run_sweep
 
 MUST_FALL = ("identical", "black", "swapped", "other_instruction")

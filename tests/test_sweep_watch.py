@@ -11,11 +11,11 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOutputError, StorageError
-from editjudge.io import write_marker
-from editjudge.judge import JudgeRecipe
-from editjudge.judge_settings import JudgeSettings
-from editjudge.prompts import get_prompts
+from editjudge.files.io import write_marker
+from editjudge.formats.judge_settings import JudgeSettings
+from editjudge.prompts.prompt_sets import get_prompts
 from eval.recipe import SweepRecipe
 from eval.sweep import failures, main, only_sweep, run_sweep
 from eval.watch import watch_sweep

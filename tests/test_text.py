@@ -12,10 +12,10 @@ from factories import make_task
 
 from editjudge.__main__ import main
 from editjudge.errors import RecipeError, TextError
-from editjudge.io import read_json, read_jsonl
-from editjudge.recipe import Recipe, load_recipe
-from editjudge.text import is_blank, require_text, valid_text
-from editjudge.types import EditTask
+from editjudge.files.io import read_json, read_jsonl
+from editjudge.files.text import is_blank, require_text, valid_text
+from editjudge.recipes.recipe import Recipe, load_recipe
+from editjudge.records.types import EditTask
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
 from editjudge.families import render_chat
-from editjudge.io import read_json
-from editjudge.parsing import parse_reply
-from editjudge.prompts import get_prompts
+from editjudge.files.io import read_json
+from editjudge.prompts.parsing import parse_reply
+from editjudge.prompts.prompt_sets import get_prompts
 from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer
 
 BASE = Path(__file__).resolve().parents[1] / "sft" / "tiny_base"

@@ -7,7 +7,7 @@ import pytest
 from label_ground import benchmark, card, evaluation, rating
 from scipy.stats import spearmanr
 
-from editjudge.io import write_jsonl, write_marker
+from editjudge.files.io import write_jsonl, write_marker
 from eval.answers import write_answers
 from eval.benchmarks.imagenhub import ImagenHub
 from eval.compare import compare_folders

@@ -14,8 +14,8 @@ from children import ROOT, environment, start, stopped_at, wait_until
 from eval_world import write_benchmark
 from sft_ground import make_run
 
-from editjudge.io import read_jsonl
-from editjudge.types import ScoreCard
+from editjudge.files.io import read_jsonl
+from editjudge.records.types import ScoreCard
 
 BASE = ROOT / "sft" / "tiny_base"
 SAVED = [15, 30, 45, 60]

@@ -8,7 +8,7 @@ from typing import Any
 
 from tiny_model import tiny_folder
 
-from editjudge.prompts import PROMPT_SETS
+from editjudge.prompts.prompt_sets import PROMPT_SETS
 from sft.tiny import build_tokenizer
 
 HIDDEN, HEADS, LAYERS = 48, 3, 2

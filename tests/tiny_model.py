@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from editjudge.prompts import PROMPT_SETS
+from editjudge.prompts.prompt_sets import PROMPT_SETS
 from sft.tiny import build_model, build_tokenizer, save_tiny
 
 

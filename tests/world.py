@@ -10,8 +10,8 @@ import numpy as np
 from curation.editors.drawing import to_array, to_image
 from curation.editors.edits import EDITS
 from curation.stage import Context
-from editjudge.images import ImageStore
-from editjudge.types import EditTask, Origin
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTask, Origin
 
 PLANS: dict[str, dict[str, Any]] = {
     "subject-add": {"shape": "disc", "color": "red", "place": "top left", "extent": 0.4},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.images import ImageStore
-from editjudge.types import EditTask
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTask
 
 
 class Editor(BaseModel):

@@ -13,9 +13,9 @@ from PIL import Image
 from pydantic import Field, field_validator
 
 from curation.editors.base import Editor
-from editjudge.images import ImageStore, load_image
-from editjudge.io import digest
-from editjudge.types import EditTask
+from editjudge.files.io import digest
+from editjudge.images.store import ImageStore, load_image
+from editjudge.records.types import EditTask
 
 _FIELD = re.compile(r"\{(instruction|input|output|seed)\}")
 

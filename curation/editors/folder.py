@@ -7,9 +7,9 @@ from pydantic import Field, field_validator
 
 from curation.editors.base import Editor
 from editjudge.errors import DataError
-from editjudge.images import ImageStore, load_image
-from editjudge.paths import InputPath
-from editjudge.types import EditTask
+from editjudge.files.paths import InputPath
+from editjudge.images.store import ImageStore, load_image
+from editjudge.records.types import EditTask
 
 
 class Folder(Editor):

@@ -17,9 +17,9 @@ from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mas
 from curation.editors.edits import EDITS, Misread
 from curation.editors.scenes import STICKER_COLORS, Plan, Scene, choose
 from editjudge.errors import DataError
-from editjudge.images import ImageStore
-from editjudge.io import rng as seeded_rng
-from editjudge.types import EditTask, ImageRef
+from editjudge.files.io import rng as seeded_rng
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTask, ImageRef
 
 Fault = Literal["right", "wrong_result", "wrong_target", "half_done", "over_edited", "untouched"]
 FAULTS: tuple[Fault, ...] = get_args(Fault)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from editjudge.recipe_use import did_you_mean
+from editjudge.recipes.recipe_use import did_you_mean
 
 _PACKAGES = {
     "flash_attention_2": ("flash_attn", "flash-attn"),

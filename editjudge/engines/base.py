@@ -13,9 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import InitErrorDetails
 
 from editjudge.errors import EditJudgeError, EngineError
-from editjudge.recipe_use import mistake
-
-Stop = Literal["stop", "length", "error"]
+from editjudge.prompts.parsing import Stop
+from editjudge.recipes.recipe_use import mistake
 
 
 class Sampling(BaseModel):

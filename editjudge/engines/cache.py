@@ -12,9 +12,9 @@ from filelock import FileLock
 
 from editjudge.engines.base import BatchEffect, Completion, Engine, Problem, Reply, Request, Sampling, each_once
 from editjudge.errors import StorageError
-from editjudge.images import pixel_digest
-from editjudge.io import digest
-from editjudge.judge_settings import Trained, trained_of
+from editjudge.files.io import digest
+from editjudge.formats.judge_settings import Trained, trained_of
+from editjudge.images.store import pixel_digest
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS passes (

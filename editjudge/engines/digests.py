@@ -9,9 +9,9 @@ from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
-from editjudge.environment import user_folder
 from editjudge.errors import StorageError
-from editjudge.io import atomic_write, digest
+from editjudge.files.io import atomic_write, digest
+from editjudge.system.environment import user_folder
 
 REMEMBERED_BYTES = 256 * 2**20
 """Digests of files of this size and more are kept in the user's cache folder; smaller ones are hashed in an instant."""

@@ -26,11 +26,11 @@ from editjudge.engines.weights import (
 )
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, RequestError
 from editjudge.families import FAMILIES, get_family, render_chat
-from editjudge.images import MAX_RATIO, unfit
-from editjudge.judge_settings import Trained, read_trained
-from editjudge.paths import InputPath, ModelName
-from editjudge.prompts import IMAGE_MARK
-from editjudge.recipe import about_to_run, mistake, refuse
+from editjudge.files.paths import InputPath, ModelName
+from editjudge.formats.judge_settings import Trained, read_trained
+from editjudge.images.store import MAX_RATIO, unfit
+from editjudge.prompts.prompt_sets import IMAGE_MARK
+from editjudge.recipes.recipe import about_to_run, mistake, refuse
 
 logger = logging.getLogger(__name__)
 

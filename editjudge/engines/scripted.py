@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from editjudge.engines.base import Completion, OneByOne, Option, Problem, Reply, Request, Sampling, unknown_options
-from editjudge.images import pixel_digest
-from editjudge.io import derive_seed, digest
+from editjudge.files.io import derive_seed, digest
+from editjudge.images.store import pixel_digest
 
 Script = Callable[[Request, int], "str | Completion"]
 

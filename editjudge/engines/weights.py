@@ -11,10 +11,10 @@ from editjudge.engines.digests import digest_files
 from editjudge.engines.quiet import quiet
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.families import wrong_family
-from editjudge.hub_cache import hub_cache_advice
-from editjudge.io import digest
-from editjudge.json_text import parse_json
-from editjudge.network import check_network
+from editjudge.files.hub_cache import hub_cache_advice
+from editjudge.files.io import digest
+from editjudge.files.json_text import parse_json
+from editjudge.system.network import check_network
 
 _MODEL_FILES = (
     "*.safetensors",

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from editjudge.errors import EditJudgeError
 from editjudge.families.base import Family
-from editjudge.prompts import IMAGE_MARK, harmless
+from editjudge.prompts.prompt_sets import IMAGE_MARK, harmless
 
 FAMILIES = {
     "qwen2_5_vl": "editjudge.families.qwen2_5_vl:Qwen25VL",

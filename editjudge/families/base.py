@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from editjudge.errors import CheckpointError
-from editjudge.hub_cache import hub_cache_advice
-from editjudge.prompts import IMAGE_MARK
+from editjudge.files.hub_cache import hub_cache_advice
+from editjudge.prompts.prompt_sets import IMAGE_MARK
 
 if TYPE_CHECKING:
     from torch import Tensor

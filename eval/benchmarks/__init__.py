@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from editjudge.errors import DataError
-from editjudge.io import digest
-from editjudge.types import EditTriplet, PreferencePair
+from editjudge.files.io import digest
+from editjudge.records.types import EditTriplet, PreferencePair
 from eval.benchmarks.labels import Comparison, Multiway, Rating
 from eval.benchmarks.lint import Findings as Findings
 from eval.benchmarks.lint import note_labels, note_texts, refuse_changed_ids, statements

@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.io import read_objects
-from editjudge.paths import InputPath
+from editjudge.files.io import read_objects
+from editjudge.files.paths import InputPath
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, Rating, Scale
 from eval.benchmarks.lint import Findings

@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.io import digest
-from editjudge.paths import ModelName
-from editjudge.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
-from editjudge.types import PreferencePair
+from editjudge.files.io import digest
+from editjudge.files.paths import ModelName
+from editjudge.records.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
+from editjudge.records.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.io import read_objects
-from editjudge.paths import ModelName
-from editjudge.types import ImageRef
+from editjudge.files.io import read_objects
+from editjudge.files.paths import ModelName
+from editjudge.records.types import ImageRef
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Comparison, Label, as_index
 from eval.benchmarks.lint import Findings

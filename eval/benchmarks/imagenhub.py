@@ -9,10 +9,10 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import DataError
-from editjudge.io import read_json
-from editjudge.paths import InputPath
-from editjudge.rating_tables import Floats, join_ratings, read_ratings
-from editjudge.types import EditTriplet
+from editjudge.files.io import read_json
+from editjudge.files.paths import InputPath
+from editjudge.formats.rating_tables import Floats, join_ratings, read_ratings
+from editjudge.records.types import EditTriplet
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import SCALES, Rating
 from eval.benchmarks.lint import Findings

@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from editjudge.tasks import Dimension
-from editjudge.types import EditTask, EditTriplet, Record, ScoreCard
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import EditTask, EditTriplet, Record, ScoreCard
 
 Label = Literal["A>B", "B>A", "A=B", "A=B=Good", "A=B=Bad"]
 """Of two candidates, the first being A. "A=B" is a tie of which nobody said whether both are good or both are bad."""

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from editjudge.errors import DataError
-from editjudge.graphs import circles
-from editjudge.prompts import harmless
-from editjudge.text import REPLACEMENT, valid_text
-from editjudge.types import EditTask, EditTriplet, PreferencePair
+from editjudge.files.text import REPLACEMENT, valid_text
+from editjudge.prompts.prompt_sets import harmless
+from editjudge.records.types import EditTask, EditTriplet, PreferencePair
+from editjudge.statistics.graphs import circles
 from eval.benchmarks.labels import SIGN, Comparison, Multiway, Rating, Sign
 
 SHOWN = 20

@@ -7,12 +7,12 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore, image_faults
-from editjudge.json_text import json_rows, parse_json
-from editjudge.paths import InputPath
-from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK
-from editjudge.text import is_blank
-from editjudge.types import ImageRef, PreferencePair
+from editjudge.files.json_text import json_rows, parse_json
+from editjudge.files.paths import InputPath
+from editjudge.files.text import is_blank
+from editjudge.images.store import ImageStore, image_faults
+from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK
+from editjudge.records.types import ImageRef, PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import RowError, split_unknown

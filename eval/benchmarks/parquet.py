@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError, MissingExtraError, StorageError
-from editjudge.hub_cache import hub_cache_advice, write_problem
-from editjudge.network import check_network
+from editjudge.files.hub_cache import hub_cache_advice, write_problem
+from editjudge.system.network import check_network
 from eval.benchmarks.rows import ImageCell
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")

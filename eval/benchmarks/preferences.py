@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isnan
 
-from editjudge.tasks import Dimension
-from editjudge.types import EditTask, EditTriplet, ScoreCard
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import EditTask, EditTriplet, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SIGN, Label
 from eval.metrics.pairs import Outcome, score_margin

@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editjudge.errors import ImageError
-from editjudge.images import load_image
-from editjudge.io import atomic_write, digest
-from editjudge.tasks import UNKNOWN_TASK
-from editjudge.text import is_blank, valid_text
-from editjudge.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
+from editjudge.files.io import atomic_write, digest
+from editjudge.files.text import is_blank, valid_text
+from editjudge.images.store import load_image
+from editjudge.records.tasks import UNKNOWN_TASK
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
 from eval.benchmarks.labels import Comparison
 from eval.benchmarks.lint import Findings
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.paths import ModelName
-from editjudge.types import EditTask, EditTriplet
+from editjudge.files.paths import ModelName
+from editjudge.records.types import EditTask, EditTriplet
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.labels import Label, Multiway, Preference
 from eval.benchmarks.lint import Findings

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.engines.base import Engine, Request, Sampling
 from editjudge.errors import CheckpointError, EngineError
-from editjudge.io import Marker, is_done, is_marked, read_marker, write_marker
-from editjudge.judge import JudgeRecipe
-from editjudge.judge_settings import Trained, read_trained, trained_of
+from editjudge.files.io import Marker, is_done, is_marked, read_marker, write_marker
+from editjudge.formats.judge_settings import Trained, read_trained, trained_of
 
 DONE = "done.json"
 """In a checkpoint: it is complete. In the run's folder: training is finished."""

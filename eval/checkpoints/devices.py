@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, RecipeError
-from editjudge.processes import sendable, serve_parent
-from editjudge.provenance import cores, gpu_names
+from editjudge.system.processes import sendable, serve_parent
+from editjudge.system.provenance import cores, gpu_names
 
 Item = TypeVar("Item")
 

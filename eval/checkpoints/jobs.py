@@ -7,10 +7,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from editjudge.asking.judge import Judge, JudgeRecipe
 from editjudge.engines.base import Sampling
-from editjudge.io import read_marker
-from editjudge.judge import Judge, JudgeRecipe
-from editjudge.judge_settings import CHOICES, JudgeSettings, Trained
+from editjudge.files.io import read_marker
+from editjudge.formats.judge_settings import CHOICES, JudgeSettings, Trained
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
 from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of, trained_in

@@ -10,11 +10,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
+from editjudge.asking.judge import JudgeRecipe
 from editjudge.engines.base import Sampling
-from editjudge.judge import JudgeRecipe
-from editjudge.paths import InputPath
-from editjudge.recipe import about_to_run, mistake, refuse
-from editjudge.tasks import Dimension
+from editjudge.files.paths import InputPath
+from editjudge.recipes.recipe import about_to_run, mistake, refuse
+from editjudge.records.tasks import Dimension
 from eval.benchmarks.labels import Scale
 from eval.metrics.figures import FigureName
 

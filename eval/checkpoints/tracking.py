@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError, MissingExtraError
-from editjudge.io import digest, read_json, write_json
-from editjudge.network import check_network
+from editjudge.files.io import digest, read_json, write_json
+from editjudge.system.network import check_network
 from eval.checkpoints.options import Wandb
 from eval.metrics.figures import keys_in, read_coverage, read_figure
 

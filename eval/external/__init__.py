@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError
-from editjudge.io import digest, is_done, read_jsonl, write_jsonl, write_marker
-from editjudge.tasks import ASPECTS
-from editjudge.types import PreferencePair, ScoreCard
+from editjudge.files.io import digest, is_done, read_jsonl, write_jsonl, write_marker
+from editjudge.records.tasks import ASPECTS
+from editjudge.records.types import PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import Label, card_value
 from eval.benchmarks.lint import Findings

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from editjudge.errors import DataError
-from editjudge.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
+from editjudge.records.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
 from eval.external.rows import FORMATS, Format, is_gedit
 
 _LAYOUT: dict[Format, str] = {

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from editjudge.tasks import Dimension
-from editjudge.types import EditTriplet, PreferencePair
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import EditTriplet, PreferencePair
 from eval.benchmarks import Benchmark
 from eval.benchmarks.genai_bench import NO_PROMPT
 from eval.benchmarks.labels import as_index

@@ -9,10 +9,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from editjudge.cards import make_card
-from editjudge.paths import InputPath
-from editjudge.tasks import Aspect
-from editjudge.types import EditTriplet, Judgment, PreferencePair, ScoreCard
+from editjudge.asking.cards import make_card
+from editjudge.files.paths import InputPath
+from editjudge.records.tasks import Aspect
+from editjudge.records.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.lint import Findings
 from eval.external.names import TripletNames

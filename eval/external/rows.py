@@ -9,11 +9,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from editjudge.delimited import read_table
 from editjudge.errors import DataError
-from editjudge.io import read_json
-from editjudge.json_text import is_unicode, json_rows, open_file, parse_json, replace_surrogates
-from editjudge.tasks import DIMENSIONS, Aspect, Dimension
+from editjudge.files.delimited import read_table
+from editjudge.files.io import read_json
+from editjudge.files.json_text import is_unicode, json_rows, open_file, parse_json, replace_surrogates
+from editjudge.records.tasks import DIMENSIONS, Aspect, Dimension
 
 Format = Literal["cards", "table", "viescore", "genai_votes", "editscore", "gedit"]
 FORMATS: tuple[Format, ...] = get_args(Format)

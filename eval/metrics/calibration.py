@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.tasks import DIMENSIONS
+from editjudge.records.tasks import DIMENSIONS
 from eval.metrics.pairs import Floats, Ints, PairTable
 from eval.metrics.ratios import Share, share_figures
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.types import ScoreCard
+from editjudge.records.types import ScoreCard
 from eval.benchmarks.labels import LABELS, SIGN, Comparison, Label
 from eval.metrics.pairs import Ints
 from eval.metrics.ratios import Share, group_index, share_figures

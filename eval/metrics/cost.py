@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from editjudge.types import ScoreCard
+from editjudge.records.types import ScoreCard
 
 
 class Prices(BaseModel):

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from editjudge.tasks import DIMENSIONS, Dimension
+from editjudge.records.tasks import DIMENSIONS, Dimension
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SCALES, Scale
 from eval.metrics.statistics import Figure

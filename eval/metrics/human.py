@@ -27,10 +27,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import DataError
-from editjudge.io import read_jsonl
-from editjudge.paths import InputPath
-from editjudge.tasks import DIMENSIONS, Dimension
-from editjudge.types import ScoreCard, TierRanking
+from editjudge.files.io import read_jsonl
+from editjudge.files.paths import InputPath
+from editjudge.records.tasks import DIMENSIONS, Dimension
+from editjudge.records.types import ScoreCard, TierRanking
 from eval.benchmarks import Findings
 from eval.metrics.pairs import Floats, score_margin
 from eval.metrics.statistics import Figure, draw_weights, sampled

@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.io import rng
-from editjudge.tasks import DIMENSIONS
+from editjudge.files.io import rng
+from editjudge.records.tasks import DIMENSIONS
 from eval.metrics.pairs import OUTCOMES, Counts, Floats, count, outcome_counts
 from eval.metrics.statistics import Figure, Intervals, compare, figure, intervals
 from eval.scoring import Evaluation

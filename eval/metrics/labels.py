@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import ScoreCard
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SCALES, Label, Rating, card_value
 from eval.metrics.comparisons import measure_comparisons

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.types import ScoreCard
+from editjudge.records.types import ScoreCard
 from eval.benchmarks.labels import SIGN, Label, Multiway
 from eval.metrics.pairs import Ints
 from eval.metrics.ratios import Share, group_index, share_figures

@@ -14,8 +14,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
-from editjudge.types import PreferencePair, ScoreCard
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.types import PreferencePair, ScoreCard
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -26,8 +26,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from editjudge.tasks import DIMENSIONS
-from editjudge.types import EditTriplet, PreferencePair, ScoreCard
+from editjudge.records.tasks import DIMENSIONS
+from editjudge.records.types import EditTriplet, PreferencePair, ScoreCard
 from eval.benchmarks import Benchmark
 from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
 from eval.metrics.comparisons import same_label

@@ -7,7 +7,7 @@ from functools import partial
 
 import numpy as np
 
-from editjudge.tasks import DIMENSIONS
+from editjudge.records.tasks import DIMENSIONS
 from eval.benchmarks.labels import SCALES
 from eval.metrics.comparisons import answer, comparison_shares
 from eval.metrics.correlation import averages, resampled_rho

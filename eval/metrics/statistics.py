@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from editjudge.errors import DataError
-from editjudge.io import rng
-from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.files.io import rng
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from eval.metrics.pairs import Counts, Floats, Ints, Measures, measure
 
 ROUNDS = 10_000

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.tasks import Dimension
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import EditTriplet, ScoreCard
 from eval.benchmarks.labels import SIGN, Label
 from eval.metrics.pairs import Floats, Ints, score_margin
 

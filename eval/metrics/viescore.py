@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.types import ScoreCard
+from editjudge.records.types import ScoreCard
 from eval.benchmarks.labels import Rating, Scale, card_value
 from eval.metrics.correlation import Column, resampled_rho
 from eval.metrics.pairs import TIE_DECIMALS, Floats

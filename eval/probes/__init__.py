@@ -15,13 +15,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import BatchEffect
 from editjudge.engines.cache import CachedEngine
-from editjudge.identity import identity_values
-from editjudge.io import is_done, read_jsonl, write_jsonl, write_marker
-from editjudge.judge import Judge
-from editjudge.progress import bar
-from editjudge.types import ScoreCard
+from editjudge.files.identity import identity_values
+from editjudge.files.io import is_done, read_jsonl, write_jsonl, write_marker
+from editjudge.records.types import ScoreCard
+from editjudge.system.progress import bar
 from eval.benchmarks.preferences import Preferred
 from eval.metrics.pairs import TIE_DECIMALS
 from eval.probes.questions import Altered, ask_about, couples_of

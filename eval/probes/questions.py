@@ -9,11 +9,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from editjudge.colors import Colors
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore, load_image
-from editjudge.io import derive_seed
-from editjudge.types import EditTriplet
+from editjudge.files.io import derive_seed
+from editjudge.images.colors import Colors
+from editjudge.images.store import ImageStore, load_image
+from editjudge.records.types import EditTriplet
 from eval.benchmarks import Benchmark
 from eval.benchmarks.preferences import Preferred, preferences
 

@@ -12,8 +12,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from editjudge.errors import DataError
-from editjudge.io import atomic_write, read_json
-from editjudge.tasks import CATEGORY_OF, DIMENSIONS
+from editjudge.files.io import atomic_write, read_json
+from editjudge.records.tasks import CATEGORY_OF, DIMENSIONS
 from eval.recipe import Report
 from eval.report.charts import strip
 from eval.report.gallery import build_gallery

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from editjudge.tasks import DIMENSIONS
+from editjudge.records.tasks import DIMENSIONS
 from eval.report.published import Figure
 
 Row = Mapping[str, Any]

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, zip_longest
 
-from editjudge.io import digest
-from editjudge.tasks import ASPECTS, Aspect, Dimension
-from editjudge.types import EditTriplet, ScoreCard
+from editjudge.files.io import digest
+from editjudge.records.tasks import ASPECTS, Aspect, Dimension
+from editjudge.records.types import EditTriplet, ScoreCard
 from eval.benchmarks.preferences import Preferred, outcome_of, preferences, score_of
 from eval.metrics.pairs import Outcome
 from eval.report.pictures import Pictures

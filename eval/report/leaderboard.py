@@ -10,8 +10,8 @@ from typing import Any, cast
 from pydantic import BaseModel
 
 from editjudge.errors import DataError
-from editjudge.io import read_json
-from editjudge.recipe import Use
+from editjudge.files.io import read_json
+from editjudge.recipes.recipe import Use
 from eval.benchmarks import BENCHMARKS, Benchmark
 from eval.recipe import MeasureRecipe
 from eval.report.columns import SAYS, VIESCORE, columns_of, figures_of, lowest_coverage, size_of, values_of

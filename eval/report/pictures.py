@@ -9,9 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from editjudge.errors import ImageError
-from editjudge.images import ImageStore
-from editjudge.io import atomic_write
-from editjudge.types import ImageRef
+from editjudge.files.io import atomic_write
+from editjudge.images.store import ImageStore
+from editjudge.records.types import ImageRef
 
 _THREADS = 2
 """Decoders release the interpreter lock, so a second thread nearly halves the time."""

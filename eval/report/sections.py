@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from editjudge.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from eval.metrics.figures import SAYS, Key, keys_in, read_coverage, read_figure
 from eval.recipe import folder_name
 from eval.report.charts import Point, floor_of, height_of, k_curve, learning_curve

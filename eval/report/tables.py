@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from editjudge.io import atomic_write
-from editjudge.tasks import CATEGORIES, DIMENSIONS
+from editjudge.files.io import atomic_write
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS
 from eval.report.columns import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, values_of
 from eval.report.leaderboard import source_of
 from eval.report.published import Figure

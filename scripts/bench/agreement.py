@@ -26,8 +26,8 @@ import numpy as np
 from annotation.agreement import measure_agreement
 from annotation.quality import find_disputes, unit_report
 from annotation.ranking import Ranking, make_ranking
-from editjudge.io import read_jsonl, rng, write_jsonl
-from editjudge.tasks import DIMENSIONS
+from editjudge.files.io import read_jsonl, rng, write_jsonl
+from editjudge.records.tasks import DIMENSIONS
 
 CANDIDATES = 5
 STEP = 0.8

@@ -39,8 +39,8 @@ from annotation.projects import ensure_project, layout_of
 from annotation.pull import pull
 from annotation.push import push
 from annotation.recipe import AnnotationRecipe
-from editjudge.io import rng, write_jsonl
-from editjudge.types import EditTask, EditTriplet, ImageRef, Origin
+from editjudge.files.io import rng, write_jsonl
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin
 
 CANDIDATES = 5
 

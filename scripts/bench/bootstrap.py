@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from editjudge.tasks import DIMENSIONS, TASK_TYPES
+from editjudge.records.tasks import DIMENSIONS, TASK_TYPES
 from eval.metrics.calibration import calibrations
 from eval.metrics.pairs import PairTable, count
 from eval.metrics.statistics import compare, intervals

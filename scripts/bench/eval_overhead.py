@@ -25,12 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from PIL import Image
 
+from editjudge.asking.judge import Judge
 from editjudge.engines.base import Completion, Engine, Reply, Request, Sampling
-from editjudge.images import ImageStore
-from editjudge.io import derive_seed, digest, rng
-from editjudge.judge import Judge
-from editjudge.tasks import DIMENSIONS, TASK_TYPES
-from editjudge.types import EditTask, EditTriplet, Origin, PreferencePair
+from editjudge.files.io import derive_seed, digest, rng
+from editjudge.images.store import ImageStore
+from editjudge.records.tasks import DIMENSIONS, TASK_TYPES
+from editjudge.records.types import EditTask, EditTriplet, Origin, PreferencePair
 from eval.benchmarks import Benchmark, Findings
 from eval.results import Measured, build_results
 from eval.scoring import evaluate

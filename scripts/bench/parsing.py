@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests"))
 
 from hostile_replies import HOSTILE, hostile
 
-from editjudge.parsing import parse_reply
+from editjudge.prompts.parsing import parse_reply
 
 _REPEAT = 9
 

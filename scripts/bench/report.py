@@ -29,13 +29,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from PIL import Image
 
-from editjudge.cards import make_card
+from editjudge.asking.cards import make_card
 from editjudge.engines.base import Sampling
-from editjudge.images import ImageStore
-from editjudge.io import digest, rng, write_json, write_jsonl
-from editjudge.paths import user_path
-from editjudge.tasks import ASPECTS, DIMENSIONS, TASK_TYPES
-from editjudge.types import EditTask, EditTriplet, Judgment, Origin, PreferencePair, ScoreCard
+from editjudge.files.io import digest, rng, write_json, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.images.store import ImageStore
+from editjudge.records.tasks import ASPECTS, DIMENSIONS, TASK_TYPES
+from editjudge.records.types import EditTask, EditTriplet, Judgment, Origin, PreferencePair, ScoreCard
 from eval.benchmarks.pairs import Pairs
 from eval.recipe import Report
 from eval.report import THUMBNAILS, write_report

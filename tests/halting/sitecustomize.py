@@ -1,6 +1,6 @@
 """Loaded by every Python process that `children.halt_at` starts, and by their children: halts one at an exact point.
 
-The point is the moment before a file gets its name. Files appear through `os.replace` (`editjudge.io.atomic_write`),
+The point is the moment before a file gets its name. Files appear through `os.replace` (`atomic_write`),
 which Python announces to audit hooks; no code under test knows of this one.
 """
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.images import MAX_RATIO, ImageStore, show_images, unfit
-from editjudge.prompts import PromptSet
-from editjudge.tasks import Aspect
-from editjudge.text import is_blank
-from editjudge.types import EditTriplet
+from editjudge.files.text import is_blank
+from editjudge.images.store import MAX_RATIO, ImageStore, show_images, unfit
+from editjudge.prompts.prompt_sets import PromptSet
+from editjudge.records.tasks import Aspect
+from editjudge.records.types import EditTriplet
 
 logger = logging.getLogger(__name__)
 

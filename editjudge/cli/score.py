@@ -6,11 +6,11 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 
+from editjudge.asking.judge import Judge
 from editjudge.errors import RecipeError
-from editjudge.judge import Judge
-from editjudge.paths import PROJECT, user_path
-from editjudge.tasks import ASPECTS
-from editjudge.types import ScoreCard
+from editjudge.files.paths import PROJECT, user_path
+from editjudge.records.tasks import ASPECTS
+from editjudge.records.types import ScoreCard
 
 DEFAULT_RECIPE = PROJECT / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
 

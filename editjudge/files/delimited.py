@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from editjudge.errors import DataError
-from editjudge.json_text import decode_text, open_file
-from editjudge.text import valid_text
+from editjudge.files.json_text import decode_text, open_file
+from editjudge.files.text import valid_text
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)

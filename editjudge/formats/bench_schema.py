@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import ImageError, MissingExtraError, StorageError
-from editjudge.images import ImageStore
-from editjudge.types import EditTriplet, ImageRef, PreferencePair
+from editjudge.images.store import ImageStore
+from editjudge.records.types import EditTriplet, ImageRef, PreferencePair
 
 ROWS_PER_WRITE = 64
 """Rows in one Parquet row group: few, because every row carries three images."""

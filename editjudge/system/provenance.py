@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError
-from editjudge.io import read_json, write_json
-from editjudge.paths import PROJECT
+from editjudge.files.io import read_json, write_json
+from editjudge.files.paths import PROJECT
 
 PACKAGES = (
     "editjudge",

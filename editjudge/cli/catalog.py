@@ -13,10 +13,10 @@ from typing import Any
 from pydantic import BaseModel
 
 from editjudge.errors import RecipeError
-from editjudge.paths import PROJECT, below_runs, user_path
-from editjudge.prompts import PROMPT_SETS
-from editjudge.recipe import Missing, dump_recipe, examine, recipe_kind
-from editjudge.recipe_yaml import dump_yaml, resolve
+from editjudge.files.paths import PROJECT, below_runs, user_path
+from editjudge.prompts.prompt_sets import PROMPT_SETS
+from editjudge.recipes.recipe import Missing, dump_recipe, examine, recipe_kind
+from editjudge.recipes.recipe_yaml import dump_yaml, resolve
 
 TABLES = {
     "sources, stages and filters": "curation.stage:STAGES",
@@ -33,7 +33,7 @@ SCHEMAS = {
     "eval": "eval.recipe:EvalRecipe",
     "sweep": "eval.recipe:SweepRecipe",
     "annotation": "annotation.recipe:AnnotationRecipe",
-    "judge": "editjudge.judge:JudgeRecipe",
+    "judge": "editjudge.asking.judge:JudgeRecipe",
 }
 """What each kind of recipe is checked against. A schema may have `describe() -> str`."""
 

@@ -11,10 +11,20 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from editjudge.engines.base import Stop
-from editjudge.loose_json import FULL_WIDTH, JSON_WORD, BrokenError, ExhaustedError, Members, Reader, Scalar, Value
-from editjudge.text import valid_text
+from editjudge.files.text import valid_text
+from editjudge.prompts.loose_json import (
+    FULL_WIDTH,
+    JSON_WORD,
+    BrokenError,
+    ExhaustedError,
+    Members,
+    Reader,
+    Scalar,
+    Value,
+)
 
+Stop = Literal["stop", "length", "error"]
+"""How a reply ended: by itself, at the bound on its length, or because the engine failed."""
 ParsedBy = Literal["json", "repaired", "none"]
 
 Failure = Literal[

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from editjudge.errors import StorageError
-from editjudge.network import spare_loopback
+from editjudge.system.network import spare_loopback
 
 _ERRORS = "editjudge"
 """Name of our handler for characters that a terminal cannot show."""

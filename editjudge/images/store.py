@@ -12,14 +12,14 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
-from editjudge.colors import Colors, to_srgb
 from editjudge.errors import EditJudgeError, ImageError
-from editjudge.image_files import describe_file, runs_a_program, without_metadata
-from editjudge.io import atomic_write
-from editjudge.progress import track
-from editjudge.provenance import cores
-from editjudge.shards import Shards, shard_of
-from editjudge.types import ImageRef
+from editjudge.files.io import atomic_write
+from editjudge.images.colors import Colors, to_srgb
+from editjudge.images.image_files import describe_file, runs_a_program, without_metadata
+from editjudge.images.shards import Shards, shard_of
+from editjudge.records.types import ImageRef
+from editjudge.system.progress import track
+from editjudge.system.provenance import cores
 
 IMAGE_RULES = 2
 """Version of how a file becomes pixels; part of every identity. Raise it when a file may give other pixels.

@@ -14,14 +14,14 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from editjudge.errors import RecipeError
-from editjudge.paths import OutputPath, Ready, expand
-from editjudge.recipe_mistakes import Missing as Missing
-from editjudge.recipe_mistakes import explain, number_problems
-from editjudge.recipe_use import Use as Use
-from editjudge.recipe_use import about_to_run as about_to_run
-from editjudge.recipe_use import mistake as mistake
-from editjudge.recipe_use import refuse as refuse
-from editjudge.recipe_yaml import resolve
+from editjudge.files.paths import OutputPath, Ready, expand
+from editjudge.recipes.recipe_mistakes import Missing as Missing
+from editjudge.recipes.recipe_mistakes import explain, number_problems
+from editjudge.recipes.recipe_use import Use as Use
+from editjudge.recipes.recipe_use import about_to_run as about_to_run
+from editjudge.recipes.recipe_use import mistake as mistake
+from editjudge.recipes.recipe_use import refuse as refuse
+from editjudge.recipes.recipe_yaml import resolve
 
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
 

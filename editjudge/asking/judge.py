@@ -14,16 +14,17 @@ from typing import Annotated, get_args
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from editjudge.cards import card_from_passes, make_card
-from editjudge.colors import Colors
+from editjudge.asking.cards import card_from_passes, make_card
+from editjudge.asking.questions import Asker, Question, Row
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, Request, Sampling, each_once, sampling_mistakes
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import too_few_pixels
-from editjudge.images import IMAGE_RULES, ImageStore, load_image, pixel_digest
-from editjudge.io import derive_seed, digest
-from editjudge.judge_settings import (
+from editjudge.files.io import derive_seed, digest
+from editjudge.files.paths import OutputPath
+from editjudge.files.text import valid_text
+from editjudge.formats.judge_settings import (
     CHOICES,
     LEFT_OUT,
     LeftOut,
@@ -34,15 +35,14 @@ from editjudge.judge_settings import (
     settings_for,
     trained_of,
 )
-from editjudge.parsing import READING, parse_reply
-from editjudge.paths import OutputPath
-from editjudge.prompts import PromptSet, get_prompts
-from editjudge.provenance import cores
-from editjudge.questions import Asker, Question, Row
-from editjudge.recipe import Use, about_to_run, load_for_run, mistake, refuse
-from editjudge.tasks import ASPECTS, UNKNOWN_TASK, Aspect
-from editjudge.text import valid_text
-from editjudge.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
+from editjudge.images.colors import Colors
+from editjudge.images.store import IMAGE_RULES, ImageStore, load_image, pixel_digest
+from editjudge.prompts.parsing import READING, parse_reply
+from editjudge.prompts.prompt_sets import PromptSet, get_prompts
+from editjudge.recipes.recipe import Use, about_to_run, load_for_run, mistake, refuse
+from editjudge.records.tasks import ASPECTS, UNKNOWN_TASK, Aspect
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
+from editjudge.system.provenance import cores
 
 __all__ = ["Judge", "JudgeRecipe", "card_from_passes", "make_card"]
 

@@ -16,9 +16,9 @@ from typing import Literal, NamedTuple
 from packaging.requirements import Requirement
 
 from editjudge.errors import NetworkError
-from editjudge.network import check_network
-from editjudge.paths import user_path
-from editjudge.provenance import cores, gpu_names, memory_gb
+from editjudge.files.paths import user_path
+from editjudge.system.network import check_network
+from editjudge.system.provenance import cores, gpu_names, memory_gb
 
 Level = Literal["ok", "warning", "problem"]
 

@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import EditJudgeError
-from editjudge.io import read_json, write_json
-from editjudge.paths import PROJECT, user_path
-from editjudge.provenance import machine
+from editjudge.files.io import read_json, write_json
+from editjudge.files.paths import PROJECT, user_path
+from editjudge.system.provenance import machine
 
 RECIPES = PROJECT / "recipes" / "quickstart"
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Collection, Iterable, Sequence
 
-from editjudge.tasks import ASPECTS, Aspect
-from editjudge.types import EditTriplet, Judgment, ScoreCard
+from editjudge.records.tasks import ASPECTS, Aspect
+from editjudge.records.types import EditTriplet, Judgment, ScoreCard
 
 
 def make_card(triplet: EditTriplet, judgments: Iterable[Judgment]) -> ScoreCard:

@@ -15,11 +15,11 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from editjudge.colors import Colors
 from editjudge.errors import CheckpointError
-from editjudge.images import IMAGE_RULES
-from editjudge.io import atomic_write, digest
-from editjudge.prompts import PROMPT_SETS, PromptSet, get_prompts
+from editjudge.files.io import atomic_write, digest
+from editjudge.images.colors import Colors
+from editjudge.images.store import IMAGE_RULES
+from editjudge.prompts.prompt_sets import PROMPT_SETS, PromptSet, get_prompts
 
 JUDGE_FILE = "judge.yaml"
 

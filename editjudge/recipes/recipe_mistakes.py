@@ -11,9 +11,9 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import core_schema
 
-from editjudge.paths import MISSING
-from editjudge.recipe_use import Use, did_you_mean
-from editjudge.recipe_yaml import show
+from editjudge.files.paths import MISSING
+from editjudge.recipes.recipe_use import Use, did_you_mean
+from editjudge.recipes.recipe_yaml import show
 
 
 @dataclass(frozen=True)

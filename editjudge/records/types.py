@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from editjudge.tasks import TASK_TYPES, UNKNOWN_TASK, Aspect, Dimension
-from editjudge.text import valid_text
+from editjudge.files.text import valid_text
+from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK, Aspect, Dimension
 
 Text = Annotated[str, BeforeValidator(lambda value: valid_text(value) if isinstance(value, str) else value)]
 """What people or models have written: `valid_text` of what is given."""

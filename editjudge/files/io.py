@@ -18,8 +18,8 @@ from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from editjudge.errors import DataError, StaleOutputError, StorageError
-from editjudge.identity import identity_values
-from editjudge.json_text import json_rows, open_file, parse_json
+from editjudge.files.identity import identity_values
+from editjudge.files.json_text import json_rows, open_file, parse_json
 
 if TYPE_CHECKING:
     import numpy as np

@@ -8,9 +8,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from editjudge.errors import EditJudgeError
-from editjudge.io import digest
-from editjudge.tasks import Aspect
-from editjudge.text import is_blank, valid_text
+from editjudge.files.io import digest
+from editjudge.files.text import is_blank, valid_text
+from editjudge.records.tasks import Aspect
 
 IMAGE_MARK = "<image>"
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, GetCoreSchemaHandler, ValidationError, ValidationInfo
 from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, core_schema
 
-from editjudge.paths import Ready
+from editjudge.files.paths import Ready
 
 MISTAKE = "recipe_mistake"
 """Type of the validation errors that `mistake` makes."""

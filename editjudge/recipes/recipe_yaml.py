@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from editjudge.errors import RecipeError
-from editjudge.paths import expand
-from editjudge.text import valid_text
+from editjudge.files.paths import expand
+from editjudge.files.text import valid_text
 
 
 def resolve(path: Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:

@@ -19,8 +19,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.delimited import read_table
 from editjudge.errors import DataError
+from editjudge.files.delimited import read_table
 
 Floats = NDArray[np.float64]
 
