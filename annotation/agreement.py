@@ -29,9 +29,10 @@ from functools import partial
 import numpy as np
 
 from annotation.cases import Cases, tabulate
-from annotation.measures import Figure, Floats, Measure, Sheet, fleiss_kappa, ordinal_alpha, ratio
+from annotation.measures import Figure, Measure, Sheet, fleiss_kappa, ordinal_alpha, ratio
 from editjudge.errors import DataError
 from editjudge.records.types import TierRanking
+from editjudge.statistics.arrays import Floats
 
 POOLED = "all"
 UNIT_MEASURES = ("majority_ranking", "majority_relation", "others_relation", "kendall_tau_b")

@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation.measures import Floats, agreements, coincidences, tau_b
+from annotation.measures import agreements, coincidences, tau_b
 from annotation.ranking import levels_of
 from editjudge.errors import DataError
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import TierRanking
+from editjudge.statistics.arrays import Floats
 
 
 @dataclass(frozen=True)

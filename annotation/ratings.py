@@ -14,18 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from annotation.measures import (
-    Figure,
-    Floats,
-    Measure,
-    Sheet,
-    agreements,
-    coincidences,
-    fleiss_kappa,
-    ordinal_alpha,
-)
+from annotation.measures import Figure, Measure, Sheet, agreements, coincidences, fleiss_kappa, ordinal_alpha
 from editjudge.formats.rating_tables import RatingTable, join_ratings
 from editjudge.formats.rating_tables import read_ratings as read_ratings
+from editjudge.statistics.arrays import Floats
 
 SCALES = ("SC", "PQ", "O")
 FIGURES = ("mean", "std", "fleiss_kappa", "krippendorff_alpha")

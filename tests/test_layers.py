@@ -17,6 +17,14 @@ ROOMS = (
     *("engines", "editors", "training", "asking", "cli", "__main__"),
 )
 
+# The same of applications. A module beside the rooms is a room of its own.
+APPLICATION_ROOMS = {
+    "eval": (
+        *("labels", "metrics", "benchmarks", "evaluations", "external", "probes", "human", "results", "report"),
+        *("recipe", "inputs", "terminal", "checkpoints", "run", "sweep", "compare"),
+    ),
+}
+
 HEAVY = {
     *("torch", "torchvision", "transformers", "trl", "peft", "deepspeed", "accelerate", "datasets", "safetensors"),
     *("tokenizers", "diffusers", "vllm", "openai", "ray", "label_studio_sdk", "wandb", "skimage", "sklearn"),
@@ -95,40 +103,53 @@ def test_heavy_packages_are_imported_where_they_are_used(package):
     assert bad == []
 
 
+ROOMS_OF = {"editjudge": ROOMS, **APPLICATION_ROOMS}
+
+
 def level(module: str) -> int:
-    """The place of `x` in ROOMS, of a module `editjudge.x` or `editjudge.x.y`."""
-    room = module.split(".")[1]
-    assert room in ROOMS, f"{module} is in a new room: give it its place in ROOMS"
-    return ROOMS.index(room)
+    """The place of a module `package.x` or `package.x.y` among the rooms of its package."""
+    package, room = module.split(".")[:2]
+    assert room in ROOMS_OF[package], f"{module} is in a new room: give it its place in the rooms of {package}"
+    return ROOMS_OF[package].index(room)
 
 
-def ground_imports() -> Iterator[tuple[Path, int, str, str]]:
-    """(file, line, importing module, imported module) within the ground floor."""
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files("editjudge")}
+def inner_imports(package: str) -> Iterator[tuple[Path, int, str, str]]:
+    """(file, line, importing module, imported module) within a package."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files(package)}
     modules = {module.removesuffix(".__init__") for module in modules}
-    for path in files("editjudge"):
+    for path in files(package):
         source = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for name, line in imports(path):
             target = name if name in modules else name.rpartition(".")[0]
-            if target in modules - {"editjudge"} and source != "editjudge":
+            if target in modules - {package} and source != package:
                 yield path, line, source, target
 
 
-def test_the_ground_floor_keeps_its_order():
+@pytest.mark.parametrize("package", ROOMS_OF)
+def test_rooms_keep_their_order(package):
     bad = [
-        where(path, line, target) for path, line, source, target in ground_imports() if level(source) < level(target)
+        where(path, line, target)
+        for path, line, source, target in inner_imports(package)
+        if level(source) < level(target)
     ]
     assert bad == []
 
 
-def test_the_ground_floor_has_no_circles():
+@pytest.mark.parametrize("package", ROOMS_OF)
+def test_modules_have_no_circles(package):
     targets: dict[str, set[str]] = {}
-    for _, _, source, target in ground_imports():
+    for _, _, source, target in inner_imports(package):
         targets.setdefault(source, set()).add(target)
     while targets:
         leaves = {module for module, needs in targets.items() if not needs & set(targets)}
         assert leaves, f"these import each other: {sorted(targets)}"
         targets = {module: needs for module, needs in targets.items() if module not in leaves}
+
+
+@pytest.mark.parametrize("package", ROOMS_OF)
+def test_rooms_are_small(package):
+    for folder in {path.parent for path in files(package)}:
+        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 15, folder
 
 
 def opens_text(node: ast.AST) -> bool:

@@ -11,10 +11,10 @@ from editjudge.files.io import digest
 from editjudge.files.paths import ModelName
 from editjudge.records.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
 from editjudge.records.types import PreferencePair
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
 from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet, split_unknown
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
 
 _SCHEMA = Schema(
     "EditReward-Bench",

@@ -13,9 +13,9 @@ from editjudge.files.text import is_blank
 from editjudge.images.store import ImageStore, image_faults
 from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.records.types import ImageRef, PreferencePair
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import RowError, split_unknown
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
 
 
 class Pairs(BaseModel):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from eval.checkpoints import Scan, judge_of
+from eval.checkpoints.recipe import SweepRecipe
 from eval.probes import Probes, run_probes
-from eval.recipe import SweepRecipe
 from eval.results import Measured
 
 
