@@ -20,6 +20,11 @@ def ratio(top: Floats, bottom: Floats) -> Floats:
     return np.divide(top, bottom, out=np.full(np.shape(top), np.nan), where=bottom > 0)
 
 
+def ratio_of_sums(sums: Floats) -> Floats:
+    """First column over second, [..., 2] to [...]; NaN where the second is 0."""
+    return ratio(sums[..., 0], sums[..., 1])
+
+
 def mean_of_known(values: Floats, axis: int = -1) -> Floats:
     """Mean that leaves NaN out; NaN where everything is (numpy's own warns there)."""
     known = ~np.isnan(values)

@@ -23,7 +23,8 @@ MIN_GROUPS = 5
 """With fewer groups behind a figure no interval is given: resampling so few cannot show how much it may vary."""
 
 
-_CHUNK_ROUNDS = 1_000
+_CHUNK_ROUNDS, _CHUNK_CELLS = 1_000, 10_000_000
+"""Rows and cells (80 MB) of the weight matrix that are in memory at a time."""
 
 
 ALPHA = 0.05
@@ -45,8 +46,9 @@ Figure = dict[str, float | None]
 def draw_weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
     """How often each group was drawn, [chunk, groups], rows summing to `n_groups`; `rounds` rows in all."""
     generator = rng(seed, "bootstrap", n_groups)
-    for start in range(0, rounds, _CHUNK_ROUNDS):
-        size = min(_CHUNK_ROUNDS, rounds - start)
+    chunk = max(1, min(_CHUNK_ROUNDS, _CHUNK_CELLS // n_groups))
+    for start in range(0, rounds, chunk):
+        size = min(chunk, rounds - start)
         draws = generator.integers(0, n_groups, size=(size, n_groups))
         draws += np.arange(size)[:, None] * n_groups
         yield np.bincount(draws.ravel(), minlength=size * n_groups).reshape(size, n_groups).astype(np.float64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from editjudge.statistics.arrays import TIE_DECIMALS, Floats, ratio
 
@@ -53,3 +54,9 @@ def tau_b(product: Floats, first: Floats, second: Floats) -> Floats:
     NaN where either is 0.
     """
     return ratio(product, np.sqrt(first * second))
+
+
+def tau_b_of_relations(one: NDArray[np.int8], other: NDArray[np.int8]) -> Floats:
+    """`tau_b` of relations -1, 0, 1 of the same pairs of items, [..., pairs] to [...]."""
+    product = (one * other).sum(axis=-1, dtype=np.float64)
+    return tau_b(product, (one != 0).sum(axis=-1), (other != 0).sum(axis=-1))
