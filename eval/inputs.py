@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from editjudge.errors import DataError
+from editjudge.formats.results.results import read_results
 from eval.human.rankings import read_rankings
 from eval.labels.benchmark import Benchmark
 from eval.recipe import MeasureRecipe
-from eval.report.leaderboard import read_results
 from eval.report.page import read_funnel
 
 
