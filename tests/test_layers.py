@@ -102,11 +102,11 @@ def level(module: str) -> int:
     return ROOMS.index(room)
 
 
-def ground_imports() -> Iterator[tuple[Path, int, str, str]]:
-    """(file, line, importing module, imported module) within the ground floor."""
-    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files("editjudge")}
+def imports_within(package: str) -> Iterator[tuple[Path, int, str, str]]:
+    """(file, line, importing module, imported module) among the modules of a package."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in files(package)}
     modules = {module.removesuffix(".__init__") for module in modules}
-    for path in files("editjudge"):
+    for path in files(package):
         source = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
         for name, line in imports(path):
             target = name if name in modules else name.rpartition(".")[0]
@@ -116,15 +116,25 @@ def ground_imports() -> Iterator[tuple[Path, int, str, str]]:
 
 def test_the_ground_floor_keeps_its_order():
     bad = [
-        where(path, line, target) for path, line, source, target in ground_imports() if level(source) < level(target)
+        where(path, line, target)
+        for path, line, source, target in imports_within("editjudge")
+        if level(source) < level(target)
     ]
     assert bad == []
 
 
-def test_the_ground_floor_has_no_circles():
+def room(module: str) -> str:
+    """The folder of a module, or the module itself where it lies beside the folders."""
+    return ".".join(module.split(".")[:2])
+
+
+@pytest.mark.parametrize("package", ["editjudge", "curation"])
+@pytest.mark.parametrize("of", [str, room], ids=["modules", "rooms"])
+def test_no_circles(package, of):
     targets: dict[str, set[str]] = {}
-    for _, _, source, target in ground_imports():
-        targets.setdefault(source, set()).add(target)
+    for _, _, source, target in imports_within(package):
+        if of(source) != of(target):
+            targets.setdefault(of(source), set()).add(of(target))
     while targets:
         leaves = {module for module, needs in targets.items() if not needs & set(targets)}
         assert leaves, f"these import each other: {sorted(targets)}"
