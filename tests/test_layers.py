@@ -21,6 +21,7 @@ ROOMS = {
         *("errors", "files", "system", "records", "statistics", "recipes", "images", "prompts", "formats", "families"),
         *("engines", "editors", "training", "asking", "cli", "__main__"),
     ),
+    "curation": ("stage", "synthetic", "editing", "judging", "filters", "export", "recipe", "runner"),
     "annotation": ("recipe", "rankings", "campaign", "page", "label_studio", "agreement", "steps", "main"),
 }
 
@@ -31,7 +32,7 @@ KNOWN_CIRCLES = {
     *("sft.callbacks", "sft.check", "sft.launch", "sft.model", "sft.recipe", "sft.train"),
     *("eval.sweep", "eval.watch"),
 }
-KNOWN_FOLDERS = {"curation", "eval/metrics"}
+KNOWN_FOLDERS = {"eval/metrics"}
 
 HEAVY = {
     *("torch", "torchvision", "transformers", "trl", "peft", "deepspeed", "accelerate", "datasets", "safetensors"),

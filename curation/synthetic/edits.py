@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from curation.editors.drawing import (
+from curation.synthetic.drawing import (
     PLACES,
     SHAPES,
     TEXTURES,
@@ -25,7 +25,7 @@ from curation.editors.drawing import (
     size_of,
     text_mask,
 )
-from curation.editors.scenes import (
+from curation.synthetic.scenes import (
     BACKGROUNDS,
     GROUNDS,
     PLAIN_TONES,

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curation.balance import score_bin
-from curation.funnel import Funnel, read_funnel
+from curation.filters.balance import score_bin
+from curation.runner.funnel import Funnel, read_funnel
 from curation.stage import groups
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write, digest, read_jsonl
@@ -55,7 +55,7 @@ def write_report(out: Path) -> Path:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     funnel = read_funnel(out)
-    environment = Environment(loader=PackageLoader("curation"), autoescape=True, undefined=StrictUndefined)
+    environment = Environment(loader=PackageLoader("curation.runner"), autoescape=True, undefined=StrictUndefined)
     html = environment.get_template("report.html").render(**_content(out, funnel))
     path = out / "report.html"
     atomic_write(path, html)

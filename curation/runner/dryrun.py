@@ -10,13 +10,13 @@ from itertools import cycle
 from pathlib import Path
 
 from curation.editing import Edit
-from curation.editors.artefacts import ARTEFACTS
-from curation.editors.programmatic import FAULTS, Programmatic
 from curation.judging import JudgeStage
-from curation.measure import Measure
 from curation.recipe import CurationRecipe
-from curation.sources import Photographs
 from curation.stage import Stage
+from curation.synthetic.artefacts import ARTEFACTS
+from curation.synthetic.measure import Measure
+from curation.synthetic.photographs import Photographs
+from curation.synthetic.programmatic import FAULTS, Programmatic
 
 CROPS = 3
 """Crops of each photograph in a dry run."""

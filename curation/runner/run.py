@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from curation.dryrun import dry
-from curation.executors import LocalExecutor
-from curation.funnel import Funnel, PartCount, count_stages, infos, write_funnel
-from curation.leakage import check_images, check_known, check_sources
+from curation.filters.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
-from curation.report import write_report
+from curation.runner.dryrun import dry
+from curation.runner.executors import LocalExecutor
+from curation.runner.funnel import Funnel, PartCount, count_stages, infos, write_funnel
+from curation.runner.report import write_report
+from curation.runner.steps import Step, Tally, Task, Work, plan_steps
 from curation.stage import group_id, row_id
-from curation.steps import Step, Tally, Task, Work, plan_steps
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, MissingExtraError, StaleOutputError
 from editjudge.files.io import write_jsonl

@@ -11,11 +11,11 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from curation.editors.artefacts import ARTEFACTS, Artefact
-from curation.editors.base import Editor
-from curation.editors.drawing import PLACES, Array, blend, blur, fill, shape_mask, size_of, to_array, to_image
-from curation.editors.edits import EDITS, Misread
-from curation.editors.scenes import STICKER_COLORS, Plan, Scene, choose
+from curation.synthetic.artefacts import ARTEFACTS, Artefact
+from curation.synthetic.drawing import PLACES, Array, blend, blur, fill, shape_mask, size_of, to_array, to_image
+from curation.synthetic.edits import EDITS, Misread
+from curation.synthetic.scenes import STICKER_COLORS, Plan, Scene, choose
+from editjudge.editors.base import Editor
 from editjudge.errors import DataError
 from editjudge.files.io import rng as seeded_rng
 from editjudge.images.store import ImageStore

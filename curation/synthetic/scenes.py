@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from curation.editors.drawing import (
+from curation.synthetic.drawing import (
     COLORS,
     Array,
     band_mask,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from PIL import Image
 from pydantic import Field, field_validator
 
-from curation.editors.base import Editor
+from editjudge.editors.base import Editor
 from editjudge.errors import DataError
 from editjudge.files.paths import InputPath
 from editjudge.images.store import ImageStore, load_image

@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from curation.editors.drawing import to_array, to_image
-from curation.editors.edits import EDITS
 from curation.stage import FATAL, Context, Drop, Fail, Photo, Stage, describe_error
+from curation.synthetic.drawing import to_array, to_image
+from curation.synthetic.edits import EDITS
 from editjudge.files.io import digest, rng
 from editjudge.records.types import EditTask, Origin, Record
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from curation.leakage import CARRIES_SOURCE, Split, source_of
+from curation.filters.leakage import CARRIES_SOURCE, Split, source_of
 from curation.recipe import CurationRecipe, use_name
 from curation.stage import Context, Drop, Fail, Stage, group_id
 from editjudge.engines.base import Engine

@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from pydantic import Field, field_validator
 
-from curation.editors.base import Editor
+from editjudge.editors.base import Editor
 from editjudge.files.io import digest
 from editjudge.images.store import ImageStore, load_image
 from editjudge.records.types import EditTask

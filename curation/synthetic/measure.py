@@ -28,10 +28,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from curation.editors.artefacts import Artefact
-from curation.editors.drawing import Array, blur
-from curation.editors.programmatic import Outcome, Programmatic
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from curation.synthetic.artefacts import Artefact
+from curation.synthetic.drawing import Array, blur
+from curation.synthetic.programmatic import Outcome, Programmatic
 from editjudge.asking.judge import make_card
 from editjudge.errors import DataError
 from editjudge.prompts.prompt_sets import format_completion

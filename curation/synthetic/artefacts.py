@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from curation.editors.drawing import Array, luminance, text_mask
+from curation.synthetic.drawing import Array, luminance, text_mask
 
 Artefact = Literal["none", "noise", "blocks", "watermark", "seams"]
 

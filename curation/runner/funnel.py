@@ -23,7 +23,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from curation.steps import Step, Work
+from curation.runner.steps import Step, Work
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_marker, write_json
 

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from curation.balance import DEFAULT_BINS, Bins, score_bin
-from curation.filters import scored
+from curation.filters.balance import DEFAULT_BINS, Bins, score_bin
+from curation.filters.scores import scored
 from curation.stage import Context, Drop, Fail, Stage, describe_error, groups, row_id
 from editjudge.errors import EditJudgeError
 from editjudge.files.io import digest

@@ -11,7 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from curation.filters import scored
+from curation.filters.scores import scored
 from curation.stage import Context, Drop, Fail, Stage, describe_error, row_id
 from editjudge.files.io import digest
 from editjudge.records.types import Record, ScoreCard
