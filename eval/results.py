@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS
 from eval.benchmarks import Benchmark
 from eval.metrics.calibration import calibrations
 from eval.metrics.cost import Prices, describe_cost
@@ -136,7 +136,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
                     **_figure(found, "task", (row, column)),
                     **_counts(outcomes[row, column], int(groups[:, row, column].sum())),
                 }
-                for row, name in enumerate(TASK_TYPES)
+                for row, name in enumerate(evaluation.table.task_types)
                 if outcomes[row, column].any()
             },
         }

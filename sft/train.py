@@ -257,6 +257,7 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
         read_examples,
         refuse_too_many,
         summary,
+        task_counts,
         token_counter,
     )
 
@@ -281,6 +282,8 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
         print(f"{recipe.data}: {summary(len(examples), dropped)}")
     gone = {row.id for row in dropped}
     kept = [example for example in examples if example.id not in gone]
+    if world.main:
+        print(f"task types: {task_counts(kept)}")
     return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors), processor, settings
 
 

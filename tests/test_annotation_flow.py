@@ -109,7 +109,7 @@ def test_task_types_of_the_recipe_reach_the_benchmark(ranked, capsys, given):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("task_id,task_type\ng0,teleport\n", "types.csv:2: task g0: unknown task type 'teleport'"),
+        ("task_id,task_type\ng0,Teleport\n", "types.csv:2: task g0: 'Teleport'"),
         ("task_id,task_type\ng5,extract\n", "task g5: 'extract', but its group says 'color_alter'"),
         (
             "task_id,task_type\ng0,extract\ng0,compose\n",

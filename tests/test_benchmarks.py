@@ -95,7 +95,8 @@ def test_same_data_same_ids_from_another_cache(load, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "kind"),
     [
-        ({"task_type": "teleport"}, "unknown_task"),
+        ({"task_type": "Tele port"}, "not_a_task_type"),
+        ({"task_type": None}, "not_a_task_type"),
         ({"dimension": "beauty"}, "unknown_dimension"),
         ({"input_image": None}, "missing_image"),
         ({"output_images": [png(1), {"bytes": b"not an image", "path": "x.png"}]}, "unreadable_image"),
@@ -136,8 +137,8 @@ def test_a_missing_column_is_named(load):
 
 
 def test_nothing_usable_is_an_error(load):
-    with pytest.raises(DataError, match=r"no usable pair.*1 x unknown_task"):
-        load([make_row(task_type="teleport")])
+    with pytest.raises(DataError, match=r"no usable pair.*1 x not_a_task_type"):
+        load([make_row(task_type="Teleport")])
 
 
 def test_a_folder_without_parquet_is_an_error(tmp_path):

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.files.io import digest
 from editjudge.files.paths import ModelName
-from editjudge.records.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
+from editjudge.records.tasks import DIMENSIONS, canonical_task_type
 from editjudge.records.types import PreferencePair
 from eval.benchmarks import Benchmark, checked
 from eval.benchmarks.lint import Findings
@@ -86,8 +86,10 @@ def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Prefere
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
         n_outputs = len(outputs) if isinstance(outputs, list) else 0
         raise RowError("not_two_candidates", f"key {keys!r}, {n_outputs} output images; two are needed")
-    if task_type not in (*TASK_TYPES, UNKNOWN_TASK):
-        raise RowError("unknown_task", repr(task_type))
+    try:
+        task_type = canonical_task_type(task_type)
+    except (TypeError, ValueError) as error:  # TypeError: not even text
+        raise RowError("not_a_task_type", repr(task_type)) from error
     if dimension not in DIMENSIONS:
         raise RowError("unknown_dimension", repr(dimension))
     before = store.add(row["input_image"], f"input of {instruction}")

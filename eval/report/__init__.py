@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from editjudge.errors import DataError
 from editjudge.files.io import atomic_write, read_json
-from editjudge.records.tasks import CATEGORY_OF, DIMENSIONS
+from editjudge.records.tasks import DIMENSIONS
 from eval.recipe import Report
 from eval.report.charts import strip
 from eval.report.gallery import build_gallery
@@ -53,7 +53,6 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
             dimensions=DIMENSIONS,
             kind=KIND,
             meaning=MEANING,
-            category_of=CATEGORY_OF,
             strip=strip,
             heat=_heat,
         )
