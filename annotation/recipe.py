@@ -223,6 +223,12 @@ class AnnotationRecipe(Recipe):
         """The one folder whose images the server gives out."""
         return self.out / "served"
 
+    @property
+    def all_units(self) -> tuple[Unit, ...]:
+        """The units that rank, and after them the adjudicator when there is one."""
+        adjudicator = self.pairs.adjudicator
+        return (*self.project.units, *([Unit(name=adjudicator)] if adjudicator is not None else []))
+
     def describe(self) -> str:
         """For `editjudge check`: what it would do, in a few sentences."""
         project = self.project

@@ -7,9 +7,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, model_validator
 
-from curation.editors import EDITORS
-from curation.editors.base import Editor
+from curation import EDITORS
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from editjudge.editors.base import Editor
 from editjudge.files.io import derive_seed, digest, rng
 from editjudge.recipes.recipe import Use
 from editjudge.records.types import EditTask, EditTriplet, Record

@@ -17,9 +17,10 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from curation import STAGES
+from curation.filters.leakage import CARRIES_SOURCE
 from curation.judging import JudgeStage
-from curation.leakage import CARRIES_SOURCE
-from curation.stage import STAGES, Stage
+from curation.stage import Stage
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError

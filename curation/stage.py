@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -17,23 +16,6 @@ from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferenceP
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine, Sampling
-
-STAGES: dict[str, str] = {
-    "photographs": "curation.sources:Photographs",
-    "templates": "curation.instructions:Templates",
-    "edit": "curation.editing:Edit",
-    "measure": "curation.measure:Measure",
-    "judge": "curation.judging:JudgeStage",
-    "min_side": "curation.filters:MinSide",
-    "aspect_ratio": "curation.filters:AspectRatio",
-    "group_max": "curation.filters:GroupMax",
-    "group_std": "curation.filters:GroupStd",
-    "balance": "curation.balance:Balance",
-    "pick_groups": "curation.balance:PickGroups",
-    "sft": "curation.export:SFT",
-    "tiers": "curation.export:Tiers",
-}
-"""What `use:` may name in a curation recipe."""
 
 FATAL = (StorageError, EngineError, MissingExtraError)
 """Errors that are about the machine, not about a row: they end the shard instead of failing every row of it."""
@@ -198,9 +180,3 @@ def group_id(row: Record) -> str:
 def describe_error(error: Exception) -> str:
     """One line for a `Fail`: the error's kind and message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def load_class(target: str) -> Any:
-    """The object behind a "module:Class" table entry."""
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)

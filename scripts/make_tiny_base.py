@@ -44,12 +44,12 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from curation import measure
-from curation.editors.artefacts import ARTEFACTS, Artefact
-from curation.editors.drawing import Array, to_array, to_image
-from curation.editors.edits import EDITS, input_kind, redraw
-from curation.editors.programmatic import Fault, carry_out
-from curation.editors.scenes import Plan, Scene, choose
-from curation.sources import PHOTOGRAPHS
+from curation.synthetic.artefacts import ARTEFACTS, Artefact
+from curation.synthetic.drawing import Array, to_array, to_image
+from curation.synthetic.edits import EDITS, input_kind, redraw
+from curation.synthetic.photographs import PHOTOGRAPHS
+from curation.synthetic.programmatic import Fault, carry_out
+from curation.synthetic.scenes import Plan, Scene, choose
 from editjudge.families import get_family, render_chat
 from editjudge.files.io import read_json, write_json
 from editjudge.files.paths import user_path

@@ -10,8 +10,8 @@ import pytest
 from ranking_ground import rank
 from scipy.stats import kendalltau
 
-from annotation.agreement import POOLED, measure_agreement
-from annotation.measures import (
+from annotation.agreement.figures import POOLED, measure_agreement
+from annotation.agreement.measures import (
     Measure,
     Sheet,
     agreements,
@@ -21,7 +21,7 @@ from annotation.measures import (
     ordinal_alpha,
     tau_b,
 )
-from annotation.ranking import levels_of
+from annotation.rankings.ranking import levels_of
 from editjudge.errors import DataError
 
 

@@ -102,7 +102,7 @@ def test_a_stage_that_failed_can_be_replaced_by_another(tmp_path: Path) -> None:
     from curation_ground import make_recipe
 
     from curation.recipe import CurationRecipe
-    from curation.runner import run_curation
+    from curation.runner.run import run_curation
 
     good = make_recipe(out=str(tmp_path / "out"))
     index = next(number for number, stage in enumerate(good["stages"]) if stage["use"] == "measure")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import yaml
 
-from curation.dryrun import CROPS, dry
-from curation.editors.programmatic import Programmatic
-from curation.measure import Measure
 from curation.recipe import CurationRecipe
-from curation.runner import main
+from curation.runner.dryrun import CROPS, dry
+from curation.runner.run import main
+from curation.synthetic.measure import Measure
+from curation.synthetic.programmatic import Programmatic
 from editjudge.files.io import read_jsonl
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.types import PreferencePair, SFTExample

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from curation.executors import LocalExecutor
+from curation.runner.executors import LocalExecutor
 from editjudge.errors import EditJudgeError, StorageError
 
 

@@ -8,7 +8,7 @@ from curation_ground import make_context, make_group
 from factories import make_card, make_judgment, make_ref, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export import SFT, Tiers, tiers_of
+from curation.export.stages import SFT, Tiers, tiers_of
 from curation.stage import Drop, Fail
 from editjudge.prompts.prompt_sets import PROMPT_SETS, get_prompts
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from annotation.ranking import (
+from annotation.rankings.ranking import (
     Ranking,
     format_tiers,
     ids_of,

@@ -19,8 +19,8 @@ from editjudge.recipes.recipe import Missing, dump_recipe, examine, recipe_kind
 from editjudge.recipes.recipe_yaml import dump_yaml, resolve
 
 TABLES = {
-    "sources, stages and filters": "curation.stage:STAGES",
-    "editors": "curation.editors:EDITORS",
+    "sources, stages and filters": "curation:STAGES",
+    "editors": "curation:EDITORS",
     "engines": "editjudge.engines:ENGINES",
     "model families": "editjudge.families:FAMILIES",
     "benchmarks": "eval.benchmarks:BENCHMARKS",
