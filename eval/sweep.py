@@ -13,12 +13,13 @@ from typing import Any
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
+from editjudge.formats.checkpoint import RunFolder, scan
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.processes import alone_in
 from editjudge.system.progress import bar
 from editjudge.system.provenance import RunRecord
 from eval.benchmarks import Benchmark
-from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan, trained_in
+from eval.checkpoints import find_checkpoints, judge_of, pin_training, trained_in
 from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
@@ -56,7 +57,7 @@ class Sweep:
         self._known: dict[Path, Measured] = {}
         self._states: dict[str, dict[str, Any]] = {}
 
-    def look(self) -> dict[str, Scan]:
+    def look(self) -> dict[str, RunFolder]:
         """What lies in the folders of the runs now."""
         return {name: scan(run.path) for name, run in self.recipe.named_runs().items()}
 
@@ -68,7 +69,7 @@ class Sweep:
             for checkpoint in checkpoints:
                 judge_of(judge, checkpoint)
 
-    def measure(self, found: dict[str, Scan], closing: bool) -> bool:
+    def measure(self, found: dict[str, RunFolder], closing: bool) -> bool:
         """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
 
         `closing`: no further checkpoint will come. What concerns one checkpoint only (`FAILURES`) is kept for the
@@ -82,7 +83,7 @@ class Sweep:
             self._states[name] = {
                 "path": str(run.path),
                 "finished": found[name].finished,
-                "incomplete": list(found[name].incomplete),
+                "incomplete": [path.name for path in found[name].incomplete],
                 "missed": missed,
             }
         before = len(self._known)

@@ -26,7 +26,7 @@ from editjudge.families import FAMILIES, families_for, get_family, render_chat, 
 from editjudge.files.io import read_jsonl
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.types import SFTExample
-from sft.merge import merge
+from editjudge.training.merge import merge
 from sft.recipe import SFTRecipe
 from sft.train import main as train
 

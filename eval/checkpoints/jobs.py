@@ -10,10 +10,11 @@ from pathlib import Path
 from editjudge.asking.judge import Judge, JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.files.io import read_marker
+from editjudge.formats.checkpoint import RunFolder
 from editjudge.formats.judge_settings import CHOICES, JudgeSettings, Trained
 from eval.answers import write_answers
 from eval.benchmarks import Benchmark
-from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of, trained_in
+from eval.checkpoints import Checkpoint, complete_in, gone_judge, judge_of, trained_in
 from eval.checkpoints.options import SweptRun
 from eval.recipe import SweepRecipe, folder_name
 from eval.results import Measured
@@ -59,7 +60,7 @@ class Job:
 
 
 def plan_run(
-    recipe: SweepRecipe, name: str, found: Scan, benches: Sequence[Benchmark], closing: bool
+    recipe: SweepRecipe, name: str, found: RunFolder, benches: Sequence[Benchmark], closing: bool
 ) -> tuple[list[Job], list[int]]:
     """The jobs of one run by step, the base first, and the steps that were removed before they were measured.
 
@@ -75,10 +76,11 @@ def plan_run(
         where = _base_folder(recipe, run, trained, folder) if checkpoint.path is None else folder
         return Job(name, checkpoint, (once,), judge, where, label, gone)
 
-    present = {checkpoint.step for checkpoint in found.complete}
+    complete = complete_in(found)
+    present = {checkpoint.step for checkpoint in complete}
     removed = [job(Checkpoint(step, folder), gone=True) for step in _steps_on_disk(folder) - present - {0}]
     missed = sorted(item.checkpoint.step for item in removed if not item.is_measured(benches))
-    jobs = [job(checkpoint) for checkpoint in found.complete] + [item for item in removed if item.is_measured(benches)]
+    jobs = [job(checkpoint) for checkpoint in complete] + [item for item in removed if item.is_measured(benches)]
     jobs.sort(key=lambda item: item.checkpoint.step)
     sampling = recipe.last_sampling(judge)
     if closing and jobs and recipe.last is not None and sampling is not None:

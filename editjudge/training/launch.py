@@ -11,10 +11,9 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import psutil
-
-from sft.recipe import SFTRecipe
 
 _LAUNCHER = "EDITJUDGE_LAUNCHER_PID"
 _CPU_PROCESSES = 2
@@ -43,16 +42,16 @@ class World:
         return cls(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), True)
 
 
-def process_count(recipe: SFTRecipe) -> int:
+def process_count(wanted: int | Literal["auto"], deepspeed: bool) -> int:
     """Processes to start on this machine."""
+    if wanted != "auto":
+        return wanted
     import torch
 
-    if recipe.processes != "auto":
-        return recipe.processes
     gpus: int = torch.cuda.device_count()
     if gpus:
         return gpus
-    return min(_CPU_PROCESSES, os.cpu_count() or 1) if recipe.deepspeed else 1
+    return min(_CPU_PROCESSES, os.cpu_count() or 1) if deepspeed else 1
 
 
 def launch_command(script: Path, arguments: Sequence[str], deepspeed: bool, processes: int, port: int) -> list[str]:

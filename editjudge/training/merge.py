@@ -11,13 +11,22 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.engines.quiet import quiet
+from editjudge.engines.weights import (
+    adapter_digest,
+    adapter_settings,
+    load_config,
+    load_model,
+    model_digest,
+    model_problem,
+)
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import FAMILIES, families_for, get_family, render_chat
 from editjudge.families.base import Family
 from editjudge.files.io import write_marker
 from editjudge.files.paths import user_model, user_path
+from editjudge.formats.checkpoint import DONE, require_complete
 from editjudge.formats.judge_settings import read_trained
-from sft.checkpoints import DONE, require_complete
+from editjudge.prompts.prompt_sets import IMAGE_MARK, get_prompts
 
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
 """Largest difference of a logit allowed between adapter and merged weights, as a share of the largest logit.
@@ -49,8 +58,6 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
     `TOLERANCE`. The checkpoint's `judge.yaml` is copied. `CheckpointError` when the logits differ, when the checkpoint
     is half-written or was trained on another family than the base's; `StorageError` when `out` exists.
     """
-    from editjudge.engines.weights import adapter_digest, model_digest, model_problem
-
     if out.exists():
         raise StorageError(f"{out}: exists already; remove it or choose another folder")
     require_complete(checkpoint)
@@ -90,8 +97,6 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
 
 def _base_of(checkpoint: Path) -> str:
     """The base that an adapter names."""
-    from editjudge.engines.weights import adapter_settings
-
     base = adapter_settings(checkpoint).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise CheckpointError(f"{checkpoint}: the adapter does not name its base; give it with --base")
@@ -100,16 +105,12 @@ def _base_of(checkpoint: Path) -> str:
 
 def _dtype_of(base: str) -> str:
     """The precision in which a model's weights are stored."""
-    from editjudge.engines.weights import load_config
-
     name = str(load_config(base).dtype).removeprefix("torch.")
     return name if name in TOLERANCE else "float32"
 
 
 def _family_of(base: str) -> Family:
     """A family that fits the base. Which of several does not matter: a chat decides nothing about weights."""
-    from editjudge.engines.weights import load_config
-
     kind = load_config(base).model_type
     fitting = families_for(kind)
     if not fitting:
@@ -119,8 +120,6 @@ def _family_of(base: str) -> Family:
 
 def _load(model: str, adapter: Path | None, dtype: str, family: Family) -> Any:
     """A model as the engines load it, on the CPU, where every machine that can hold the weights can check them."""
-    from editjudge.engines.weights import load_model
-
     return load_model(model, adapter, revision=None, family=family.name, dtype=dtype, device="cpu", attention="sdpa")
 
 
@@ -135,8 +134,6 @@ def _probe(processor: Any, family: Family) -> dict[str, Any]:
     """A prompt with one image, for every part of the model to take part in the answer."""
     import numpy as np
     from PIL import Image
-
-    from editjudge.prompts.prompt_sets import IMAGE_MARK, get_prompts
 
     across, down = np.meshgrid(np.arange(112), np.arange(84))
     image = Image.fromarray(np.stack([across * 2, down * 3, (across * down) % 256], axis=2).astype(np.uint8))
