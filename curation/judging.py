@@ -1,20 +1,27 @@
-"""Stage `judge`: a teacher model scores every candidate."""
+"""Stage `judge`: a teacher model scores every candidate. And what stands in for it in a dry run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from numpy.random import Generator
 from pydantic import Field, field_validator
 
 from curation.stage import Context, Drop, Fail, Stage
+from editjudge.asking.cards import make_card
 from editjudge.asking.judge import Judge
 from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError
+from editjudge.files.io import rng
 from editjudge.formats.judge_settings import contradictions, fill_in, trained_of
 from editjudge.images.colors import Colors
-from editjudge.prompts.prompt_sets import get_prompts
-from editjudge.records.types import EditTriplet, Record, ScoreCard
+from editjudge.prompts.prompt_sets import format_completion, get_prompts
+from editjudge.records.tasks import ASPECTS, Aspect
+from editjudge.records.types import EditTriplet, Judgment, Record, ScoreCard
+
+SCALE = 25
+"""Best score of teachers that are no model; the worst is 0."""
 
 
 class JudgeStage(Stage):
@@ -55,6 +62,10 @@ class JudgeStage(Stage):
         """The one engine that is asked."""
         return {self.engine: self.sampling}
 
+    def stand_in(self) -> Stage:
+        """A teacher that needs no model."""
+        return StandInScorer()
+
     def depends_on(self) -> dict[str, str]:
         """The wording of the prompts, which lies outside the recipe."""
         return {"prompts": get_prompts(self.prompts).identity}
@@ -80,6 +91,41 @@ class JudgeStage(Stage):
         )
         for card in judge.score_each(rows, ctx.root):
             yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card))
+
+
+class StandInScorer(Stage):
+    """Gives every triplet scores drawn from its id: a teacher for dry runs, which works for any triplet."""
+
+    takes: ClassVar[type[Record] | None] = EditTriplet
+    gives: ClassVar[type[Record]] = ScoreCard
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """One card per triplet, its four scores evenly distributed."""
+        for triplet in rows:
+            draw = rng(ctx.seed, "stand-in", triplet.id)
+            yield make_card(triplet, [_drawn(triplet, aspect, draw) for aspect in ASPECTS])
+
+
+def _drawn(triplet: EditTriplet, aspect: Aspect, draw: Generator) -> Judgment:
+    first, second = (int(score) for score in draw.integers(SCALE + 1, size=2))
+    return recorded(triplet, aspect, (first, second), "Drawn at random in a dry run.", "stand-in")
+
+
+def recorded(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rationale: str, teacher: str) -> Judgment:
+    """The judgment of a teacher that is no model. `scores` are on 0..`SCALE`."""
+    return Judgment(
+        triplet_id=triplet.id,
+        aspect=aspect,
+        scores=scores,
+        scale=SCALE,
+        rationale=rationale,
+        raw=format_completion(rationale, scores),
+        parsed_by="json",
+        pass_index=0,
+        seed=0,
+        engine=teacher,
+        prompt_version=teacher,
+    )
 
 
 def unscored_reason(card: ScoreCard) -> str:

@@ -15,6 +15,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic.alias_generators import to_snake
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from curation import STAGES
@@ -150,7 +151,7 @@ class CurationRecipe(Recipe):
 def use_name(stage: Stage) -> str:
     """What a stage is called in recipes, folders and reports."""
     target = f"{type(stage).__module__}:{type(stage).__qualname__}"
-    return next((name for name, known in STAGES.items() if known == target), type(stage).__name__.lower())
+    return next((name for name, known in STAGES.items() if known == target), to_snake(type(stage).__name__))
 
 
 def _line(stage: Stage) -> str:
