@@ -16,9 +16,9 @@ from editjudge.files.io import read_jsonl
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import ScoreCard
 from editjudge.system.processes import alone_in
+from eval.evaluations.evaluation import ScoredPair
 from eval.recipe import EvalRecipe
 from eval.run import main, run_eval
-from eval.scoring import ScoredPair
 
 
 def make_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **changes) -> EvalRecipe:

@@ -22,6 +22,10 @@ ROOMS = {
         *("engines", "editors", "training", "asking", "cli", "__main__"),
     ),
     "curation": ("stage", "synthetic", "editing", "judging", "filters", "export", "recipe", "runner"),
+    "eval": (
+        *("labels", "metrics", "benchmarks", "evaluations", "external", "probes", "human", "results", "report"),
+        *("recipe", "inputs", "terminal", "checkpoints", "run", "sweep", "compare"),
+    ),
     "annotation": ("recipe", "rankings", "campaign", "page", "label_studio", "agreement", "steps", "main"),
 }
 
@@ -30,9 +34,8 @@ MODULES_PER_FOLDER = 15
 # What is still to be taken apart; an entry goes with the circle or the folder that it names.
 KNOWN_CIRCLES = {
     *("sft.callbacks", "sft.check", "sft.launch", "sft.model", "sft.recipe", "sft.train"),
-    *("eval.sweep", "eval.watch"),
 }
-KNOWN_FOLDERS = {"eval/metrics"}
+KNOWN_FOLDERS: set[str] = set()
 
 HEAVY = {
     *("torch", "torchvision", "transformers", "trl", "peft", "deepspeed", "accelerate", "datasets", "safetensors"),

@@ -16,7 +16,7 @@ from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.prompts.prompt_sets import get_prompts
 from editjudge.recipes.recipe import dump_recipe
 from eval.checkpoints import find_checkpoints
-from eval.recipe import SweepRecipe
+from eval.checkpoints.recipe import SweepRecipe
 from eval.results import summarise
 from eval.sweep import main, run_sweep
 from eval.terminal import print_results

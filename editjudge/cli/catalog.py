@@ -31,7 +31,7 @@ SCHEMAS = {
     "curation": "curation.recipe:CurationRecipe",
     "sft": "sft.recipe:SFTRecipe",
     "eval": "eval.recipe:EvalRecipe",
-    "sweep": "eval.recipe:SweepRecipe",
+    "sweep": "eval.checkpoints.recipe:SweepRecipe",
     "annotation": "annotation.recipe:AnnotationRecipe",
     "judge": "editjudge.asking.judge:JudgeRecipe",
 }

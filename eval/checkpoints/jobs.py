@@ -12,13 +12,14 @@ from editjudge.engines.base import Sampling
 from editjudge.files.io import read_marker
 from editjudge.formats.checkpoint import RunFolder
 from editjudge.formats.judge_settings import CHOICES, JudgeSettings, Trained
-from eval.answers import write_answers
-from eval.benchmarks import Benchmark
 from eval.checkpoints import Checkpoint, complete_in, gone_judge, judge_of, trained_in
 from eval.checkpoints.options import SweptRun
-from eval.recipe import SweepRecipe, folder_name
+from eval.checkpoints.recipe import SweepRecipe
+from eval.evaluations.answers import write_answers
+from eval.evaluations.evaluation import DONE, Evaluation
+from eval.evaluations.scoring import evaluate
+from eval.labels.benchmark import Benchmark, folder_name
 from eval.results import Measured
-from eval.scoring import DONE, Evaluation, evaluate
 
 _STEP_FOLDER = re.compile(r"step-(\d+)-k\d+")
 

@@ -15,7 +15,7 @@ from editjudge.engines.base import Sampling
 from editjudge.files.paths import InputPath
 from editjudge.recipes.recipe import about_to_run, mistake, refuse
 from editjudge.records.tasks import Dimension
-from eval.benchmarks.labels import Scale
+from eval.labels.types import Scale
 from eval.metrics.figures import FigureName
 
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+(,\d+)*)$")]
@@ -59,15 +59,6 @@ class Selection(_Block):
     """Null: the main figure of the benchmark's first kind of label; see `eval.metrics.figures`."""
     patience: int = Field(3, ge=1)
     """Checkpoints without a gain that can be told from noise, after which training may stop."""
-
-
-class LeaderboardOptions(_Block):
-    """What stands in the leaderboard besides what is measured here."""
-
-    published: bool = True
-    """Figures of the field, on the benchmark they were published for."""
-    results: tuple[InputPath, ...] = ()
-    """results.json of other evaluations and sweeps; rows of the same benchmark are taken over."""
 
 
 class Wandb(_Block):

@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from editjudge.formats.checkpoint import RunFolder
 from eval.checkpoints import complete_in, judge_of
+from eval.checkpoints.recipe import SweepRecipe
 from eval.probes import Probes, run_probes
-from eval.recipe import SweepRecipe
 from eval.results import Measured
 
 

@@ -16,17 +16,18 @@ from editjudge.errors import DataError
 from editjudge.files.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.records.tasks import ASPECTS
 from editjudge.records.types import PreferencePair, ScoreCard
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Label, card_value
-from eval.benchmarks.lint import Findings
+from editjudge.statistics.arrays import TIE_DECIMALS
+from eval.evaluations.evaluation import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.external.folders import folder_files, folder_format
 from eval.external.reading import SAME, SAYS, Reading, ReadingName, ScoresFile, bare_card
 from eval.external.rows import Format, file_format, read_rows
 from eval.external.votes import Votes
-from eval.metrics.pairs import TIE_DECIMALS, build_table, pair_values
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
+from eval.labels.types import Label, card_value
+from eval.metrics.pairs import build_table, pair_values
 from eval.metrics.published import AsPublished
-from eval.scoring import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
-from eval.values import values_of
+from eval.metrics.values import values_of
 
 
 @dataclass(frozen=True)

@@ -13,13 +13,13 @@ from editjudge.asking.cards import make_card
 from editjudge.files.paths import InputPath
 from editjudge.records.tasks import Aspect
 from editjudge.records.types import EditTriplet, Judgment, PreferencePair, ScoreCard
-from eval.benchmarks import Benchmark
-from eval.benchmarks.lint import Findings
+from editjudge.statistics.arrays import TIE_DECIMALS
 from eval.external.names import TripletNames
 from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
 from eval.external.viescore import published_pair, published_score
 from eval.external.votes import VoteReader, Votes
-from eval.metrics.pairs import TIE_DECIMALS
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
 
 ReadingName = Literal["published", "ours"]
 READINGS: dict[Format, tuple[ReadingName, ...]] = {

@@ -21,12 +21,14 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.files.identity import identity_values
 from editjudge.files.io import is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.records.types import ScoreCard
+from editjudge.statistics.arrays import TIE_DECIMALS
+from editjudge.statistics.exact import exact_share
 from editjudge.system.progress import bar
-from eval.benchmarks.preferences import Preferred
-from eval.metrics.pairs import TIE_DECIMALS
+from eval.evaluations.evaluation import Evaluation
+from eval.evaluations.scoring import describe_judge
+from eval.labels.preferences import Preferred
+from eval.metrics.values import CARD_VALUES, values_of
 from eval.probes.questions import Altered, ask_about, couples_of
-from eval.scoring import Evaluation, describe_judge
-from eval.values import CARD_VALUES, values_of
 
 Probe = Literal["identical", "other_instruction", "black", "swapped", "jpeg", "resize", "batch_position"]
 
@@ -218,13 +220,3 @@ def _row(
         "mean_change": round(float(np.mean(known)), 6) if known else None,
         "failed": failed[:SHOWN],
     }
-
-
-def exact_share(passed: int, n: int) -> dict[str, float | None]:
-    """A share with its exact 95 % interval (Clopper and Pearson 1934); None without trials."""
-    if n == 0:
-        return {"value": None, "low": None, "high": None}
-    from scipy.stats import binomtest
-
-    found = binomtest(passed, n).proportion_ci(0.95, method="exact")
-    return {"value": round(passed / n, 6), "low": round(float(found.low), 6), "high": round(float(found.high), 6)}
