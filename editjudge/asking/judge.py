@@ -37,7 +37,7 @@ from editjudge.formats.judge_settings import (
 )
 from editjudge.images.colors import Colors
 from editjudge.images.store import IMAGE_RULES, ImageStore, load_image, pixel_digest
-from editjudge.prompts.parsing import READING, parse_reply
+from editjudge.prompts.parsing import READING
 from editjudge.prompts.prompt_sets import PromptSet, get_prompts
 from editjudge.recipes.recipe import Use, about_to_run, load_for_run, mistake, refuse
 from editjudge.records.tasks import ASPECTS, UNKNOWN_TASK, Aspect
@@ -187,12 +187,12 @@ class Judge:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def score_images(self, rows: Iterable[tuple[EditTriplet, tuple[Image.Image, Image.Image]]]) -> list[ScoreCard]:
-        """Cards of triplets whose images (before, after; RGB) are at hand, put to the engine at once.
+    def score_images(self, rows: Iterable[tuple[EditTriplet, Sequence[Image.Image]]]) -> list[ScoreCard]:
+        """Cards of triplets whose images (inputs, then output; RGB) are at hand, put to the engine at once.
 
         What is shown are these images, whatever the triplet refers to; its id decides the seeds.
         """
-        return self._score_rows([self._asker.ask(triplet, *images) for triplet, images in rows])
+        return self._score_rows([self._asker.ask(triplet, images) for triplet, images in rows])
 
     def _score_rows(self, rows: list[Row]) -> list[ScoreCard]:
         """Cards of loaded triplets."""
@@ -224,7 +224,7 @@ class Judge:
             for number, indices in wanted:
                 question = questions[number]
                 seeds = tuple(self._seed(question.triplet, question.aspect, index, attempt) for index in indices)
-                requests.append(Request(question.text, question.images, seeds))
+                requests.append(Request(question.text, question.images, seeds, self.prompts.system))
             again = []
             for place, reply in each_once(self.engine.generate(requests, self.sampling), requests):
                 (number, indices), request = wanted[place], requests[place]
@@ -266,7 +266,7 @@ class Judge:
             if outcome.stop == "error":
                 logger.warning("triplet %s, %s, pass %d: %s", triplet.id, aspect, index, outcome.error)
             raw = valid_text(outcome.text)  # a cut reply of a server may end with half of a surrogate pair
-            parsed = parse_reply(raw, self.prompts.scale, outcome.stop)
+            parsed = self.prompts.prompt(aspect).read(raw, outcome.stop)
             failure = outcome.reason if outcome.stop == "error" else parsed.failure
             scores = parsed.scores
             rationale, parsed_by = parsed.rationale, parsed.parsed_by
@@ -274,7 +274,7 @@ class Judge:
             triplet_id=triplet.id,
             aspect=aspect,
             scores=scores,
-            scale=self.prompts.scale,
+            scale=self.prompts.prompt(aspect).scale,
             rationale=rationale,
             raw=raw,
             parsed_by=parsed_by,

@@ -12,7 +12,7 @@ from editjudge.errors import ImageError
 from editjudge.files.text import is_blank
 from editjudge.images.store import MAX_RATIO, ImageStore, show_images, unfit
 from editjudge.prompts.prompt_sets import PromptSet
-from editjudge.records.tasks import Aspect
+from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet
 
 logger = logging.getLogger(__name__)
@@ -40,38 +40,44 @@ class Asker:
     max_pixels: int | None
     """Bounds the area of each image; None: as they are."""
 
-    def ask(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> Row:
-        """Both aspects, or why there is nothing to ask. As in the benchmark, the output is brought to the input's size
-        first."""
-        if is_blank(triplet.task.instruction):
+    def ask(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> Row:
+        """Both aspects of an edit with these images (its inputs, then its output), or why there is nothing to ask.
+
+        As in the benchmark, the output is brought to the size of the first input before anything else.
+        """
+        inputs, instruction = len(images) - 1, triplet.task.instruction
+        if is_blank(instruction):
             return triplet, "no_instruction"
-        before, after = show_images((before, after), before.size, self.max_pixels)
-        if (reason := unfit(before.size)) is not None:
-            logger.warning(
-                "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the other",
-                triplet.id,
-                *before.size,
-                MAX_RATIO,
-            )
-            return triplet, reason
+        if not self.prompts.takes(inputs):
+            return triplet, "several_inputs"  # which one the prompts mean must not be guessed
+        shown = show_images(images, images[0].size, self.max_pixels)
+        for image in shown[:-1]:
+            if (reason := unfit(image.size)) is not None:
+                logger.warning(
+                    "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the "
+                    "other",
+                    triplet.id,
+                    *image.size,
+                    MAX_RATIO,
+                )
+                return triplet, reason
+        prompts = {aspect: self.prompts.prompt(aspect) for aspect in ASPECTS}
         return triplet, [
-            Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after)),
-            Question(triplet, "quality", self.prompts.ask_quality(), (after,)),
+            Question(triplet, aspect, prompt.ask(instruction, inputs), prompt.shown(shown))
+            for aspect, prompt in prompts.items()
         ]
 
     def load(self, triplets: Sequence[EditTriplet], store: ImageStore) -> list[Row]:
-        """Triplets of one input, which is read once."""
-        inputs = triplets[0].task.inputs
-        if len(inputs) != 1:
-            # The prompts show one image before the edit; which one that is must not be guessed.
+        """Triplets with the same inputs, which are read once."""
+        refs = triplets[0].task.inputs
+        if not self.prompts.takes(len(refs)):
             return [(triplet, "several_inputs") for triplet in triplets]
-        before: Image.Image | None = None
+        inputs: list[Image.Image] = []
         rows: list[Row] = []
         for triplet in triplets:
             try:
-                if before is None:
-                    before = store.read(inputs[0])
-                rows.append(self.ask(triplet, before, store.read(triplet.edited)))
+                inputs = inputs or [store.read(ref) for ref in refs]
+                rows.append(self.ask(triplet, [*inputs, store.read(triplet.edited)]))
             except ImageError as error:
                 logger.warning("triplet %s: %s", triplet.id, error)
                 rows.append((triplet, error.reason))

@@ -60,7 +60,9 @@ def catalog() -> dict[str, dict[str, str]]:
         title: {name: _first_line(target) for name, target in load_target(table).items()}
         for title, table in TABLES.items()
     }
-    found["prompt sets"] = {name: f"scores from 0 to {prompts.scale:g}" for name, prompts in PROMPT_SETS.items()}
+    found["prompt sets"] = {
+        name: f"scores from 0 to {prompts.semantic.scale:g}" for name, prompts in PROMPT_SETS.items()
+    }
     found["recipes"] = {name: text for _, name, text in _recipes()}
     return found
 
