@@ -32,7 +32,7 @@ from curation.editors.artefacts import Artefact
 from curation.editors.drawing import Array, blur
 from curation.editors.programmatic import Outcome, Programmatic
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
-from editjudge.asking.judge import make_card
+from editjudge.asking.cards import make_card
 from editjudge.errors import DataError
 from editjudge.prompts.prompt_sets import format_completion
 from editjudge.records.tasks import Aspect

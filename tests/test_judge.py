@@ -15,7 +15,7 @@ from icc_ground import WIDE, saved
 from PIL import Image
 
 from editjudge import Judge
-from editjudge.asking.judge import card_from_passes, make_card
+from editjudge.asking.cards import card_from_passes, make_card
 from editjudge.cli.score import main
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.cache import CachedEngine

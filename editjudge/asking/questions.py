@@ -1,4 +1,4 @@
-"""What an engine is asked about a triplet: both aspects, with the images as the judge shows them."""
+"""What a model is asked about an edit: both aspects, with the images as the judge shows them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from editjudge.errors import ImageError
-from editjudge.files.text import is_blank
-from editjudge.images.store import MAX_RATIO, ImageStore, show_images, unfit
+from editjudge.images.store import MAX_RATIO, show_images, unfit
 from editjudge.prompts.prompt_sets import PromptSet
 from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet
@@ -28,57 +26,26 @@ class Question:
     images: tuple[Image.Image, ...]
 
 
-Row = tuple[EditTriplet, list[Question] | str]
-"""A triplet with what is asked about it, or in snake_case why nothing can be."""
+def make_questions(
+    triplet: EditTriplet, images: Sequence[Image.Image], prompts: PromptSet, max_pixels: int | None
+) -> list[Question] | str:
+    """Both aspects of an edit with these images (its inputs, then its output), or why it cannot be shown.
 
-
-@dataclass(frozen=True)
-class Asker:
-    """Puts triplets into questions."""
-
-    prompts: PromptSet
-    max_pixels: int | None
-    """Bounds the area of each image; None: as they are."""
-
-    def ask(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> Row:
-        """Both aspects of an edit with these images (its inputs, then its output), or why there is nothing to ask.
-
-        As in the benchmark, the output is brought to the size of the first input before anything else.
-        """
-        inputs, instruction = len(images) - 1, triplet.task.instruction
-        if is_blank(instruction):
-            return triplet, "no_instruction"
-        if not self.prompts.takes(inputs):
-            return triplet, "several_inputs"  # which one the prompts mean must not be guessed
-        shown = show_images(images, images[0].size, self.max_pixels)
-        for image in shown[:-1]:
-            if (reason := unfit(image.size)) is not None:
-                logger.warning(
-                    "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the "
-                    "other",
-                    triplet.id,
-                    *image.size,
-                    MAX_RATIO,
-                )
-                return triplet, reason
-        prompts = {aspect: self.prompts.prompt(aspect) for aspect in ASPECTS}
-        return triplet, [
-            Question(triplet, aspect, prompt.ask(instruction, inputs), prompt.shown(shown))
-            for aspect, prompt in prompts.items()
-        ]
-
-    def load(self, triplets: Sequence[EditTriplet], store: ImageStore) -> list[Row]:
-        """Triplets with the same inputs, which are read once."""
-        refs = triplets[0].task.inputs
-        if not self.prompts.takes(len(refs)):
-            return [(triplet, "several_inputs") for triplet in triplets]
-        inputs: list[Image.Image] = []
-        rows: list[Row] = []
-        for triplet in triplets:
-            try:
-                inputs = inputs or [store.read(ref) for ref in refs]
-                rows.append(self.ask(triplet, [*inputs, store.read(triplet.edited)]))
-            except ImageError as error:
-                logger.warning("triplet %s: %s", triplet.id, error)
-                rows.append((triplet, error.reason))
-        return rows
+    As in the benchmark, the output is brought to the size of the first input; then `max_pixels` (None: as it is)
+    bounds the area of each image.
+    """
+    shown = show_images(images, images[0].size, max_pixels)
+    for image in shown[:-1]:
+        if (reason := unfit(image.size)) is not None:
+            logger.warning(
+                "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the other",
+                triplet.id,
+                *image.size,
+                MAX_RATIO,
+            )
+            return reason
+    asked = {aspect: prompts.prompt(aspect) for aspect in ASPECTS}
+    return [
+        Question(triplet, aspect, prompt.ask(triplet.task.instruction, len(images) - 1), prompt.shown(shown))
+        for aspect, prompt in asked.items()
+    ]

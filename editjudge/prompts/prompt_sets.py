@@ -20,6 +20,7 @@ from editjudge.files.text import is_blank, valid_text
 from editjudge.prompts.parsing import PARSERS, PLAIN, Parsed, Stop
 from editjudge.records.tasks import ASPECTS, PARTS, Aspect, Part
 
+DEFAULT_PROMPTS = "editjudge-v1"
 IMAGE_MARK = "<image>"
 INSTRUCTION = "{instruction}"
 Image = TypeVar("Image")
