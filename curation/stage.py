@@ -102,6 +102,10 @@ class Stage(BaseModel):
             raise NotImplementedError(f"{type(self).__name__} asks an engine, so it needs a stand-in for dry runs")
         return self
 
+    def in_first_process(self) -> bool:
+        """Whether it runs in the first process only, so that a model is loaded once."""
+        return bool(self.samplings())
+
     def depends_on(self) -> dict[str, str]:
         """Identities of whatever else can change the output (editors, shipped files): part of its marker."""
         return {}

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from editjudge.asking.judge import Judge
+from editjudge.asking.base import BaseJudge
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
 from editjudge.recipes.recipe import dump_recipe, load_for_run
@@ -65,7 +65,7 @@ def _measure_all(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> list[Measu
         return list(_evaluations(recipe, benches, judge))
 
 
-def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: Judge | None) -> Iterator[Measured]:
+def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJudge[Any] | None) -> Iterator[Measured]:
     """One per benchmark, from the recipe's judge, with what the probes found; of every file of scores one per reading.
 
     Several files have a folder each in `out`, and in it one per benchmark.

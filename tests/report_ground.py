@@ -8,7 +8,7 @@ from typing import Any
 
 from eval_world import PixelEngine, write_benchmark, write_checkpoint
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.files.io import write_jsonl
 from editjudge.records.types import TierRanking
 from eval.benchmarks.pairs import Pairs

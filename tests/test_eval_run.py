@@ -9,7 +9,7 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark
 from pydantic import ValidationError
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Completion, Reply
 from editjudge.errors import DataError, StaleOutputError, StorageError
 from editjudge.files.io import read_jsonl

@@ -21,7 +21,7 @@ ROOMS = {
         *("errors", "files", "system", "records", "statistics", "recipes", "images", "prompts", "formats", "families"),
         *("engines", "editors", "training", "asking", "cli", "__main__"),
     ),
-    "curation": ("stage", "synthetic", "editing", "judging", "filters", "export", "recipe", "runner"),
+    "curation": ("stage", "judging", "synthetic", "editing", "filters", "export", "recipe", "runner"),
     "eval": (
         *("labels", "metrics", "benchmarks", "evaluations", "external", "probes", "human", "results", "report"),
         *("recipe", "inputs", "terminal", "checkpoints", "run", "sweep", "compare"),

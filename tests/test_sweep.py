@@ -9,7 +9,7 @@ from eval_world import PixelEngine, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 from rich.console import Console
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
 from editjudge.formats.judge_settings import JudgeSettings

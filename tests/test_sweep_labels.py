@@ -10,7 +10,7 @@ import pytest
 from eval_world import PixelEngine, marked, write_checkpoint
 from rich.console import Console
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import RecipeError
 from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.tracking import metrics

@@ -11,7 +11,7 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOutputError, StorageError
 from editjudge.files.io import write_marker
 from editjudge.formats.judge_settings import JudgeSettings

@@ -50,6 +50,7 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
     is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
     command resumes after the last complete shard.
     """
+    recipe = recipe.resolved()
     steps = plan_steps(recipe)
     if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
         raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
@@ -101,7 +102,7 @@ def _run_steps(recipe: CurationRecipe, work: Work, steps: Sequence[Step], done: 
         def results() -> Iterator[None]:
             for step in steps:
                 tasks = [task for task in work.tasks(step.name) if task not in done]
-                executor = here if step.stage.samplings() or len(tasks) == 1 else pool
+                executor = here if step.stage.in_first_process() or len(tasks) == 1 else pool
                 with record.phase(step.name):
                     for task, future in executor.run(tasks):
                         logger.info("%s: %s", task, future.result().line())

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.base_recipe import AnyJudge
 from editjudge.engines.base import Sampling
 from editjudge.files.paths import InputPath
 from editjudge.recipes.recipe import about_to_run, mistake, refuse
@@ -39,7 +39,7 @@ class SweptRun(_Block):
 
     path: InputPath
     """Its folder; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
-    judge: JudgeRecipe | None = None
+    judge: AnyJudge | None = None
     """How its checkpoints are asked, when not as the recipe's `judge` says: another base model, for one."""
 
     @model_validator(mode="before")

@@ -26,7 +26,7 @@ def probe_last(
         places = [
             place
             for place, item in enumerate(measured)
-            if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.passes
+            if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.n_passes()
         ]
         last = max((measured[place].step or 0 for place in places), default=0)
         checkpoint = next((each for each in complete_in(scans[name]) if each.step == last), None)

@@ -28,7 +28,7 @@ def build_sweep_results(
     `early_stop` at the top has one entry per run, `leaderboard` one per benchmark.
     """
     results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
-    passes = {name: recipe.judge_of_run(run).passes for name, run in recipe.named_runs().items()}
+    passes = {name: recipe.judge_of_run(run).n_passes() for name, run in recipe.named_runs().items()}
     runs: dict[str, dict[str, Any]] = {}
     for name, state in states.items():
         of_run = [item for item in measured if item.run == name]
