@@ -114,7 +114,7 @@ def test_base_and_checkpoints_are_asked_as_they_were_trained(world):
     results = run_sweep(recipe)
     assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 20]
     judges = [row["judge"] for row in results["evaluations"]]
-    for said in (*judges, dump_recipe(recipe)["judge"]):
+    for said in (*judges, dump_recipe(recipe.resolved())["judge"]):
         assert (said["prompts"], said["max_pixels"], said["colors"]) == ("brief-v1", 500, "stored")
 
 
@@ -182,7 +182,7 @@ def test_the_last_may_be_left_out_and_may_be_sampled_differently(world):
 def test_the_step_is_the_one_that_training_recorded(tmp_path):
     write_checkpoint(tmp_path, 40, 0.0).rename(tmp_path / "checkpoint-7")
     assert [(found.step, found.path.name) for found in find_checkpoints(tmp_path)] == [(40, "checkpoint-7")]
-    (tmp_path / "checkpoint-7" / "done.json").write_text('{"identity": {}, "info": {"step": "7"}}')
+    (tmp_path / "checkpoint-7" / "done.json").write_text('{"identity": {}, "info": {"format": 1, "step": "7"}}')
     with pytest.raises(CheckpointError, match="'7'"):
         find_checkpoints(tmp_path)
 
