@@ -202,7 +202,7 @@ def two_units(annotator: Annotator, stage: Stage) -> None:
             for task in tasks_of(recipe, unit)[: N_TASKS - left]:
                 result = make_result(layout_of(recipe), blurred_tiers(recipe, task, cards, unit, spread))
                 seconds = rng(1, "seconds", unit, str(task.group_id)).integers(35, 110)
-                studio.annotate(task.id, result, lead_time_s=float(seconds))
+                studio.sdk.annotations.create(task.id, result=result, lead_time=float(seconds))
     run("status", *campaign)
     annotator.chrome.get((recipe.out / "status.html").as_uri())
     take(annotator, stage, "status")

@@ -183,7 +183,7 @@ def test_instructions_are_kept_as_written_and_shown_as_text(studio_server, annot
     own = "\n\n".join(TEXTS.values())
     recipe, project = campaign(studio_server, tmp_path, "Guide", instructions=own)
     with studio_server.connect() as studio:
-        kept = studio.project(project)["expert_instruction"]
+        kept = studio.project(project).expert_instruction
     assert kept == annotator_instructions(layout_of(recipe), "single", recipe.project.instructions)
     annotator.open(project, dismiss=False)
     guide = annotator.all(".ej-guide", at_least=1)[0].get_attribute("textContent")

@@ -280,7 +280,8 @@ def test_an_import_that_arrived_unheard_is_not_repeated(fake, recipe):
             "Validation error; .*bad",
         ),
         ((200, b"<html>A captive portal</html>"), "no JSON"),
-        ((201, {"task_count": 1}), "sent 4 tasks, got"),
+        ((201, {"task_count": 1}), "not one of Label Studio.*task_ids"),
+        ((201, {"task_ids": [7]}), "sent 4 tasks, got 1"),
     ],
 )
 def test_a_refused_import_is_told(fake, recipe, answer, expected):
