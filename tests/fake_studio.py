@@ -84,7 +84,7 @@ class FakeStudio:
         if path == "/api/projects" and method == "POST":
             number = next(self._numbers)
             self.projects[number] = {**body, "id": number, "created_at": self.now()}
-            return 201, self._project(number)
+            return 201, self.projects[number] | dict.fromkeys(self._counts(number))
         if path == "/api/storages/localfiles" and method == "POST":
             self.storages.append(body)
             return 201, body
@@ -117,14 +117,16 @@ class FakeStudio:
         return 404, PAGE_404
 
     def _project(self, number: int) -> dict[str, Any]:
+        return self.projects[number] | self._counts(number)
+
+    def _counts(self, number: int) -> dict[str, int]:
         given = [item for task in self.tasks.values() if task["project"] == number for item in task["annotations"]]
         skipped = sum(item["was_cancelled"] for item in given)
-        counts = {
+        return {
             "task_number": sum(task["project"] == number for task in self.tasks.values()),
             "total_annotations_number": len(given) - skipped,
             "skipped_annotations_number": skipped,
         }
-        return self.projects[number] | counts
 
     def _list(self, project: int, query: dict[str, str]) -> Answer:
         rows = [task for task in self.tasks.values() if task["project"] == project]

@@ -59,9 +59,10 @@ class StudioProject(BaseModel):
     maximum_annotations: int | None = None
     sampling: str | None = None
     show_collab_predictions: bool | None = None
-    task_number: int = 0
-    total_annotations_number: int = 0
-    skipped_annotations_number: int = 0
+    task_number: int | None = None
+    total_annotations_number: int | None = None
+    skipped_annotations_number: int | None = None
+    """Counts are missing from the answer to a new project."""
 
 
 class _Page(BaseModel):

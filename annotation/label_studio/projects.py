@@ -118,7 +118,7 @@ def _check_page(studio: Studio, recipe: AnnotationRecipe, project: StudioProject
 
 
 def _has_annotations(project: StudioProject) -> bool:
-    return project.total_annotations_number + project.skipped_annotations_number > 0
+    return bool(project.total_annotations_number or project.skipped_annotations_number)
 
 
 def _settings(recipe: AnnotationRecipe, unit: Unit) -> dict[str, Any]:
