@@ -83,10 +83,9 @@ def recipe_file(recipe: AnnotationRecipe, folder: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_a_campaign_from_groups_to_pairs(tmp_path, ground, studio, layout):
+def test_a_campaign_from_groups_to_pairs(tmp_path, ground, studio):
     groups = write_groups(tmp_path / "data", N_GROUPS)
-    recipe = ground.recipe(tmp_path / "out", groups, title=f"Whole {layout}", layout=layout)
+    recipe = ground.recipe(tmp_path / "out", groups, title="Whole")
     path = recipe_file(recipe, tmp_path)
     assert annotate(["push", path]) == 0
     again = push(recipe, studio)
@@ -163,20 +162,19 @@ def test_what_people_do_by_hand(tmp_path, ground, studio):
         "2 annotations of this task differ; delete all but the right one"
     }
 
-    boards = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}], layout="boards")
-    with pytest.raises(StudioError, match="annotations made with layout matrix"):
-        push(boards, studio)
-    with pytest.raises(StudioError, match="annotations made with layout matrix"):
-        pull(boards, studio)
+    fewer = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}], dimensions=["overall"])
+    for step in (push, pull):
+        with pytest.raises(StudioError, match=r"annotations made with layout 5/.*, the recipe says 5/overall"):
+            step(fewer, studio)
 
 
 def test_a_layout_can_still_change_while_nobody_has_ranked(tmp_path, ground, studio):
     groups = write_groups(tmp_path / "data", 2)
     push(ground.recipe(tmp_path / "out", groups, title="Undecided"), studio)
-    recipe = ground.recipe(tmp_path / "out", groups, title="Undecided", layout="boards")
+    recipe = ground.recipe(tmp_path / "out", groups, title="Undecided", dimensions=["overall"])
     assert [unit.added for unit in push(recipe, studio).units] == [2, 2]
     rank(studio, recipe, "a", "g0", TIERS)
-    assert pull(recipe, studio).rankings == 3
+    assert pull(recipe, studio).rankings == 1
 
 
 def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path, ground, studio):
@@ -198,8 +196,7 @@ def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path
     assert httpx.get(address).status_code == 401
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, studio, layout):
+def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, studio):
     groups = write_groups(tmp_path / "data", 1)
     cards = tmp_path / "cards.jsonl"
     scores = {f"g0-{place}": 8.0 - 2 * place for place in range(4)} | {"g0-4": 2.0}
@@ -210,8 +207,8 @@ def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, st
             for row in read_jsonl(groups, EditTriplet)
         ),
     )
-    unasked = ground.recipe(tmp_path / "out", groups, title=f"Unasked {layout}", layout=layout)
-    asked = ground.recipe(tmp_path / "asked", groups, title=f"Asked {layout}", layout=layout, predictions=cards)
+    unasked = ground.recipe(tmp_path / "out", groups, title="Unasked")
+    asked = ground.recipe(tmp_path / "asked", groups, title="Asked", predictions=cards)
     for recipe, expected in ((unasked, 0), (asked, 1)):
         push(recipe, studio)
         shown = studio.sdk.tasks.get(str(numbers(recipe, "a")["g0"])).model_dump()

@@ -112,7 +112,7 @@ def _check_page(studio: Studio, recipe: AnnotationRecipe, project: StudioProject
     if page != _page(recipe) and _has_annotations(studio.project(project.id)):
         raise StudioError(
             f"project {project.id} ({project.title!r}) has annotations made with layout {page}, the recipe says "
-            f"{_page(recipe)}; their answers cannot be mixed. Put project.layout, candidates and dimensions back, or "
+            f"{_page(recipe)}; their answers cannot be mixed. Put project.candidates and project.dimensions back, or "
             "begin a new campaign with another project.title and another out"
         )
 
@@ -152,7 +152,7 @@ def _campaign(recipe: AnnotationRecipe, unit: Unit) -> str:
 def _page(recipe: AnnotationRecipe) -> str:
     """What of a layout decides how answers are to be read."""
     layout = layout_of(recipe)
-    return f"{layout.kind}/{layout.candidates}/{'+'.join(layout.dimensions)}"
+    return f"{layout.candidates}/{'+'.join(layout.dimensions)}"
 
 
 def _description(recipe: AnnotationRecipe, unit: Unit) -> str:
