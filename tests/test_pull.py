@@ -69,9 +69,8 @@ def changed(items, name, value):
     return [item | {"value": value} if item["from_name"] == name else item for item in items]
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_rankings_come_back_in_ids_and_in_notation(tmp_path, fake, recipe, layout):
-    campaign = recipe(layout=layout, title="Other").model_copy(update={"out": tmp_path / "other"})
+def test_rankings_come_back_in_ids_and_in_notation(tmp_path, fake, recipe):
+    campaign = recipe(title="Other").model_copy(update={"out": tmp_path / "other"})
     with Studio(fake.url, TOKEN) as studio:
         push(campaign, studio)
     number = max(key for key, task in fake.tasks.items() if task["data"]["group_id"] == "g2")  # of b, pushed last
@@ -339,8 +338,8 @@ def test_a_server_that_dies_in_the_middle_of_a_pull_loses_nothing(fake, recipe):
 
 def test_another_layout_than_the_annotations_is_refused(fake, recipe):
     fake.annotate(task_of(fake, "a", "g0"), result(recipe()))
-    with pytest.raises(StudioError, match=r"annotations made with layout matrix/5/\S+, the recipe says boards"):
-        run(recipe(layout="boards"))
+    with pytest.raises(StudioError, match=r"annotations made with layout 5/\S+\+overall, the recipe says 5/overall"):
+        run(recipe(dimensions=["overall"]))
 
 
 def test_a_damaged_mirror_is_told(fake, recipe):

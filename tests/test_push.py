@@ -128,11 +128,10 @@ def test_images_are_linked_and_large_ones_get_a_copy_for_the_screen(tmp_path, fa
     assert all((large.served / "images" / address).is_file() for address in addresses)
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_an_instruction_is_text(tmp_path, fake, recipe, layout):
+def test_an_instruction_is_text(tmp_path, fake, recipe):
     nasty = "<script>alert(\"1\")</script> 'q' & <b>b</b> 😀 שלום"
     write_groups(tmp_path / "data", 1, instruction=nasty)
-    run(recipe(layout=layout, instructions="<img src=x onerror=alert(1)>"))
+    run(recipe(instructions="<img src=x onerror=alert(1)>"))
     data = next(iter(fake.tasks.values()))["data"]
     assert data["instruction"] == nasty
     assert "<script>" not in json.dumps({key: value for key, value in data.items() if key != "instruction"})
@@ -280,7 +279,8 @@ def test_an_import_that_arrived_unheard_is_not_repeated(fake, recipe):
             "Validation error; .*bad",
         ),
         ((200, b"<html>A captive portal</html>"), "no JSON"),
-        ((201, {"task_count": 1}), "sent 4 tasks, got"),
+        ((201, {"task_count": 1}), "not one of Label Studio.*task_ids"),
+        ((201, {"task_ids": [7]}), "sent 4 tasks, got 1"),
     ],
 )
 def test_a_refused_import_is_told(fake, recipe, answer, expected):
@@ -304,15 +304,15 @@ def test_a_server_that_is_down_is_told(tmp_path, groups):
 
 def test_another_layout_is_refused_once_somebody_has_annotated(fake, recipe):
     run(recipe())
-    run(recipe(layout="boards"))  # nobody has: the project is emptied and used for the new page
+    run(recipe(dimensions=["overall"]))  # nobody has: the project is emptied and used for the new page
     assert len(fake.tasks) == 12
-    assert "Ranker" in fake.projects[fake.project_of("a")]["label_config"]
+    assert "Consistency" not in fake.projects[fake.project_of("a")]["label_config"]
     fake.annotate(fake.of_group(fake.project_of("a"), "g1"), [])
     before = json.dumps(fake.tasks)
-    with pytest.raises(StudioError, match=r"annotations made with layout boards/5/\S+, the recipe says matrix/5/"):
-        run(recipe(layout="matrix"))
-    with pytest.raises(StudioError, match=r"boards/5/\S+, the recipe says boards/3/"):
-        run(recipe(layout="boards", candidates=3))
+    with pytest.raises(StudioError, match=r"annotations made with layout 5/overall, the recipe says 5/prompt_"):
+        run(recipe())
+    with pytest.raises(StudioError, match=r"5/overall, the recipe says 3/overall"):
+        run(recipe(dimensions=["overall"], candidates=3))
     assert json.dumps(fake.tasks) == before
 
 
