@@ -162,9 +162,9 @@ def test_what_people_do_by_hand(tmp_path, ground, studio):
     }
 
     boards = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}], layout="boards")
-    with pytest.raises(StudioError, match="annotations made with layout matrix"):
+    with pytest.raises(StudioError, match="layout matrix"):
         push(boards, studio)
-    with pytest.raises(StudioError, match="annotations made with layout matrix"):
+    with pytest.raises(StudioError, match="layout matrix"):
         pull(boards, studio)
 
 
@@ -227,7 +227,7 @@ def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, st
 
 
 def test_a_wrong_token(tmp_path, ground):
-    with Studio(ground.url, "0" * 40) as stranger, pytest.raises(StudioError, match=r"token is refused \(401\)"):
+    with Studio(ground.url, "0" * 40) as stranger, pytest.raises(StudioError, match=r"token.*401"):
         push(ground.recipe(tmp_path / "out", write_groups(tmp_path / "data", 1), title="Stranger"), stranger)
 
 

@@ -77,7 +77,7 @@ def test_a_bug_arrives_with_its_item_and_its_traceback():
 
 
 def test_a_worker_that_dies_is_reported_with_its_item():
-    told = pytest.raises(EditJudgeError, match="item 2: its worker process was ended by SIGKILL")
+    told = pytest.raises(EditJudgeError, match=r"item 2: .*SIGKILL")
     with told, LocalExecutor(killed_at_two, 2) as pool:
         list(pool.run(ITEMS))
 
