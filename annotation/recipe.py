@@ -69,8 +69,8 @@ class Project(_Block):
     units: tuple[Unit, ...] = Field(min_length=1)
     layout: LayoutName = "matrix"
     task_types: str | None = None
-    """Task type of the groups that have none ("unknown"): one of the 13 subtasks for all of them, or a CSV, JSONL or
-    JSON table with the columns `task_id` and `task_type`."""
+    """Task type of the groups that have none ("unknown"): one of `records.tasks` for all of them, or a CSV,
+    JSONL or JSON table with the columns `task_id` and `task_type`."""
     candidates: int = Field(5, ge=2, le=20)
     """Shown per task. Groups that have more lose some by hash; smaller groups and groups without an
     instruction are left out and counted."""
@@ -222,6 +222,12 @@ class AnnotationRecipe(Recipe):
     def served(self) -> Path:
         """The one folder whose images the server gives out."""
         return self.out / "served"
+
+    @property
+    def all_units(self) -> tuple[Unit, ...]:
+        """The units that rank, and after them the adjudicator when there is one."""
+        adjudicator = self.pairs.adjudicator
+        return (*self.project.units, *([Unit(name=adjudicator)] if adjudicator is not None else []))
 
     def describe(self) -> str:
         """For `editjudge check`: what it would do, in a few sentences."""

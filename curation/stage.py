@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -17,23 +16,6 @@ from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferenceP
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine, Sampling
-
-STAGES: dict[str, str] = {
-    "photographs": "curation.sources:Photographs",
-    "templates": "curation.instructions:Templates",
-    "edit": "curation.editing:Edit",
-    "measure": "curation.measure:Measure",
-    "judge": "curation.judging:JudgeStage",
-    "min_side": "curation.filters:MinSide",
-    "aspect_ratio": "curation.filters:AspectRatio",
-    "group_max": "curation.filters:GroupMax",
-    "group_std": "curation.filters:GroupStd",
-    "balance": "curation.balance:Balance",
-    "pick_groups": "curation.balance:PickGroups",
-    "sft": "curation.export:SFT",
-    "tiers": "curation.export:Tiers",
-}
-"""What `use:` may name in a curation recipe."""
 
 FATAL = (StorageError, EngineError, MissingExtraError)
 """Errors that are about the machine, not about a row: they end the shard instead of failing every row of it."""
@@ -113,6 +95,16 @@ class Stage(BaseModel):
         The engines are part of its marker. The option of the stage is called `sampling`.
         """
         return {}
+
+    def stand_in(self) -> Stage:
+        """What takes its place in a dry run: needs no model and little time, and reads and gives the same records."""
+        if self.samplings():
+            raise NotImplementedError(f"{type(self).__name__} asks an engine, so it needs a stand-in for dry runs")
+        return self
+
+    def in_first_process(self) -> bool:
+        """Whether it runs in the first process only, so that a model is loaded once."""
+        return bool(self.samplings())
 
     def depends_on(self) -> dict[str, str]:
         """Identities of whatever else can change the output (editors, shipped files): part of its marker."""
@@ -198,9 +190,3 @@ def group_id(row: Record) -> str:
 def describe_error(error: Exception) -> str:
     """One line for a `Fail`: the error's kind and message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"
-
-
-def load_class(target: str) -> Any:
-    """The object behind a "module:Class" table entry."""
-    module, _, name = target.partition(":")
-    return getattr(import_module(module), name)

@@ -25,16 +25,16 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from annotator import Annotator
 from PIL import Image
 
-from annotation import server
-from annotation.answers import make_result
-from annotation.client import Studio
-from annotation.groups import groups_files
-from annotation.home import Home
-from annotation.install import default_venv, ensure_installed
+from annotation.campaign.groups import groups_files
+from annotation.label_studio import server
+from annotation.label_studio.client import Studio
+from annotation.label_studio.home import Home
+from annotation.label_studio.install import default_venv, ensure_installed
+from annotation.label_studio.mirror import StudioTask, load_mirror
 from annotation.main import main as annotate
-from annotation.mirror import StudioTask, load_mirror
-from annotation.predictions import score_tiers
-from annotation.projects import layout_of
+from annotation.page.answers import make_result
+from annotation.page.layout import layout_of
+from annotation.page.predictions import score_tiers
 from annotation.recipe import AnnotationRecipe
 from editjudge.files.io import read_jsonl, rng, write_jsonl
 from editjudge.files.paths import user_path

@@ -89,10 +89,12 @@ def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
 
 def _process_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
     """Batch and DeepSpeed's file beside the number of processes: the launcher's, the recipe's or this machine's."""
-    from sft.launch import World, process_count
+    from editjudge.training.launch import World, process_count
 
     world = World.from_environment()
-    processes = world.size if world.launched else process_count(recipe)
+    processes = (
+        world.size if world.launched else process_count(recipe.processes, deepspeed=recipe.deepspeed is not None)
+    )
     accumulation = 1
     try:
         accumulation = recipe.accumulation(processes)

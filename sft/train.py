@@ -34,12 +34,16 @@ from editjudge.errors import (
 )
 from editjudge.files.io import digest, is_marked, read_marker, write_marker
 from editjudge.files.paths import user_path
+from editjudge.formats.checkpoint import Checkpoint, scan, training_identity
 from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.images.store import IMAGE_RULES
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.provenance import RunRecord
-from sft import checkpoints
-from sft.launch import World, end_with_launcher, launch, process_count
+from editjudge.training import checkpoints
+from editjudge.training.gradients import trainable_line
+from editjudge.training.journal import JOURNAL, forget_after
+from editjudge.training.launch import World, end_with_launcher, launch, process_count
+from editjudge.training.processes import join_processes, leave_processes, wait_for_all
 from sft.recipe import SFTRecipe
 
 if TYPE_CHECKING:
@@ -62,14 +66,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     if world.launched:
         end_with_launcher()
         return train(recipe, world)
-    processes = process_count(recipe)
+    processes = process_count(recipe.processes, deepspeed=recipe.deepspeed is not None)
     if processes == 1 and recipe.deepspeed is None:
         return train(recipe, world)
     status = launch(
         Path(__file__).resolve(), [str(options.recipe), *options.overrides], bool(recipe.deepspeed), processes
     )
     # DeepSpeed's launcher answers 0 when a signal ended its processes.
-    unfinished = status == 0 and read_marker(recipe.out / checkpoints.DONE) is None
+    unfinished = status == 0 and not scan(recipe.out).finished
     return 1 if unfinished else status
 
 
@@ -97,7 +101,7 @@ def _claimed_for(recipe: SFTRecipe) -> dict[str, Any]:
     """
     wanted = _cheap_identity(recipe)
     while True:
-        identity = checkpoints.claimed(recipe.out)
+        identity = training_identity(recipe.out)
         if identity is not None and {key: identity.get(key) for key in wanted} == wanted:
             return identity
         time.sleep(0.2)
@@ -124,8 +128,8 @@ def _cheap_identity(recipe: SFTRecipe) -> dict[str, Any]:
 def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record: RunRecord | None) -> int:
     from safetensors import SafetensorError
 
-    from sft.callbacks import Observer, wait_for_all
-    from sft.model import lora_modules, trainable_line
+    from sft.callbacks import Observer
+    from sft.model import lora_modules
 
     latest = _resume_point(recipe, world)
     with _phase(record, "data"):
@@ -133,7 +137,7 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
     with _phase(record, "load"), _images_stay():
         if world.main and recipe.lora is not None:
             print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
-        _join_processes(recipe)
+        join_processes(deepspeed=recipe.deepspeed is not None)
         keep = recipe.train.get("save_total_limit")
         observer = Observer(recipe.out, identity, settings, world.size, world.main, keep)
         try:
@@ -142,7 +146,7 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
             raise CheckpointError(f"{recipe.model}: its weights are damaged ({error}); fetch them again") from error
     if world.main:
         print(trainable_line(trainer.model), flush=True)
-        checkpoints.forget_after(recipe.out / "log.jsonl", latest.step if latest else 0)
+        forget_after(recipe.out / JOURNAL, latest.step if latest else 0)
     with _phase(record, "train"), _images_stay():
         try:
             if latest is None:
@@ -159,11 +163,11 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
             observer.end()
         wait_for_all()
     if world.main:
-        last = checkpoints.complete(recipe.out)[-1]
+        last = scan(recipe.out).complete[-1]
         info = {"step": last.step, "checkpoint": last.path.name, "rows": len(reader)}
         checkpoints.finish(recipe.out, identity, info)
         print(f"{last.path}: trained, {last.step} steps", flush=True)
-    _leave_processes()
+    leave_processes()
     return 0
 
 
@@ -212,7 +216,7 @@ def _saving_problem(out: Path, error: Exception) -> StorageError | None:
 
     Half-written checkpoints were removed before training began, so one that is there now is what failed.
     """
-    broken = checkpoints.incomplete(out)
+    broken = scan(out).incomplete
     if not broken:
         return None
     reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
@@ -226,9 +230,9 @@ def _phase(record: RunRecord | None, name: str) -> AbstractContextManager[None]:
     return nullcontext() if record is None else record.phase(name)
 
 
-def _resume_point(recipe: SFTRecipe, world: World) -> checkpoints.Checkpoint | None:
+def _resume_point(recipe: SFTRecipe, world: World) -> Checkpoint | None:
     """The checkpoint to resume from. `CheckpointError` when its parts belong to another number of processes."""
-    found = checkpoints.complete(recipe.out)
+    found = scan(recipe.out).complete
     if not found:
         return None
     latest = found[-1]
@@ -257,6 +261,7 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
         read_examples,
         refuse_too_many,
         summary,
+        task_counts,
         token_counter,
     )
 
@@ -281,30 +286,9 @@ def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) 
         print(f"{recipe.data}: {summary(len(examples), dropped)}")
     gone = {row.id for row in dropped}
     kept = [example for example in examples if example.id not in gone]
+    if world.main:
+        print(f"task types: {task_counts(kept)}")
     return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors), processor, settings
-
-
-def _join_processes(recipe: SFTRecipe) -> None:
-    """Meet the other processes before the trainer does, where it would do it wrongly."""
-    import torch
-
-    if recipe.deepspeed is None or torch.cuda.is_available() or "RANK" not in os.environ:
-        return
-    import deepspeed
-    import deepspeed.ops
-
-    # Plain gloo: DeepSpeed's shared-memory communication would be compiled first, for most of a minute.
-    deepspeed.ops.__compatible_ops__["deepspeed_shm_comm"] = False
-    # ZeRO-3 on CPU reads the world size before the trainer has set it up.
-    deepspeed.init_distributed(dist_backend="gloo")
-
-
-def _leave_processes() -> None:
-    """Without it, gloo aborts now and then while the interpreter exits."""
-    import torch.distributed as dist
-
-    if dist.is_available() and dist.is_initialized():
-        dist.destroy_process_group()
 
 
 def _require_runnable(path: Path, recipe: SFTRecipe) -> None:

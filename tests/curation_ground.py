@@ -9,8 +9,8 @@ from typing import Any
 from factories import make_card, make_image, make_ref, make_task, make_triplet
 from PIL import Image
 
-from curation.editors.base import Editor
 from curation.stage import Context
+from editjudge.editors.base import Editor
 from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask, ImageRef, Origin, ScoreCard
 

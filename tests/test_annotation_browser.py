@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 from studio_ground import StudioGround, write_groups
 
-from annotation.instructions import annotator_instructions
-from annotation.layout import KEY_ROWS
-from annotation.projects import layout_of
-from annotation.pull import pull
-from annotation.push import push
-from annotation.ranking import Ranking
+from annotation.campaign.records import rankings_file
+from annotation.page.instructions import annotator_instructions
+from annotation.page.layout import KEY_ROWS, layout_of
+from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
-from annotation.records import rankings_file
+from annotation.steps.pull import pull
+from annotation.steps.push import push
 from editjudge.files.io import read_jsonl
 from editjudge.records.tasks import DIMENSIONS
 

@@ -13,18 +13,19 @@ from children import killed_at, start
 from factories import make_card
 from studio_ground import StudioGround, make_recipe, write_groups
 
-from annotation import server
-from annotation.answers import make_result, read_result
-from annotation.client import Studio, StudioError
-from annotation.install import default_venv, ensure_installed
+from annotation.campaign.records import rankings_file
+from annotation.label_studio import server
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.install import default_venv, ensure_installed
+from annotation.label_studio.mirror import Mirror, load_mirror
+from annotation.label_studio.projects import MODEL_VERSION
 from annotation.main import main as annotate
-from annotation.mirror import Mirror, load_mirror
-from annotation.projects import MODEL_VERSION, layout_of
-from annotation.pull import pull
-from annotation.push import push
-from annotation.ranking import Ranking
+from annotation.page.answers import make_result, read_result
+from annotation.page.layout import layout_of
+from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
-from annotation.records import rankings_file
+from annotation.steps.pull import pull
+from annotation.steps.push import push
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, PreferencePair

@@ -10,14 +10,14 @@ from fake_studio import TOKEN, fake_studio
 from studio_ground import make_recipe
 from test_eval_run import make_recipe as make_eval
 
-from annotation.answers import make_result
-from annotation.campaign import read_campaign
-from annotation.client import Studio
+from annotation.campaign.campaign import read_campaign
+from annotation.label_studio.client import Studio
 from annotation.main import main as annotate
-from annotation.projects import layout_of
-from annotation.pull import pull
-from annotation.push import push
+from annotation.page.answers import make_result
+from annotation.page.layout import layout_of
 from annotation.recipe import AnnotationRecipe
+from annotation.steps.pull import pull
+from annotation.steps.push import push
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.images.store import ImageStore
@@ -109,7 +109,7 @@ def test_task_types_of_the_recipe_reach_the_benchmark(ranked, capsys, given):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("task_id,task_type\ng0,teleport\n", r"types\.csv:2: .*g0: .*'teleport'"),
+        ("task_id,task_type\ng0,Teleport\n", r"types\.csv:2: .*g0: .*'Teleport'"),
         ("task_id,task_type\ng5,extract\n", "g5: 'extract'.*'color_alter'"),
         (
             "task_id,task_type\ng0,extract\ng0,compose\n",

@@ -12,14 +12,14 @@ from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.client import Studio
-from annotation.imports import import_rankings
+from annotation.campaign.records import PushedTask, rankings_file, tasks_file
+from annotation.label_studio.client import Studio
 from annotation.main import main as annotate
-from annotation.pull import pull
-from annotation.push import push
-from annotation.ranking import Ranking
+from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
-from annotation.records import PushedTask, rankings_file, tasks_file
+from annotation.steps.imports import import_rankings
+from annotation.steps.pull import pull
+from annotation.steps.push import push
 from editjudge.__main__ import main as run_command
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl

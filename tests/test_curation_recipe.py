@@ -8,7 +8,7 @@ import yaml
 from curation_ground import EDITORS, make_recipe
 
 from curation.recipe import CurationRecipe
-from curation.steps import plan_steps
+from curation.runner.steps import plan_steps
 from editjudge.errors import RecipeError
 from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.prompts.prompt_sets import get_prompts

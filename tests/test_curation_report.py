@@ -8,9 +8,9 @@ import pytest
 from curation_ground import stored_task
 from factories import make_card, make_image, make_triplet
 
-from curation.funnel import Funnel, PartCount, StageCount, read_funnel, write_funnel
-from curation.report import write_report
-from curation.runner import main
+from curation.runner.funnel import Funnel, PartCount, StageCount, read_funnel, write_funnel
+from curation.runner.report import write_report
+from curation.runner.run import main
 from editjudge.errors import DataError
 from editjudge.files.io import write_jsonl
 from editjudge.images.store import ImageStore

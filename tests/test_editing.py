@@ -10,9 +10,9 @@ from factories import make_image
 from pydantic import ValidationError
 
 from curation.editing import Edit
-from curation.editors.command import Command
-from curation.editors.folder import Folder
 from curation.stage import Fail
+from editjudge.editors.command import Command
+from editjudge.editors.folder import Folder
 from editjudge.errors import DataError, ImageError, StorageError
 from editjudge.images.store import ImageStore
 

@@ -20,8 +20,8 @@ from fake_studio import TOKEN, fake_studio
 from sft_ground import make_base, make_run
 from studio_ground import write_groups
 
-from annotation.home import default_home
-from annotation.install import VENV_VARIABLE, default_venv
+from annotation.label_studio.home import default_home
+from annotation.label_studio.install import VENV_VARIABLE, default_venv
 from editjudge.__main__ import COMMANDS
 from editjudge.errors import StorageError
 from editjudge.system.environment import user_folder

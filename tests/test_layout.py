@@ -11,10 +11,10 @@ from xml.etree import ElementTree
 import pytest
 from pydantic import ValidationError
 
-from annotation.answers import make_result, read_result
-from annotation.instructions import annotator_instructions
-from annotation.layout import FLAGS, TITLES, Layout, config_xml
-from annotation.page import Shown, task_data
+from annotation.page.answers import make_result, read_result
+from annotation.page.instructions import annotator_instructions
+from annotation.page.layout import FLAGS, TITLES, Layout, config_xml
+from annotation.page.task import Shown, task_data
 from editjudge.records.tasks import DIMENSIONS
 
 FIVE = ((3,), (1, 2), (4, 5))

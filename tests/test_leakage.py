@@ -6,8 +6,8 @@ import pytest
 from curation_ground import make_context, make_group
 from factories import make_card, make_ref, make_task, make_triplet
 
-from curation.export import SFT
-from curation.leakage import Split, check_images, check_known, check_sources, source_of
+from curation.export.stages import SFT
+from curation.filters.leakage import Split, check_images, check_known, check_sources, source_of
 from curation.stage import Drop, Photo
 from editjudge.errors import DataError
 

@@ -17,7 +17,7 @@ from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import render_chat
 from editjudge.files.io import read_marker
 from editjudge.formats.judge_settings import JUDGE_FILE, Trained, read_trained
-from sft.merge import merge
+from editjudge.training.merge import merge
 from sft.train import main
 
 
@@ -35,7 +35,7 @@ def logits(engine: HFEngine) -> Any:
 
     loaded = engine._load()
     inputs = loaded.processor(
-        text=[render_chat("qwen2_5_vl", PROMPTS.ask_quality())], images=[make_image(seed=7)], return_tensors="pt"
+        text=[render_chat("qwen2_5_vl", PROMPTS.quality.ask())], images=[make_image(seed=7)], return_tensors="pt"
     )
     with torch.no_grad():
         return loaded.model(**inputs).logits
@@ -53,7 +53,7 @@ def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path)
     )
     torch.testing.assert_close(logits(merged), logits(adapted), atol=1e-4, rtol=1e-4)
     assert (logits(adapted) - logits(untrained)).abs().max() > 0.1
-    request = Request(PROMPTS.ask_quality(), (make_image(seed=8),), seeds=(0,))
+    request = Request(PROMPTS.quality.ask(), (make_image(seed=8),), seeds=(0,))
     greedy = Sampling(temperature=0, max_new_tokens=12)
     for engine in (merged, adapted):
         engine._load().model.double()  # rounding must not turn a close choice between two tokens
@@ -85,7 +85,7 @@ def test_a_half_written_checkpoint_is_refused(run: Path, tmp_path: Path) -> None
 
 def test_a_merge_with_other_logits_leaves_nothing(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tolerance that rounding cannot meet, as a merge that lost something would not meet the real one."""
-    monkeypatch.setattr("sft.merge.TOLERANCE", {"float32": -1.0})
+    monkeypatch.setattr("editjudge.training.merge.TOLERANCE", {"float32": -1.0})
     with pytest.raises(CheckpointError, match="logits"):
         merge(run / "out" / "checkpoint-4", tmp_path / "merged")
     assert list(tmp_path.iterdir()) == []

@@ -13,8 +13,8 @@ from fake_studio import TOKEN, fake_studio
 from studio_ground import write_groups
 from test_bench_schema import stored_pairs
 
-from annotation.client import Studio, StudioError
-from annotation.install import _step
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.install import _step
 from editjudge.engines.weights import model_digest
 from editjudge.errors import NetworkError
 from editjudge.formats.bench_schema import write_editreward_bench

@@ -8,9 +8,9 @@ import pytest
 from factories import make_card, make_ref, make_task, make_triplet
 from ranking_ground import group, rank
 
-from annotation.consensus import find_consensus
-from annotation.leaks import training_inputs
-from annotation.pairs import make_pairs, tiers_of_pairs, weak_order
+from annotation.rankings.consensus import find_consensus
+from annotation.rankings.leaks import training_inputs
+from annotation.rankings.pairs import make_pairs, tiers_of_pairs, weak_order
 from editjudge.errors import DataError
 from editjudge.files.io import write_jsonl
 from editjudge.records.types import Origin, SFTExample

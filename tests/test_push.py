@@ -11,16 +11,16 @@ from factories import make_card
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.answers import read_result
-from annotation.client import Studio, StudioError
-from annotation.groups import plan, read_groups, repeat_id
-from annotation.mirror import load_mirror
-from annotation.predictions import score_tiers
-from annotation.projects import layout_of
-from annotation.push import main, push
-from annotation.push_report import print_report
-from annotation.ranking import make_ranking
-from annotation.records import PushedTask, campaign_lock, tasks_file
+from annotation.campaign.groups import plan, read_groups, repeat_id
+from annotation.campaign.records import PushedTask, campaign_lock, tasks_file
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.mirror import load_mirror
+from annotation.page.answers import read_result
+from annotation.page.layout import layout_of
+from annotation.page.predictions import score_tiers
+from annotation.rankings.ranking import make_ranking
+from annotation.steps.push import main, push
+from annotation.steps.push_report import print_report
 from editjudge.errors import DataError, StorageError
 from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.records.types import ScoreCard, TierRanking

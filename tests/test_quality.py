@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from ranking_ground import rank
 
-from annotation.quality import Dispute, against_gold, against_self, find_disputes, match, unit_report
-from annotation.ranking import Ranking, make_ranking
+from annotation.agreement.quality import Dispute, against_gold, against_self, find_disputes, match, unit_report
+from annotation.rankings.ranking import Ranking, make_ranking
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.records.types import TierRanking

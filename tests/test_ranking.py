@@ -5,7 +5,7 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from annotation.ranking import (
+from annotation.rankings.ranking import (
     Ranking,
     format_tiers,
     ids_of,

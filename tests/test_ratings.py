@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from annotation.ratings import measure_ratings, printed, read_ratings
+from annotation.agreement.ratings import measure_ratings, printed, read_ratings
 from editjudge.errors import DataError
 
 FOLDER = Path(__file__).parent / "data" / "imagenhub"

@@ -12,8 +12,8 @@ import yaml
 from factories import make_image, make_task, make_triplet
 from ranking_ground import rank
 
-from annotation.ranking import make_ranking, parse_tiers
-from annotation.records import PushedTask
+from annotation.campaign.records import PushedTask
+from annotation.rankings.ranking import make_ranking, parse_tiers
 from editjudge.__main__ import main
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
 from editjudge.images.store import ImageStore

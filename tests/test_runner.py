@@ -19,7 +19,7 @@ from children import NEVER_S, alive, children_of, killed_at, run_until_killed, s
 from curation_ground import EDITORS, make_recipe
 
 from curation.recipe import CurationRecipe
-from curation.runner import run_curation
+from curation.runner.run import run_curation
 from editjudge.errors import DataError, EditJudgeError, StaleOutputError, StorageError
 from editjudge.files.io import read_json, read_jsonl
 from editjudge.recipes.recipe import load_recipe
@@ -40,7 +40,7 @@ def run(folder: Path, **changes: Any) -> Path:
 
 def command(path: Path) -> list[str]:
     """Run it as the command does, in a process of its own."""
-    return ["-c", "import sys; from curation.runner import main; sys.exit(main(sys.argv[1:]))", str(path)]
+    return ["-c", "import sys; from curation.runner.run import main; sys.exit(main(sys.argv[1:]))", str(path)]
 
 
 def data_of(out: Path) -> dict[str, bytes]:

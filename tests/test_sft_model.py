@@ -9,7 +9,8 @@ from sft_ground import make_base, make_run
 from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
 from editjudge.families import get_family
 from editjudge.recipes.recipe import load_recipe
-from sft.model import GradientError, GradientWatch, lora_modules
+from editjudge.training.gradients import GradientError, GradientWatch
+from sft.model import lora_modules
 from sft.recipe import SFTRecipe
 
 part_of = get_family("qwen2_5_vl").part_of

@@ -18,13 +18,14 @@ from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, DataError, StaleOutputError, StorageError
 from editjudge.files.io import write_jsonl
+from editjudge.formats.checkpoint import scan
 from editjudge.formats.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
 from editjudge.images.store import ImageStore
 from editjudge.prompts.prompt_sets import get_prompts
-from sft import checkpoints
+from editjudge.training import checkpoints
+from editjudge.training.launch import World, process_count
 from sft.callbacks import Observer
 from sft.data import read_examples
-from sft.launch import World, process_count
 from sft.train import main
 
 STEPS = 24
@@ -83,7 +84,7 @@ def test_a_run_leaves_log_record_and_complete_checkpoints(whole: Path) -> None:
     out = whole / "out"
     assert [row["step"] for row in log(out)] == list(range(1, STEPS + 1))
     assert log(out)[-1]["loss"] < log(out)[0]["loss"]
-    found = checkpoints.complete(out)
+    found = scan(out).complete
     assert [checkpoint.step for checkpoint in found] == list(range(4, STEPS + 1, 4))
     assert all(checkpoint.world_size == 1 for checkpoint in found)
     record = json.loads((out / "run.json").read_text())
@@ -153,7 +154,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_adapter(whole: Path, base: 
     folder = tmp_path / "run[1]"
     recipe, out = make_run(folder, base, train={"max_steps": STEPS, "save_steps": 4}), folder / "out"
     run_until_killed(command(recipe), killed_at("*/checkpoint-12/done.json"))
-    assert [checkpoint.step for checkpoint in checkpoints.complete(out)] == [4, 8]
+    assert [checkpoint.step for checkpoint in scan(out).complete] == [4, 8]
     assert [row["step"] for row in log(out)] == list(range(1, 13))
     (out / "checkpoint-12" / "adapter_model.safetensors").write_bytes(b"half")
     with (out / "log.jsonl").open("a") as handle:
@@ -220,7 +221,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_that_looks_complete(base: Path, 
     assert done.returncode == 1, done.stderr
     assert "checkpoint-2: could not be written whole" in done.stderr
     assert "Traceback" not in done.stderr
-    assert checkpoints.complete(tmp_path / "out") == []
+    assert scan(tmp_path / "out").complete == ()
 
 
 def test_dropped_rows_are_listed_and_too_many_refused(base: Path, tmp_path: Path) -> None:
@@ -249,7 +250,7 @@ def test_a_row_that_the_processor_refuses_does_not_end_training(base: Path, tmp_
 def test_every_checkpoint_says_how_its_judge_is_to_be_asked(whole: Path) -> None:
     wanted = JudgeSettings.of("qwen2_5_vl", get_prompts("brief-v1"), 56 * 56, "srgb")
     out = whole / "out"
-    found = [read_trained(folder) for folder in (out, *(each.path for each in checkpoints.complete(out)))]
+    found = [read_trained(folder) for folder in (out, *(each.path for each in scan(out).complete))]
     assert len(found) > 2
     assert [trained and trained.settings for trained in found] == [wanted] * len(found)
 
@@ -260,10 +261,10 @@ def test_a_checkpoint_is_not_complete_before_it_says_so(tmp_path: Path) -> None:
     (tmp_path / "checkpoint-2" / JUDGE_FILE).mkdir(parents=True)  # cannot be written
     with pytest.raises(StorageError, match=r"judge\.yaml"):
         observer.saved(2)
-    assert checkpoints.complete(tmp_path) == []
+    assert scan(tmp_path).complete == ()
     (tmp_path / "checkpoint-2" / JUDGE_FILE).rmdir()
     observer.saved(2)
-    assert [each.step for each in checkpoints.complete(tmp_path)] == [2]
+    assert [each.step for each in scan(tmp_path).complete] == [2]
 
 
 @pytest.mark.parametrize(
@@ -304,7 +305,7 @@ def test_the_colours_are_part_of_a_run(base: Path, tmp_path: Path) -> None:
 
 def test_old_checkpoints_go_when_a_limit_is_set(base: Path, tmp_path: Path) -> None:
     assert main([str(make_run(tmp_path, base, train={"save_total_limit": 2}))]) == 0
-    assert [checkpoint.step for checkpoint in checkpoints.complete(tmp_path / "out")] == [4, 6]
+    assert [checkpoint.step for checkpoint in scan(tmp_path / "out").complete] == [4, 6]
 
 
 def test_full_fine_tuning_saves_whole_weights(base: Path, tmp_path: Path) -> None:
@@ -388,7 +389,7 @@ def test_deepspeed_on_two_processes_killed_goes_on(base: Path, tmp_path: Path, s
         reached = tmp_path / f"reached-{step}"
         process = start(command(recipe), env=stopped_at(f"*/checkpoint-{step}/done.json", reached))
         wait_until(reached.exists, process)
-        assert [checkpoint.step for checkpoint in checkpoints.complete(out)] == list(range(2, step, 2))
+        assert [checkpoint.step for checkpoint in scan(out).complete] == list(range(2, step, 2))
         return process
 
     process = run_to(4)

@@ -11,10 +11,10 @@ from PIL import Image
 from pydantic import ValidationError
 from world import make_context
 
-from curation.editors.edits import EDITS
-from curation.instructions import Templates
-from curation.sources import PHOTOGRAPHS, Photograph, Photographs, _decoded
 from curation.stage import Drop, Fail, Photo
+from curation.synthetic.edits import EDITS
+from curation.synthetic.photographs import PHOTOGRAPHS, Photograph, Photographs, _decoded
+from curation.synthetic.templates import Templates
 from editjudge.errors import MissingExtraError
 from editjudge.images.store import load_image
 from editjudge.records.types import EditTask

@@ -8,15 +8,15 @@ import pytest
 from fake_studio import TOKEN, fake_studio
 from studio_ground import make_recipe, write_groups
 
-from annotation.answers import make_result
-from annotation.campaign import read_campaign
-from annotation.campaign_agreement import measure_campaign
-from annotation.client import Studio
+from annotation.campaign.campaign import read_campaign
+from annotation.label_studio.client import Studio
 from annotation.main import main as annotate
-from annotation.projects import layout_of
-from annotation.pull import UnitPull, pull
-from annotation.push import push
-from annotation.status import last_pull, make_status, projected_finish, render, tables, unit_status
+from annotation.page.answers import make_result
+from annotation.page.layout import layout_of
+from annotation.steps.agreement import measure_campaign
+from annotation.steps.pull import UnitPull, pull
+from annotation.steps.push import push
+from annotation.steps.status import last_pull, make_status, projected_finish, render, tables, unit_status
 from editjudge.errors import DataError, EditJudgeError
 from editjudge.files.io import read_json
 

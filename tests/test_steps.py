@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from curation.measure import Measure
+from curation.runner.steps import Step, Tally, _kept
 from curation.stage import Fail
-from curation.steps import Step, Tally, _kept
+from curation.synthetic.measure import Measure
 from editjudge.records.types import ScoreCard
 
 
 def test_every_failure_is_counted_also_beyond_those_that_are_listed(monkeypatch):
-    monkeypatch.setattr("curation.steps.MAX_FAILURES", 2)
-    monkeypatch.setattr("curation.steps.MAX_ERRORS", 2)
+    monkeypatch.setattr("curation.runner.steps.MAX_FAILURES", 2)
+    monkeypatch.setattr("curation.runner.steps.MAX_ERRORS", 2)
     tally = Tally()
     step = Step("00-x", Measure(), None, None, ScoreCard, {})
     outcomes = [Fail(str(number), error) for number, error in enumerate("aabbbcd")]

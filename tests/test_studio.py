@@ -20,14 +20,14 @@ from children import NEVER_S
 from fake_studio import TOKEN, fake_studio
 from studio_ground import free_port, make_recipe, write_groups
 
-from annotation import install, server
-from annotation.client import Studio, StudioError
-from annotation.home import Home, ServerState, default_home
-from annotation.install import VENV_VARIABLE, default_venv, ensure_installed
+from annotation.label_studio import install, server
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.connect import connect
+from annotation.label_studio.home import Home, ServerState, default_home
+from annotation.label_studio.install import VENV_VARIABLE, default_venv, ensure_installed
 from annotation.main import STEPS
 from annotation.main import main as annotate
-from annotation.push import push
-from annotation.studio import connect
+from annotation.steps.push import push
 from editjudge.cli.catalog import load_target
 from editjudge.errors import DataError
 
