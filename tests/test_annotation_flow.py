@@ -111,14 +111,14 @@ def test_task_types_of_the_recipe_reach_the_benchmark(ranked, capsys, given):
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("task_id,task_type\ng0,Teleport\n", "types.csv:2: task g0: 'Teleport'"),
-        ("task_id,task_type\ng5,extract\n", "task g5: 'extract', but its group says 'color_alter'"),
+        ("task_id,task_type\ng0,Teleport\n", r"types\.csv:2: .*g0: .*'Teleport'"),
+        ("task_id,task_type\ng5,extract\n", "g5: 'extract'.*'color_alter'"),
         (
             "task_id,task_type\ng0,extract\ng0,compose\n",
-            "types.csv:3: task g0: 'compose' here, 'extract' in an earlier",
+            r"types\.csv:3: .*g0: 'compose'.*'extract'",
         ),
-        ("group,type\ng0,extract\n", "types.csv:2: needs the columns task_id and task_type, has group, type"),
-        (None, "neither a file nor a task type"),
+        ("group,type\ng0,extract\n", r"types\.csv:2: .*task_id and task_type.*group, type"),
+        (None, r"project\.task_types: .*types\.csv"),
     ],
 )
 def test_wrong_task_types_are_refused(ranked, capsys, table, said):

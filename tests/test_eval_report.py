@@ -102,7 +102,7 @@ def test_a_file_that_is_no_funnel_is_named(tmp_path):
     from eval.report.page import read_funnel
 
     (tmp_path / "funnel.json").write_text('{"stages": [{"name": "x"}]}')
-    with pytest.raises(DataError, match="not the funnel"):
+    with pytest.raises(DataError, match="funnel"):
         read_funnel(tmp_path / "funnel.json")
 
 

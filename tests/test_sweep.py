@@ -149,7 +149,7 @@ def test_checkpoints_that_were_trained_otherwise_than_their_run_are_refused(worl
     SETTINGS.write(world[0] / "run")
     SETTINGS.model_copy(update={"max_pixels": 600}).write(world[0] / "run" / "checkpoint-20")
     judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"))
-    with pytest.raises(CheckpointError, match=r"500 here, but the judge was trained with 600 .*checkpoint-20"):
+    with pytest.raises(CheckpointError, match=r"500 .* 600 .*checkpoint-20"):
         run_sweep(make_recipe(world, judge=judge))
 
 
@@ -207,7 +207,7 @@ def test_an_engine_that_cannot_load_adapters_is_named(world, tmp_path):
         "judge": {"engine": {"use": "scripted", "replies": ["{}"]}},
     }
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(recipe))
-    with pytest.raises(EditJudgeError, match=r"ScriptedEngine cannot load .*checkpoint-"):
+    with pytest.raises(EditJudgeError, match=r"ScriptedEngine .*checkpoint-"):
         main([str(tmp_path / "sweep.yaml")])
 
 
