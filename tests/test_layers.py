@@ -29,7 +29,6 @@ MODULES_PER_FOLDER = 15
 
 # What is still to be taken apart; an entry goes with the circle or the folder that it names.
 KNOWN_CIRCLES = {
-    *("sft.callbacks", "sft.check", "sft.launch", "sft.model", "sft.recipe", "sft.train"),
     *("eval.sweep", "eval.watch"),
 }
 KNOWN_FOLDERS = {"eval/metrics"}

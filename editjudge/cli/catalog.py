@@ -29,7 +29,7 @@ TABLES = {
 
 SCHEMAS = {
     "curation": "curation.recipe:CurationRecipe",
-    "sft": "sft.recipe:SFTRecipe",
+    "sft": "sft.check:RunnableRecipe",
     "eval": "eval.recipe:EvalRecipe",
     "sweep": "eval.recipe:SweepRecipe",
     "annotation": "annotation.recipe:AnnotationRecipe",
