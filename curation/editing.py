@@ -1,18 +1,39 @@
-"""Stage `edit`: each task goes to several editors drawn from the pool."""
+"""Stage `edit`: each task goes to several editors drawn from the pool. And what stands in for them in a dry run."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Annotated, Any, ClassVar
 
+from PIL import Image
 from pydantic import Field, model_validator
 
 from curation import EDITORS
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
 from editjudge.editors.base import Editor
 from editjudge.files.io import derive_seed, digest, rng
+from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import Use
 from editjudge.records.types import EditTask, EditTriplet, Record
+
+
+class StandIn(Editor):
+    """Tints the input: an editor for dry runs, which works for any task."""
+
+    name: str
+    """Of the editor whose place it takes."""
+
+    @property
+    def identity(self) -> str:
+        """Such as `stand-in:flux`, so that reports show what was not there."""
+        return f"stand-in:{self.name}"
+
+    def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
+        """The first input under a veil of a random colour."""
+        before = images.read(task.inputs[0])
+        draw = rng(seed, task.id, self.name)
+        red, green, blue = (int(value) for value in draw.integers(256, size=3))
+        return Image.blend(before, Image.new("RGB", before.size, (red, green, blue)), float(draw.uniform(0.2, 0.6)))
 
 
 class Edit(Stage):
@@ -40,6 +61,10 @@ class Edit(Stage):
             if other != name:
                 raise ValueError(f"editors {other!r} and {name!r} are the same: {editor.identity}")
         return self
+
+    def stand_in(self) -> Stage:
+        """As many editors, none of which needs a model, a program or files."""
+        return Edit(editors={name: StandIn(name=name) for name in self.editors}, per_task=self.per_task)
 
     def depends_on(self) -> dict[str, str]:
         """The editors' identities, which hold their versions."""

@@ -15,6 +15,7 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic.alias_generators import to_snake
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from curation import STAGES
@@ -24,6 +25,7 @@ from curation.stage import Stage
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
+from editjudge.formats.judge_settings import trained_of
 from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake
 from editjudge.records.types import Record
 
@@ -72,6 +74,15 @@ class CurationRecipe(Recipe):
             raise ValidationError.from_exception_data("recipe", problems)
         return self
 
+    def resolved(self) -> CurationRecipe:
+        """With what the judges leave to the training of their engines' weights."""
+
+        def filled(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+            return tuple(stage.resolved(self.engines) if isinstance(stage, JudgeStage) else stage for stage in stages)
+
+        parts = {name: part.model_copy(update={"stages": filled(part.stages)}) for name, part in self.parts.items()}
+        return self.model_copy(update={"stages": filled(self.stages), "parts": parts})
+
     def describe(self) -> str:
         """What a run would do, one line per stage."""
         lines = [f"curation into {self.out}, {self.shards} shards, seed {self.seed}"]
@@ -105,8 +116,9 @@ class CurationRecipe(Recipe):
         """Trained judges are asked as they were trained."""
         for loc, stage in self._places():
             if isinstance(stage, JudgeStage) and stage.engine in self.engines:
+                engine = self.engines[stage.engine]
                 try:
-                    found = [*stage.take_from(self.engines[stage.engine])]
+                    found = [*stage.contradicts(engine, trained_of(engine))]
                 except EditJudgeError as error:
                     yield mistake(str(error), "engines", stage.engine)
                     continue
@@ -150,7 +162,7 @@ class CurationRecipe(Recipe):
 def use_name(stage: Stage) -> str:
     """What a stage is called in recipes, folders and reports."""
     target = f"{type(stage).__module__}:{type(stage).__qualname__}"
-    return next((name for name, known in STAGES.items() if known == target), type(stage).__name__.lower())
+    return next((name for name, known in STAGES.items() if known == target), to_snake(type(stage).__name__))
 
 
 def _line(stage: Stage) -> str:

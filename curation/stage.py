@@ -96,6 +96,16 @@ class Stage(BaseModel):
         """
         return {}
 
+    def stand_in(self) -> Stage:
+        """What takes its place in a dry run: needs no model and little time, and reads and gives the same records."""
+        if self.samplings():
+            raise NotImplementedError(f"{type(self).__name__} asks an engine, so it needs a stand-in for dry runs")
+        return self
+
+    def in_first_process(self) -> bool:
+        """Whether it runs in the first process only, so that a model is loaded once."""
+        return bool(self.samplings())
+
     def depends_on(self) -> dict[str, str]:
         """Identities of whatever else can change the output (editors, shipped files): part of its marker."""
         return {}

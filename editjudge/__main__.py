@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
     "merge": Command("editjudge.training.merge:main", "CHECKPOINT OUT", "adapter to full weights, verified", "Build"),
     "eval": Command("eval.run:main", "RECIPE", "one judge on one or more benchmarks", "Measure"),
     "sweep": Command("eval.sweep:main", "RECIPE", "every checkpoint of a training run", "Measure"),
-    "compare": Command("eval.compare:main", "A B", "is judge A better than judge B, or is it noise", "Measure"),
+    "compare": Command("eval.compare.command:main", "A B", "is judge A better than judge B, or is it noise", "Measure"),
     "score": Command("editjudge.cli.score:main", "--instruction ...", "judge one edit", "Use"),
 }
 

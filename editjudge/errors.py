@@ -62,6 +62,10 @@ class RequestError(EngineError):
         super().__init__(message)
 
 
+class WorkerError(EditJudgeError):
+    """A worker process died; the message names the item it worked on, and the signal."""
+
+
 class CheckpointError(EditJudgeError):
     """A checkpoint is missing, incomplete or does not fit its base."""
 

@@ -1,39 +1,45 @@
-"""`editjudge sweep RECIPE`: the untrained base and every checkpoint of training runs, on the same pairs."""
+"""`editjudge sweep RECIPE [--watch]`: the untrained base and every checkpoint of training runs, on the same pairs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import CheckpointError, EditJudgeError
+from editjudge.errors import CheckpointError, EditJudgeError, EngineError, WorkerError
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
 from editjudge.formats.checkpoint import RunFolder, scan
 from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.system.devices import resolve_devices, seats
 from editjudge.system.processes import alone_in
-from editjudge.system.progress import bar
+from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
-from eval.benchmarks import Benchmark
+from editjudge.system.workers import Workers
 from eval.checkpoints import find_checkpoints, judge_of, pin_training, trained_in
-from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
+from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.results import build_sweep_results
 from eval.checkpoints.selection import key_of
 from eval.checkpoints.tracking import Tracker, require_wandb
-from eval.recipe import SweepRecipe
-from eval.report import write_report
+from eval.inputs import check_files, load_benchmarks, refuse_without_images
+from eval.labels.benchmark import Benchmark
+from eval.report.page import write_report
 from eval.results import Measured
-from eval.run import check_files, load_benchmarks, refuse_without_images
 from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
 """How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""
+
+
+FAILURES = (CheckpointError, EngineError, WorkerError)
+"""What concerns one checkpoint only; the others continue. Anything else ends the work."""
 
 
 class Sweep:
@@ -111,20 +117,18 @@ class Sweep:
         return sorted(todo.values(), key=lambda job: -sum(way.passes for way in job.ways))
 
     def _score(self, jobs: Sequence[Job]) -> None:
+        if not self.devices:
+            jobs = sorted(jobs, key=lambda job: (job.run, job.checkpoint.step))
         function = partial(score, benches=self.benches, recipe=self.recipe)
-        if self.devices and jobs:
-            with bar("checkpoints", len(jobs)) as advance:
-                for job, error in run_on_devices(self.devices, function, jobs, self.recipe.out / "devices"):
+        with Workers(function, seats(self.devices, self.recipe.out / "devices")) as workers:
+            results = workers.run(jobs)
+            for job, future in track(results, "checkpoints", len(jobs)) if self.devices and jobs else results:
+                try:
+                    future.result()
+                except FAILURES as error:
                     self._note(job, error)
-                    advance(1)
-            return
-        for job in sorted(jobs, key=lambda job: (job.run, job.checkpoint.step)):
-            try:
-                function(job)
-            except FAILURES as error:
-                self._note(job, error)
-            else:
-                self._note(job, None)
+                else:
+                    self._note(job, None)
 
     def _note(self, job: Job, error: EditJudgeError | None) -> None:
         key = (job.run, job.checkpoint.step)
@@ -188,6 +192,37 @@ def run_sweep(recipe: SweepRecipe) -> dict[str, Any]:
         return sweep.write()
 
 
+def watch_sweep(recipe: SweepRecipe) -> dict[str, Any]:
+    """As `run_sweep`, again and again, until every run says that it is finished; returns the last results.
+
+    A run need not exist yet. results.json and report.html are written again whenever something was measured. The last
+    checkpoint's additional passes are made at the end. With `runtime.give_up_s` it also ends when no checkpoint has
+    appeared for that long. Raises `CheckpointError` when it ends without one.
+    """
+    with only_sweep(recipe.out):
+        sweep = Sweep(recipe)
+        results: dict[str, Any] | None = None
+        last_news = time.monotonic()
+        while True:
+            found = sweep.look()
+            finished = all(run.finished for run in found.values())
+            quiet_s = time.monotonic() - last_news
+            closing = finished or (recipe.runtime.give_up_s is not None and quiet_s > recipe.runtime.give_up_s)
+            if sweep.measure(found, closing) or (closing and sweep.measured):
+                results = sweep.write()
+                last_news = time.monotonic()
+                print("\n".join(sentences(results)), file=sys.stderr, flush=True)
+            if closing:
+                break
+            time.sleep(recipe.runtime.poll_s)
+        if results is None:
+            runs = ", ".join(str(run.path) for run in recipe.named_runs().values())
+            raise CheckpointError(
+                f"{runs}: no complete checkpoint appeared; is training running, and is `run` its `out`?"
+            )
+        return results
+
+
 def failures(results: dict[str, Any]) -> list[str]:
     """A line for each checkpoint that could not be measured."""
     return [
@@ -225,12 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A watched training need not have begun.
     may_come = ("run", "runs") if arguments.watch else ()
     recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)
-    if arguments.watch:
-        from eval.watch import watch_sweep
-
-        results = watch_sweep(recipe)
-    else:
-        results = run_sweep(recipe)
+    results = watch_sweep(recipe) if arguments.watch else run_sweep(recipe)
     show(results)
     print(f"report: {recipe.out / 'report.html'}")
     problems = failures(results)

@@ -8,16 +8,16 @@ from typing import Any
 
 from eval_world import PixelEngine, write_benchmark, write_checkpoint
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.files.io import write_jsonl
 from editjudge.records.types import TierRanking
-from eval.benchmarks import Benchmark
 from eval.benchmarks.pairs import Pairs
-from eval.metrics.human import Human, human_results
-from eval.recipe import Report
-from eval.report import write_report
-from eval.results import Measured, build_results
-from eval.scoring import evaluate
+from eval.evaluations.scoring import evaluate
+from eval.human.rankings import Human
+from eval.labels.benchmark import Benchmark
+from eval.report.options import Report
+from eval.report.page import write_report
+from eval.results import Measured, build_results, human_results
 
 ATTACK = "<script>alert('x')</script>"
 FUNNEL = {

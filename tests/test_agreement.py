@@ -16,13 +16,13 @@ from annotation.agreement.measures import (
     Sheet,
     agreements,
     coincidences,
-    draw_weights,
     fleiss_kappa,
     ordinal_alpha,
-    tau_b,
 )
 from annotation.rankings.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.statistics.bootstrap import draw_weights
+from editjudge.statistics.correlation import tau_b_of_relations
 
 
 def counts_of(ratings, values):
@@ -48,14 +48,14 @@ def test_tau_b_with_ties_is_scipys(seed):
     one, other = np.random.default_rng(seed).integers(0, 3, (2, 6))
     first, second = np.triu_indices(6, 1)
     relations = [np.sign(levels[second] - levels[first]).astype(np.int8) for levels in (one, other)]
-    assert tau_b(*relations) == pytest.approx(kendalltau(one, other).statistic, nan_ok=True)
+    assert tau_b_of_relations(*relations) == pytest.approx(kendalltau(one, other).statistic, nan_ok=True)
 
 
 def test_one_value_only_is_undefined_not_a_crash():
     counts = np.array([[3.0, 0.0], [3.0, 0.0]])
     assert math.isnan(ordinal_alpha(coincidences(counts).sum(axis=0)))
     assert math.isnan(fleiss_kappa(agreements(counts).sum(axis=0)))
-    assert math.isnan(tau_b(np.zeros(3, np.int8), np.ones(3, np.int8)))
+    assert math.isnan(tau_b_of_relations(np.zeros(3, np.int8), np.ones(3, np.int8)))
 
 
 def test_items_with_one_rating_add_nothing():

@@ -12,11 +12,12 @@ from scipy.stats import spearmanr
 
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_jsonl, write_marker
-from eval.answers import RatedOutput, write_answers
-from eval.compare import compare_folders, main
-from eval.metrics.paired import corrected
-from eval.metrics.paired_ratings import RatedByBoth, rating_differences
-from eval.metrics.statistics import draw_weights
+from editjudge.statistics.bootstrap import draw_weights
+from eval.compare.command import main
+from eval.compare.paired import corrected
+from eval.compare.ratings import RatedByBoth, rating_differences
+from eval.compare.verdict import compare_folders
+from eval.evaluations.answers import RatedOutput, write_answers
 
 
 def both(model, human, a, b, scale="overall"):

@@ -12,7 +12,8 @@ from factories import make_image
 from pydantic import BaseModel, ConfigDict
 from tiny_model import tiny_adapter, tiny_folder
 
-from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.asking.judge import Judge
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, OneByOne, Reply, Request, Sampling, each_once
 from editjudge.engines.cache import CachedEngine

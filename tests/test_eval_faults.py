@@ -11,7 +11,7 @@ import pytest
 import yaml
 from eval_world import write_benchmark
 
-from eval.compare import main as compare
+from eval.compare.command import main as compare
 from eval.run import main as evaluate
 
 READABLE = ['{"reasoning": "a", "score": [20, 10]}', '{"reasoning": "b", "score": [5, 9]}']

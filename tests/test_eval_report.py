@@ -99,7 +99,7 @@ def test_curves_have_bands(report, page):
 
 
 def test_a_file_that_is_no_funnel_is_named(tmp_path):
-    from eval.report import read_funnel
+    from eval.report.page import read_funnel
 
     (tmp_path / "funnel.json").write_text('{"stages": [{"name": "x"}]}')
     with pytest.raises(DataError, match="not the funnel"):

@@ -9,16 +9,16 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark
 from pydantic import ValidationError
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Completion, Reply
 from editjudge.errors import DataError, StaleOutputError, StorageError
 from editjudge.files.io import read_jsonl
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import ScoreCard
 from editjudge.system.processes import alone_in
+from eval.evaluations.evaluation import ScoredPair
 from eval.recipe import EvalRecipe
 from eval.run import main, run_eval
-from eval.scoring import ScoredPair
 
 
 def make_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **changes) -> EvalRecipe:

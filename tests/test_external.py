@@ -14,11 +14,11 @@ from test_eval_run import make_recipe
 from editjudge.errors import DataError, StaleOutputError
 from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.records.types import PreferencePair
-from eval.benchmarks import Benchmark
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.pairs import Pairs
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
 from eval.metrics.pairs import score_margin
 from eval.recipe import EvalRecipe
 from eval.run import run_eval

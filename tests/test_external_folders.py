@@ -17,7 +17,7 @@ from editjudge.__main__ import main
 from editjudge.errors import DataError
 from editjudge.files.io import read_objects
 from eval.benchmarks.pairs import Pairs
-from eval.compare import compare_folders
+from eval.compare.verdict import compare_folders
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
 from eval.run import run_eval

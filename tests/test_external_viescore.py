@@ -14,7 +14,7 @@ from test_labels_run import make_recipe
 
 from editjudge.errors import DataError
 from eval.benchmarks.imagenhub import ImagenHub
-from eval.compare import main as compare
+from eval.compare.command import main as compare
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
 from eval.external.viescore import published_score

@@ -56,9 +56,9 @@ def make_engine(folder: Path, family: str, **changes: Any) -> HFEngine:
 def requests(seeds: tuple[int, ...] = (0,)) -> list[Request]:
     """Of different lengths, with one and two images of different shapes: a batch that needs padding."""
     return [
-        Request(PROMPTS.ask_quality(), (make_image(56, 112, seed=1),), seeds),
-        Request(PROMPTS.ask_semantic("Paint it."), (make_image(130, 60, seed=2), make_image(64, 64, seed=3)), seeds),
-        Request(PROMPTS.ask_semantic("Remove the dog. " * 5), (make_image(80, 90), make_image(90, 80)), seeds),
+        Request(PROMPTS.quality.ask(), (make_image(56, 112, seed=1),), seeds),
+        Request(PROMPTS.semantic.ask("Paint it."), (make_image(130, 60, seed=2), make_image(64, 64, seed=3)), seeds),
+        Request(PROMPTS.semantic.ask("Remove the dog. " * 5), (make_image(80, 90), make_image(90, 80)), seeds),
     ]
 
 

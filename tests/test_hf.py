@@ -56,9 +56,9 @@ def engine(folder: Path) -> HFEngine:
 def make_request(number: int = 0, seeds: tuple[int, ...] = (0,)) -> Request:
     """Semantic and quality requests of different lengths and image sizes."""
     if number % 2:
-        text = get_prompts("brief-v1").ask_quality()
+        text = get_prompts("brief-v1").quality.ask()
         return Request(text, (make_image(56 + 28 * (number % 3), 56, seed=number),), seeds)
-    text = get_prompts("brief-v1").ask_semantic("Make it pink. " * (1 + number))
+    text = get_prompts("brief-v1").semantic.ask("Make it pink. " * (1 + number))
     return Request(text, (make_image(84, 56, seed=number), make_image(56, 56 + 14 * number, seed=number + 50)), seeds)
 
 

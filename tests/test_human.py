@@ -7,7 +7,8 @@ from factories import make_card, make_task, make_triplet
 
 from editjudge.errors import DataError
 from editjudge.files.io import write_jsonl
-from eval.metrics.human import Human, RankedRow, compare_with_people, read_rankings
+from eval.human.agreement import compare_with_people
+from eval.human.rankings import Human, RankedRow, read_rankings
 
 
 def row(task, unit, *tiers, dimension="overall"):

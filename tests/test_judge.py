@@ -15,7 +15,7 @@ from icc_ground import WIDE, saved
 from PIL import Image
 
 from editjudge import Judge
-from editjudge.asking.judge import card_from_passes, make_card
+from editjudge.asking.cards import card_from_passes, make_card
 from editjudge.cli.score import main
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.cache import CachedEngine
@@ -30,7 +30,7 @@ BOTH_20 = format_completion("Fine.", (20, 20))
 
 
 def is_quality(request: Request) -> bool:
-    return request.text == PROMPTS.ask_quality()
+    return request.text == PROMPTS.quality.ask()
 
 
 def scripted(script: Callable[[Request, int], str | Completion]) -> ScriptedEngine:
@@ -150,7 +150,7 @@ def test_what_the_engine_sees(tmp_path: Path) -> None:
     before, after = make_image(60, 40), make_image(90, 90, seed=1)
     Judge(scripted(watch), max_pixels=600).score("Add <image> of a cat.", before, after)
     semantic, quality = seen
-    assert semantic.text == PROMPTS.ask_semantic("Add < image > of a cat.")
+    assert semantic.text == PROMPTS.semantic.ask("Add < image > of a cat.")
     assert [image.size for image in semantic.images] == [(30, 20), (30, 20)]
     assert is_quality(quality)
     assert "cat" not in quality.text
@@ -373,7 +373,7 @@ def test_text_that_is_no_unicode_is_asked_about_with_the_replacement_character()
     card = Judge(engine).score("Write caf\udce9 \ud83d\ude00 \x1b[1m", make_image(), make_image(seed=1))
     assert card.overall == 8.0
     assert card.triplet.task.instruction == "Write caf\ufffd \U0001f600 \ufffd[1m"
-    assert PROMPTS.ask_semantic(card.triplet.task.instruction) in asked
+    assert PROMPTS.semantic.ask(card.triplet.task.instruction) in asked
     assert ScoreCard.model_validate_json(card.model_dump_json()) == card
 
 

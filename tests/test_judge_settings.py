@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.asking.judge import Judge
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.cli.catalog import check_main
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine

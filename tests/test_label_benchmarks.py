@@ -12,12 +12,14 @@ from label_ground import candidate, comparison, group, rating
 from editjudge.cli.catalog import load_target
 from editjudge.errors import DataError
 from editjudge.images.store import ImageStore
-from eval.benchmarks import BENCHMARKS, checked
+from eval.benchmarks import BENCHMARKS
 from eval.benchmarks.aurora import Aurora
 from eval.benchmarks.genai_bench import GenAIBench
 from eval.benchmarks.imagenhub import ImagenHub
-from eval.benchmarks.lint import Findings, cycles, note_labels, statements
 from eval.benchmarks.tiger_editreward_bench import TigerEditRewardBench, read_ranking
+from eval.labels.benchmark import checked
+from eval.labels.findings import Findings
+from eval.labels.lint import cycles, note_labels, statements
 
 DATA = Path(__file__).parent / "data"
 

@@ -11,8 +11,8 @@ from editjudge.errors import RecipeError
 from eval.benchmarks.pairs import Pairs
 from eval.checkpoints.options import Selection
 from eval.checkpoints.selection import advise, choose, curve_of, key_of
+from eval.evaluations.samples import draw_samples
 from eval.metrics.figures import FIGURES, Key, keys_in, main_keys, read_figure
-from eval.metrics.samples import draw_samples
 from eval.results import Measured, build_results
 
 ROUNDS = 400

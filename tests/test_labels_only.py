@@ -21,7 +21,8 @@ from eval.benchmarks.pairs import Pairs
 from eval.benchmarks.tiger_editreward_bench import TigerEditRewardBench
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
-from eval.run import refuse_without_images, run_eval
+from eval.inputs import refuse_without_images
+from eval.run import run_eval
 
 IMAGES = {
     "genai": ["source_image", "left_output_image", "right_output_image"],

@@ -7,11 +7,11 @@ import pytest
 from factories import make_triplet
 from world import make_context, make_photo, make_planned_task
 
+from curation.judging import SCALE
 from curation.stage import Fail
 from curation.synthetic.drawing import blend
 from curation.synthetic.edits import EDITS
 from curation.synthetic.measure import (
-    SCALE,
     Measure,
     cleanness,
     quality_rationale,

@@ -35,7 +35,7 @@ def logits(engine: HFEngine) -> Any:
 
     loaded = engine._load()
     inputs = loaded.processor(
-        text=[render_chat("qwen2_5_vl", PROMPTS.ask_quality())], images=[make_image(seed=7)], return_tensors="pt"
+        text=[render_chat("qwen2_5_vl", PROMPTS.quality.ask())], images=[make_image(seed=7)], return_tensors="pt"
     )
     with torch.no_grad():
         return loaded.model(**inputs).logits
@@ -53,7 +53,7 @@ def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path)
     )
     torch.testing.assert_close(logits(merged), logits(adapted), atol=1e-4, rtol=1e-4)
     assert (logits(adapted) - logits(untrained)).abs().max() > 0.1
-    request = Request(PROMPTS.ask_quality(), (make_image(seed=8),), seeds=(0,))
+    request = Request(PROMPTS.quality.ask(), (make_image(seed=8),), seeds=(0,))
     greedy = Sampling(temperature=0, max_new_tokens=12)
     for engine in (merged, adapted):
         engine._load().model.double()  # rounding must not turn a close choice between two tokens

@@ -6,8 +6,8 @@ from factories import make_card, make_task, make_triplet
 
 from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from editjudge.records.types import PreferencePair
+from eval.metrics.intervals import groups_behind
 from eval.metrics.pairs import Measures, PairTable, build_table, count, coverage, measure, outcome_counts, pair_values
-from eval.metrics.statistics import groups_behind
 
 OVERALL = 2
 

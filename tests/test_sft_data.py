@@ -133,7 +133,7 @@ def test_output_is_shown_at_the_size_of_the_input(tmp_path: Path) -> None:
         ({"completion": "a<|im_end|>b"}, None),
         ({"prompt": "<image><image><|im_start|>"}, None),
         ({"prompt": "<image><image> \n"}, "no_instruction"),
-        ({"prompt": get_prompts("brief-v1").ask_semantic("\u200b ")}, "no_instruction"),
+        ({"prompt": get_prompts("brief-v1").semantic.ask("\u200b ")}, "no_instruction"),
     ],
 )
 def test_rows_with_faulty_text_are_dropped(

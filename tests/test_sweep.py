@@ -9,13 +9,13 @@ from eval_world import PixelEngine, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 from rich.console import Console
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
 from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.prompts.prompt_sets import get_prompts
 from editjudge.recipes.recipe import dump_recipe
-from eval.recipe import SweepRecipe
+from eval.checkpoints.recipe import SweepRecipe
 from eval.results import summarise
 from eval.sweep import main, run_sweep
 from eval.terminal import print_results

@@ -10,12 +10,12 @@ import pytest
 from eval_world import PixelEngine, marked, write_checkpoint
 from rich.console import Console
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import RecipeError
+from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.tracking import metrics
-from eval.compare import compare_folders
+from eval.compare.verdict import compare_folders
 from eval.metrics.figures import Key, read_figure
-from eval.recipe import SweepRecipe
 from eval.sweep import run_sweep, show
 from eval.terminal import print_results
 

@@ -11,15 +11,14 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOutputError, StorageError
 from editjudge.files.io import write_marker
 from editjudge.formats.checkpoint import mark_complete
 from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.prompts.prompt_sets import get_prompts
-from eval.recipe import SweepRecipe
-from eval.sweep import failures, main, only_sweep, run_sweep
-from eval.watch import watch_sweep
+from eval.checkpoints.recipe import SweepRecipe
+from eval.sweep import failures, main, only_sweep, run_sweep, watch_sweep
 
 
 class FragileEngine(PixelEngine):
@@ -76,7 +75,7 @@ def play(monkeypatch, *acts) -> None:
         passed[0] += seconds
         next(coming, lambda: None)()
 
-    monkeypatch.setattr("eval.watch.time", SimpleNamespace(sleep=sleep, monotonic=lambda: passed[0]))
+    monkeypatch.setattr("eval.sweep.time", SimpleNamespace(sleep=sleep, monotonic=lambda: passed[0]))
 
 
 def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path, pairs, monkeypatch):

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from annotation.task_types import with_task_types
 from curation.balance import Balance
 from curation.report import write_report
 from curation_ground import make_context
@@ -15,6 +14,7 @@ from factories import make_card, make_task, make_triplet
 from pydantic import ValidationError
 from sft_ground import make_examples
 
+from annotation.campaign.task_types import with_task_types
 from curation.stage import Drop
 from editjudge.asking.judge import JudgeRecipe
 from editjudge.files.io import write_json, write_jsonl

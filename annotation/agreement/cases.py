@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from annotation.agreement.measures import Floats, agreements, coincidences, tau_b
+from annotation.agreement.measures import agreements, coincidences
 from annotation.rankings.ranking import levels_of
 from editjudge.errors import DataError
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import TierRanking
+from editjudge.statistics.arrays import Floats
+from editjudge.statistics.correlation import tau_b_of_relations
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ class Cases:
         sums = np.zeros((len(self.levels), 2))
         for one, other in combinations(range(self.n_units), 2):
             if unit in (None, one, other):
-                tau = tau_b(self.relation[:, one], self.relation[:, other])
+                tau = tau_b_of_relations(self.relation[:, one], self.relation[:, other])
                 defined = ~np.isnan(tau) & self.ranked[:, one] & self.ranked[:, other]
                 sums += np.stack([np.where(defined, tau, 0), defined], axis=-1)
         return sums

@@ -29,9 +29,10 @@ from functools import partial
 import numpy as np
 
 from annotation.agreement.cases import Cases, tabulate
-from annotation.agreement.measures import Figure, Floats, Measure, Sheet, fleiss_kappa, ordinal_alpha, ratio
+from annotation.agreement.measures import Figure, Measure, Sheet, fleiss_kappa, ordinal_alpha
 from editjudge.errors import DataError
 from editjudge.records.types import TierRanking
+from editjudge.statistics.arrays import Floats, ratio_of_sums
 
 POOLED = "all"
 UNIT_MEASURES = ("majority_ranking", "majority_relation", "others_relation", "kendall_tau_b")
@@ -95,12 +96,12 @@ def _measures(
 
     def share(part: Callable[[Cases], Floats], nothing: str) -> Measure:
         columns = total(part)
-        return Measure(columns, ratio, columns[:, 1] > 0, nothing, nothing, is_share=True)
+        return Measure(columns, ratio_of_sums, columns[:, 1] > 0, nothing, nothing, is_share=True)
 
     def mean_tau(unit: int | None) -> Measure:
         columns = total(lambda case: case.tau(unit))
         shared = np.any([case.shared.any() for case in cases])
-        return Measure(columns, ratio, columns[:, 1] > 0, ONE_TIER if shared else NO_SHARED, ONE_TIER)
+        return Measure(columns, ratio_of_sums, columns[:, 1] > 0, ONE_TIER if shared else NO_SHARED, ONE_TIER)
 
     shared = np.any([case.shared for case in cases], axis=0)
     no_majority = NO_MAJORITY if any((case.units_per_task >= 3).any() for case in cases) else NO_THREE

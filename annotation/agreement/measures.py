@@ -6,21 +6,16 @@ resample is a vector of how often each item was drawn; all sums of all resamples
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from editjudge.files.io import rng
-
-Floats = NDArray[np.float64]
-
-MIN_ITEMS = 5
-"""With fewer items behind a figure no interval is given: resampling so few cannot show how much it may vary."""
-_CHUNK_CELLS = 10_000_000
-"""Cells of the weight matrix that are in memory at a time (80 MB)."""
+from editjudge.statistics.arrays import Floats, ratio, ratio_of_sums
+from editjudge.statistics.bootstrap import MIN_GROUPS, draw_weights
+from editjudge.statistics.exact import exact_bound
 
 
 @dataclass(frozen=True)
@@ -106,36 +101,18 @@ class Sheet:
         if n == 0 or np.isnan(value):
             return Figure(None, None, None, n, measure.nothing if n == 0 else measure.degenerate)
         value = round(value, 12)
-        if n < MIN_ITEMS:
-            return Figure(value, None, None, n, f"fewer than {MIN_ITEMS} {self.item}")
+        if n < MIN_GROUPS:
+            return Figure(value, None, None, n, f"fewer than {MIN_GROUPS} {self.item}")
         defined = samples[~np.isnan(samples)]
         if len(defined) * 2 <= len(samples):
             return Figure(value, None, None, n, "undefined in most resamples" if len(samples) else "no resamples")
         low, high = (round(float(end), 12) for end in np.quantile(defined, (outside / 2, 1 - outside / 2)))
         if measure.is_share and value in (0, 1):
-            # Exact binomial bound, each item counted as one trial (Clopper and Pearson 1934).
-            slack = (outside / 2) ** (1 / n)
-            return Figure(value, slack if value == 1 else 0.0, 1.0 if value == 1 else 1 - slack, n)
+            bound = float(exact_bound(n, outside))  # each item counted as one trial
+            return Figure(value, bound if value == 1 else 0.0, 1.0 if value == 1 else 1 - bound, n)
         if low == high:
             return Figure(value, None, None, n, "the same in every resample")
         return Figure(value, low, high, n)
-
-
-def draw_weights(n_items: int, rounds: int, seed: int) -> Iterator[Floats]:
-    """How often each item was drawn, [chunk, items], rows summing to `n_items`; `rounds` rows in all."""
-    generator = rng(seed, "bootstrap", n_items)
-    chunk = max(1, _CHUNK_CELLS // n_items)
-    for start in range(0, rounds, chunk):
-        size = min(chunk, rounds - start)
-        drawn = generator.integers(0, n_items, size=(size, n_items))
-        drawn += np.arange(size)[:, None] * n_items
-        yield np.bincount(drawn.ravel(), minlength=size * n_items).reshape(size, n_items).astype(np.float64)
-
-
-def ratio(sums: Floats) -> Floats:
-    """First column over second, [..., 2] to [...]; NaN where the second is 0."""
-    top, bottom = sums[..., 0], sums[..., 1]
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom > 0)
 
 
 def coincidences(counts: Floats) -> Floats:
@@ -164,8 +141,7 @@ def ordinal_alpha(sums: Floats) -> Floats:
     distance = (middle[..., :, None] - middle[..., None, :]) ** 2
     seen = (observed * distance).sum(axis=(-1, -2)) * (total - 1)
     expected = (n[..., :, None] * n[..., None, :] * distance).sum(axis=(-1, -2))
-    share = np.divide(seen, expected, out=np.full(total.shape, np.nan), where=expected > 0)
-    return 1 - share
+    return 1 - ratio(seen, expected)
 
 
 def agreements(counts: Floats) -> Floats:
@@ -184,20 +160,10 @@ def agreements(counts: Floats) -> Floats:
 
 def fleiss_kappa(sums: Floats) -> Floats:
     """Fleiss' kappa from summed `agreements` [..., 2 + k] to [...]; NaN when only one value occurs."""
-    observed = ratio(sums[..., :2])
+    observed = ratio_of_sums(sums[..., :2])
     counts = sums[..., 2:]
     total = counts.sum(axis=-1)
     n_values = (counts > 0).sum(axis=-1)
     shares = np.divide(counts, total[..., None], out=np.zeros(counts.shape), where=total[..., None] > 0)
     expected = (shares**2).sum(axis=-1)
     return np.divide(observed - expected, 1 - expected, out=np.full(total.shape, np.nan), where=n_values > 1)
-
-
-def tau_b(one: NDArray[np.int8], other: NDArray[np.int8]) -> Floats:
-    """Kendall's tau-b (1945) from relations -1, 0, 1 of the same candidate pairs, [..., pairs] to [...].
-
-    NaN where one of the two has all candidates in one tier.
-    """
-    agreeing = (one * other).sum(axis=-1, dtype=np.float64)
-    untied = (one != 0).sum(axis=-1) * (other != 0).sum(axis=-1)
-    return np.divide(agreeing, np.sqrt(untied), out=np.full(agreeing.shape, np.nan), where=untied > 0)

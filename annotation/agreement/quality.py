@@ -9,13 +9,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from annotation.agreement.measures import Figure, Measure, Sheet, ratio, tau_b
+from annotation.agreement.measures import Figure, Measure, Sheet
 from annotation.rankings.consensus import contradicted_pairs
 from annotation.rankings.pairs import by_task
 from annotation.rankings.ranking import Ranking, format_tiers, levels_of, numbers_of
 from editjudge.errors import DataError
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import Record, TierRanking
+from editjudge.statistics.arrays import ratio_of_sums
+from editjudge.statistics.correlation import tau_b_of_relations
 
 DisputeRule = Literal["contradiction", "difference"]
 MATCHES = ("identical", "relation", "kendall_tau_b")
@@ -152,7 +154,7 @@ def match(
     for one, other in pairs:
         names = sorted(levels_of(one))
         first, second = _relations(one, names), _relations(other, names)
-        tau = float(tau_b(first, second))
+        tau = float(tau_b_of_relations(first, second))
         for name, amount in (
             ("identical", (levels_of(one) == levels_of(other), 1)),
             ("relation", ((first == second).sum(), len(first))),
@@ -162,7 +164,7 @@ def match(
     sheet = Sheet(len(tasks), "tasks")
     reason = "all candidates are in one tier" if pairs else nothing
     for name, sums in columns.items():
-        sheet.add(name, Measure(sums, ratio, sums[:, 1] > 0, reason, reason, is_share=name != "kendall_tau_b"))
+        sheet.add(name, Measure(sums, ratio_of_sums, sums[:, 1] > 0, reason, reason, is_share=name != "kendall_tau_b"))
     return sheet.figures(rounds, seed, level)
 
 

@@ -16,7 +16,6 @@ import numpy as np
 
 from annotation.agreement.measures import (
     Figure,
-    Floats,
     Measure,
     Sheet,
     agreements,
@@ -26,6 +25,7 @@ from annotation.agreement.measures import (
 )
 from editjudge.formats.rating_tables import RatingTable, join_ratings
 from editjudge.formats.rating_tables import read_ratings as read_ratings
+from editjudge.statistics.arrays import Floats
 
 SCALES = ("SC", "PQ", "O")
 FIGURES = ("mean", "std", "fleiss_kappa", "krippendorff_alpha")

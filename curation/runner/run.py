@@ -13,7 +13,6 @@ from pathlib import Path
 from curation.filters.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
-from curation.runner.executors import LocalExecutor
 from curation.runner.funnel import Funnel, PartCount, count_stages, infos, write_funnel
 from curation.runner.report import write_report
 from curation.runner.steps import Step, Tally, Task, Work, plan_steps
@@ -29,6 +28,7 @@ from editjudge.records.types import PreferencePair
 from editjudge.system.processes import alone_in
 from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
+from editjudge.system.workers import Seat, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +50,7 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
     is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
     command resumes after the last complete shard.
     """
+    recipe = recipe.resolved()
     steps = plan_steps(recipe)
     if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
         raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
@@ -94,16 +95,17 @@ def _run_steps(recipe: CurationRecipe, work: Work, steps: Sequence[Step], done: 
     """Do what is not done, step by step. A model is loaded once, so stages with an engine stay in this process."""
     total = sum(len(work.tasks(step.name)) for step in steps)
     elsewhere = Work(work.out, work.seed, work.shards, work.steps, {})
-    here: LocalExecutor[Task, Tally] = LocalExecutor(work, 1)
-    with LocalExecutor[Task, Tally](elsewhere, recipe.runtime.workers) as pool:
+    here: Workers[Task, Tally] = Workers(work)
+    workers = recipe.runtime.workers
+    with Workers[Task, Tally](elsewhere, [Seat()] * workers if workers > 1 else []) as pool:
 
         def results() -> Iterator[None]:
             for step in steps:
                 tasks = [task for task in work.tasks(step.name) if task not in done]
-                executor = here if step.stage.samplings() or len(tasks) == 1 else pool
+                executor = here if step.stage.in_first_process() or len(tasks) == 1 else pool
                 with record.phase(step.name):
-                    for task, tally in executor.run(tasks):
-                        logger.info("%s: %s", task, tally.line())
+                    for task, future in executor.run(tasks):
+                        logger.info("%s: %s", task, future.result().line())
                         yield
                 if step.reads is None:
                     _check_sources_exist(recipe, work, step)

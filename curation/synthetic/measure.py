@@ -28,17 +28,15 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from curation.judging import SCALE, StandInScorer, recorded
 from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
 from curation.synthetic.artefacts import Artefact
 from curation.synthetic.drawing import Array, blur
 from curation.synthetic.programmatic import Outcome, Programmatic
-from editjudge.asking.judge import make_card
+from editjudge.asking.cards import make_card
 from editjudge.errors import DataError
-from editjudge.prompts.prompt_sets import format_completion
-from editjudge.records.tasks import Aspect
-from editjudge.records.types import EditTriplet, Judgment, Record, ScoreCard
+from editjudge.records.types import EditTriplet, Record, ScoreCard
 
-SCALE = 25
 ENGINE = "measured-v2"
 _OUTSIDE_WORST = 0.16
 """Mean absolute difference outside the target, on 0..1, at which nothing of the rest counts as kept."""
@@ -133,6 +131,10 @@ class Measure(Stage):
     takes: ClassVar[type[Record] | None] = EditTriplet
     gives: ClassVar[type[Record]] = ScoreCard
 
+    def stand_in(self) -> Stage:
+        """One that needs no plan: the editors are stand-ins too."""
+        return StandInScorer()
+
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """One card per triplet; a triplet that was not made by a programmatic editor fails."""
         for triplet in rows:
@@ -155,23 +157,7 @@ class Measure(Stage):
         return make_card(
             triplet,
             (
-                _judgment(triplet, "semantic", semantic, semantic_rationale(outcome.seen, semantic)),
-                _judgment(triplet, "quality", quality, quality_rationale(quality, editor.artefact)),
+                recorded(triplet, "semantic", semantic, semantic_rationale(outcome.seen, semantic), ENGINE),
+                recorded(triplet, "quality", quality, quality_rationale(quality, editor.artefact), ENGINE),
             ),
         )
-
-
-def _judgment(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rationale: str) -> Judgment:
-    return Judgment(
-        triplet_id=triplet.id,
-        aspect=aspect,
-        scores=scores,
-        scale=SCALE,
-        rationale=rationale,
-        raw=format_completion(rationale, scores),
-        parsed_by="json",
-        pass_index=0,
-        seed=0,
-        engine=ENGINE,
-        prompt_version=ENGINE,
-    )

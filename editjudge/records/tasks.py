@@ -12,9 +12,13 @@ from typing import Literal, get_args
 
 Dimension = Literal["prompt_following", "consistency", "overall"]
 Aspect = Literal["semantic", "quality"]
+Part = Literal["success", "restraint", "naturalness", "cleanness"]
+"""What one of the two scores of an aspect is about."""
 
 DIMENSIONS: tuple[Dimension, ...] = get_args(Dimension)
 ASPECTS: tuple[Aspect, ...] = get_args(Aspect)
+PARTS: dict[Aspect, tuple[Part, Part]] = {"semantic": ("success", "restraint"), "quality": ("naturalness", "cleanness")}
+"""The two scores of a judgment, in their order."""
 
 CATEGORIES: dict[str, tuple[str, ...]] = {
     "subject": ("subject-add", "subject-remove", "subject-replace"),

@@ -137,7 +137,7 @@ def _probe(processor: Any, family: Family) -> dict[str, Any]:
 
     across, down = np.meshgrid(np.arange(112), np.arange(84))
     image = Image.fromarray(np.stack([across * 2, down * 3, (across * down) % 256], axis=2).astype(np.uint8))
-    prompt = get_prompts("editjudge-v1").ask_quality()
+    prompt = get_prompts("editjudge-v1").quality.ask()
     assert prompt.count(IMAGE_MARK) == 1
     return dict(processor(text=[render_chat(family.name, prompt)], images=[image], return_tensors="pt"))
 

@@ -12,9 +12,9 @@ from editjudge.files.paths import InputPath
 from editjudge.files.text import is_blank
 from editjudge.images.store import ImageStore, image_faults
 from editjudge.records.types import ImageRef, PreferencePair
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import RowError, split_unknown
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
 
 
 class Pairs(BaseModel):

@@ -15,8 +15,8 @@ from editjudge.files.text import is_blank, valid_text
 from editjudge.images.store import load_image
 from editjudge.records.tasks import UNKNOWN_TASK
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
-from eval.benchmarks.labels import Comparison
-from eval.benchmarks.lint import Findings
+from eval.labels.findings import Findings
+from eval.labels.types import Comparison
 
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 _BASE64_IMAGES = ("iVBORw0KGgo", "/9j/", "UklGR")

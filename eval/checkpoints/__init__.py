@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
-from editjudge.asking.judge import JudgeRecipe
-from editjudge.engines.base import Engine, Request, Sampling
-from editjudge.errors import CheckpointError, EngineError
+from editjudge.asking.base_recipe import BaseJudgeRecipe
+from editjudge.errors import CheckpointError
 from editjudge.files.io import is_done, is_marked, write_marker
 from editjudge.formats.checkpoint import RunFolder, scan, training_identity
-from editjudge.formats.judge_settings import Trained, read_trained, trained_of
+from editjudge.formats.judge_settings import Trained, read_trained
 
 
 @dataclass(frozen=True)
@@ -61,40 +58,16 @@ def pin_training(run: Path, folder: Path) -> None:
         write_marker(note, identity, {"run": str(run)})
 
 
-def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:
+def judge_of(recipe: BaseJudgeRecipe, checkpoint: Checkpoint) -> BaseJudgeRecipe:
     """The recipe's judge with the weights of a checkpoint, not loaded yet.
 
-    What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Close the engine when it is not needed.
-    Raises what `Engine.with_adapter` raises, and `CheckpointError` for weights that were trained to be asked in another
-    way than the recipe says.
+    What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Raises what
+    `BaseJudgeRecipe.with_checkpoint` raises.
     """
-    engine = recipe.engine if checkpoint.path is None else recipe.engine.with_adapter(checkpoint.path)
-    return recipe.as_trained(trained_of(engine)).model_copy(update={"engine": engine})
+    return recipe.resolved() if checkpoint.path is None else recipe.with_checkpoint(checkpoint.path)
 
 
 def trained_in(run: Path) -> Trained | None:
     """How the judges of a run are trained to be asked; None for a training that does not say so, or has not begun."""
     folders = [run, *(checkpoint.path for checkpoint in scan(run).complete)]
     return next((found for folder in folders if (found := read_trained(folder)) is not None), None)
-
-
-class GoneEngine(Engine):
-    """Stands for weights that were measured and then removed: it has their identity and cannot be asked."""
-
-    def __init__(self, identity: str) -> None:
-        """`identity` is that of the engine that had the weights."""
-        self._identity = identity
-
-    @property
-    def identity(self) -> str:
-        """As it was when the weights were measured."""
-        return self._identity
-
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> NoReturn:
-        """Always `EngineError`."""
-        raise EngineError("the checkpoint is gone and was not measured before; train it again to measure it")
-
-
-def gone_judge(recipe: JudgeRecipe, judged: Mapping[str, Any]) -> JudgeRecipe:
-    """The recipe's judge with the weights whose scores are on disk; `judged` is the judge in their marker."""
-    return recipe.model_copy(update={"engine": GoneEngine(str(judged["engine"])), "cache": None})

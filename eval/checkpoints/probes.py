@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from editjudge.formats.checkpoint import RunFolder
 from eval.checkpoints import complete_in, judge_of
+from eval.checkpoints.recipe import SweepRecipe
 from eval.probes import Probes, run_probes
-from eval.recipe import SweepRecipe
 from eval.results import Measured
 
 
@@ -26,7 +26,7 @@ def probe_last(
         places = [
             place
             for place, item in enumerate(measured)
-            if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.passes
+            if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.n_passes()
         ]
         last = max((measured[place].step or 0 for place in places), default=0)
         checkpoint = next((each for each in complete_in(scans[name]) if each.step == last), None)

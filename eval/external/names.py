@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTriplet, PreferencePair
-from eval.benchmarks import Benchmark
 from eval.benchmarks.genai_bench import NO_PROMPT
-from eval.benchmarks.labels import as_index
 from eval.benchmarks.rows import ABSENT
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import as_index
 
 
 @dataclass(frozen=True)

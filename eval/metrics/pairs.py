@@ -19,14 +19,11 @@ from numpy.typing import NDArray
 
 from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES, in_task_order
 from editjudge.records.types import PreferencePair, ScoreCard
+from editjudge.statistics.arrays import TIE_DECIMALS, Floats, Ints, mean_of_known, ratio
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Outcome = Literal["right", "wrong", "tie", "unscored"]
 OUTCOMES: tuple[Outcome, ...] = ("right", "wrong", "tie", "unscored")
 
-TIE_DECIMALS = 9
-"""Two means of the same values may differ in the last bits by the order of summation; that is still a tie."""
 _TASKS_OF_CATEGORY = tuple(
     np.array([TASK_TYPES.index(task) for task in tasks], dtype=np.int64) for tasks in CATEGORIES.values()
 )
@@ -128,15 +125,6 @@ class Measures:
         )
 
 
-def _mean_of_known(values: Floats, axis: int) -> Floats:
-    """Mean that leaves NaN out; NaN where everything is (numpy's own warns there)."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=axis)
-    total = np.where(known, values, 0.0).sum(axis=axis)
-    mean: Floats = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-    return mean
-
-
 def measure(right: Floats, pairs: Floats) -> Measures:
     """Every figure from the number of pairs judged right and of pairs, both [..., tasks, 3].
 
@@ -145,11 +133,10 @@ def measure(right: Floats, pairs: Floats) -> Measures:
     headline = (3 subject + 4 appearance + 2 scene + 4 advanced) / 13 (EditScore's reference statistics, 3 and 5.2).
     A task without pairs is left out of the means.
     """
-    task = np.divide(right, pairs, out=np.full(right.shape, np.nan), where=pairs > 0)
-    category = np.stack([_mean_of_known(task[..., rows, :], axis=-2) for rows in _TASKS_OF_CATEGORY], axis=-2)
-    all_right, all_pairs = right.sum(axis=-2), pairs.sum(axis=-2)
-    pair_mean = np.divide(all_right, all_pairs, out=np.full(all_right.shape, np.nan), where=all_pairs > 0)
-    return Measures(task, category, _mean_of_known(task[..., : len(TASK_TYPES), :], axis=-2), pair_mean)
+    task = ratio(right, pairs)
+    category = np.stack([mean_of_known(task[..., rows, :], axis=-2) for rows in _TASKS_OF_CATEGORY], axis=-2)
+    pair_mean = ratio(right.sum(axis=-2), pairs.sum(axis=-2))
+    return Measures(task, category, mean_of_known(task[..., : len(TASK_TYPES), :], axis=-2), pair_mean)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from math import ceil
 from typing import Any
 
 from editjudge.records.tasks import CATEGORIES, CATEGORY_OF, DIMENSIONS, OTHER, in_task_order
+from eval.labels.benchmark import folder_name
 from eval.metrics.figures import SAYS, Key, keys_in, read_coverage, read_figure
-from eval.recipe import folder_name
 from eval.report.charts import Point, floor_of, height_of, k_curve, learning_curve
 from eval.report.gallery import Gallery
 from eval.report.plots import Bin, calibration, heat_map, histogram

@@ -14,9 +14,9 @@ from typing import Literal, get_args
 import numpy as np
 
 from editjudge.records.tasks import CATEGORY_OF
-from eval.metrics.pairs import Floats
-from eval.metrics.power import LEVEL, Power, power_of
-from eval.metrics.statistics import ZERO_DECIMALS, draw_weights, gaps_of, shows_spread
+from editjudge.statistics.arrays import Floats, mean_of_known, ratio
+from editjudge.statistics.bootstrap import ZERO_DECIMALS, draw_weights, gaps_of, shows_spread
+from editjudge.statistics.significance import LEVEL, Power, holm, power_of
 
 Scope = Literal["all", "task_mean", "task", "viescore", "model"]
 """All questions of a figure alike, the mean over those of the 13 tasks that it has, or one task; of correlations the
@@ -127,16 +127,14 @@ def _accuracies(sums: Floats, columns: Sequence[_Column]) -> tuple[Floats, Float
     asked, *rights = np.split(sums, 3, axis=-1)
     found = []
     for right in rights:
-        cell = np.divide(right, asked, out=np.full(right.shape, np.nan), where=asked > 0)
+        cell = ratio(right, asked)
         parts = []
         for column in columns:
             places = list(column.cells)
             if column.scope == "task_mean":
-                known = ~np.isnan(cell[..., places])
-                total, count = np.where(known, cell[..., places], 0).sum(axis=-1), known.sum(axis=-1)
+                parts.append(mean_of_known(cell[..., places]))
             else:
-                total, count = right[..., places].sum(axis=-1), asked[..., places].sum(axis=-1)
-            parts.append(np.divide(total, count, out=np.full(np.shape(total), np.nan), where=count > 0))
+                parts.append(ratio(right[..., places].sum(axis=-1), asked[..., places].sum(axis=-1)))
         found.append(np.stack(parts, axis=-1))
     return found[0], found[1]
 
@@ -175,15 +173,4 @@ def corrected(found: Sequence[Difference]) -> list[Difference]:
         places = [place for place, item in enumerate(found) if item.scope == scope and item.p_two_sided is not None]
         for place, p in zip(places, holm([found[place].p_two_sided or 0.0 for place in places]), strict=True):
             adjusted[place] = replace(found[place], p_holm=p)
-    return adjusted
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the i-th smallest of m is multiplied by m - i + 1, and none falls below
-    the one before it. In the order given."""
-    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
-    adjusted, highest = [0.0] * len(p_values), 0.0
-    for rank, place in enumerate(order):
-        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
-        adjusted[place] = highest
     return adjusted

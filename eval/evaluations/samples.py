@@ -8,17 +8,18 @@ from functools import partial
 import numpy as np
 
 from editjudge.records.tasks import DIMENSIONS
-from eval.benchmarks.labels import SCALES
+from editjudge.statistics.arrays import Floats
+from editjudge.statistics.bootstrap import Samples, draw_weights
+from editjudge.statistics.shares import share_samples
+from eval.evaluations.evaluation import Evaluation
+from eval.labels.types import SCALES
 from eval.metrics.comparisons import answer, comparison_shares
 from eval.metrics.correlation import averages, resampled_rho
 from eval.metrics.figures import FigureName, Key
 from eval.metrics.labels import rating_columns
 from eval.metrics.multiway import decide, group_shares
-from eval.metrics.pairs import Counts, Floats, count, measure
-from eval.metrics.ratios import share_samples
-from eval.metrics.statistics import Samples, draw_weights
+from eval.metrics.pairs import Counts, count, measure
 from eval.metrics.viescore import viescore_samples
-from eval.scoring import Evaluation
 
 
 def draw_samples(key: Key, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:

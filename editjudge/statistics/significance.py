@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from eval.metrics.statistics import MIN_GROUPS
+from editjudge.statistics.bootstrap import MIN_GROUPS
 
 POWER, LEVEL = 0.8, 0.05
 """The share of benchmarks that would show the difference, and the two-sided level of the test."""
@@ -45,3 +46,14 @@ def power_of(difference: float, standard_error: float, n_groups: int, n_pairs: i
     factor = (detectable / difference) ** 2
     least = math.ceil(n_pairs * MIN_GROUPS / n_groups)
     return Power(detectable, max(MIN_GROUPS, math.ceil(n_groups * factor)), max(least, math.ceil(n_pairs * factor)))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Holm's step-down correction (1979): the i-th smallest of m is multiplied by m - i + 1, and none falls below
+    the one before it. In the order given."""
+    order = sorted(range(len(p_values)), key=lambda place: p_values[place])
+    adjusted, highest = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        highest = max(highest, min(1.0, (len(p_values) - rank) * p_values[place]))
+        adjusted[place] = highest
+    return adjusted

@@ -18,51 +18,22 @@ Intervals are 95 %, from resampled tasks.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import DataError
-from editjudge.files.io import read_jsonl
-from editjudge.files.paths import InputPath
 from editjudge.records.tasks import DIMENSIONS, Dimension
-from editjudge.records.types import ScoreCard, TierRanking
-from eval.benchmarks import Findings
-from eval.metrics.pairs import Floats, score_margin
-from eval.metrics.statistics import Figure, draw_weights, sampled
-from eval.results import Measured
+from editjudge.records.types import ScoreCard
+from editjudge.statistics.arrays import Floats, mean_of_known, ratio
+from editjudge.statistics.bootstrap import Figure, draw_weights, sampled
+from editjudge.statistics.correlation import tau_b
+from eval.human.rankings import RankedRow
+from eval.metrics.pairs import score_margin
 
 FIGURES = ("preference", "relation", "majority", "kendall_tau_b")
-
-
-class Human(BaseModel):
-    """The `human:` block of a recipe."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rankings: InputPath
-    """`rankings.jsonl` of an annotation campaign, about candidates of the benchmark. A `tasks.jsonl` beside it tells
-    gold and repeated tasks, which are left out."""
-
-
-class RankedRow(TierRanking):
-    """A row of rankings.jsonl; what a campaign writes besides the ranking is not needed here."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _ShownTask(BaseModel):
-    """What is needed of a row of tasks.jsonl."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    group_id: str
-    is_gold: bool = False
-    repeat_of: str | None = None
 
 
 @dataclass(frozen=True)
@@ -77,36 +48,6 @@ class Votes:
     """[pairs]: triplet ids."""
     relation: Floats
     """[pairs, units]: 1 when the first is better, -1 when the second is, 0 when tied; NaN when not ranked."""
-
-
-@dataclass
-class Rankings:
-    """What people said."""
-
-    rows: list[RankedRow]
-    left_out: Findings = field(default_factory=Findings)
-
-
-def read_rankings(options: Human) -> Rankings:
-    """The rankings that count. `DataError` when the file is not one of rankings or holds two of a unit for one task."""
-    beside = options.rankings.parent / "tasks.jsonl"
-    shown = {row.group_id: row for row in read_jsonl(beside, _ShownTask)} if beside.is_file() else {}
-    found = Rankings([])
-    seen: set[tuple[str, str, str]] = set()
-    for row in read_jsonl(options.rankings, RankedRow):
-        task = shown.get(row.task_id)
-        if task is not None and (task.is_gold or task.repeat_of is not None):
-            found.left_out.add("gold" if task.is_gold else "repeat", f"{row.task_id}: {row.annotator}")
-            continue
-        key = (row.task_id, row.dimension, row.annotator)
-        if key in seen:
-            raise DataError(
-                f"{options.rankings}: {row.annotator} ranks task {row.task_id} twice in {row.dimension}; "
-                "keep the ranking that counts"
-            )
-        seen.add(key)
-        found.rows.append(row)
-    return found
 
 
 def tabulate(rows: Sequence[RankedRow], dimension: Dimension, known: Mapping[str, ScoreCard]) -> Votes:
@@ -199,10 +140,7 @@ def _tau_sums(votes: Votes, judge: Floats) -> Floats:
         sums[:, place, 0], sums[:, place, 1] = _defined(_tau_b(votes, raters[:, place], raters[:, n_units]))
         taus = [_tau_b(votes, raters[:, place], raters[:, other]) for other in range(n_units) if other != place]
         if taus:
-            known = ~np.isnan(taus)
-            total, n_known = np.where(known, taus, 0).sum(axis=0), known.sum(axis=0)
-            mean = np.divide(total, n_known, out=np.full(total.shape, np.nan), where=n_known > 0)
-            sums[:, place, 2], sums[:, place, 3] = _defined(mean)
+            sums[:, place, 2], sums[:, place, 3] = _defined(mean_of_known(np.stack(taus), axis=0))
     return sums
 
 
@@ -212,8 +150,7 @@ def _tau_b(votes: Votes, one: Floats, other: Floats) -> Floats:
     columns = np.stack([one * other, one**2, other**2], axis=-1)
     sums = np.zeros((len(votes.tasks), 3))
     np.add.at(sums, votes.task[both], columns[both])
-    scale = np.sqrt(sums[:, 1] * sums[:, 2])
-    return np.divide(sums[:, 0], scale, out=np.full(scale.shape, np.nan), where=scale > 0)
+    return tau_b(*sums.T)
 
 
 def _defined(values: Floats) -> tuple[Floats, Floats]:
@@ -248,56 +185,16 @@ def compare_with_people(
     return found
 
 
-def human_results(options: Human, measured: Sequence[Measured], rounds: int, seed: int) -> dict[str, Any]:
-    """The key `human` of results.json: what was read, and one entry per evaluation whose candidates people ranked.
-
-    Raises `DataError` when not one ranking is about candidates of these benchmarks.
-    """
-    rankings = read_rankings(options)
-    evaluations = []
-    for item in measured:
-        found = compare_with_people(rankings.rows, item.evaluation.cards(), rounds, seed)
-        if found:
-            evaluations.append(
-                {
-                    "label": item.label,
-                    "run": item.run,
-                    "step": item.step,
-                    "passes": item.evaluation.judge.get("passes"),
-                    "benchmark": item.evaluation.bench.name,
-                    "dimensions": found,
-                }
-            )
-    if not evaluations:
-        raise DataError(
-            f"human.rankings: {options.rankings}: none of its {len(rankings.rows)} rankings is about candidates of the "
-            "benchmarks measured; triplet ids must be the same, as in the pairs.jsonl of the same campaign "
-            "(`use: pairs`)"
-        )
-    return {
-        "source": str(options.rankings),
-        "units": sorted({row.annotator for row in rankings.rows}),
-        "n_rankings": len(rankings.rows),
-        "left_out": rankings.left_out.as_json(),
-        "evaluations": evaluations,
-    }
-
-
 def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Figure]:
     """From columns [tasks, 4] as in `sums_per_task`."""
     drawn = np.concatenate([weights @ columns for weights in draw_weights(len(columns), rounds, seed)])
     parts = {"judge": (0, 1), "people": (2, 3)}
     value, samples, behind = {}, {}, {}
     for name, (top, bottom) in parts.items():
-        value[name] = _ratio(columns.sum(axis=0), top, bottom)
-        samples[name] = _ratio(drawn, top, bottom)
+        value[name] = ratio(*columns.sum(axis=0)[[top, bottom]])
+        samples[name] = ratio(drawn[..., top], drawn[..., bottom])
         behind[name] = int((columns[:, bottom] > 0).sum())
     value["difference"] = value["judge"] - value["people"]
     samples["difference"] = samples["judge"] - samples["people"]
     behind["difference"] = min(behind.values())
     return {name: sampled(float(value[name]), samples[name], behind[name]) for name in value}
-
-
-def _ratio(sums: Floats, top: int, bottom: int) -> Floats:
-    below = sums[..., bottom]
-    return np.divide(sums[..., top], below, out=np.full(below.shape, np.nan), where=below > 0)

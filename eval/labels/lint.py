@@ -3,42 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from editjudge.errors import DataError
-from editjudge.files.text import REPLACEMENT, valid_text
+from editjudge.files.text import REPLACEMENT
 from editjudge.prompts.prompt_sets import harmless
 from editjudge.records.types import EditTask, EditTriplet, PreferencePair
 from editjudge.statistics.graphs import circles
-from eval.benchmarks.labels import SIGN, Comparison, Multiway, Rating, Sign
-
-SHOWN = 20
-"""Names kept per kind of finding; the count is always complete."""
-
-
-@dataclass
-class Findings:
-    """What is wrong with a benchmark, by kind: how often, and the first names."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-    names: dict[str, list[str]] = field(default_factory=dict)
-
-    def add(self, kind: str, name: str) -> None:
-        """Count one finding; `kind` is snake_case, `name` says where."""
-        self.counts[kind] = self.counts.get(kind, 0) + 1
-        names = self.names.setdefault(kind, [])
-        if len(names) < SHOWN:
-            names.append(valid_text(name))  # a file's name may be no Unicode
-
-    @property
-    def total(self) -> int:
-        """Findings of all kinds."""
-        return sum(self.counts.values())
-
-    def as_json(self) -> dict[str, dict[str, Any]]:
-        """`{kind: {"count": ..., "names": [...]}}`, kinds in alphabetical order."""
-        return {kind: {"count": self.counts[kind], "names": self.names[kind]} for kind in sorted(self.counts)}
+from eval.labels.findings import Findings
+from eval.labels.types import SIGN, Comparison, Multiway, Rating, Sign
 
 
 @dataclass(frozen=True)

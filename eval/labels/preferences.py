@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from math import isnan
 
 from editjudge.records.tasks import Dimension
-from editjudge.records.types import EditTask, EditTriplet, ScoreCard
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import SIGN, Label
-from eval.metrics.pairs import Outcome, score_margin
+from editjudge.records.types import EditTask, EditTriplet
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import SIGN, Label
 
 
 @dataclass(frozen=True)
@@ -47,22 +44,3 @@ def _untied(
         return []
     better, worse = (first, second) if sign > 0 else (second, first)
     return [Preferred(name, task, better, worse, dimension, sign > 0)]
-
-
-def score_of(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreCard]) -> float | None:
-    """A candidate's score in the pair's dimension, 0 to 10; None without one."""
-    card = cards.get(triplet.id)
-    return None if card is None else card.value(pair.dimension)
-
-
-def outcome_of(pair: Preferred, cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Outcome:
-    """How the judge answers the label: by its vote where it voted, else by its scores."""
-    if votes is not None and pair.first_is_better is not None:
-        if pair.id not in votes:
-            return "unscored"
-        sign = SIGN[votes[pair.id]]
-        return "tie" if sign == 0 else "right" if (sign > 0) == pair.first_is_better else "wrong"
-    margin = score_margin(score_of(pair.better, pair, cards), score_of(pair.worse, pair, cards))
-    if isnan(margin):
-        return "unscored"
-    return "tie" if margin == 0 else "right" if margin > 0 else "wrong"

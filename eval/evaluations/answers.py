@@ -14,12 +14,12 @@ from pydantic import BaseModel, ConfigDict
 from editjudge.files.io import write_jsonl
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import ScoreCard
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway, Rating, Scale, card_value
+from eval.evaluations.evaluation import Evaluation
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import SIGN, Comparison, Label, Multiway, Rating, Scale, card_value
 from eval.metrics.comparisons import answer
 from eval.metrics.multiway import Flags, decide
 from eval.metrics.ties import UNREADABLE, right_with_ties
-from eval.scoring import Evaluation
 
 ANSWERS, RATINGS = "answers.jsonl", "ratings.jsonl"
 Kind = Literal["with_ties", "without_ties", "group", "group_with_ties"]

@@ -9,8 +9,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import ArrayLike
 
-from eval.metrics.pairs import Floats, Ints
-from eval.metrics.statistics import MIN_GROUPS, Figure, Samples, draw_weights, figure, share_ends
+from editjudge.statistics.arrays import Floats, Ints, ratio
+from editjudge.statistics.bootstrap import MIN_GROUPS, Figure, Samples, draw_weights, figure, share_ends
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -66,5 +66,4 @@ def share_samples(shares: Sequence[Share], rounds: int, seed: int) -> Samples:
 
 
 def _ratio(sums: Floats) -> Floats:
-    right, everything = sums[..., 0::2], sums[..., 1::2]
-    return np.divide(right, everything, out=np.full(right.shape, np.nan), where=everything > 0)
+    return ratio(sums[..., 0::2], sums[..., 1::2])

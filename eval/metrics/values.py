@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from editjudge.errors import DataError
 from editjudge.files.io import atomic_write
-from editjudge.records.tasks import ASPECTS, DIMENSIONS
+from editjudge.records.tasks import ASPECTS, DIMENSIONS, PARTS
 from editjudge.records.types import PreferencePair, ScoreCard
-from eval.metrics.pairs import TIE_DECIMALS
+from editjudge.statistics.arrays import TIE_DECIMALS, mean_of_known
 
 Floats = NDArray[np.float64]
 
 CARD_VALUES = ("prompt_following", "consistency", "perceptual_quality", "overall")
-PASS_SCORES = ("success", "restraint", "naturalness", "cleanness")
+PASS_SCORES = (*PARTS["semantic"], *PARTS["quality"])
 """The raw scores of one pass: two of the semantic reply, then two of the quality reply."""
 COLUMN_OF_DIMENSION = np.array([CARD_VALUES.index(name) for name in DIMENSIONS])
 
@@ -45,7 +45,8 @@ class Values:
         chosen = self.passes[:, list(passes), :]
         quality = chosen[:, :, 2:].min(axis=2)  # NaN when the reply is unreadable
         overall = np.sqrt(chosen[:, :, :2].min(axis=2) * quality)
-        return np.stack([_mean_of_known(part) for part in (chosen[:, :, 0], chosen[:, :, 1], quality, overall)], 1)
+        means = [mean_of_known(part) for part in (chosen[:, :, 0], chosen[:, :, 1], quality, overall)]
+        return np.round(10 * np.stack(means, 1), TIE_DECIMALS)  # as in `cards.make_card`
 
     def save(self, path: Path) -> None:
         """Write it; the same values give the same bytes."""
@@ -103,13 +104,3 @@ class PairPlaces:
         padded = np.vstack([cards, np.full((1, cards.shape[1]), np.nan)])  # row -1
         margins: Floats = np.round(padded[self.better, self.column] - padded[self.worse, self.column], TIE_DECIMALS)
         return margins
-
-
-def _mean_of_known(values: Floats) -> Floats:
-    """Mean over the last axis on 0 to 10, NaN left out; NaN where everything is."""
-    known = ~np.isnan(values)
-    count = known.sum(axis=1)
-    total = np.where(known, values, 0.0).sum(axis=1)
-    mean = np.divide(total, count, out=np.full(count.shape, np.nan), where=count > 0)
-    rounded: Floats = np.round(10 * mean, TIE_DECIMALS)  # as in `cards.make_card`
-    return rounded

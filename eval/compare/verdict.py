@@ -1,23 +1,20 @@
-"""`editjudge compare A B`: is one judge better than the other, or is it noise? In words and as JSON."""
+"""Two judges on one benchmark: the questions that both were asked, and how much they differ."""
 
 from __future__ import annotations
 
-import argparse
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from editjudge.errors import DataError
-from editjudge.files.io import read_jsonl, read_marker, write_json
-from editjudge.files.paths import user_path
-from eval.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
-from eval.compare_words import describe
-from eval.metrics.paired import Difference, Question, corrected, differences
-from eval.metrics.paired_ratings import RatedByBoth, rating_differences
-from eval.metrics.statistics import ROUNDS
-from eval.scoring import DONE, PAIRS, ScoredPair
+from editjudge.files.io import read_jsonl, read_marker
+from editjudge.statistics.bootstrap import ROUNDS
+from eval.compare.paired import Difference, Question, corrected, differences
+from eval.compare.ratings import RatedByBoth, rating_differences
+from eval.evaluations.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
+from eval.evaluations.evaluation import DONE, PAIRS, ScoredPair
 
 Key = tuple[str, str, str, int]
 """Figure, task type, id of the question, and how often that id stood before: benchmarks hold duplicates."""
@@ -219,24 +216,3 @@ def _ratings(folder: Path) -> Iterator[tuple[tuple[str, int], RatedOutput]]:
         for row in read_jsonl(folder / RATINGS, RatedOutput):
             seen[row.id] += 1
             yield (row.id, seen[row.id]), row
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
-    parser = argparse.ArgumentParser(
-        prog="editjudge compare", description="Say whether judge A differs from judge B by more than noise."
-    )
-    parser.add_argument("a", type=user_path, help="folder of an evaluation, or of a finished `editjudge eval`")
-    parser.add_argument("b", type=user_path, help="the same of the other judge")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="bootstrap rounds (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="also write everything there")
-    arguments = parser.parse_args(argv)
-    if arguments.rounds < 100:
-        parser.error(f"--rounds: at least 100, not {arguments.rounds}")
-    verdicts = compare_folders(arguments.a, arguments.b, arguments.rounds, arguments.seed)
-    print("\n\n".join(describe(verdict.as_json(), arguments.rounds) for verdict in verdicts))
-    if arguments.json is not None:
-        content = {"rounds": arguments.rounds, "seed": arguments.seed, "level": 0.05}
-        write_json(arguments.json, content | {"benchmarks": [verdict.as_json() for verdict in verdicts]})
-    return 0

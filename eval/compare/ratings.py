@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.benchmarks.labels import SCALES, Scale
+from editjudge.statistics.arrays import Floats
+from editjudge.statistics.shares import group_index
+from eval.compare.paired import Difference, Scope, difference_of
+from eval.labels.types import SCALES, Scale
 from eval.metrics.correlation import Column, averages, make_columns, resampled_rho
-from eval.metrics.paired import Difference, Scope, difference_of
-from eval.metrics.pairs import Floats
-from eval.metrics.ratios import group_index
 from eval.metrics.viescore import printed
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from eval.metrics.statistics import MIN_GROUPS
+from editjudge.statistics.bootstrap import MIN_GROUPS
 
 Row = Mapping[str, Any]
 
