@@ -25,7 +25,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from annotator import Annotator
 from PIL import Image
 
-from annotation.campaign.groups import groups_files
 from annotation.label_studio import server
 from annotation.label_studio.client import Studio
 from annotation.label_studio.home import Home
@@ -38,6 +37,7 @@ from annotation.page.predictions import score_tiers
 from annotation.recipe import AnnotationRecipe
 from editjudge.files.io import read_jsonl, rng, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.groups import group_files
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import ScoreCard
@@ -93,7 +93,7 @@ class Stage:
 def choose_groups(recipe: AnnotationRecipe, n: int) -> list[ScoreCard]:
     """Score cards of `n` groups; first the one whose pictures tell most: a `SHOWN` task, scores all different."""
     by_task: dict[str, list[ScoreCard]] = {}
-    for path in groups_files(recipe.project.groups)[0]:
+    for path in group_files(recipe.project.groups)[0]:
         for card in read_jsonl(path, ScoreCard):
             by_task.setdefault(card.triplet.task.id, []).append(card)
     whole = [cards for cards in by_task.values() if len(cards) == recipe.project.candidates]
@@ -201,7 +201,7 @@ def prepared(to: Path) -> Iterator[Stage]:
     """A server in a folder of its own, and the groups that are shown."""
     recipe = load_recipe(RECIPE, AnnotationRecipe)
     chosen = choose_groups(recipe, N_TASKS)
-    images = groups_files(recipe.project.groups)[1].resolve()
+    images = group_files(recipe.project.groups)[1].resolve()
     folder = Path(tempfile.mkdtemp(prefix="screenshots-"))
     home = Home(folder / "home")
     try:

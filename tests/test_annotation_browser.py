@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from studio_ground import StudioGround, write_groups
 
-from annotation.campaign.records import rankings_file
 from annotation.page.instructions import annotator_instructions
 from annotation.page.layout import KEY_ROWS, layout_of
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.pull import pull
 from annotation.steps.push import push
 from editjudge.files.io import read_jsonl
+from editjudge.formats.campaign import rankings_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.tasks import DIMENSIONS
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(900)]

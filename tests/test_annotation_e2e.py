@@ -13,7 +13,6 @@ from children import killed_at, start
 from factories import make_card
 from studio_ground import StudioGround, make_recipe, write_groups
 
-from annotation.campaign.records import rankings_file
 from annotation.label_studio import server
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.install import default_venv, ensure_installed
@@ -22,11 +21,12 @@ from annotation.label_studio.projects import MODEL_VERSION
 from annotation.main import main as annotate
 from annotation.page.answers import make_result, read_result
 from annotation.page.layout import layout_of
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.pull import pull
 from annotation.steps.push import push
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import rankings_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, PreferencePair
 

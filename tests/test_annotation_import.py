@@ -12,10 +12,8 @@ from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.campaign.records import PushedTask, rankings_file, tasks_file
 from annotation.label_studio.client import Studio
 from annotation.main import main as annotate
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.imports import import_rankings
 from annotation.steps.pull import pull
@@ -23,6 +21,8 @@ from annotation.steps.push import push
 from editjudge.__main__ import main as run_command
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask, rankings_file, tasks_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.types import PreferencePair
 
 

@@ -8,16 +8,17 @@ import pytest
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_recipe, write_groups
 
-from annotation.campaign.records import InvalidAnnotation, invalid_file, rankings_file
+from annotation.campaign.records import InvalidAnnotation, invalid_file
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.mirror import load_mirror, mirror_file
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
-from annotation.rankings.ranking import Ranking
 from annotation.steps.pull import as_json, main, pull
 from annotation.steps.push import push, push_disputes
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import rankings_file
+from editjudge.formats.rankings import Ranking
 
 DIMENSIONS = ("prompt_following", "consistency", "overall")
 TIERS = {

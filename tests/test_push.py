@@ -11,18 +11,21 @@ from factories import make_card
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.campaign.groups import plan, read_groups, repeat_id
-from annotation.campaign.records import PushedTask, campaign_lock, tasks_file
+from annotation.campaign.groups import plan, repeat_id
+from annotation.campaign.records import campaign_lock
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.mirror import load_mirror
 from annotation.page.answers import read_result
 from annotation.page.layout import layout_of
 from annotation.page.predictions import score_tiers
-from annotation.rankings.ranking import make_ranking
 from annotation.steps.push import main, push
 from annotation.steps.push_report import print_report
 from editjudge.errors import DataError, StorageError
 from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask, tasks_file
+from editjudge.formats.funnel import Funnel, StageCount, write_funnel
+from editjudge.formats.groups import read_groups
+from editjudge.formats.rankings import make_ranking
 from editjudge.records.types import ScoreCard, TierRanking
 
 
@@ -395,15 +398,16 @@ def test_gold_may_be_what_somebody_ranked_in_a_campaign(tmp_path, recipe):
 
 def test_groups_come_from_a_curation_run(tmp_path):
     run_folder = tmp_path / "run"
-    steps = [
-        {"name": "01-edit", "part": None, "gives": "EditTriplet"},
-        {"name": "02-measure", "part": None, "gives": "ScoreCard"},
-        {"name": "train-01-sft", "part": "train", "gives": "SFTExample"},
-    ]
+    counts = {"rows_in": 10, "kept": 10, "dropped": {}, "failed": 0, "errors": {}}
+    stages = (
+        StageCount(name="01-edit", stage="edit", part=None, gives="EditTriplet", **counts),
+        StageCount(name="02-measure", stage="measure", part=None, gives="ScoreCard", **counts),
+        StageCount(name="train-01-sft", stage="sft", part="train", gives="SFTExample", **counts),
+    )
     triplets = list(make_groups(run_folder, 2))
     write_jsonl(run_folder / "stages" / "02-measure" / "00000.jsonl", [make_card(triplet=row) for row in triplets[:5]])
     write_jsonl(run_folder / "stages" / "02-measure" / "00001.jsonl", [make_card(triplet=row) for row in triplets[5:]])
-    (run_folder / "funnel.json").write_text(json.dumps({"stages": steps}))
+    write_funnel(run_folder, Funnel(stages=stages, parts={}))
     found = read_groups(run_folder)
     assert [[*group.triplets] for group in found.values()] == [
         [f"g{n}-{place}" for place in range(5)] for n in range(2)

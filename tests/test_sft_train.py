@@ -357,7 +357,8 @@ def test_processes_started_here(base: Path, tmp_path: Path) -> None:
     from sft.recipe import SFTRecipe
 
     def count(**changes: Any) -> int:
-        return process_count(load_recipe(make_run(tmp_path, base, **changes), SFTRecipe))
+        recipe = load_recipe(make_run(tmp_path, base, **changes), SFTRecipe)
+        return process_count(recipe.processes, deepspeed=recipe.deepspeed is not None)
 
     assert count(processes=3) == 3
     if not torch.cuda.is_available():

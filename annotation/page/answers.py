@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from annotation.page.layout import FLAG, FLAGS, INSTRUCTION, Layout
-from annotation.rankings.ranking import Tiers, tier_problems
+from editjudge.formats.rankings import Tiers, tier_problems
 from editjudge.records.tasks import Dimension
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from curation.filters.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
-from curation.runner.funnel import Funnel, PartCount, count_stages, infos, write_funnel
+from curation.runner.funnel import count_stages, infos
 from curation.runner.report import write_report
 from curation.runner.steps import Step, Tally, Task, Work, plan_steps
 from curation.stage import group_id, row_id
@@ -22,6 +22,7 @@ from editjudge.errors import DataError, MissingExtraError, StaleOutputError
 from editjudge.files.io import write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.formats.funnel import Funnel, PartCount, write_funnel
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
 from editjudge.records.types import PreferencePair

@@ -31,7 +31,7 @@ TABLES = {
 
 SCHEMAS = {
     "curation": "curation.recipe:CurationRecipe",
-    "sft": "sft.recipe:SFTRecipe",
+    "sft": "sft.check:RunnableRecipe",
     "eval": "eval.recipe:EvalRecipe",
     "sweep": "eval.checkpoints.recipe:SweepRecipe",
     "annotation": "annotation.recipe:AnnotationRecipe",
