@@ -92,6 +92,6 @@ class Edit(Stage):
                 except FATAL:
                     raise
                 except Exception as error:
-                    yield Fail(triplet_id, f"{editor.identity}: {describe_error(error)}")
+                    yield Fail(triplet_id, f"{editor.identity}: {describe_error(error)}", task)
                     continue
                 yield EditTriplet(id=triplet_id, task=task, edited=ref, editor=editor.identity, seed=seed)

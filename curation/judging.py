@@ -90,7 +90,7 @@ class JudgeStage(Stage):
             colors=self.colors,
         )
         for card in judge.score_each(rows, ctx.root):
-            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card))
+            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card), card)
 
 
 class StandInScorer(Stage):

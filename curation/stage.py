@@ -41,6 +41,8 @@ class Drop:
     row_id: str
     reason: str
     """In snake_case; counted in the report."""
+    row: Record | None = None
+    """The row itself, which is kept beside its reason; None where there is nothing to keep."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,8 @@ class Fail:
     row_id: str
     error: str
     """One line: what happened."""
+    row: Record | None = None
+    """The row that could not be processed, or that nothing could be made of."""
 
 
 @dataclass(frozen=True)
@@ -125,9 +129,9 @@ class Filter(Stage):
             except FATAL:
                 raise
             except Exception as error:
-                yield Fail(row_id(row), describe_error(error))
+                yield Fail(row_id(row), describe_error(error), row)
                 continue
-            yield row if reason is None else Drop(row_id(row), reason)
+            yield row if reason is None else Drop(row_id(row), reason, row)
 
 
 class GroupFilter(Stage):
@@ -148,9 +152,9 @@ class GroupFilter(Stage):
             except FATAL:
                 raise
             except Exception as error:
-                yield from (Fail(row_id(card), describe_error(error)) for card in cards)
+                yield from (Fail(row_id(card), describe_error(error), card) for card in cards)
                 continue
-            yield from (card if reason is None else Drop(row_id(card), reason) for card in cards)
+            yield from (card if reason is None else Drop(row_id(card), reason, card) for card in cards)
 
 
 def groups(rows: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -83,6 +83,7 @@ def make_recipe(**changes: Any) -> dict[str, Any]:
             {"use": "edit", "editors": EDITORS, "per_task": 2},
             {"use": "measure"},
             {"use": "group_std", "min_std": 0.1},
+            {"use": "group_max", "min_overall": 0.1},
         ],
         "parts": {
             "benchmark": {"sources": ["chelsea"], "stages": [{"use": "tiers", "min_gap": 1}]},

@@ -55,14 +55,15 @@ def test_a_corrupt_image_fails_its_triplet(tmp_path):
     (tmp_path / rows[0].edited.path).write_bytes(b"")
     context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
     outcomes = list(JudgeStage(engine="teacher").run(rows, context))
-    assert outcomes[0] == Fail("t0", "unscored: unreadable_image")
+    assert (outcomes[0].error, outcomes[0].row.triplet) == ("unscored: unreadable_image", rows[0])
 
 
 def test_an_empty_instruction_fails_its_triplet(tmp_path):
     (row, *_) = make_rows(tmp_path)
     row = row.model_copy(update={"task": row.task.model_copy(update={"instruction": "\u200b "})})
     context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
-    assert list(JudgeStage(engine="teacher").run([row], context)) == [Fail("t0", "unscored: no_instruction")]
+    (outcome,) = JudgeStage(engine="teacher").run([row], context)
+    assert (outcome.error, outcome.row.triplet) == ("unscored: no_instruction", row)
 
 
 def test_an_engine_that_cannot_work_ends_the_run(tmp_path):

@@ -143,7 +143,7 @@ class Measure(Stage):
             except FATAL:
                 raise
             except Exception as error:
-                yield Fail(triplet.id, describe_error(error))
+                yield Fail(triplet.id, describe_error(error), triplet)
 
     def card(self, triplet: EditTriplet, ctx: Context) -> ScoreCard:
         """The teacher's card of one triplet."""

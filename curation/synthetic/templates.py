@@ -46,7 +46,7 @@ class Templates(Stage):
                 except FATAL:
                     raise
                 except Exception as error:
-                    yield Fail(photo.id, describe_error(error))
+                    yield Fail(photo.id, describe_error(error), photo)
 
     def task(self, photo: Photo, task_type: str, ctx: Context) -> EditTask:
         """One task; its input image is the photograph with whatever the edit needs to find there."""
