@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 from numpy.random import Generator
-from pydantic import Field, field_validator
+from pydantic import Field, PrivateAttr, field_validator
 
 from curation.stage import Context, Drop, Fail, Stage
 from editjudge.asking.cards import make_card
@@ -77,9 +77,11 @@ class JudgeStage(Stage):
             yield from contradictions(self, engine, trained)
             fill_in(self, trained)
 
-    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """One card per triplet. Raises `EngineError` when the engine cannot work at all."""
-        judge = Judge(
+    _judge: Judge | None = PrivateAttr(None)
+
+    def setup(self, ctx: Context) -> None:
+        """Make the judge; its engine loads its model when it is first asked."""
+        self._judge = Judge(
             ctx.engines[self.engine],
             self.prompts,
             passes=self.passes,
@@ -89,7 +91,17 @@ class JudgeStage(Stage):
             retries=self.retries,
             colors=self.colors,
         )
-        for card in judge.score_each(rows, ctx.root):
+
+    def teardown(self) -> None:
+        """Free the model."""
+        if self._judge is not None:
+            self._judge.close()
+        self._judge = None
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """One card per triplet. Raises `EngineError` when the engine cannot work at all."""
+        assert self._judge is not None, "setup comes first"
+        for card in self._judge.score_each(rows, ctx.root):
             yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card), card)
 
 

@@ -100,6 +100,20 @@ class Stage(BaseModel):
         """
         return {}
 
+    @property
+    def needs_device(self) -> bool:
+        """Whether it runs a model: the processes of `runtime.devices` work on it then, not those of `workers`."""
+        return bool(self.samplings())
+
+    def setup(self, ctx: Context) -> None:
+        """Load what every shard needs: called once in each process that works on the stage, before `run`.
+
+        `ctx` is that of the process's first shard. What is loaded goes into private attributes.
+        """
+
+    def teardown(self) -> None:
+        """Free what `setup` has loaded, also when that did not finish."""
+
     def stand_in(self) -> Stage:
         """What takes its place in a dry run: needs no model and little time, and reads and gives the same records."""
         if self.samplings():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,10 +12,11 @@ from pathlib import Path
 from curation.filters.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
+from curation.runner.executors import Executors, Opening, local_executors
 from curation.runner.funnel import Funnel, PartCount, count_stages, infos, write_funnel
 from curation.runner.report import write_report
 from curation.runner.steps import Step, plan_passes, plan_steps
-from curation.runner.work import Tally, Task, Work
+from curation.runner.work import Task, Work
 from curation.stage import group_id, row_id
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, MissingExtraError, StaleOutputError
@@ -29,7 +29,6 @@ from editjudge.records.types import PreferencePair
 from editjudge.system.processes import alone_in
 from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
-from editjudge.system.workers import Seat, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +43,7 @@ class CurationResult:
     """The JSONL file of each part."""
 
 
-def run_curation(recipe: CurationRecipe) -> CurationResult:
+def run_curation(recipe: CurationRecipe, executors: Executors = local_executors) -> CurationResult:
     """Run or resume a curation.
 
     Raises `StaleOutputError` when `out` was made by another recipe, `DataError` when a part ends up empty or a source
@@ -60,10 +59,8 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
         done = _check_done(work, steps)
         _remove_partial_files(recipe.out)
         record = RunRecord(recipe.out, dump_recipe(recipe))
-        with ExitStack() as engines:
-            for engine in work.engines.values():
-                engines.enter_context(engine)
-            _run_passes(recipe, work, done, record)
+        with executors(work, recipe.runtime) as executor:
+            _run_passes(recipe, work, done, record, executor)
         with record.phase("export"):
             return _finish(recipe, work, steps)
 
@@ -92,29 +89,23 @@ def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
     return done
 
 
-def _run_passes(recipe: CurationRecipe, work: Work, done: set[Task], record: RunRecord) -> None:
-    """Do what is not done, pass by pass. A model is loaded once, so stages with an engine stay in this process."""
+def _run_passes(recipe: CurationRecipe, work: Work, done: set[Task], record: RunRecord, executor: Opening) -> None:
+    """Do what is not done, pass by pass."""
     total = sum(len(work.tasks(name)) for name in work.passes)
-    elsewhere = Work(work.out, work.seed, work.shards, work.passes, {})
-    here: Workers[Task, dict[str, Tally]] = Workers(work)
-    workers = recipe.runtime.workers
-    with Workers[Task, dict[str, Tally]](elsewhere, [Seat()] * workers if workers > 1 else []) as pool:
 
-        def results() -> Iterator[None]:
-            for name, steps in work.passes.items():
-                tasks = [task for task in work.tasks(name) if task not in done]
-                asks = any(step.stage.samplings() for step in steps)
-                executor = here if asks or len(tasks) == 1 else pool
-                with record.phase(name):
-                    for task, future in executor.run(tasks):
-                        for step, tally in future.result().items():
-                            logger.info("%s: %s", replace(task, work=step), tally.line())
-                        yield
-                if steps[0].reads is None:
-                    _check_sources_exist(recipe, work, steps[0])
+    def results() -> Iterator[None]:
+        for name, steps in work.passes.items():
+            tasks = [task for task in work.tasks(name) if task not in done]
+            with record.phase(name), executor(steps, len(tasks)) as at_work:
+                for task, future in at_work.run(tasks):
+                    for step, tally in future.result().items():
+                        logger.info("%s: %s", replace(task, work=step), tally.line())
+                    yield
+            if steps[0].reads is None:
+                _check_sources_exist(recipe, work, steps[0])
 
-        for _ in track(results(), "curate", total - len(done)):
-            pass
+    for _ in track(results(), "curate", total - len(done)):
+        pass
 
 
 def _check_sources_exist(recipe: CurationRecipe, work: Work, source: Step) -> None:

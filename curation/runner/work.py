@@ -135,16 +135,22 @@ class Outcomes:
         self._writers[kind]({"id": outcome.row_id, **why, "record": record, "row": outcome.row})
 
 
-@dataclass(frozen=True)
+@dataclass
 class Work:
-    """Does tasks; holds all that a worker process needs to know."""
+    """Does tasks; holds all that a worker process needs to know.
+
+    The stages of the pass at work are set up when its first task comes, and torn down when another pass comes or the
+    work is closed.
+    """
 
     out: Path
     seed: int
     shards: int
     passes: Mapping[str, Pass]
     engines: Mapping[str, Engine]
-    """Empty in worker processes."""
+    """By role; those that work on stages which ask none need none."""
+    _ready: str | None = field(default=None, init=False)
+    """The pass whose stages are set up."""
 
     def folder(self, step: Step) -> Path:
         """Where a step's files lie."""
@@ -175,6 +181,7 @@ class Work:
         """Do the task: rows first, the markers last. What became of the rows, by step."""
         started = time.monotonic()
         steps, context = self.passes[task.work], self._context(task)
+        self._prepare(task.work, context)
         rows = self._input(task)
         with ExitStack() as files:
             outcomes = [Outcomes(step, self.folder(step), task.label, files) for step in steps]
@@ -186,6 +193,21 @@ class Work:
             if not is_done(marker, outcome.step.identity):  # a pass that was longer than this one may have made it
                 write_marker(marker, outcome.step.identity, outcome.tally.info(time.monotonic() - started))
         return {outcome.step.name: outcome.tally for outcome in outcomes}
+
+    def close(self) -> None:
+        """Tear down the stages that are set up."""
+        if self._ready is not None:
+            for step in self.passes[self._ready]:
+                step.stage.teardown()
+        self._ready = None
+
+    def _prepare(self, name: str, context: Context) -> None:
+        if self._ready == name:
+            return
+        self.close()
+        self._ready = name
+        for step in self.passes[name]:
+            step.stage.setup(context)
 
     def _context(self, task: Task) -> Context:
         return Context(
