@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import EngineError, MissingExtraError, StorageError
+from editjudge.errors import FATAL
 from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine, Sampling
-
-FATAL = (StorageError, EngineError, MissingExtraError)
-"""Errors that are about the machine, not about a row: they end the shard instead of failing every row of it."""
 
 
 class Photo(Record):

@@ -29,12 +29,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from curation.judging import SCALE, StandInScorer, recorded
-from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from curation.stage import Context, Drop, Fail, Stage, describe_error
 from curation.synthetic.artefacts import Artefact
 from curation.synthetic.drawing import Array, blur
 from curation.synthetic.programmatic import Outcome, Programmatic
 from editjudge.asking.cards import make_card
-from editjudge.errors import DataError
+from editjudge.errors import FATAL, DataError
 from editjudge.records.types import EditTriplet, Record, ScoreCard
 
 ENGINE = "measured-v2"
