@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -128,9 +128,25 @@ def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]])
 
     When `rows` raises, the error passes through and no file is left. `DataError` for NaN and infinities.
     """
+    count = 0
+    with jsonl_writer(path) as write:
+        for row in rows:
+            write(row)
+            count += 1
+    return count
+
+
+@contextmanager
+def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str, Any]], None]]:
+    """For rows that come one by one: a function that writes a row. The file appears when the block ends well.
+
+    The function raises `DataError` for NaN and infinities.
+    """
     path, count = Path(path), 0
     with _replacing(path) as handle:
-        for row in rows:
+
+        def write(row: BaseModel | Mapping[str, Any]) -> None:
+            nonlocal count
             count += 1
             try:
                 line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
@@ -138,7 +154,8 @@ def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]])
                 raise DataError(f"{path}:{count}: row cannot be written as JSON: {error}") from error
             with _storage_errors(path):
                 handle.write(line.encode() + b"\n")
-    return count
+
+        yield write
 
 
 def read_marker(path: str | Path) -> Marker | None:
