@@ -153,9 +153,9 @@ def take(annotator: Annotator, stage: Stage, name: str) -> None:
     print(f"{path}: {picture.width} x {picture.height}, {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
-def matrix_pictures(annotator: Annotator, stage: Stage) -> None:
-    """instructions, matrix and enlarged: one task, ranked half."""
-    campaign = stage.campaign("matrix", stage.one)
+def page_pictures(annotator: Annotator, stage: Stage) -> None:
+    """instructions, page and enlarged: one task, ranked half."""
+    campaign = stage.campaign("page", stage.one)
     run("push", *campaign)
     recipe = load(campaign)
     annotator.open(project_of(recipe, "me"), dismiss=False)
@@ -169,26 +169,10 @@ def matrix_pictures(annotator: Annotator, stage: Stage) -> None:
             for number in (number for number in numbers if number <= last):
                 annotator.choose(name, number, tier)
     annotator.rest(".ej-hint")
-    take(annotator, stage, "matrix")
+    take(annotator, stage, "page")
     frame = annotator.rest(".ej-candidate .ej-frame", 2)
     annotator.wait.until(lambda _: frame.find_element("css selector", ".ej-large").is_displayed())
     take(annotator, stage, "enlarged")
-
-
-def boards_picture(annotator: Annotator, stage: Stage) -> None:
-    """boards: the same task, ranked half."""
-    own = ("project.title=Quick trial (boards)", "project.layout=boards")
-    campaign = stage.campaign("boards", stage.one, *own)
-    run("push", *campaign)
-    recipe = load(campaign)
-    annotator.open(project_of(recipe, "me"))
-    tiers = blurred_tiers(recipe, tasks_of(recipe, "me")[0], stage.cards(), "me", 0)
-    for board, name, short, last in ((0, "prompt_following", "pf", 5), (1, "consistency", "co", 3)):
-        for tier, numbers in enumerate(tiers[name], start=1):
-            for number in (number for number in numbers if number <= last):
-                annotator.drag(board, number, f"{short}_t{tier}")
-    annotator.rest(".ej-instruction")
-    take(annotator, stage, "boards")
 
 
 def two_units(annotator: Annotator, stage: Stage) -> None:
@@ -201,7 +185,7 @@ def two_units(annotator: Annotator, stage: Stage) -> None:
             for task in tasks_of(recipe, unit)[: N_TASKS - left]:
                 result = make_result(layout_of(recipe), blurred_tiers(recipe, task, cards, unit, spread))
                 seconds = rng(1, "seconds", unit, str(task.group_id)).integers(35, 110)
-                studio.annotate(task.id, result, lead_time_s=float(seconds))
+                studio.sdk.annotations.create(task.id, result=result, lead_time=float(seconds))
     run("status", *campaign)
     annotator.chrome.get((recipe.out / "status.html").as_uri())
     take(annotator, stage, "status")
@@ -239,8 +223,7 @@ def main() -> None:
     with prepared(arguments.to) as stage:
         annotator = Annotator(stage.url, stage.home.make_credentials(), stage.folder / "profile", width, height)
         try:
-            matrix_pictures(annotator, stage)
-            boards_picture(annotator, stage)
+            page_pictures(annotator, stage)
             two_units(annotator, stage)
         finally:
             annotator.chrome.quit()

@@ -34,7 +34,7 @@ def test_after_a_mistake_in_training_the_corrected_command_runs_in_the_same_fold
         main([str(recipe), "max_tokens=5"])
     cut = shutil.copytree(base, tmp_path / "cut") / "model.safetensors"
     cut.write_bytes(cut.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="weights are damaged"):
+    with pytest.raises(CheckpointError, match="damaged"):
         main([str(recipe), f"model={cut.parent}"])
     assert scan(out).complete == ()
     assert main([str(recipe)]) == 0

@@ -210,7 +210,7 @@ def test_two_benchmarks_stand_side_by_side(tmp_path, pairs):
 
 def test_two_benchmarks_of_one_name_are_refused(tmp_path, pairs):
     bench = [{"use": "pairs", "path": pairs, "name": name} for name in ("a b", "a-b")]
-    with pytest.raises(ValidationError, match=r"bench\.1\.name\n  'a-b' is taken by 'a b'"):
+    with pytest.raises(ValidationError, match=r"bench\.1\.name\n  'a-b' .*'a b'"):
         make_recipe(tmp_path, pairs, bench=bench)
 
 

@@ -66,7 +66,7 @@ def test_gold_is_compared_on_the_candidates_that_were_shown():
 
 @pytest.mark.parametrize(
     ("answers", "problem"),
-    [([gold("12")], "does not rank g0-3"), ([gold("1|2|3"), gold("3|2|1")], "two answers in overall")],
+    [([gold("12")], "g0-3"), ([gold("1|2|3"), gold("3|2|1")], "two answers .*overall")],
 )
 def test_a_wrong_answer_key_is_refused(answers, problem):
     with pytest.raises(DataError, match=problem):

@@ -113,7 +113,7 @@ def test_base_and_checkpoints_are_asked_as_they_were_trained(world):
     results = run_sweep(recipe)
     assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 20]
     judges = [row["judge"] for row in results["evaluations"]]
-    for said in (*judges, dump_recipe(recipe)["judge"]):
+    for said in (*judges, dump_recipe(recipe.resolved())["judge"]):
         assert (said["prompts"], said["max_pixels"], said["colors"]) == ("brief-v1", 500, "stored")
 
 
@@ -148,7 +148,7 @@ def test_checkpoints_that_were_trained_otherwise_than_their_run_are_refused(worl
     SETTINGS.write(world[0] / "run")
     SETTINGS.model_copy(update={"max_pixels": 600}).write(world[0] / "run" / "checkpoint-20")
     judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"))
-    with pytest.raises(CheckpointError, match=r"500 here, but the judge was trained with 600 .*checkpoint-20"):
+    with pytest.raises(CheckpointError, match=r"500 .* 600 .*checkpoint-20"):
         run_sweep(make_recipe(world, judge=judge))
 
 
@@ -198,7 +198,7 @@ def test_an_engine_that_cannot_load_adapters_is_named(world, tmp_path):
         "judge": {"engine": {"use": "scripted", "replies": ["{}"]}},
     }
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(recipe))
-    with pytest.raises(EditJudgeError, match=r"ScriptedEngine cannot load .*checkpoint-"):
+    with pytest.raises(EditJudgeError, match=r"ScriptedEngine .*checkpoint-"):
         main([str(tmp_path / "sweep.yaml")])
 
 

@@ -158,7 +158,7 @@ def test_watch_waits_for_the_last_of_several_runs(tmp_path, pairs, monkeypatch):
 def test_watch_gives_up_when_nothing_comes(tmp_path, pairs, monkeypatch):
     play(monkeypatch)
     runtime = {"poll_s": 0.05, "give_up_s": 0.3}
-    with pytest.raises(CheckpointError, match="no complete checkpoint appeared"):
+    with pytest.raises(CheckpointError, match="no complete checkpoint"):
         watch_sweep(make_recipe(tmp_path, pairs, base=False, runtime=runtime))
     write_checkpoint(tmp_path / "run", 10, noise=1.0)
     write_checkpoint(tmp_path / "run", 20, noise=1.0, complete=False)
@@ -285,7 +285,7 @@ def test_recipes_that_say_nothing_sensible(tmp_path, pairs, changes, message):
 
 def test_an_unknown_benchmark_to_choose_by_is_named(tmp_path, pairs):
     write_checkpoint(tmp_path / "run", 10, noise=1.0)
-    with pytest.raises(RecipeError, match=r"select\.benchmark: no benchmark 'pears' here; known: pairs"):
+    with pytest.raises(RecipeError, match=r"select\.benchmark: .*'pears'.*: pairs"):
         run_sweep(make_recipe(tmp_path, pairs, select={"benchmark": "pears"}))
 
 
