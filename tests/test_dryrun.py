@@ -14,11 +14,11 @@ import curation
 from curation.judging import StandInScorer
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
-from curation.runner.funnel import read_funnel
 from curation.runner.run import main, run_curation
 from curation.stage import Context, Drop, Fail, Stage
 from curation.synthetic.photographs import DRY_CROPS
 from editjudge.files.io import read_jsonl
+from editjudge.formats.funnel import read_funnel
 from editjudge.recipes.recipe import Use, load_recipe
 from editjudge.records.types import EditTask, Origin, PreferencePair, Record, SFTExample
 

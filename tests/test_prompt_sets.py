@@ -9,7 +9,7 @@ import pytest
 from factories import make_card, make_image, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export import SFT, sft_example
+from curation.export.stages import SFT, sft_example
 from editjudge import Judge
 from editjudge.engines.base import Request
 from editjudge.engines.cache import CachedEngine
