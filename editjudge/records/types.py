@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from editjudge.files.io import digest
 from editjudge.files.text import valid_text
 from editjudge.records.tasks import Aspect, Dimension, canonical_task_type
 
@@ -181,6 +182,29 @@ class PreferencePair(Record):
     n_annotators: int = Field(ge=1)
     agreement: float = Field(gt=0, le=1)
     """Share of the annotators who prefer `better`."""
+
+    @classmethod
+    def of(
+        cls,
+        better: EditTriplet,
+        worse: EditTriplet,
+        dimension: Dimension,
+        *,
+        tier_gap: int = 1,
+        n_annotators: int = 1,
+        agreement: float = 1.0,
+    ) -> PreferencePair:
+        """The pair of two candidates of one task; its id follows from them and the dimension."""
+        return cls(
+            id=digest("pair", better.id, worse.id, dimension),
+            task=better.task,
+            better=better,
+            worse=worse,
+            dimension=dimension,
+            tier_gap=tier_gap,
+            n_annotators=n_annotators,
+            agreement=agreement,
+        )
 
 
 OLD_ROW = "old_training_row"
