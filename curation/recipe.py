@@ -25,6 +25,7 @@ from curation.stage import Stage
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
+from editjudge.formats.judge_settings import trained_of
 from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake
 from editjudge.records.types import Record
 from editjudge.system.devices import Device
@@ -76,6 +77,15 @@ class CurationRecipe(Recipe):
             raise ValidationError.from_exception_data("recipe", problems)
         return self
 
+    def resolved(self) -> CurationRecipe:
+        """With what the judges leave to the training of their engines' weights."""
+
+        def filled(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+            return tuple(stage.resolved(self.engines) if isinstance(stage, JudgeStage) else stage for stage in stages)
+
+        parts = {name: part.model_copy(update={"stages": filled(part.stages)}) for name, part in self.parts.items()}
+        return self.model_copy(update={"stages": filled(self.stages), "parts": parts})
+
     def describe(self) -> str:
         """What a run would do, one line per stage."""
         lines = [f"curation into {self.out}, {self.shards} shards, seed {self.seed}"]
@@ -109,8 +119,9 @@ class CurationRecipe(Recipe):
         """Trained judges are asked as they were trained."""
         for loc, stage in self._places():
             if isinstance(stage, JudgeStage) and stage.engine in self.engines:
+                engine = self.engines[stage.engine]
                 try:
-                    found = [*stage.take_from(self.engines[stage.engine])]
+                    found = [*stage.contradicts(engine, trained_of(engine))]
                 except EditJudgeError as error:
                     yield mistake(str(error), "engines", stage.engine)
                     continue

@@ -9,18 +9,23 @@ from typing import Any
 
 import numpy as np
 
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
-from eval.benchmarks import Benchmark
+from editjudge.errors import DataError
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS
+from editjudge.statistics.arrays import Ints
+from editjudge.statistics.bootstrap import Figure, figure
+from eval.evaluations.cost import Prices, describe_cost
+from eval.evaluations.evaluation import Evaluation
+from eval.human.agreement import compare_with_people
+from eval.human.rankings import Human, rankings_that_count
+from eval.labels.benchmark import Benchmark
 from eval.metrics.calibration import calibrations
-from eval.metrics.cost import Prices, describe_cost
 from eval.metrics.distributions import distributions
 from eval.metrics.figures import keys_in, read_coverage, read_figure
+from eval.metrics.intervals import Intervals, intervals
 from eval.metrics.kcurve import k_curve
 from eval.metrics.labels import measure_labels
-from eval.metrics.pairs import OUTCOMES, Ints, count, coverage, outcome_counts
+from eval.metrics.pairs import OUTCOMES, count, coverage, outcome_counts
 from eval.metrics.published import published_figures
-from eval.metrics.statistics import Figure, Intervals, figure, intervals
-from eval.scoring import Evaluation
 
 FORMAT = 2
 """Raised when the meaning of a key in results.json changes."""
@@ -58,7 +63,7 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
         for place, item, interval, calibration in zip(places, of_bench, found, margins, strict=True):
             evaluation = item.evaluation
             rows[place] = _describe(item, interval) | {
-                "k_curve": evaluation.once(("k_curve", rounds, seed), partial(k_curve, evaluation, rounds, seed)),
+                "k_curve": evaluation.once(("k_curve", rounds, seed), partial(_k_curve, evaluation, rounds, seed)),
                 "cost": describe_cost(evaluation.cost, evaluation.seconds, evaluation.n_triplets, prices),
                 "scores": evaluation.once(("scores",), partial(_distributions, evaluation)),
                 "calibration": calibration,
@@ -81,6 +86,10 @@ def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: 
         "evaluations": [rows[place] for place in range(len(measured))],
         **({"probes": probed} if probed else {}),
     }
+
+
+def _k_curve(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Any] | None:
+    return k_curve(evaluation.bench.pairs, evaluation.table, evaluation.values(), rounds, seed)
 
 
 def _distributions(evaluation: Evaluation) -> dict[str, Any]:
@@ -136,7 +145,7 @@ def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
                     **_figure(found, "task", (row, column)),
                     **_counts(outcomes[row, column], int(groups[:, row, column].sum())),
                 }
-                for row, name in enumerate(TASK_TYPES)
+                for row, name in enumerate(evaluation.table.task_types)
                 if outcomes[row, column].any()
             },
         }
@@ -222,4 +231,39 @@ def summary(row: Mapping[str, Any]) -> dict[str, Any]:
         "task_mean_low": pick("task_mean", "low"),
         "task_mean_high": pick("task_mean", "high"),
         "figures": figures,
+    }
+
+
+def human_results(options: Human, measured: Sequence[Measured], rounds: int, seed: int) -> dict[str, Any]:
+    """The key `human` of results.json: what was read, and one entry per evaluation whose candidates people ranked.
+
+    Raises `DataError` when not one ranking is about candidates of these benchmarks.
+    """
+    rankings = rankings_that_count(options)
+    evaluations = []
+    for item in measured:
+        found = compare_with_people(rankings.rows, item.evaluation.cards(), rounds, seed)
+        if found:
+            evaluations.append(
+                {
+                    "label": item.label,
+                    "run": item.run,
+                    "step": item.step,
+                    "passes": item.evaluation.judge.get("passes"),
+                    "benchmark": item.evaluation.bench.name,
+                    "dimensions": found,
+                }
+            )
+    if not evaluations:
+        raise DataError(
+            f"human.rankings: {options.rankings}: none of its {len(rankings.rows)} rankings is about candidates of the "
+            "benchmarks measured; triplet ids must be the same, as in the pairs.jsonl of the same campaign "
+            "(`use: pairs`)"
+        )
+    return {
+        "source": str(options.rankings),
+        "units": sorted({row.annotator for row in rankings.rows}),
+        "n_rankings": len(rankings.rows),
+        "left_out": rankings.left_out.as_json(),
+        "evaluations": evaluations,
     }

@@ -6,52 +6,23 @@ import argparse
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from editjudge.asking.judge import Judge
-from editjudge.errors import DataError
+from editjudge.asking.base import BaseJudge
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.processes import alone_in
 from editjudge.system.provenance import RunRecord
-from eval.answers import write_answers
-from eval.benchmarks import Benchmark
+from eval.evaluations.answers import write_answers
+from eval.evaluations.scoring import evaluate
 from eval.external import evaluate_scores
-from eval.metrics.human import human_results, read_rankings
+from eval.inputs import check_files, load_benchmarks, refuse_without_images
+from eval.labels.benchmark import Benchmark, folder_name
 from eval.probes import run_probes
-from eval.recipe import EvalRecipe, MeasureRecipe, folder_name
-from eval.report import read_funnel, write_report
-from eval.report.leaderboard import build_leaderboard, kinds_of, read_results
-from eval.results import Measured, build_results
-from eval.scoring import evaluate
+from eval.recipe import EvalRecipe
+from eval.report.leaderboard import build_leaderboard, kinds_of
+from eval.report.page import write_report
+from eval.results import Measured, build_results, human_results
 from eval.terminal import print_leaderboards, print_results
-
-
-def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
-    """The recipe's benchmarks, images extracted below `out/images`."""
-    return [source.load(recipe.out / "images") for source in recipe.bench]
-
-
-def refuse_without_images(benches: Sequence[Benchmark]) -> None:
-    """`DataError` for labels that a judge cannot be asked about."""
-    for bench in benches:
-        if not bench.has_images:
-            raise DataError(
-                f"{bench.source}: labels without images; a judge needs them, only `scores` do without. Give the images "
-                "(take `labels_only` out), or leave this benchmark out"
-            )
-
-
-def check_files(recipe: MeasureRecipe) -> None:
-    """Read what the report needs besides the benchmarks, so that a wrong file is reported before hours of judging.
-
-    Raises `DataError` for one that is missing or something else.
-    """
-    if recipe.human is not None:
-        read_rankings(recipe.human)
-    for path in recipe.leaderboard.results:
-        read_results(path)
-    if recipe.report.funnel is not None:
-        read_funnel(recipe.report.funnel)
 
 
 def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
@@ -79,7 +50,7 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
             results["human"] = human_results(recipe.human, measured, recipe.bootstrap_rounds, recipe.seed)
         options = recipe.leaderboard
         results["leaderboard"] = build_leaderboard(
-            results, recipe.out.name, kinds_of(recipe, benches), options.results, options.published
+            results, recipe.out.name, kinds_of(recipe.bench, benches), options.results, options.published
         )
         write_json(recipe.out / "results.json", results)
         write_report(recipe.out / "report.html", results, measured, recipe.report)
@@ -94,7 +65,7 @@ def _measure_all(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> list[Measu
         return list(_evaluations(recipe, benches, judge))
 
 
-def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: Judge | None) -> Iterator[Measured]:
+def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJudge[Any] | None) -> Iterator[Measured]:
     """One per benchmark, from the recipe's judge, with what the probes found; of every file of scores one per reading.
 
     Several files have a folder each in `out`, and in it one per benchmark.

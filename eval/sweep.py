@@ -1,9 +1,10 @@
-"""`editjudge sweep RECIPE`: the untrained base and every checkpoint of training runs, on the same pairs."""
+"""`editjudge sweep RECIPE [--watch]`: the untrained base and every checkpoint of training runs, on the same pairs."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
@@ -13,23 +14,24 @@ from typing import Any
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, WorkerError
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
+from editjudge.formats.checkpoint import RunFolder, scan
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.devices import resolve_devices, seats
 from editjudge.system.processes import alone_in
 from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
 from editjudge.system.workers import Workers
-from eval.benchmarks import Benchmark
-from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan, trained_in
+from eval.checkpoints import find_checkpoints, judge_of, pin_training, trained_in
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
+from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.results import build_sweep_results
 from eval.checkpoints.selection import key_of
 from eval.checkpoints.tracking import Tracker, require_wandb
-from eval.recipe import SweepRecipe
-from eval.report import write_report
+from eval.inputs import check_files, load_benchmarks, refuse_without_images
+from eval.labels.benchmark import Benchmark
+from eval.report.page import write_report
 from eval.results import Measured
-from eval.run import check_files, load_benchmarks, refuse_without_images
 from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
@@ -61,7 +63,7 @@ class Sweep:
         self._known: dict[Path, Measured] = {}
         self._states: dict[str, dict[str, Any]] = {}
 
-    def look(self) -> dict[str, Scan]:
+    def look(self) -> dict[str, RunFolder]:
         """What lies in the folders of the runs now."""
         return {name: scan(run.path) for name, run in self.recipe.named_runs().items()}
 
@@ -73,7 +75,7 @@ class Sweep:
             for checkpoint in checkpoints:
                 judge_of(judge, checkpoint)
 
-    def measure(self, found: dict[str, Scan], closing: bool) -> bool:
+    def measure(self, found: dict[str, RunFolder], closing: bool) -> bool:
         """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
 
         `closing`: no further checkpoint will come. What concerns one checkpoint only (`FAILURES`) is kept for the
@@ -87,7 +89,7 @@ class Sweep:
             self._states[name] = {
                 "path": str(run.path),
                 "finished": found[name].finished,
-                "incomplete": list(found[name].incomplete),
+                "incomplete": [path.name for path in found[name].incomplete],
                 "missed": missed,
             }
         before = len(self._known)
@@ -190,6 +192,37 @@ def run_sweep(recipe: SweepRecipe) -> dict[str, Any]:
         return sweep.write()
 
 
+def watch_sweep(recipe: SweepRecipe) -> dict[str, Any]:
+    """As `run_sweep`, again and again, until every run says that it is finished; returns the last results.
+
+    A run need not exist yet. results.json and report.html are written again whenever something was measured. The last
+    checkpoint's additional passes are made at the end. With `runtime.give_up_s` it also ends when no checkpoint has
+    appeared for that long. Raises `CheckpointError` when it ends without one.
+    """
+    with only_sweep(recipe.out):
+        sweep = Sweep(recipe)
+        results: dict[str, Any] | None = None
+        last_news = time.monotonic()
+        while True:
+            found = sweep.look()
+            finished = all(run.finished for run in found.values())
+            quiet_s = time.monotonic() - last_news
+            closing = finished or (recipe.runtime.give_up_s is not None and quiet_s > recipe.runtime.give_up_s)
+            if sweep.measure(found, closing) or (closing and sweep.measured):
+                results = sweep.write()
+                last_news = time.monotonic()
+                print("\n".join(sentences(results)), file=sys.stderr, flush=True)
+            if closing:
+                break
+            time.sleep(recipe.runtime.poll_s)
+        if results is None:
+            runs = ", ".join(str(run.path) for run in recipe.named_runs().values())
+            raise CheckpointError(
+                f"{runs}: no complete checkpoint appeared; is training running, and is `run` its `out`?"
+            )
+        return results
+
+
 def failures(results: dict[str, Any]) -> list[str]:
     """A line for each checkpoint that could not be measured."""
     return [
@@ -227,12 +260,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     # A watched training need not have begun.
     may_come = ("run", "runs") if arguments.watch else ()
     recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)
-    if arguments.watch:
-        from eval.watch import watch_sweep
-
-        results = watch_sweep(recipe)
-    else:
-        results = run_sweep(recipe)
+    results = watch_sweep(recipe) if arguments.watch else run_sweep(recipe)
     show(results)
     print(f"report: {recipe.out / 'report.html'}")
     problems = failures(results)

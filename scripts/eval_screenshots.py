@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from editjudge.asking.cards import make_card
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.files.io import read_jsonl, rng, write_json, write_jsonl
@@ -34,12 +34,13 @@ from editjudge.files.paths import user_path
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, ScoreCard, TierRanking
 from eval.benchmarks.pairs import Pairs
+from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.results import build_sweep_results
-from eval.metrics.human import Human
-from eval.recipe import Report, SweepRecipe
-from eval.report import write_report
+from eval.evaluations.scoring import evaluate
+from eval.human.rankings import Human
+from eval.report.options import Report
+from eval.report.page import write_report
 from eval.results import Measured
-from eval.scoring import evaluate
 
 ROOT = Path(__file__).resolve().parents[1]
 NOISE = {0: 16.0, 100: 9.0, 200: 6.0, 300: 5.0, 400: 5.2}

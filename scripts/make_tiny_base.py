@@ -199,13 +199,13 @@ def make_examples(job: tuple[int, int, int]) -> list[Example]:
 def corpus(examples: list[Example]) -> list[str]:
     """Text that the tokenizer is made from: everything the tiny judge will read or write."""
     prompts = get_prompts("brief-v1")
-    chats = [prompts.ask_quality(), DESCRIBE_PICTURE]
+    chats = [prompts.quality.ask(), DESCRIBE_PICTURE]
     texts: list[str] = []
     for example in examples:
         for question, answer in example.about_edit(range(len(example.compared))):
             chats.append(question)
             texts.append(answer)
-        chats += [prompts.ask_semantic(instruction) for instruction, _ in example.compared]
+        chats += [prompts.semantic.ask(instruction) for instruction, _ in example.compared]
         texts.append(example.picture)
     for first in range(SCALE + 1):
         for second in range(SCALE + 1):

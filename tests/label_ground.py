@@ -9,10 +9,11 @@ from factories import make_card, make_ref, make_task, make_triplet
 
 from editjudge.files.io import write_jsonl
 from editjudge.records.types import EditTriplet, ScoreCard
-from eval.benchmarks import Benchmark, Findings
-from eval.benchmarks.labels import Comparison, Multiway, Preference, Rating
+from eval.evaluations.evaluation import Evaluation
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
+from eval.labels.types import Comparison, Multiway, Preference, Rating
 from eval.metrics.pairs import build_table, pair_values
-from eval.scoring import Evaluation
 
 
 def candidate(task_id: str, name: str, editor: str = "editor", source: str = "photo0") -> EditTriplet:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from eval.benchmarks import Benchmark
+from eval.labels.benchmark import Benchmark
 from eval.metrics.published import AsPublished, published_figures
 
 GENAI_FILE = Path(__file__).parent / "data" / "genai_bench" / "votes.json"

@@ -10,19 +10,19 @@ import pytest
 from ranking_ground import rank
 from scipy.stats import kendalltau
 
-from annotation.agreement import POOLED, measure_agreement
-from annotation.measures import (
+from annotation.agreement.figures import POOLED, measure_agreement
+from annotation.agreement.measures import (
     Measure,
     Sheet,
     agreements,
     coincidences,
-    draw_weights,
     fleiss_kappa,
     ordinal_alpha,
-    tau_b,
 )
-from annotation.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.formats.rankings import levels_of
+from editjudge.statistics.bootstrap import draw_weights
+from editjudge.statistics.correlation import tau_b_of_relations
 
 
 def counts_of(ratings, values):
@@ -48,14 +48,14 @@ def test_tau_b_with_ties_is_scipys(seed):
     one, other = np.random.default_rng(seed).integers(0, 3, (2, 6))
     first, second = np.triu_indices(6, 1)
     relations = [np.sign(levels[second] - levels[first]).astype(np.int8) for levels in (one, other)]
-    assert tau_b(*relations) == pytest.approx(kendalltau(one, other).statistic, nan_ok=True)
+    assert tau_b_of_relations(*relations) == pytest.approx(kendalltau(one, other).statistic, nan_ok=True)
 
 
 def test_one_value_only_is_undefined_not_a_crash():
     counts = np.array([[3.0, 0.0], [3.0, 0.0]])
     assert math.isnan(ordinal_alpha(coincidences(counts).sum(axis=0)))
     assert math.isnan(fleiss_kappa(agreements(counts).sum(axis=0)))
-    assert math.isnan(tau_b(np.zeros(3, np.int8), np.ones(3, np.int8)))
+    assert math.isnan(tau_b_of_relations(np.zeros(3, np.int8), np.ones(3, np.int8)))
 
 
 def test_items_with_one_rating_add_nothing():
@@ -240,8 +240,8 @@ def test_perfect_agreement_claims_no_certainty():
 @pytest.mark.parametrize(
     ("rankings", "problem"),
     [
-        ([rank("1|2"), rank("2|1")], "task t0: two rankings of ann in overall"),
-        ([rank("1|2"), rank("1|2|3", unit="b")], "task t0: b did not rank the same candidates .* t0-3"),
+        ([rank("1|2"), rank("2|1")], "t0: .*ann.* overall"),
+        ([rank("1|2"), rank("1|2|3", unit="b")], "t0: b .*t0-3"),
     ],
 )
 def test_contradictory_input_is_refused(rankings, problem):
@@ -251,7 +251,7 @@ def test_contradictory_input_is_refused(rankings, problem):
 
 @pytest.mark.parametrize("threshold", [0, 1.5, -1])
 def test_a_threshold_is_a_share(threshold):
-    with pytest.raises(DataError, match="share above 0"):
+    with pytest.raises(DataError, match="share"):
         measure_agreement(FOUR, thresholds=(threshold,))
 
 

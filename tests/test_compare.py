@@ -15,18 +15,20 @@ from test_statistics import make_table
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.records.tasks import TASK_TYPES
-from eval.answers import answers_of
-from eval.benchmarks.labels import Multiway, Preference
+from editjudge.statistics.bootstrap import MIN_GROUPS
+from editjudge.statistics.significance import holm, power_of
 from eval.benchmarks.pairs import Pairs
-from eval.compare import compare_folders, find_evaluations, main
+from eval.compare.command import main
+from eval.compare.paired import Question, corrected, differences
+from eval.compare.verdict import compare_folders, find_evaluations
+from eval.evaluations.answers import answers_of
+from eval.evaluations.evaluation import ScoredPair
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
-from eval.metrics.paired import Question, corrected, differences, holm
+from eval.labels.types import Multiway, Preference
+from eval.metrics.intervals import compare
 from eval.metrics.pairs import count
-from eval.metrics.power import power_of
-from eval.metrics.statistics import MIN_GROUPS, compare
 from eval.run import run_eval
-from eval.scoring import ScoredPair
 
 
 def make_questions(right_a, right_b, group, task=None) -> list[Question]:
@@ -230,7 +232,7 @@ def test_another_label_is_refused(world, tmp_path):
 
 
 def test_folders_that_hold_no_one_judge_are_named(world, tmp_path):
-    with pytest.raises(DataError, match="no evaluation in it"):
+    with pytest.raises(DataError, match="no evaluation"):
         find_evaluations(tmp_path)
     with pytest.raises(DataError, match=r"several judges(.|\n)*guesses(.|\n)*sees"):
         find_evaluations(world)
@@ -247,7 +249,7 @@ def test_other_benchmarks_are_refused(world, tmp_path):
     ]
     write_jsonl(tmp_path / "o" / "pairs.jsonl", rows)
     (tmp_path / "o" / "done.json").write_text('{"identity": {}, "info": {}}')
-    with pytest.raises(DataError, match="not one question in common"):
+    with pytest.raises(DataError, match="question"):
         compare_folders(world / "sees", tmp_path / "o")
     assert other.is_file()
 

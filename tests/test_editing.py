@@ -194,7 +194,7 @@ def test_command_gets_every_input(tmp_path):
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        ("import sys; sys.exit('no paint left')", "status 1: no paint left"),
+        ("import sys; sys.exit('no paint left')", "1: no paint left"),
         ("pass", "without writing"),
     ],
 )

@@ -12,7 +12,8 @@ from factories import make_image
 from pydantic import BaseModel, ConfigDict
 from tiny_model import tiny_adapter, tiny_folder
 
-from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.asking.judge import Judge
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, OneByOne, Reply, Request, Sampling, each_once
 from editjudge.engines.cache import CachedEngine
@@ -220,10 +221,10 @@ def test_the_weights_of_a_checkpoint_make_an_engine_of_its_own(case: Case, world
 @pytest.mark.parametrize(
     ("arrived", "message"),
     [
-        ([0, 0], "answered request 0 twice"),
-        ([0, 2], "answered request 2 of 2"),
-        ([-1], "answered request -1 of 2"),
-        ([1], "no reply to 1 of 2 requests, 0 first"),
+        ([0, 0], "request 0 twice"),
+        ([0, 2], "request 2 of 2"),
+        ([-1], "request -1 of 2"),
+        ([1], "1 of 2 requests, 0 "),
     ],
 )
 def test_an_engine_that_breaks_the_contract_is_found_out(arrived: list[int], message: str) -> None:

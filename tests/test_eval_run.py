@@ -9,16 +9,16 @@ from children import killed_at, run_until_killed
 from eval_world import PixelEngine, comparable, write_benchmark
 from pydantic import ValidationError
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Completion, Reply
 from editjudge.errors import DataError, StaleOutputError, StorageError
 from editjudge.files.io import read_jsonl
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import ScoreCard
 from editjudge.system.processes import alone_in
+from eval.evaluations.evaluation import ScoredPair
 from eval.recipe import EvalRecipe
 from eval.run import main, run_eval
-from eval.scoring import ScoredPair
 
 
 def make_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **changes) -> EvalRecipe:
@@ -210,7 +210,7 @@ def test_two_benchmarks_stand_side_by_side(tmp_path, pairs):
 
 def test_two_benchmarks_of_one_name_are_refused(tmp_path, pairs):
     bench = [{"use": "pairs", "path": pairs, "name": name} for name in ("a b", "a-b")]
-    with pytest.raises(ValidationError, match=r"bench\.1\.name\n  'a-b' is taken by 'a b'"):
+    with pytest.raises(ValidationError, match=r"bench\.1\.name\n  'a-b' .*'a b'"):
         make_recipe(tmp_path, pairs, bench=bench)
 
 

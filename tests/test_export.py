@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from curation_ground import make_context, make_group
@@ -18,8 +17,8 @@ def test_a_card_becomes_both_questions(tmp_path):
     semantic, quality = SFT(prompts="brief-v1", bins=10).run([card], make_context(tmp_path))
     prompts = get_prompts("brief-v1")
     assert (semantic.aspect, quality.aspect) == ("semantic", "quality")
-    assert semantic.prompt == prompts.ask_semantic("Make the sky pink.")
-    assert quality.prompt == prompts.ask_quality()
+    assert semantic.prompt == prompts.semantic.ask("Make the sky pink.")
+    assert quality.prompt == prompts.quality.ask()
     assert semantic.images == (*card.triplet.task.inputs, card.triplet.edited)
     assert quality.images == (card.triplet.edited,)
     assert json.loads(semantic.completion) == {
@@ -51,7 +50,8 @@ def test_scores_are_whole_numbers_on_the_prompts_scale(scores, scale, written, t
 def test_an_edited_wording_makes_the_rows_stale(monkeypatch):
     stage, other = SFT(prompts="brief-v1"), get_prompts("brief-v1")
     before = stage.depends_on()
-    monkeypatch.setitem(PROMPT_SETS, "brief-v1", replace(other, quality=other.quality + " Be strict."))
+    strict = other.quality.model_copy(update={"text": other.quality.text + " Be strict."})
+    monkeypatch.setitem(PROMPT_SETS, "brief-v1", other.model_copy(update={"quality": strict}))
     assert stage.depends_on() != before
 
 

@@ -8,10 +8,10 @@ from test_eval_run import make_recipe
 from test_external import read, scores_recipe
 
 from editjudge.errors import DataError
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Comparison
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.pairs import Pairs
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
+from eval.labels.types import Comparison
 from eval.run import run_eval
 
 

@@ -13,13 +13,17 @@ from editjudge.asking.judge import Judge
 from editjudge.engines.base import Completion, Request, Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from eval.benchmarks.pairs import Pairs
+from eval.evaluations.cost import Prices, describe_cost, usage
+from eval.evaluations.scoring import evaluate
 from eval.metrics.calibration import calibrations
-from eval.metrics.cost import Prices, describe_cost, usage
 from eval.metrics.distributions import distributions
 from eval.metrics.kcurve import MAX_SUBSETS, k_curve, sizes, subsets
 from eval.metrics.pairs import PairTable, build_table, pair_values
-from eval.scoring import evaluate
-from eval.values import Values, values_of
+from eval.metrics.values import Values, values_of
+
+
+def curve_of(evaluation, rounds):
+    return k_curve(evaluation.bench.pairs, evaluation.table, evaluation.values(), rounds, seed=0)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,7 @@ def test_arrays_give_what_cards_of_fewer_passes_give(evaluation):
 
 
 def test_the_curve_is_the_mean_over_real_evaluations_of_fewer_passes(evaluation):
-    found = k_curve(evaluation, rounds=200, seed=0)
+    found = curve_of(evaluation, rounds=200)
     assert found is not None
     assert [point["k"] for point in found["points"]] == [1, 2, 4]
     assert [point["subsets"] for point in found["points"]] == [4, 6, 1]
@@ -72,7 +76,7 @@ def test_sizes_and_subsets():
 
 def test_one_pass_has_no_curve(tmp_path, evaluation):
     judge = Judge(PixelEngine(), "brief-v1", sampling=Sampling(temperature=0))
-    assert k_curve(evaluate(judge, evaluation.bench, tmp_path, 64, "test"), rounds=100, seed=0) is None
+    assert curve_of(evaluate(judge, evaluation.bench, tmp_path, 64, "test"), rounds=100) is None
 
 
 def test_arrays_come_back_from_the_file_and_the_file_is_the_same_each_time(tmp_path, evaluation):

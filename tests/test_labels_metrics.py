@@ -9,11 +9,12 @@ from factories import make_card, make_judgment
 from label_ground import candidate, card, comparison, group, group_cards, rating, scored
 from scipy.stats import kendalltau, spearmanr
 
+from editjudge.statistics.correlation import kendall, spearman
 from eval.benchmarks.genai_bench import GenAIBench
 from eval.benchmarks.imagenhub import ImagenHub
-from eval.benchmarks.labels import card_value
+from eval.labels.types import card_value
 from eval.metrics.comparisons import measure_comparisons, same_label
-from eval.metrics.correlation import Column, averages, correlate, kendall, spearman
+from eval.metrics.correlation import Column, averages, correlate
 from eval.metrics.labels import measure_labels, measure_ratings
 from eval.metrics.multiway import measure_multiways
 from eval.metrics.ties import best_threshold, right_with_ties, signs

@@ -21,7 +21,8 @@ from eval.benchmarks.pairs import Pairs
 from eval.benchmarks.tiger_editreward_bench import TigerEditRewardBench
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
-from eval.run import refuse_without_images, run_eval
+from eval.inputs import refuse_without_images
+from eval.run import run_eval
 
 IMAGES = {
     "genai": ["source_image", "left_output_image", "right_output_image"],
@@ -135,7 +136,7 @@ def test_aurora_and_pairs(tmp_path):
 
 def test_a_judge_is_refused_and_told_why(tmp_path):
     pairs = write_benchmark(tmp_path, groups=1)
-    with pytest.raises(DataError, match="take `labels_only` out"):
+    with pytest.raises(DataError, match="`labels_only`"):
         refuse_without_images([Pairs(path=pairs, labels_only=True).load(tmp_path)])
 
 

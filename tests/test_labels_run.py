@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from eval_world import PixelEngine, marked
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import DataError
 from eval.benchmarks.genai_bench import GenAIBench
-from eval.benchmarks.preferences import outcome_of, preferences
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
+from eval.labels.preferences import preferences
+from eval.metrics.ties import outcome_of
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 

@@ -48,7 +48,7 @@ def test_an_image_of_the_benchmark_is_kept_out_of_the_other_parts(tmp_path):
 
 def test_a_source_in_two_parts_is_named():
     parts = {"benchmark": make_group([5], source="cat"), "train": make_group([5], source="cat")}
-    with pytest.raises(DataError, match=r"source 'cat' is in both 'benchmark' and 'train'"):
+    with pytest.raises(DataError, match=r"'cat'.*'benchmark'.*'train'"):
         check_sources(parts)
 
 
@@ -69,7 +69,7 @@ def test_clean_parts_pass():
 
 def test_unknown_sources_are_named():
     check_known(["cat"], ["cat", "dog"])
-    with pytest.raises(DataError, match=r"no row comes from 'bird'.*sources: cat, dog"):
+    with pytest.raises(DataError, match=r"'bird'.*cat, dog"):
         check_known(["bird", "cat"], ["cat", "dog"])
 
 

@@ -13,10 +13,11 @@ from editjudge.engines.base import Completion, Engine, Reply, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import StaleOutputError
 from editjudge.images.store import ImageStore
+from editjudge.statistics.exact import exact_share
 from eval.benchmarks.pairs import Pairs
-from eval.probes import MUST_FALL, Probes, exact_share, run_probes
+from eval.evaluations.scoring import evaluate
+from eval.probes import MUST_FALL, Probes, run_probes
 from eval.probes.questions import Altered, couples_of
-from eval.scoring import evaluate
 
 GREEDY = Sampling(temperature=0)
 

@@ -110,7 +110,7 @@ def test_identities_of_other_editors_are_not_recognised(identity):
 
 
 def test_a_task_without_a_plan_is_refused(tmp_path):
-    with pytest.raises(DataError, match="has no plan"):
+    with pytest.raises(DataError, match="no plan"):
         Programmatic().edit(make_task(), make_context(tmp_path).images, 1)
 
 

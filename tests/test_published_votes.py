@@ -9,12 +9,12 @@ from published_ground import GENAI_FILE, published, write
 from test_external import scores_recipe
 
 from eval.benchmarks.genai_bench import GenAIBench
-from eval.benchmarks.labels import as_index
 from eval.benchmarks.tiger_editreward_bench import TigerEditRewardBench
-from eval.compare import compare_folders
+from eval.compare.verdict import compare_folders
 from eval.external import read_scores
 from eval.external.reading import ScoresFile
 from eval.external.votes import GENAI_VOTES, read_vote
+from eval.labels.types import as_index
 from eval.metrics.multiway import measure_multiways
 from eval.run import run_eval
 

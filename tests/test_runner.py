@@ -219,7 +219,7 @@ def test_a_corrupt_image_and_an_editor_without_images_are_counted(tmp_path):
 
 def test_an_unknown_source_is_told_before_the_expensive_stages(tmp_path):
     parts = {"benchmark": {"sources": ["chelsae"]}, "train": {}}
-    with pytest.raises(DataError, match=r"'chelsae'.*sources: chelsea, coffee, rocket"):
+    with pytest.raises(DataError, match=r"'chelsae'.*chelsea, coffee, rocket"):
         run(tmp_path, parts=parts)
     assert not (tmp_path / "out" / "stages" / "01-templates").exists()
 
@@ -227,7 +227,7 @@ def test_an_unknown_source_is_told_before_the_expensive_stages(tmp_path):
 def test_an_empty_part_is_an_error_with_a_report(tmp_path):
     stages = make_recipe()["stages"]
     stages.insert(3, {"use": "min_side", "px": 57})
-    with pytest.raises(DataError, match="nothing is left in part benchmark, train"):
+    with pytest.raises(DataError, match="benchmark, train"):
         run(tmp_path, stages=stages)
     assert "side_below_57" in (tmp_path / "out" / "report.html").read_text()
 
@@ -261,7 +261,7 @@ def test_two_runs_do_not_share_a_folder(tmp_path):
     (tmp_path / "out").mkdir()
     with (tmp_path / "out" / ".lock").open("w") as handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(EditJudgeError, match="another run is writing here"):
+        with pytest.raises(EditJudgeError, match="another run"):
             run(tmp_path)
 
 

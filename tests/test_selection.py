@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from eval.checkpoints.selection import Curve, advise, choose
+from eval.evaluations.samples import pair_samples
 from eval.metrics.figures import Key
 from eval.metrics.pairs import Counts
-from eval.metrics.samples import pair_samples
 
 N_TASKS, N_DIMENSIONS, OVERALL = 13, 3, 2
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from editjudge.errors import DataError
+from editjudge.statistics.bootstrap import gaps_of, sampled
+from editjudge.statistics.shares import Share, share_figures
+from eval.metrics.intervals import compare, groups_behind, intervals, resample
 from eval.metrics.pairs import Counts, PairTable, count
-from eval.metrics.ratios import Share, share_figures
-from eval.metrics.statistics import compare, gaps_of, groups_behind, intervals, resample, sampled
 
 
 def make_table(right, group, task=None, dimension=None) -> PairTable:

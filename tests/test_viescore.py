@@ -8,9 +8,9 @@ from label_ground import benchmark, card, evaluation, rating
 from scipy.stats import spearmanr
 
 from editjudge.files.io import write_jsonl, write_marker
-from eval.answers import write_answers
 from eval.benchmarks.imagenhub import ImagenHub
-from eval.compare import compare_folders
+from eval.compare.verdict import compare_folders
+from eval.evaluations.answers import write_answers
 from eval.metrics.labels import measure_labels
 from eval.metrics.viescore import measure_viescore, printed
 

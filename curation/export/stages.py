@@ -15,9 +15,9 @@ from curation.stage import Context, Drop, Fail, Stage, describe_error, groups, r
 from editjudge.errors import EditJudgeError
 from editjudge.files.io import digest
 from editjudge.files.text import is_blank
-from editjudge.prompts.prompt_sets import IMAGE_MARK, PromptSet, format_completion, get_prompts
+from editjudge.prompts.prompt_sets import PromptSet, format_completion, get_prompts
 from editjudge.records.tasks import ASPECTS, DIMENSIONS, Aspect, Dimension
-from editjudge.records.types import ImageRef, Judgment, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.records.types import Judgment, PreferencePair, Record, ScoreCard, SFTExample
 
 
 class SFT(Stage):
@@ -39,9 +39,11 @@ class SFT(Stage):
     @classmethod
     def _known_prompts(cls, value: str) -> str:
         try:
-            get_prompts(value)
+            prompts = get_prompts(value)
         except EditJudgeError as error:
             raise ValueError(str(error)) from error
+        if not all(prompts.prompt(aspect).is_plain() for aspect in ASPECTS):
+            raise ValueError(f"{value} does not ask for two numbers, which is what training rows hold")
         return value
 
     def depends_on(self) -> dict[str, str]:
@@ -70,13 +72,11 @@ def sft_example(card: ScoreCard, aspect: Aspect, prompts: PromptSet, index: int)
     triplet = card.triplet
     if is_blank(triplet.task.instruction):
         raise ValueError(f"no_instruction: task {triplet.task.id} asks for nothing")
-    semantic = aspect == "semantic"
-    prompt = prompts.ask_semantic(triplet.task.instruction) if semantic else prompts.ask_quality()
-    images: tuple[ImageRef, ...] = (*triplet.task.inputs, triplet.edited) if semantic else (triplet.edited,)
-    if prompt.count(IMAGE_MARK) != len(images):
-        raise ValueError(f"{prompts.name} asks about {prompt.count(IMAGE_MARK)} images; the triplet has {len(images)}")
+    prompt, inputs = prompts.prompt(aspect), triplet.task.inputs
+    if not prompt.takes(len(inputs)):
+        raise ValueError(f"several_inputs: {prompts.name} shows one input; task {triplet.task.id} has {len(inputs)}")
     assert judgment.scores is not None
-    first, second = (floor(score / judgment.scale * prompts.scale + 0.5) for score in judgment.scores)
+    first, second = (floor(score / judgment.scale * prompt.scale + 0.5) for score in judgment.scores)
     return SFTExample(
         id=digest("sft", triplet.id, aspect, prompts.name),
         triplet_id=triplet.id,
@@ -84,12 +84,12 @@ def sft_example(card: ScoreCard, aspect: Aspect, prompts: PromptSet, index: int)
         task_type=triplet.task.task_type,
         source=triplet.task.origin.source,
         aspect=aspect,
-        images=images,
+        images=prompt.shown((*inputs, triplet.edited)),
         shown_width=triplet.task.inputs[0].width,
         shown_height=triplet.task.inputs[0].height,
-        prompt=prompt,
+        prompt=prompt.ask(triplet.task.instruction, len(inputs)),
         completion=format_completion(judgment.rationale, (first, second)),
-        scale=prompts.scale,
+        scale=prompt.scale,
         score_bin=index,
         prompt_version=prompts.name,
     )

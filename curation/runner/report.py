@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import io
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from curation.filters.balance import score_bin
-from curation.runner.funnel import Funnel, read_funnel
 from curation.stage import groups
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write, digest, read_jsonl
+from editjudge.formats.funnel import FUNNEL, Funnel, read_funnel
 from editjudge.images.store import ImageStore
-from editjudge.records.tasks import TASK_TYPES
+from editjudge.records.tasks import in_task_order
 from editjudge.records.types import ImageRef, ScoreCard
 
 GALLERY_GROUPS = 8
@@ -54,7 +54,7 @@ def write_report(out: Path) -> Path:
     """Write the report of a finished curation; `DataError` when `out` does not hold one."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    funnel = read_funnel(out)
+    funnel = read_funnel(out / FUNNEL)
     environment = Environment(loader=PackageLoader("curation.runner"), autoescape=True, undefined=StrictUndefined)
     html = environment.get_template("report.html").render(**_content(out, funnel))
     path = out / "report.html"
@@ -68,7 +68,7 @@ def _content(out: Path, funnel: Funnel) -> dict[str, Any]:
     return {
         "title": out.name,
         "funnel": funnel,
-        "tasks": _table(first.tasks, last.tasks, [name for name in TASK_TYPES if first.tasks.count[name]]),
+        "tasks": _table(first.tasks, last.tasks, in_task_order(first.tasks.count)),
         "editors": _table(first.editors, last.editors, sorted(first.editors.count)),
         "bars": _bars(first.bins, last.bins),
         "gallery": [_group(out, last.shown[name]) for name in sorted(last.shown)[:GALLERY_GROUPS]],
@@ -97,7 +97,7 @@ def _groups(out: Path, stage: str) -> Iterator[tuple[str, list[ScoreCard]]]:
         yield from groups(read_jsonl(path, ScoreCard))
 
 
-def _table(first: _Scores, last: _Scores, keys: list[str]) -> list[dict[str, Any]]:
+def _table(first: _Scores, last: _Scores, keys: Sequence[str]) -> list[dict[str, Any]]:
     return [{"name": key, "scored": first.count[key], "mean": first.mean(key), "kept": last.count[key]} for key in keys]
 
 

@@ -13,7 +13,7 @@ from curation.filters.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
 from curation.runner.executors import Executors, Opening, local_executors
-from curation.runner.funnel import Funnel, PartCount, count_stages, infos, write_funnel
+from curation.runner.funnel import count_stages, infos
 from curation.runner.report import write_report
 from curation.runner.steps import Step, plan_passes, plan_steps
 from curation.runner.work import Task, Work
@@ -23,6 +23,7 @@ from editjudge.errors import DataError, MissingExtraError, StaleOutputError
 from editjudge.files.io import write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.formats.funnel import Funnel, PartCount, write_funnel
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
 from editjudge.records.types import PreferencePair
@@ -50,6 +51,7 @@ def run_curation(recipe: CurationRecipe, executors: Executors = local_executors)
     is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
     command resumes after the last complete shard.
     """
+    recipe = recipe.resolved()
     steps = plan_steps(recipe)
     if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
         raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")

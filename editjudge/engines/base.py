@@ -41,6 +41,8 @@ class Request:
     seeds: tuple[int, ...]
     """One pass per seed. A pass depends on its own seed only; what its neighbours in a batch can change is the engine's
     `batch_effect`."""
+    system: str | None = None
+    """System turn; None: that of the model's family. "": none."""
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ class CachedEngine(Engine):
 
     def _keys(self, request: Request, sampling: Sampling) -> list[str]:
         pixels = [pixel_digest(image) for image in request.images]
-        return [digest(self.identity, request.text, pixels, sampling, seed) for seed in request.seeds]
+        shown = [self.identity, request.text, pixels, sampling, *([] if request.system is None else [request.system])]
+        return [digest(*shown, seed) for seed in request.seeds]
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:

@@ -228,7 +228,7 @@ class HFEngine(Engine, BaseModel):
             )
         if not request.seeds:
             raise EngineError("the request asks for no pass: it has no seeds")
-        chat = render_chat(self.family, request.text)
+        chat = render_chat(self.family, request.text, request.system)
         n_tokens = len(loaded.processor.tokenizer(chat, add_special_tokens=False)["input_ids"])
         family = get_family(self.family)
         for image in request.images:

@@ -122,6 +122,17 @@ def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
         yield value
 
 
+def first_row_has(path: str | Path, key: str) -> bool:
+    """Which of two kinds of record a JSONL file holds, by a key that one of them has; its rows are all of one kind.
+
+    False for what cannot be read: reading its rows says what is wrong, with the line.
+    """
+    try:
+        return key in next((row for _, row in read_objects(path)), ())
+    except DataError:
+        return False
+
+
 def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a JSON array or a JSONL file, each with its place for messages; `DataError` for anything else."""
     path = Path(path)

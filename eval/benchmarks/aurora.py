@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.files.io import read_objects
 from editjudge.files.paths import InputPath
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Comparison, Label, Rating, Scale
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import AbsentFolder, FolderImages, RowError, make_task, make_triplet
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
+from eval.labels.types import Comparison, Label, Rating, Scale
 
 _POINT = {
     "instruction": ("prompt", "instruction"),

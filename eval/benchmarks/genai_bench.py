@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict
 from editjudge.files.io import read_objects
 from editjudge.files.paths import ModelName
 from editjudge.records.types import ImageRef
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Comparison, Label, as_index
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
 from eval.benchmarks.rows import AbsentImages, RowError, TableImages, absent_image, make_task, make_triplet
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
+from eval.labels.types import Comparison, Label, as_index
 
 _RESULTS = (".json", ".jsonl")
 """Endings of files of votes; everything else is the data set itself."""

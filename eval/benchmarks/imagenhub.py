@@ -13,10 +13,10 @@ from editjudge.files.io import read_json
 from editjudge.files.paths import InputPath
 from editjudge.formats.rating_tables import Floats, join_ratings, read_ratings
 from editjudge.records.types import EditTriplet
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import SCALES, Rating
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.rows import FolderImages, RowError, absent_image, make_task, make_triplet
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
+from eval.labels.types import SCALES, Rating
 
 LOOKUP = "dataset_lookup.json"
 INPUTS = "input"

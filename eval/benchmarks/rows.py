@@ -15,8 +15,8 @@ from editjudge.files.text import is_blank, valid_text
 from editjudge.images.store import load_image
 from editjudge.records.tasks import UNKNOWN_TASK
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
-from eval.benchmarks.labels import Comparison
-from eval.benchmarks.lint import Findings
+from eval.labels.findings import Findings
+from eval.labels.types import Comparison
 
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 _BASE64_IMAGES = ("iVBORw0KGgo", "/9j/", "UklGR")
@@ -199,7 +199,7 @@ def make_task(
 
 
 def split_unknown(pairs: Sequence[PreferencePair], notes: Findings) -> tuple[list[PreferencePair], list[Comparison]]:
-    """Pairs of the 13 subtasks, and those of task type "unknown" as comparisons, which no mean over tasks needs.
+    """Pairs whose task type is known, and those of task type "unknown" as comparisons, which no mean over tasks needs.
 
     The comparisons prefer their first candidate; each is counted in `notes` as `task_of_unknown_type`.
     """

@@ -12,11 +12,11 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.files.paths import ModelName
 from editjudge.records.types import EditTask, EditTriplet
-from eval.benchmarks import Benchmark, checked
-from eval.benchmarks.labels import Label, Multiway, Preference
-from eval.benchmarks.lint import Findings
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
 from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet
+from eval.labels.benchmark import Benchmark, checked
+from eval.labels.findings import Findings
+from eval.labels.types import Label, Multiway, Preference
 
 _SCHEMA = Schema(
     "TIGER EditReward-Bench",

@@ -10,13 +10,13 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.base_recipe import AnyJudge
 from editjudge.engines.base import Sampling
 from editjudge.files.paths import InputPath
 from editjudge.recipes.recipe import about_to_run, mistake, refuse
 from editjudge.records.tasks import Dimension
 from editjudge.system.devices import Device
-from eval.benchmarks.labels import Scale
+from eval.labels.types import Scale
 from eval.metrics.figures import FigureName
 
 
@@ -37,7 +37,7 @@ class SweptRun(_Block):
 
     path: InputPath
     """Its folder; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
-    judge: JudgeRecipe | None = None
+    judge: AnyJudge | None = None
     """How its checkpoints are asked, when not as the recipe's `judge` says: another base model, for one."""
 
     @model_validator(mode="before")
@@ -57,15 +57,6 @@ class Selection(_Block):
     """Null: the main figure of the benchmark's first kind of label; see `eval.metrics.figures`."""
     patience: int = Field(3, ge=1)
     """Checkpoints without a gain that can be told from noise, after which training may stop."""
-
-
-class LeaderboardOptions(_Block):
-    """What stands in the leaderboard besides what is measured here."""
-
-    published: bool = True
-    """Figures of the field, on the benchmark they were published for."""
-    results: tuple[InputPath, ...] = ()
-    """results.json of other evaluations and sweeps; rows of the same benchmark are taken over."""
 
 
 class Wandb(_Block):

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eval.benchmarks import Benchmark
+from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.selection import advise, choose, curve_of, key_of
+from eval.evaluations.samples import draw_samples
+from eval.labels.benchmark import Benchmark
 from eval.metrics.figures import main_keys
-from eval.metrics.human import human_results
-from eval.metrics.samples import draw_samples
-from eval.recipe import SweepRecipe
 from eval.report.leaderboard import build_leaderboard, kinds_of
-from eval.results import Measured, build_results, summarise, summary
+from eval.results import Measured, build_results, human_results, summarise, summary
 
 
 def build_sweep_results(
@@ -29,7 +28,7 @@ def build_sweep_results(
     `early_stop` at the top has one entry per run, `leaderboard` one per benchmark.
     """
     results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
-    passes = {name: recipe.judge_of_run(run).passes for name, run in recipe.named_runs().items()}
+    passes = {name: recipe.judge_of_run(run).n_passes() for name, run in recipe.named_runs().items()}
     runs: dict[str, dict[str, Any]] = {}
     for name, state in states.items():
         of_run = [item for item in measured if item.run == name]
@@ -56,7 +55,11 @@ def build_sweep_results(
     if recipe.human is not None:
         results["human"] = human_results(recipe.human, _notable(measured, runs), recipe.bootstrap_rounds, recipe.seed)
     results["leaderboard"] = build_leaderboard(
-        results, recipe.out.name, kinds_of(recipe, benches), recipe.leaderboard.results, recipe.leaderboard.published
+        results,
+        recipe.out.name,
+        kinds_of(recipe.bench, benches),
+        recipe.leaderboard.results,
+        recipe.leaderboard.published,
     )
     return results
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 
 from editjudge.errors import RecipeError
-from eval.benchmarks import Benchmark
+from editjudge.statistics.arrays import Floats
+from editjudge.statistics.bootstrap import Figure, Samples
 from eval.checkpoints.options import Selection
+from eval.evaluations.samples import draw_samples
+from eval.labels.benchmark import Benchmark
 from eval.metrics.figures import FIGURES, Key, kind_of, main_keys
-from eval.metrics.pairs import Floats
-from eval.metrics.samples import draw_samples
-from eval.metrics.statistics import Figure, Samples
 from eval.results import Measured
 
 RULE = "the earliest checkpoint whose paired 95 % interval against the highest one includes 0"

@@ -8,10 +8,10 @@ from pathlib import PurePosixPath
 
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTriplet, PreferencePair
-from eval.benchmarks import Benchmark
 from eval.benchmarks.genai_bench import NO_PROMPT
-from eval.benchmarks.labels import as_index
 from eval.benchmarks.rows import ABSENT
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import as_index
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,10 @@ class TripletNames:
         named = [NamedPair(pair.better, pair.worse, pair.dimension, pair) for pair in bench.pairs]
         named += [NamedPair(item.first, item.second, item.dimension, None) for item in bench.comparisons]
         for item in named:
-            key = (item.better.editor, item.worse.editor, item.better.task.task_type, item.dimension)
-            self._pairs.setdefault(key, []).append(item)
+            better, worse = item.better, item.worse
+            # A file's keys are the benchmark's: the names of the editors, or in a table of ours the ids.
+            for keys in dict.fromkeys(((better.editor, worse.editor), (better.id, worse.id))):
+                self._pairs.setdefault((*keys, better.task.task_type, item.dimension), []).append(item)
 
     def find(
         self, names: Sequence[str], editor: str | None, instruction: str | None

@@ -6,11 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import Label
-from eval.benchmarks.lint import Findings
 from eval.external.names import ComparisonNames
 from eval.external.rows import Voted
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
+from eval.labels.types import Label
 
 GENAI_VOTES: Mapping[str, Label] = {
     "[[A>B]]": "A>B",

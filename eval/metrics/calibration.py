@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from editjudge.records.tasks import DIMENSIONS
-from eval.metrics.pairs import Floats, Ints, PairTable
-from eval.metrics.ratios import Share, share_figures
+from editjudge.statistics.arrays import Floats, Ints
+from editjudge.statistics.shares import Share, share_figures
+from eval.metrics.pairs import PairTable
 
 BINS = 8
 MIN_PAIRS_PER_BIN = 20

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from editjudge.records.types import ScoreCard
-from eval.benchmarks.labels import LABELS, SIGN, Comparison, Label
-from eval.metrics.pairs import Ints
-from eval.metrics.ratios import Share, group_index, share_figures
+from editjudge.statistics.arrays import Ints
+from editjudge.statistics.shares import Share, group_index, share_figures
+from eval.labels.types import LABELS, SIGN, Comparison, Label
 from eval.metrics.ties import (
     UNREADABLE,
     Threshold,

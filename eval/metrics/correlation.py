@@ -10,53 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eval.metrics.pairs import TIE_DECIMALS, Floats, Ints
-from eval.metrics.statistics import MIN_GROUPS, Figure, draw_weights, sampled
+from editjudge.statistics.arrays import TIE_DECIMALS, Floats, Ints, mean_of_known
+from editjudge.statistics.bootstrap import MIN_GROUPS, Figure, draw_weights, sampled
+from editjudge.statistics.correlation import kendall, spearman
 
 KENDALL_ROUNDS = 1_000
 """Resamples behind an interval of Kendall's tau, whose cost grows with the square of the ratings."""
 _NEARLY_ONE = 1 - 1e-7
 """atanh of 1 is infinite; a perfect correlation counts as this in Fisher's mean."""
-
-
-def spearman(one: Floats, other: Floats, weights: Floats) -> Floats:
-    """Spearman's rho of two columns [n], each row of which occurs `weights` [rounds, n] times; [rounds].
-
-    Pearson's coefficient of the mean ranks of the repeated rows. NaN where either column is constant.
-    """
-    if not len(one):
-        return np.full(len(weights), np.nan)
-    total = weights.sum(axis=1)
-    middle = (total[:, None] + 1) / 2
-    first, second = _ranks(one, weights) - middle, _ranks(other, weights) - middle
-    product = (weights * first * second).sum(axis=1)
-    size = np.sqrt((weights * first**2).sum(axis=1) * (weights * second**2).sum(axis=1))
-    return np.divide(product, size, out=np.full(len(weights), np.nan), where=size > 1e-12)
-
-
-def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean rank of each row among the repeated rows, [rounds, n]."""
-    _, group = np.unique(values.round(TIE_DECIMALS), return_inverse=True)
-    order = np.argsort(group, kind="stable")
-    starts = np.flatnonzero(np.diff(group[order], prepend=-1))
-    sizes = np.add.reduceat(weights[:, order], starts, axis=1)
-    ranks: Floats = (np.cumsum(sizes, axis=1) - sizes + (sizes + 1) / 2)[:, group]
-    return ranks
-
-
-def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
-    """Kendall's tau-b (1945) of two columns [n], each row of which occurs `weights` [rounds, n] times; [rounds].
-
-    NaN where either column is constant.
-    """
-    signs = [np.sign((column := values.round(TIE_DECIMALS))[:, None] - column) for values in (one, other)]
-
-    def pairs(matrix: Floats) -> Floats:
-        return np.asarray(((weights @ matrix) * weights).sum(axis=1))
-
-    product, first, second = pairs(signs[0] * signs[1]), pairs(signs[0] ** 2), pairs(signs[1] ** 2)
-    size = np.sqrt(first * second)
-    return np.divide(product, size, out=np.full(len(weights), np.nan), where=size > 0)
 
 
 @dataclass(frozen=True)
@@ -116,16 +77,8 @@ def averages(by_model: Floats) -> dict[str, Floats]:
 
     `mean`: plain. `fisher`: tanh of the mean of atanh.
     """
-    known = ~np.isnan(by_model)
-    count = known.sum(axis=-1)
-
-    def mean(values: Floats) -> Floats:
-        total = np.where(known, values, 0.0).sum(axis=-1)
-        return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))
-
-    plain = mean(by_model)
-    fisher = mean(np.arctanh(np.clip(np.where(known, by_model, 0.0), -_NEARLY_ONE, _NEARLY_ONE)))
-    return {"mean": plain, "fisher": np.tanh(fisher)}
+    fisher = mean_of_known(np.arctanh(np.clip(by_model, -_NEARLY_ONE, _NEARLY_ONE)))
+    return {"mean": mean_of_known(by_model), "fisher": np.tanh(fisher)}
 
 
 @dataclass(frozen=True)

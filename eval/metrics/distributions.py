@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from eval.metrics.pairs import TIE_DECIMALS
-from eval.values import CARD_VALUES, PASS_SCORES, Floats, Values
+from editjudge.statistics.arrays import TIE_DECIMALS, Floats
+from eval.metrics.values import CARD_VALUES, PASS_SCORES, Values
 
 EDGES = [step / 2 for step in range(21)]
 """Of the histograms, on 0 to 10; a bin holds its lower edge, the last one both."""

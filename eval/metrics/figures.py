@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from editjudge.records.tasks import DIMENSIONS, Dimension
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import SCALES, Scale
-from eval.metrics.statistics import Figure
+from editjudge.statistics.bootstrap import Figure
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import SCALES, Scale
 
 Kind = Literal["pairs", "comparisons", "multiway", "ratings"]
 FigureName = Literal[

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,10 +16,12 @@ import numpy as np
 
 from editjudge.files.io import rng
 from editjudge.records.tasks import DIMENSIONS
-from eval.metrics.pairs import OUTCOMES, Counts, Floats, count, outcome_counts
-from eval.metrics.statistics import Figure, Intervals, compare, figure, intervals
-from eval.scoring import Evaluation
-from eval.values import PairPlaces
+from editjudge.records.types import PreferencePair
+from editjudge.statistics.arrays import Floats
+from editjudge.statistics.bootstrap import Figure, figure
+from eval.metrics.intervals import Intervals, compare, intervals
+from eval.metrics.pairs import OUTCOMES, Counts, PairTable, count, outcome_counts
+from eval.metrics.values import PairPlaces, Values
 
 MAX_SUBSETS = 32
 """Subsets of one size that are averaged; of more, as many are drawn."""
@@ -41,25 +44,27 @@ def subsets(n_passes: int, size: int) -> list[tuple[int, ...]]:
     return sorted(found)
 
 
-def k_curve(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Any] | None:
+def k_curve(
+    pairs: Sequence[PreferencePair], table: PairTable, values: Values, rounds: int, seed: int
+) -> dict[str, Any] | None:
     """The `k_curve` of an evaluation in results.json; None with fewer than two passes or without pairs.
+
+    `table` is of the pairs, in their order, and `values` of their candidates.
 
     `points`, by k: `subsets` averaged, and per dimension `pair_mean` and `task_mean` (mean over the subsets, its
     interval over groups), `coverage` and `ties` (shares of pairs), and `sd`: standard deviation of the pair mean
     between subsets, None for one subset. `gain`: all passes minus one, paired, as `Comparison.as_json`.
     """
-    values = evaluation.values()
-    if values.n_passes < 2 or len(evaluation.table) == 0:
+    if values.n_passes < 2 or len(table) == 0:
         return None
-    places = PairPlaces.of(evaluation.bench.pairs, values)
+    places = PairPlaces.of(pairs, values)
     ks = sizes(values.n_passes)
     averaged: list[Counts] = []
     outcomes: list[Floats] = []
     between: list[Floats] = []
     for k in ks:
         tables = [
-            replace(evaluation.table, margin=places.margins(values.of_passes(chosen)))
-            for chosen in subsets(values.n_passes, k)
+            replace(table, margin=places.margins(values.of_passes(chosen))) for chosen in subsets(values.n_passes, k)
         ]
         counts = [count(table) for table in tables]
         averaged.append(Counts(np.mean([each.right for each in counts], axis=0), counts[0].pairs))

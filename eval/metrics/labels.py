@@ -10,13 +10,13 @@ import numpy as np
 
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import ScoreCard
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import SCALES, Label, Rating, card_value
+from editjudge.statistics.arrays import Floats
+from editjudge.statistics.shares import group_index
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import SCALES, Label, Rating, card_value
 from eval.metrics.comparisons import measure_comparisons
 from eval.metrics.correlation import Column, Correlations, correlate, make_columns
 from eval.metrics.multiway import measure_multiways
-from eval.metrics.pairs import Floats
-from eval.metrics.ratios import group_index
 from eval.metrics.viescore import measure_viescore
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from editjudge.records.types import ScoreCard
-from eval.benchmarks.labels import SIGN, Label, Multiway
-from eval.metrics.pairs import Ints
-from eval.metrics.ratios import Share, group_index, share_figures
+from editjudge.statistics.arrays import Ints
+from editjudge.statistics.shares import Share, group_index, share_figures
+from eval.labels.types import SIGN, Label, Multiway
 from eval.metrics.ties import UNREADABLE, best_threshold, margin, scored_signs, voted_signs
 
 Flags = NDArray[np.bool_]

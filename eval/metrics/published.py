@@ -28,12 +28,14 @@ import numpy as np
 
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, PreferencePair, ScoreCard
-from eval.benchmarks import Benchmark
-from eval.benchmarks.labels import SIGN, Comparison, Label, Multiway
+from editjudge.statistics.arrays import Floats, Ints, ratio
+from editjudge.statistics.bootstrap import MIN_GROUPS, Figure, draw_weights, figure, share_ends
+from editjudge.statistics.shares import Share, group_index, share_figures
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import SIGN, Comparison, Label, Multiway
 from eval.metrics.comparisons import same_label
-from eval.metrics.pairs import Floats, Ints, build_table, count
-from eval.metrics.ratios import Share, group_index, share_figures
-from eval.metrics.statistics import MIN_GROUPS, Figure, draw_weights, figure, intervals, share_ends
+from eval.metrics.intervals import intervals
+from eval.metrics.pairs import build_table, count
 from eval.metrics.ties import best_threshold, margin
 
 Kind = Literal["pairs", "comparisons", "multiway"]
@@ -147,7 +149,7 @@ def with_ties(human: Ints, margins: Floats, weights: Floats) -> Floats:
         # A pair that was drawn several times becomes a tie that often, one after the other.
         best = np.where(drawn.any(axis=1), np.maximum(best, gain[drawn.argmax(axis=1)]), 0.0)
     n_pairs = weights.sum(axis=1)
-    return np.divide(times @ agrees + best, n_pairs, out=np.full(len(weights), np.nan), where=n_pairs > 0)
+    return ratio(times @ agrees + best, n_pairs)
 
 
 def _ranked(groups: Sequence[Multiway], cards: Mapping[str, ScoreCard]) -> list[bool | None]:

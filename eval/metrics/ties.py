@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isnan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTriplet, ScoreCard
-from eval.benchmarks.labels import SIGN, Label
-from eval.metrics.pairs import Floats, Ints, score_margin
+from editjudge.statistics.arrays import Floats, Ints
+from eval.labels.preferences import Preferred
+from eval.labels.types import SIGN, Label
+from eval.metrics.pairs import Outcome, score_margin
 
 UNREADABLE = 9
 """Stands for no answer; it equals no label, so it is wrong."""
@@ -81,3 +84,22 @@ def best_threshold(human: Ints, margin: Floats) -> Threshold | None:
     right = tied[n_tied] + ordered[-1] - ordered[n_tied]
     best = int(np.argmax(right))
     return Threshold(float(thresholds[best]), float(right[best] / len(human)))
+
+
+def score_of(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreCard]) -> float | None:
+    """A candidate's score in the pair's dimension, 0 to 10; None without one."""
+    card = cards.get(triplet.id)
+    return None if card is None else card.value(pair.dimension)
+
+
+def outcome_of(pair: Preferred, cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Outcome:
+    """How the judge answers the label: by its vote where it voted, else by its scores."""
+    if votes is not None and pair.first_is_better is not None:
+        if pair.id not in votes:
+            return "unscored"
+        sign = SIGN[votes[pair.id]]
+        return "tie" if sign == 0 else "right" if (sign > 0) == pair.first_is_better else "wrong"
+    margin = score_margin(score_of(pair.better, pair, cards), score_of(pair.worse, pair, cards))
+    if isnan(margin):
+        return "unscored"
+    return "tie" if margin == 0 else "right" if margin > 0 else "wrong"

@@ -23,11 +23,11 @@ from typing import Any
 import numpy as np
 
 from editjudge.records.types import ScoreCard
-from eval.benchmarks.labels import Rating, Scale, card_value
+from editjudge.statistics.arrays import TIE_DECIMALS, Floats
+from editjudge.statistics.bootstrap import Samples, rounded, sampled
+from editjudge.statistics.shares import group_index
+from eval.labels.types import Rating, Scale, card_value
 from eval.metrics.correlation import Column, resampled_rho
-from eval.metrics.pairs import TIE_DECIMALS, Floats
-from eval.metrics.ratios import group_index
-from eval.metrics.statistics import Samples, rounded, sampled
 
 _PARTS: tuple[Scale, Scale] = ("semantic", "quality")
 

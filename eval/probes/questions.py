@@ -14,8 +14,8 @@ from editjudge.files.io import derive_seed
 from editjudge.images.colors import Colors
 from editjudge.images.store import ImageStore, load_image
 from editjudge.records.types import EditTriplet
-from eval.benchmarks import Benchmark
-from eval.benchmarks.preferences import Preferred, preferences
+from eval.labels.benchmark import Benchmark
+from eval.labels.preferences import Preferred, preferences
 
 Pair = tuple[Image.Image, Image.Image]
 

@@ -13,10 +13,11 @@ from itertools import chain, zip_longest
 from editjudge.files.io import digest
 from editjudge.records.tasks import ASPECTS, Aspect, Dimension
 from editjudge.records.types import EditTriplet, ScoreCard
-from eval.benchmarks.preferences import Preferred, outcome_of, preferences, score_of
+from eval.evaluations.evaluation import Evaluation
+from eval.labels.preferences import Preferred, preferences
 from eval.metrics.pairs import Outcome
+from eval.metrics.ties import outcome_of, score_of
 from eval.report.pictures import Pictures
-from eval.scoring import Evaluation
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from editjudge.errors import DataError
 from editjudge.files.io import read_json
 from editjudge.recipes.recipe import Use
-from eval.benchmarks import BENCHMARKS, Benchmark
-from eval.recipe import MeasureRecipe
+from eval.benchmarks import BENCHMARKS, BenchmarkSource
+from eval.labels.benchmark import Benchmark
 from eval.report.columns import SAYS, VIESCORE, columns_of, figures_of, lowest_coverage, size_of, values_of
 from eval.report.published import Figure, PublishedBenchmark, PublishedRow, published
 
@@ -80,12 +80,10 @@ def _same_labels(one: Row, other: Row) -> bool:
     return bool(one.get("identity") == other.get("identity"))
 
 
-def kinds_of(recipe: MeasureRecipe, benches: Sequence[Benchmark]) -> dict[str, str]:
+def kinds_of(sources: Sequence[BenchmarkSource], benches: Sequence[Benchmark]) -> dict[str, str]:
     """Which entry of `BENCHMARKS` each benchmark is, by its name."""
     dump = Use(BENCHMARKS).dump
-    return {
-        bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, recipe.bench, strict=True)
-    }
+    return {bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, sources, strict=True)}
 
 
 def notable(results: Row, benchmark: str) -> list[Row]:

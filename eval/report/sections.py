@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.tasks import CATEGORIES, CATEGORY_OF, DIMENSIONS, OTHER, in_task_order
+from eval.labels.benchmark import folder_name
 from eval.metrics.figures import SAYS, Key, keys_in, read_coverage, read_figure
-from eval.recipe import folder_name
 from eval.report.charts import Point, floor_of, height_of, k_curve, learning_curve
 from eval.report.gallery import Gallery
 from eval.report.plots import Bin, calibration, heat_map, histogram
@@ -138,17 +138,21 @@ def make_section(name: str, results: Row, shown: Row, gallery: Gallery) -> Secti
         k_row=k_row,
         k_curves=_k_curves(k_row),
         heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
-        tasks=[
-            (category, [task for task in TASK_TYPES if task in tasks and task in with_pairs])
-            for category, tasks in CATEGORIES.items()
-            if with_pairs & set(tasks)
-        ],
+        tasks=_by_category(with_pairs),
         labels=shown.get("labels"),
         histograms=_histograms(shown),
         calibration=_calibration(shown),
         costs=[row for row in rows if row.get("cost")],
         gallery=gallery,
     )
+
+
+def _by_category(tasks: set[str]) -> list[tuple[str, list[str]]]:
+    """The categories that have any of these tasks, in the benchmark's order, "other" last."""
+    found: dict[str, list[str]] = {name: [] for name in (*CATEGORIES, OTHER)}
+    for task in in_task_order(tasks):
+        found[CATEGORY_OF.get(task, OTHER)].append(task)
+    return [(name, of_category) for name, of_category in found.items() if of_category]
 
 
 def _gain(name: str, results: Row, shown: Row) -> Row | None:
@@ -281,7 +285,7 @@ def _calibration(row: Row) -> list[Chart]:
 
 def _heat_maps(usual: Sequence[Row], with_pairs: set[str]) -> list[Chart]:
     """Per dimension, tasks x judges or checkpoints."""
-    tasks = [task for task in TASK_TYPES if task in with_pairs]
+    tasks = in_task_order(with_pairs)
     several = len({row.get("run") for row in usual}) > 1
     columns = [f"{row['run']} {row['label']}" if several else str(row["label"]) for row in usual]
     charts: list[Chart] = []

@@ -19,8 +19,8 @@ import numpy as np
 
 from editjudge.records.tasks import DIMENSIONS, TASK_TYPES
 from eval.metrics.calibration import calibrations
+from eval.metrics.intervals import compare, intervals
 from eval.metrics.pairs import PairTable, count
-from eval.metrics.statistics import compare, intervals
 
 
 def make_table(n_pairs: int, n_groups: int, accuracy: float, seed: int) -> PairTable:

@@ -31,9 +31,10 @@ from editjudge.files.io import derive_seed, digest, rng
 from editjudge.images.store import ImageStore
 from editjudge.records.tasks import DIMENSIONS, TASK_TYPES
 from editjudge.records.types import EditTask, EditTriplet, Origin, PreferencePair
-from eval.benchmarks import Benchmark, Findings
+from eval.evaluations.scoring import evaluate
+from eval.labels.benchmark import Benchmark
+from eval.labels.findings import Findings
 from eval.results import Measured, build_results
-from eval.scoring import evaluate
 
 CANDIDATES = 4
 MAX_PIXELS = 512 * 512

@@ -37,10 +37,10 @@ from editjudge.images.store import ImageStore
 from editjudge.records.tasks import ASPECTS, DIMENSIONS, TASK_TYPES
 from editjudge.records.types import EditTask, EditTriplet, Judgment, Origin, PreferencePair, ScoreCard
 from eval.benchmarks.pairs import Pairs
-from eval.recipe import Report
-from eval.report import THUMBNAILS, write_report
+from eval.evaluations.scoring import evaluate
+from eval.report.options import Report
+from eval.report.page import THUMBNAILS, write_report
 from eval.results import Measured, build_results
-from eval.scoring import evaluate
 
 CANDIDATES = 5
 RATIONALE = (

@@ -1,0 +1,161 @@
+"""95 % intervals and paired differences by the bootstrap over groups.
+
+Things of one group (the pairs of a task share an instruction and images) are no independent draws, so whole groups are
+resampled. A resample is a vector of how often each group was drawn: all figures of thousands of resamples come out of
+one matrix product, (rounds x groups) @ (groups x counts).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from editjudge.files.io import rng
+from editjudge.statistics.arrays import Floats, Ints
+from editjudge.statistics.exact import exact_bound
+
+ROUNDS = 10_000
+
+
+MIN_GROUPS = 5
+"""With fewer groups behind a figure no interval is given: resampling so few cannot show how much it may vary."""
+
+
+_CHUNK_ROUNDS, _CHUNK_CELLS = 1_000, 10_000_000
+"""Rows and cells (80 MB) of the weight matrix that are in memory at a time."""
+
+
+ALPHA = 0.05
+"""Share outside the intervals."""
+
+
+_MEET = 1e-12
+"""Ends of an interval that lie closer together are one."""
+
+
+ZERO_DECIMALS = 12
+"""Sums of the same shares in another order differ in the last bits; that is no difference."""
+
+
+Figure = dict[str, float | None]
+"""`value`, `low`, `high`; None where undefined or, of an interval, where too few groups stand behind it."""
+
+
+def draw_weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
+    """How often each group was drawn, [chunk, groups], rows summing to `n_groups`; `rounds` rows in all."""
+    generator = rng(seed, "bootstrap", n_groups)
+    chunk = max(1, min(_CHUNK_ROUNDS, _CHUNK_CELLS // n_groups))
+    for start in range(0, rounds, chunk):
+        size = min(chunk, rounds - start)
+        draws = generator.integers(0, n_groups, size=(size, n_groups))
+        draws += np.arange(size)[:, None] * n_groups
+        yield np.bincount(draws.ravel(), minlength=size * n_groups).reshape(size, n_groups).astype(np.float64)
+
+
+def percentile_ends(samples: Floats) -> tuple[Floats, Floats]:
+    """2.5 % and 97.5 % quantiles of each column of [rounds, columns], NaN left out, linear interpolation."""
+    ordered = np.sort(samples, axis=0)  # NaN sorts last
+    known = (~np.isnan(samples)).sum(axis=0)
+    columns = np.arange(samples.shape[1])
+
+    def quantile(share: float) -> Floats:
+        position = share * np.maximum(known - 1, 0)
+        below = np.floor(position).astype(np.int64)
+        above = np.minimum(below + 1, np.maximum(known - 1, 0))
+        part = position - below
+        quantiles: Floats = ordered[below, columns] * (1 - part) + ordered[above, columns] * part
+        return quantiles
+
+    return quantile(ALPHA / 2), quantile(1 - ALPHA / 2)
+
+
+def spread_ends(samples: Floats) -> tuple[Floats, Floats]:
+    """As `percentile_ends`; NaN where they meet, since an interval without width would claim certainty."""
+    low, high = percentile_ends(samples)
+    meet = high - low < _MEET
+    return np.where(meet, np.nan, low), np.where(meet, np.nan, high)
+
+
+def share_ends(value: Floats, samples: Floats, n_behind: Ints) -> tuple[Floats, Floats]:
+    """The interval of each share, of its resamples [rounds, shares] and the number of groups behind it.
+
+    A share of exactly 0 or 1 is the same in every resample; its open side is `exact_bound`, each group counted as one
+    trial. NaN with fewer than `MIN_GROUPS`.
+    """
+    enough = n_behind >= MIN_GROUPS
+    low, high = np.full(value.shape, np.nan), np.full(value.shape, np.nan)
+    low[enough], high[enough] = spread_ends(samples[:, enough])
+    bound = exact_bound(np.maximum(n_behind, 1), ALPHA)
+    none, all_right = enough & (value == 0), enough & (value == 1)
+    low, high = np.where(none, 0.0, low), np.where(all_right, 1.0, high)
+    return np.where(all_right, bound, low), np.where(none, 1 - bound, high)
+
+
+def figure(value: float, low: float, high: float) -> Figure:
+    """As results.json holds it: six decimals, None for NaN."""
+    return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}
+
+
+def rounded(number: float) -> float | None:
+    """Six decimals, None for NaN, and no negative zero."""
+    return None if np.isnan(number) else round(float(number), 6) + 0.0
+
+
+def sampled(value: float, samples: Floats, n_groups: int) -> Figure:
+    """A figure with the ends of its resamples [rounds]; see `shows_spread` and `spread_ends` for when it has none."""
+    if np.isnan(value) or not shows_spread(samples, n_groups):
+        return figure(value, np.nan, np.nan)
+    low, high = spread_ends(samples[:, None])
+    return figure(value, float(low[0]), float(high[0]))
+
+
+def shows_spread(samples: Floats, n_groups: int) -> bool:
+    """Whether resamples say how much a figure may vary: of `MIN_GROUPS` or more, and most of them defined."""
+    return n_groups >= MIN_GROUPS and 2 * int(np.isnan(samples).sum()) < len(samples)
+
+
+@dataclass(frozen=True)
+class Samples:
+    """One figure of several judges on the same labels. NaN where it is undefined."""
+
+    value: Floats
+    """[judges]"""
+    drawn: Floats
+    """[rounds, judges]: of resamples that are the same for all judges."""
+    n_groups: int
+    """Groups that stand behind the figure."""
+
+    def difference(self, one: int, other: int) -> Figure:
+        """Judge `one` minus judge `other`: a figure, with `p` as in `Gaps`."""
+        samples = self.drawn[:, one] - self.drawn[:, other]
+        value = round(float(self.value[one] - self.value[other]), ZERO_DECIMALS)
+        if np.isnan(value) or not shows_spread(samples, self.n_groups):
+            return {**figure(value, np.nan, np.nan), "p": None}
+        gaps = gaps_of(samples[:, None])
+        return {**figure(value, float(gaps.low[0]), float(gaps.high[0])), "p": rounded(float(gaps.p[0]))}
+
+
+@dataclass(frozen=True)
+class Gaps:
+    """What resampled differences say, one entry per column; NaN where no resample is defined."""
+
+    low: Floats
+    high: Floats
+    """95 % interval."""
+    p: Floats
+    """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
+    p_two_sided: Floats
+    """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
+
+
+def gaps_of(samples: Floats) -> Gaps:
+    """From differences A minus B of shared resamples, [rounds, columns]."""
+    near = np.round(samples, ZERO_DECIMALS)
+    n_known = (~np.isnan(near)).sum(axis=0)
+    not_better, not_worse = (near <= 0).sum(axis=0), (near >= 0).sum(axis=0)
+    known = n_known > 0
+    p = np.divide(not_better, n_known, out=np.full(known.shape, np.nan), where=known)
+    both = np.minimum(1.0, 2 * (np.minimum(not_better, not_worse) + 1) / (n_known + 1))
+    return Gaps(*percentile_ends(near), p, np.where(known, both, np.nan))

@@ -1,0 +1,176 @@
+"""Two judges on the same questions: differences with intervals and p values, by one bootstrap over groups.
+
+The paired bootstrap of EditScore (arXiv 2509.23909, appendix D) draws pairs; here whole groups are drawn, because the
+pairs of a group share their images. Values are A minus B.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from editjudge.records.tasks import CATEGORY_OF
+from editjudge.statistics.arrays import Floats, mean_of_known, ratio
+from editjudge.statistics.bootstrap import ZERO_DECIMALS, draw_weights, gaps_of, shows_spread
+from editjudge.statistics.significance import LEVEL, Power, holm, power_of
+
+Scope = Literal["all", "task_mean", "task", "viescore", "model"]
+"""All questions of a figure alike, the mean over those of the 13 tasks that it has, or one task; of correlations the
+plain mean over editing models, VIEScore's way of printing it, or one model."""
+Unit = Literal["share", "correlation"]
+
+
+@dataclass(frozen=True)
+class Question:
+    """One thing both judges were asked."""
+
+    figure: str
+    """What it counts towards: a dimension, or a kind of label."""
+    task_type: str
+    group: str
+    """Questions of one group are drawn together."""
+    right_a: bool
+    right_b: bool
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One figure of two judges. None where it is undefined, or where too few groups stand behind it for an interval."""
+
+    figure: str
+    scope: Scope
+    task: str | None
+    """The task, or the editing model, that it is of."""
+    n: int
+    n_groups: int
+    a: float | None
+    b: float | None
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    p_one_sided: float | None = None
+    """Share of resamples in which A is not better (difference <= 0), as EditScore's appendix D."""
+    p_two_sided: float | None = None
+    """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
+    p_holm: float | None = None
+    """`p_two_sided` corrected for the figures of the same scope (Holm 1979)."""
+    power: Power | None = None
+    unit: Unit = "share"
+    """A share is shown in per cent, 0 to 1; a correlation, -1 to 1, as it is."""
+
+    @property
+    def significant(self) -> bool:
+        """Whether the corrected two-sided p is below 0.05."""
+        return self.p_holm is not None and self.p_holm < LEVEL
+
+
+@dataclass(frozen=True)
+class _Column:
+    """A figure as a mean of the accuracies of cells: of one cell, of all cells summed, or of each cell equally."""
+
+    figure: str
+    scope: Scope
+    task: str | None
+    cells: tuple[int, ...]
+
+
+def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[Difference]:
+    """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task. See `corrected`.
+
+    Figures come in the order in which the questions name them. The same questions and seed give the same numbers.
+    """
+    if not questions:
+        return []
+    groups = {name: place for place, name in enumerate(sorted({item.group for item in questions}))}
+    cells = {cell: place for place, cell in enumerate(dict.fromkeys((q.figure, q.task_type) for q in questions))}
+    where = np.array([groups[q.group] * len(cells) + cells[q.figure, q.task_type] for q in questions])
+
+    def tally(weights: Floats) -> Floats:
+        counts = np.bincount(where, weights=weights, minlength=len(groups) * len(cells))
+        return counts.reshape(len(groups), len(cells)).astype(np.float64)
+
+    asked = tally(np.ones(len(questions)))
+    right = [tally(np.array([getattr(q, side) for q in questions], dtype=float)) for side in ("right_a", "right_b")]
+    columns = _columns(list(cells))
+    stacked = np.concatenate([asked, *right], axis=1)
+    drawn = [_accuracies(weights @ stacked, columns) for weights in draw_weights(len(groups), rounds, seed)]
+    samples = np.concatenate([both[0] - both[1] for both in drawn])
+    values = _accuracies(stacked.sum(axis=0), columns)
+    found = []
+    for place, column in enumerate(columns):
+        mine = asked[:, list(column.cells)]
+        size = (int(mine.sum()), int((mine.sum(axis=1) > 0).sum()))
+        both = (float(values[0][place]), float(values[1][place]))
+        found.append(difference_of(column.figure, column.scope, column.task, size, both, samples[:, place]))
+    return found
+
+
+def _columns(cells: Sequence[tuple[str, str]]) -> list[_Column]:
+    columns = []
+    for figure in dict.fromkeys(name for name, _ in cells):
+        mine = [(place, task) for place, (name, task) in enumerate(cells) if name == figure]
+        everything = tuple(place for place, _ in mine)
+        columns.append(_Column(figure, "all", None, everything))
+        if len(mine) > 1:
+            of_the_13 = tuple(place for place, task in mine if task in CATEGORY_OF)
+            columns += [_Column(figure, "task_mean", None, of_the_13)] if of_the_13 else []
+            columns += [_Column(figure, "task", task, (place,)) for place, task in mine]
+    return columns
+
+
+def _accuracies(sums: Floats, columns: Sequence[_Column]) -> tuple[Floats, Floats]:
+    """[..., columns] for A and B from [..., 3 * cells]: questions asked, right by A, right by B."""
+    asked, *rights = np.split(sums, 3, axis=-1)
+    found = []
+    for right in rights:
+        cell = ratio(right, asked)
+        parts = []
+        for column in columns:
+            places = list(column.cells)
+            if column.scope == "task_mean":
+                parts.append(mean_of_known(cell[..., places]))
+            else:
+                parts.append(ratio(right[..., places].sum(axis=-1), asked[..., places].sum(axis=-1)))
+        found.append(np.stack(parts, axis=-1))
+    return found[0], found[1]
+
+
+def difference_of(
+    figure: str,
+    scope: Scope,
+    task: str | None,
+    size: tuple[int, int],
+    values: tuple[float, float],
+    samples: Floats,
+    unit: Unit = "share",
+) -> Difference:
+    """From the values of both judges and the resampled differences [rounds]; `size` is questions and groups."""
+    n, n_groups = size
+    a, b = (None if math.isnan(value) else value for value in values)
+    value = None if a is None or b is None else round(a - b, ZERO_DECIMALS)
+    bare = Difference(figure, scope, task, n, n_groups, a, b, value, unit=unit)
+    if value is None or not shows_spread(samples, n_groups):
+        return bare
+    gaps = gaps_of(samples[:, None])
+    return replace(
+        bare,
+        low=float(gaps.low[0]),
+        high=float(gaps.high[0]),
+        p_one_sided=float(gaps.p[0]),
+        p_two_sided=float(gaps.p_two_sided[0]),
+        power=power_of(value, float(np.nanstd(np.round(samples, ZERO_DECIMALS))), n_groups, n),
+    )
+
+
+def corrected(found: Sequence[Difference]) -> list[Difference]:
+    """With `p_holm`, per scope: a family is what a reader looks through at once."""
+    adjusted = [*found]
+    for scope in get_args(Scope):
+        places = [place for place, item in enumerate(found) if item.scope == scope and item.p_two_sided is not None]
+        for place, p in zip(places, holm([found[place].p_two_sided or 0.0 for place in places]), strict=True):
+            adjusted[place] = replace(found[place], p_holm=p)
+    return adjusted

@@ -1,0 +1,123 @@
+"""What is known when a judge has seen a benchmark, and the files that hold it.
+
+Folder of one evaluation:
+    cards.jsonl      all cards, in the benchmark's order
+    pairs.jsonl      every pair with both values and its outcome
+    values.npz       the scores of every pass and card as arrays
+    done.json        marker, written last
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from editjudge.files.io import read_jsonl
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import ScoreCard
+from eval.labels.benchmark import Benchmark
+from eval.labels.types import Label
+from eval.metrics.pairs import OUTCOMES, PairTable, build_table
+from eval.metrics.published import AsPublished
+from eval.metrics.values import Values, values_of
+
+Result = TypeVar("Result")
+
+
+CARDS, PAIRS, VALUES, DONE = "cards.jsonl", "pairs.jsonl", "values.npz", "done.json"
+
+
+class ScoredPair(BaseModel):
+    """A row of `pairs.jsonl`."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pair: str
+    task_id: str
+    task_type: str
+    dimension: Dimension
+    better: str
+    """Triplet id of the preferred candidate."""
+    worse: str
+    better_score: float | None
+    """0 to 10, in the pair's dimension; None when unscored."""
+    worse_score: float | None
+    outcome: Literal["right", "wrong", "tie", "unscored"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What is known when a judge has seen a benchmark."""
+
+    folder: Path
+    bench: Benchmark
+    judge: dict[str, Any]
+    """What decides a score, for people and for results.json."""
+    table: PairTable
+    n_triplets: int
+    seconds: float
+    """Time the judge took, summed over the shards; loading a model falls into the first of them."""
+    votes: dict[str, Label] | None = None
+    """Labels by comparison id, from a rival that voted without scores."""
+    published: AsPublished = field(default_factory=AsPublished)
+    """What a file of scores or votes says, as its publisher's code takes it."""
+    cost: dict[str, Any] = field(default_factory=dict)
+    """`cost.usage` of the cards; empty for scores made elsewhere."""
+    unreadable: dict[str, int] = field(default_factory=dict)
+    """Replies without usable scores, by reason."""
+    reading: str | None = None
+    """How a file of scores was read where its publisher's code and ours differ: "as published" or "ours"."""
+    _found: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
+        """What `compute` gave the first time it was asked for under this key.
+
+        The report of a watched sweep is rewritten after every checkpoint, and what is known of the others stays.
+        """
+        if key not in self._found:
+            self._found[key] = compute()
+        found: Result = self._found[key]
+        return found
+
+    def cards(self) -> dict[str, ScoreCard]:
+        """The cards by triplet id, read from the folder."""
+        return {card.triplet.id: card for card in read_jsonl(self.folder / CARDS, ScoreCard)}
+
+    def values(self) -> Values:
+        """The scores as arrays; made from the cards where the file is not there."""
+        path = self.folder / VALUES
+        return Values.load(path) if path.is_file() else values_of(list(read_jsonl(self.folder / CARDS, ScoreCard)))
+
+
+def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[str, Any]:
+    """What the marker of an evaluation says of it: sizes, rows of the benchmark left out, unreadable replies."""
+    replies = [judgment for card in cards.values() for judgment in card.judgments]
+    unreadable = Counter(judgment.failure for judgment in replies if judgment.failure is not None)
+    return {
+        "triplets": len(cards),
+        "pairs": len(bench.pairs),
+        "left_out": bench.left_out.total,
+        "unreadable": dict(sorted(unreadable.items())),
+    }
+
+
+def scored_pairs(bench: Benchmark, values: Sequence[tuple[float | None, float | None]]) -> Iterator[ScoredPair]:
+    """The benchmark's pairs in order, with what the judge gave the preferred candidate and the other."""
+    outcomes = build_table(bench.pairs, values).outcomes().tolist()
+    for pair, (better, worse), outcome in zip(bench.pairs, values, outcomes, strict=True):
+        yield ScoredPair(
+            pair=pair.id,
+            task_id=pair.task.id,
+            task_type=pair.task.task_type,
+            dimension=pair.dimension,
+            better=pair.better.id,
+            worse=pair.worse.id,
+            better_score=better,
+            worse_score=worse,
+            outcome=OUTCOMES[outcome],
+        )

@@ -1,0 +1,40 @@
+"""What a recipe names besides its judge is read and checked before anything is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from editjudge.errors import DataError
+from editjudge.formats.funnel import read_funnel
+from eval.human.rankings import rankings_that_count
+from eval.labels.benchmark import Benchmark
+from eval.recipe import MeasureRecipe
+from eval.report.leaderboard import read_results
+
+
+def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
+    """The recipe's benchmarks, images extracted below `out/images`."""
+    return [source.load(recipe.out / "images") for source in recipe.bench]
+
+
+def refuse_without_images(benches: Sequence[Benchmark]) -> None:
+    """`DataError` for labels that a judge cannot be asked about."""
+    for bench in benches:
+        if not bench.has_images:
+            raise DataError(
+                f"{bench.source}: labels without images; a judge needs them, only `scores` do without. Give the images "
+                "(take `labels_only` out), or leave this benchmark out"
+            )
+
+
+def check_files(recipe: MeasureRecipe) -> None:
+    """Read what the report needs besides the benchmarks, so that a wrong file is reported before hours of judging.
+
+    Raises `DataError` for one that is missing or something else.
+    """
+    if recipe.human is not None:
+        rankings_that_count(recipe.human)
+    for path in recipe.leaderboard.results:
+        read_results(path)
+    if recipe.report.funnel is not None:
+        read_funnel(recipe.report.funnel)

@@ -1,0 +1,35 @@
+"""What is wrong with the rows of a file, by kind."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from editjudge.files.text import valid_text
+
+SHOWN = 20
+"""Names kept per kind of finding; the count is always complete."""
+
+
+@dataclass
+class Findings:
+    """What is wrong with a benchmark, by kind: how often, and the first names."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    names: dict[str, list[str]] = field(default_factory=dict)
+
+    def add(self, kind: str, name: str) -> None:
+        """Count one finding; `kind` is snake_case, `name` says where."""
+        self.counts[kind] = self.counts.get(kind, 0) + 1
+        names = self.names.setdefault(kind, [])
+        if len(names) < SHOWN:
+            names.append(valid_text(name))  # a file's name may be no Unicode
+
+    @property
+    def total(self) -> int:
+        """Findings of all kinds."""
+        return sum(self.counts.values())
+
+    def as_json(self) -> dict[str, dict[str, Any]]:
+        """`{kind: {"count": ..., "names": [...]}}`, kinds in alphabetical order."""
+        return {kind: {"count": self.counts[kind], "names": self.names[kind]} for kind in sorted(self.counts)}

@@ -1,0 +1,113 @@
+"""Every figure of pairs with its interval, and the paired difference of two judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from editjudge.errors import DataError
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.statistics.arrays import Floats, Ints
+from editjudge.statistics.bootstrap import MIN_GROUPS, ROUNDS, Figure, draw_weights, gaps_of, rounded, share_ends
+from eval.metrics.pairs import Counts, Measures, measure
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """Figures with their 95 % intervals; NaN where there is no pair or no interval."""
+
+    value: Measures
+    low: Measures
+    high: Measures
+
+
+def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]:
+    """Every figure of every judge in each of `rounds` resamples (leading axis), the same draws for all judges.
+
+    All judges must have been asked about the same pairs. Raises `DataError` when they were not, or without groups.
+    """
+    pairs = judges[0].pairs
+    if any(not np.array_equal(pairs, other.pairs) for other in judges[1:]):
+        raise DataError("these judges were not asked about the same pairs, so they cannot be resampled together")
+    n_groups = pairs.shape[0]
+    if n_groups == 0:
+        raise DataError("there is no pair to resample: the benchmark is empty")
+    # Cells that no pair falls into stay zero in every resample; leaving them out makes the product smaller.
+    used = np.flatnonzero(pairs.reshape(n_groups, -1).sum(axis=0))
+    stacked = np.concatenate(
+        [counts.reshape(n_groups, -1)[:, used] for counts in (pairs, *(j.right for j in judges))], 1
+    )
+    n_cells, shape = pairs[0].size, pairs.shape[1:]
+    chunks: list[list[Floats]] = [[] for _ in judges]
+    for weights in draw_weights(n_groups, rounds, seed):
+        tallies = np.split(weights @ stacked, 1 + len(judges), axis=1)
+        full = np.zeros((len(tallies), weights.shape[0], n_cells))
+        full[:, :, used] = np.stack(tallies)
+        cells = full.reshape(len(tallies), weights.shape[0], *shape)
+        for position in range(len(judges)):
+            chunks[position].append(measure(cells[1 + position], cells[0]).flat())
+    return [Measures.unflat(np.concatenate(parts)) for parts in chunks]
+
+
+def groups_behind(pairs: Floats) -> Ints:
+    """Number of groups with a pair behind each figure, in the layout of `Measures.flat`; pairs [groups, tasks, 3]."""
+    has = pairs > 0
+    task = has.sum(axis=0)
+    category = np.stack(
+        [has[:, [TASK_TYPES.index(task) for task in tasks]].any(axis=1).sum(axis=0) for tasks in CATEGORIES.values()]
+    )
+    of_the_13, all_tasks = (part.any(axis=1).sum(axis=0) for part in (has[:, : len(TASK_TYPES)], has))
+    flat: Ints = np.concatenate([task.ravel(), category.ravel(), of_the_13, all_tasks]).astype(np.int64)
+    return flat
+
+
+def intervals(judges: Sequence[Counts], rounds: int = ROUNDS, seed: int = 0) -> list[Intervals]:
+    """Percentile intervals per judge, from shared resamples (so that differences between judges stay readable).
+
+    A task that a resample leaves without pairs is left out of that resample's means. Ends are those of `share_ends`.
+    Without any pair all is NaN.
+    """
+    n_behind = groups_behind(judges[0].pairs)
+    result = []
+    if judges[0].pairs.shape[0] == 0:  # a benchmark of other labels than pairs
+        return [Intervals(*(judge.measures() for _ in range(3))) for judge in judges]
+    for counts, drawn in zip(judges, resample(judges, rounds, seed), strict=True):
+        value = counts.measures().flat()
+        low, high = share_ends(value, drawn.flat(), n_behind)
+        result.append(Intervals(*(Measures.unflat(part) for part in (value, low, high))))
+    return result
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Judge A minus judge B on the same pairs; NaN where no pair, or of the interval and p too few groups, stand."""
+
+    difference: Measures
+    low: Measures
+    high: Measures
+    p: Measures
+    """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
+
+    def as_json(self) -> dict[str, Figure]:
+        """Pair-mean `value`, `low`, `high` and `p` of each dimension that has pairs."""
+        parts = {"value": self.difference, "low": self.low, "high": self.high, "p": self.p}
+        return {
+            name: {key: rounded(float(part.pair_mean[column])) for key, part in parts.items()}
+            for column, name in enumerate(DIMENSIONS)
+            if not np.isnan(self.difference.pair_mean[column])
+        }
+
+
+def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> Comparison:
+    """Paired bootstrap of the difference (EditScore, appendix D, there over pairs; here over groups).
+
+    Raises `DataError` when the two were not asked about the same pairs.
+    """
+    drawn_a, drawn_b = resample([a, b], rounds, seed)
+    gaps = gaps_of(drawn_a.flat() - drawn_b.flat())
+    value = a.measures().flat() - b.measures().flat()
+    enough = groups_behind(a.pairs) >= MIN_GROUPS
+    shown = (np.where(enough, part, np.nan) for part in (gaps.low, gaps.high, gaps.p))
+    return Comparison(*(Measures.unflat(part) for part in (value, *shown)))

@@ -1,0 +1,173 @@
+"""`report.html`: one self-contained file that a newcomer can read. Every number in it is also in results.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from editjudge.files.io import atomic_write
+from editjudge.formats.funnel import read_funnel
+from editjudge.records.tasks import DIMENSIONS
+from eval.report.charts import strip
+from eval.report.gallery import build_gallery
+from eval.report.leaderboard import source_of
+from eval.report.options import Report
+from eval.report.pictures import Pictures
+from eval.report.sections import KIND, Row, Section, make_section, pick_shown
+from eval.report.tables import write_tables
+from eval.results import Measured
+
+MEANING = {
+    "prompt_following": "Which edit carries out the instruction better?",
+    "consistency": "Which edit leaves the rest of the photograph alone?",
+    "overall": "Which edit is better, all in all?",
+}
+THUMBNAILS = ".thumbnails"
+"""Folder beside the report with the small pictures, so that the next report need not make them again."""
+
+
+def write_report(path: Path, results: Row, measured: Sequence[Measured], options: Report) -> None:
+    """Write the file, and the tables asked for beside it. `results` is of `measured`, in the same order."""
+    pictures = Pictures(path.parent / THUMBNAILS, options.image_px)
+    sections = _sections(results, measured, options, pictures)
+    funnel = None if options.funnel is None else read_funnel(options.funnel)
+    html = (
+        _environment()
+        .get_template("report.html")
+        .render(
+            title=options.title,
+            results=results,
+            sections=sections,
+            parts=_parts(results, sections, funnel is not None),
+            boards=_boards(results),
+            funnel=funnel,
+            widest=max((max(stage.rows_in, stage.kept) for stage in funnel.stages), default=0) if funnel else 0,
+            # Keys are hexadecimal and values Base64, so that nothing in it can end the element it stands in.
+            pictures=Markup(json.dumps(pictures.content)) if pictures.content else None,
+            dimensions=DIMENSIONS,
+            kind=KIND,
+            meaning=MEANING,
+            strip=strip,
+            heat=_heat,
+        )
+    )
+    atomic_write(path, html)
+    write_tables(path.parent, results, sections, options.tables)
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("eval.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": _percent,
+        "words": _words,
+        "signed": _signed,
+        "whole": _whole,
+        "size": _size,
+        "told": _told,
+        "findings": _findings,
+        "reasons": _reasons,
+        "source": source_of,
+        "who": lambda label: "the judge" if label == "judge" else label,
+    }
+    return environment
+
+
+def _sections(results: Row, measured: Sequence[Measured], options: Report, pictures: Pictures) -> list[Section]:
+    sections = []
+    for name in results["benchmarks"]:
+        both = zip(results["evaluations"], measured, strict=True)
+        of_bench = [(row, item.evaluation) for row, item in both if row["benchmark"] == name]
+        shown = pick_shown([row for row, _ in of_bench], results.get("best"))
+        evaluation = next(evaluation for row, evaluation in of_bench if row is shown)
+        room = round(options.max_mb * 1e6)
+        gallery = build_gallery(
+            evaluation, evaluation.cards(), pictures, options.examples, options.right_examples, room
+        )
+        sections.append(make_section(name, results, shown, gallery))
+    return sections
+
+
+def _parts(results: Row, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
+    """Anchors and names of the parts of the page that are shown."""
+    parts = [("leaderboard", "Leaderboard")] if _boards(results) else []
+    parts += [("checkpoints", "Checkpoints")] if results.get("runs") else []
+    parts += [(section.anchor, section.name) for section in sections]
+    parts += [(key, text) for key, text in (("human", "Judge and people"), ("probes", "Probes")) if results.get(key)]
+    return [*parts, ("funnel", "Training data")] if with_funnel else parts
+
+
+def _boards(results: Row) -> list[Row]:
+    """Leaderboards with more than one judge."""
+    return [board for board in results.get("leaderboard") or [] if len(board["rows"]) > 1]
+
+
+def _percent(value: float | None, digits: int = 1) -> str:
+    """0.724 -> "72.4 %" with a narrow no-break space; a dash for nothing."""
+    return "–" if value is None else f"{100 * value:.{digits}f}\u202f%"
+
+
+def _signed(value: float | None, points: bool = True) -> str:
+    """A difference of shares in percentage points: "+12.3"; of correlations as it is: "+0.123"."""
+    if value is None:
+        return "–"
+    return (f"{100 * value:+.1f}" if points else f"{value:+.3f}").replace("-", "−")
+
+
+def _whole(value: int) -> str:
+    return f"{value:,}"
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _size(about: Row) -> str:
+    """A benchmark's size in words; kinds of labels that it does not have are left out."""
+    kinds = (
+        ("n_pairs", "pairs"),
+        ("n_comparisons", "comparisons"),
+        ("n_multiways", "groups"),
+        ("n_ratings", "ratings"),
+    )
+    labels = [f"{about[key]:,} {word}" for key, word in kinds if about.get(key)]
+    groups = "instructions" if about.get("n_multiways") else "groups"  # a group there is one of candidates
+    return f"{' and '.join(labels)} from {about['n_groups']:,} {groups}, {about['n_triplets']:,} edits"
+
+
+def _told(value: object) -> str:
+    """A value of a judge's description in words."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_words(str(key))} {_told(part)}" for key, part in value.items())
+    return "–" if value is None else str(value)
+
+
+def _findings(found: Row) -> str:
+    """`3 × missing image (first: row 7: ...)`, kind by kind."""
+    kinds = (f"{about['count']:,} × {_words(kind)} (first: {about['names'][0]})" for kind, about in found.items())
+    return "; ".join(kinds)
+
+
+def _reasons(found: Mapping[str, int]) -> str:
+    """`560 × no json, 2 × truncated`."""
+    return ", ".join(f"{count:,} × {_words(reason)}" for reason, count in found.items())
+
+
+def _heat(value: float | None) -> str:
+    """Background of a cell: towards the good colour above one half, towards the bad one below."""
+    if value is None:
+        return ""
+    strength = min(1.0, abs(value - 0.5) * 2) * 62
+    colour = "good" if value >= 0.5 else "bad"
+    return f"background: color-mix(in oklab, var(--{colour}) {strength:.0f}%, transparent)"
