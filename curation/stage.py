@@ -113,8 +113,8 @@ class Stage(BaseModel):
 
     def stand_in(self) -> Stage:
         """What takes its place in a dry run: needs no model and little time, and reads and gives the same records."""
-        if self.samplings():
-            raise NotImplementedError(f"{type(self).__name__} asks an engine, so it needs a stand-in for dry runs")
+        if self.needs_device:
+            raise NotImplementedError(f"{type(self).__name__} runs a model, so it needs a stand-in for dry runs")
         return self
 
     def depends_on(self) -> dict[str, str]:

@@ -121,6 +121,16 @@ def test_one_log_line_per_shard_with_its_reasons(tmp_path, caplog):
     assert any("dropped" in line and "in_part_benchmark: " in line for line in lines)
 
 
+def test_pictures_reach_the_disk_once_for_each_shard_before_its_marker(tmp_path, monkeypatch):
+    marked, synced = [], []
+    monkeypatch.setattr("editjudge.images.store.sync_files", lambda folder: synced.append(len(markers(folder))))
+    monkeypatch.setattr("os.fsync", lambda handle: marked.append(os.readlink(f"/proc/self/fd/{handle}")))
+    out = run(tmp_path)
+    assert synced == [*range(9)], "three passes that store pictures, three shards each"
+    assert marked
+    assert not [path for path in marked if path.startswith(str(out / "images"))]
+
+
 def test_a_second_run_does_nothing_again(tmp_path):
     out = run(tmp_path)
     before, first = markers(out), data_of(out)

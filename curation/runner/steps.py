@@ -75,7 +75,7 @@ def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, bef
 
 
 def plan_passes(steps: Iterable[Step]) -> list[Pass]:
-    """The steps in their passes: neighbouring filters of shards are one pass."""
+    """The steps in their passes: neighbouring filters of shards are one pass, those that run a model apart."""
     passes: list[list[Step]] = []
     for step in steps:
         if passes and step.reads == passes[-1][-1].name and _filters_shards(step) and _filters_shards(passes[-1][-1]):
@@ -87,4 +87,4 @@ def plan_passes(steps: Iterable[Step]) -> list[Pass]:
 
 def _filters_shards(step: Step) -> bool:
     stage = step.stage
-    return stage.scope == "shard" and stage.takes is stage.gives
+    return stage.scope == "shard" and stage.takes is stage.gives and not stage.needs_device

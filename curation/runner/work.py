@@ -188,6 +188,7 @@ class Work:
             for outcome in outcomes:
                 rows = outcome.kept(rows, context)
             self._write(steps[-1], task, rows)
+        context.images.sync()
         for outcome in outcomes:
             marker = self._marker(outcome.step, task)
             if not is_done(marker, outcome.step.identity):  # a pass that was longer than this one may have made it
