@@ -114,7 +114,7 @@ def test_base_and_checkpoints_are_asked_as_they_were_trained(world):
     results = run_sweep(recipe)
     assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 20]
     judges = [row["judge"] for row in results["evaluations"]]
-    for said in (*judges, dump_recipe(recipe)["judge"]):
+    for said in (*judges, dump_recipe(recipe.resolved())["judge"]):
         assert (said["prompts"], said["max_pixels"], said["colors"]) == ("brief-v1", 500, "stored")
 
 
