@@ -7,13 +7,16 @@ from collections.abc import Callable
 from importlib import import_module
 
 STEPS: dict[str, tuple[str, str]] = {
-    "serve": ("annotation.studio:main", "run a Label Studio of your own for the campaign (--background, --stop)"),
-    "push": ("annotation.push:main", "show every group to every unit; a second push adds what is missing"),
-    "pull": ("annotation.pull:main", "fetch what was ranked and check it"),
-    "import": ("annotation.imports:main", "take over rankings made elsewhere: tiers, lists of ranks, two buckets"),
-    "status": ("annotation.status:main", "how far each unit is, when it will be done; also as a page of HTML"),
-    "agreement": ("annotation.report:agreement_main", "how far the units agree; also of tables of ratings (--ratings)"),
-    "pairs": ("annotation.report:pairs_main", "preference pairs from the rankings, for the benchmark"),
+    "serve": ("annotation.steps.serve:main", "run a Label Studio of your own for the campaign (--background, --stop)"),
+    "push": ("annotation.steps.push:main", "show every group to every unit; a second push adds what is missing"),
+    "pull": ("annotation.steps.pull:main", "fetch what was ranked and check it"),
+    "import": (
+        "annotation.steps.imports:main",
+        "take over rankings made elsewhere: tiers, ranks, two buckets",
+    ),
+    "status": ("annotation.steps.status:main", "how far each unit is, when it will be done; also as a page of HTML"),
+    "agreement": ("annotation.steps.agreement:main", "how far the units agree; also of tables of ratings (--ratings)"),
+    "pairs": ("annotation.steps.pairs:main", "preference pairs from the rankings, for the benchmark"),
 }
 """Step -> "module:function" and what it does, in the order in which a campaign takes them."""
 

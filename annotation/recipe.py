@@ -12,7 +12,6 @@ from editjudge.files.paths import InputPath, OutputPath
 from editjudge.recipes.recipe import Recipe
 from editjudge.records.tasks import DIMENSIONS, Dimension
 
-LayoutName = Literal["matrix", "boards"]
 UnitKind = Literal["single", "pair"]
 Consensus = Literal["unanimous", "majority", "adjudicated"]
 
@@ -67,10 +66,9 @@ class Project(_Block):
     images: InputPath | None = None
     """What image paths are relative to; null: the curation run's folder, or the folder that `groups` lies in."""
     units: tuple[Unit, ...] = Field(min_length=1)
-    layout: LayoutName = "matrix"
     task_types: str | None = None
-    """Task type of the groups that have none ("unknown"): one of the 13 subtasks for all of them, or a CSV, JSONL or
-    JSON table with the columns `task_id` and `task_type`."""
+    """Task type of the groups that have none ("unknown"): one of `records.tasks` for all of them, or a CSV,
+    JSONL or JSON table with the columns `task_id` and `task_type`."""
     candidates: int = Field(5, ge=2, le=20)
     """Shown per task. Groups that have more lose some by hash; smaller groups and groups without an
     instruction are left out and counted."""
@@ -223,13 +221,19 @@ class AnnotationRecipe(Recipe):
         """The one folder whose images the server gives out."""
         return self.out / "served"
 
+    @property
+    def all_units(self) -> tuple[Unit, ...]:
+        """The units that rank, and after them the adjudicator when there is one."""
+        adjudicator = self.pairs.adjudicator
+        return (*self.project.units, *([Unit(name=adjudicator)] if adjudicator is not None else []))
+
     def describe(self) -> str:
         """For `editjudge check`: what it would do, in a few sentences."""
         project = self.project
         where = self.server.url or f"a local Label Studio on port {self.server.local.port}"
         units = ", ".join(f"{unit.name} ({unit.kind})" for unit in project.units)
         lines = [
-            f"Groups of {project.groups}, {project.candidates} candidates each, layout {project.layout}.",
+            f"Groups of {project.groups}, {project.candidates} candidates each.",
             f"Ranked in {', '.join(project.dimensions)} by {len(project.units)} units: {units}.",
             f"Server: {where}. Files: {self.out}.",
         ]

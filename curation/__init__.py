@@ -1,0 +1,25 @@
+"""Curation: photographs to a training set and a benchmark. Here is what its recipes may name."""
+
+from __future__ import annotations
+
+from editjudge import editors
+
+STAGES: dict[str, str] = {
+    "photographs": "curation.synthetic.photographs:Photographs",
+    "templates": "curation.synthetic.templates:Templates",
+    "edit": "curation.editing:Edit",
+    "measure": "curation.synthetic.measure:Measure",
+    "judge": "curation.judging:JudgeStage",
+    "min_side": "curation.filters.sizes:MinSide",
+    "aspect_ratio": "curation.filters.sizes:AspectRatio",
+    "group_max": "curation.filters.scores:GroupMax",
+    "group_std": "curation.filters.scores:GroupStd",
+    "balance": "curation.filters.balance:Balance",
+    "pick_groups": "curation.filters.balance:PickGroups",
+    "sft": "curation.export.stages:SFT",
+    "tiers": "curation.export.stages:Tiers",
+}
+"""What `use:` may name as a stage."""
+
+EDITORS: dict[str, str] = {"programmatic": "curation.synthetic.programmatic:Programmatic", **editors.EDITORS}
+"""What `use:` may name in the `editors` of the stage `edit`."""

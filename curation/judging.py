@@ -1,85 +1,135 @@
-"""Stage `judge`: a teacher model scores every candidate."""
+"""Stage `judge`: a teacher model, or any other judge, scores every candidate. And its stand-in of dry runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 
-from pydantic import Field, field_validator
+from numpy.random import Generator
+from pydantic import PrivateAttr, model_validator
 
 from curation.stage import Context, Drop, Fail, Stage
-from editjudge.asking.judge import Judge
-from editjudge.engines.base import Sampling
-from editjudge.errors import EditJudgeError
-from editjudge.formats.judge_settings import contradictions, fill_in, trained_of
-from editjudge.images.colors import Colors
-from editjudge.prompts.prompt_sets import get_prompts
-from editjudge.records.types import EditTriplet, Record, ScoreCard
+from editjudge.asking.base import BaseJudge
+from editjudge.asking.base_recipe import AnyJudge
+from editjudge.asking.cards import make_card
+from editjudge.asking.parameters import JudgeParameters
+from editjudge.engines.base import Engine, Sampling
+from editjudge.files.identity import Neutral
+from editjudge.files.io import rng
+from editjudge.formats.judge_settings import trained_of
+from editjudge.prompts.prompt_sets import format_completion, get_prompts
+from editjudge.recipes.recipe import mistake, refuse
+from editjudge.records.tasks import ASPECTS, Aspect
+from editjudge.records.types import EditTriplet, Judgment, Record, ScoreCard
+
+SCALE = 25
+"""Best score of teachers that are no model; the worst is 0."""
 
 
-class JudgeStage(Stage):
-    """Ask an engine of the recipe about each triplet. A triplet that stays unscored fails, with the reason.
-
-    `prompts`, `max_pixels` and `colors` that are left out are those that the engine's weights were trained with, where
-    these have a `judge.yaml`.
-    """
+class JudgeStage(JudgeParameters, Stage):
+    """Ask an engine of the recipe, or another judge, about each triplet. One that stays unscored fails, with the
+    reason."""
 
     version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = EditTriplet
     gives: ClassVar[type[Record]] = ScoreCard
 
-    engine: str
+    engine: str | None = None
     """Role of the engine in the recipe's `engines`, such as "teacher"."""
-    prompts: str = "editjudge-v1"
-    """Name of the prompt set."""
-    passes: int = Field(1, ge=1)
-    """K of Avg@K."""
-    sampling: Sampling = Sampling()
-    max_pixels: int | None = Field(None, gt=0)
-    """Largest area of an image shown to the engine, in pixels; null shows images as they are."""
-    colors: Colors = "srgb"
-    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders."""
-    retries: int = Field(2, ge=0)
-    """How often an unreadable reply is asked again with a new seed."""
+    judge: Annotated[AnyJudge | None, Neutral(None)] = None
+    """In its place: a judge of any kind, with all of its own parameters."""
 
-    @field_validator("prompts")
-    @classmethod
-    def _known_prompts(cls, value: str) -> str:
-        try:
-            get_prompts(value)
-        except EditJudgeError as error:
-            raise ValueError(str(error)) from error
-        return value
+    _judge: BaseJudge[Any] | None = PrivateAttr(None)
+
+    @model_validator(mode="after")
+    def _one_judge(self) -> JudgeStage:
+        if (self.engine is None) == (self.judge is None):
+            raise ValueError("give either `engine` (a role of the recipe's `engines`) or `judge`, one of the two")
+        if self.judge is not None:
+            beside = self.model_fields_set & JudgeParameters.model_fields.keys()
+            refuse(mistake("belongs into the block `judge`, or to an `engine`", name) for name in sorted(beside))
+        return self
 
     def samplings(self) -> Mapping[str, Sampling]:
         """The one engine that is asked."""
-        return {self.engine: self.sampling}
+        return {} if self.engine is None else {self.engine: self.sampling}
+
+    @property
+    def needs_device(self) -> bool:
+        """Whatever the judge is."""
+        return True
+
+    def stand_in(self) -> Stage:
+        """A teacher that needs no model."""
+        return StandInScorer()
 
     def depends_on(self) -> dict[str, str]:
-        """The wording of the prompts, which lies outside the recipe."""
+        """The wording of the prompts, which lies outside the recipe, or who the judge is."""
+        if self.judge is not None:
+            with self.judge.build() as judge:
+                return {"judge": judge.identity}
         return {"prompts": get_prompts(self.prompts).identity}
 
-    def take_from(self, engine: object) -> Iterator[tuple[str, str]]:
-        """Take what is left out from the training of the engine's weights; (name, what is wrong) of the rest."""
-        trained = trained_of(engine)
-        if trained is not None:
-            yield from contradictions(self, engine, trained)
-            fill_in(self, trained)
+    def resolved(self, engines: Mapping[str, Engine]) -> JudgeStage:
+        """With what it leaves to the training of the judge's weights."""
+        if self.judge is not None:
+            return self.model_copy(update={"judge": self.judge.resolved()})
+        return self if self.engine is None else self.filled_in(trained_of(engines.get(self.engine)))
+
+    def setup(self, ctx: Context) -> None:
+        """Make the judge; an engine loads its model when it is first asked."""
+        if self.judge is not None:
+            self._judge = self.judge.build()
+        elif self.engine is not None:
+            engine = ctx.engines[self.engine]
+            self._judge = self.filled_in(trained_of(engine)).make_judge(engine, ctx.seed)
+
+    def teardown(self) -> None:
+        """Free the model."""
+        if self._judge is not None:
+            self._judge.close()
+        self._judge = None
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """One card per triplet. Raises `EngineError` when the engine cannot work at all."""
-        judge = Judge(
-            ctx.engines[self.engine],
-            self.prompts,
-            passes=self.passes,
-            sampling=self.sampling,
-            seed=ctx.seed,
-            max_pixels=self.max_pixels,
-            retries=self.retries,
-            colors=self.colors,
-        )
-        for card in judge.score_each(rows, ctx.root):
-            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card))
+        assert self._judge is not None, "setup comes first"
+        for card in self._judge.score_each(rows, ctx.root):
+            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card), card)
+
+
+class StandInScorer(Stage):
+    """Gives every triplet scores drawn from its id: a teacher for dry runs, which works for any triplet."""
+
+    takes: ClassVar[type[Record] | None] = EditTriplet
+    gives: ClassVar[type[Record]] = ScoreCard
+
+    def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
+        """One card per triplet, its four scores evenly distributed."""
+        for triplet in rows:
+            draw = rng(ctx.seed, "stand-in", triplet.id)
+            yield make_card(triplet, [_drawn(triplet, aspect, draw) for aspect in ASPECTS])
+
+
+def _drawn(triplet: EditTriplet, aspect: Aspect, draw: Generator) -> Judgment:
+    first, second = (int(score) for score in draw.integers(SCALE + 1, size=2))
+    return recorded(triplet, aspect, (first, second), "Drawn at random in a dry run.", "stand-in")
+
+
+def recorded(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rationale: str, teacher: str) -> Judgment:
+    """The judgment of a teacher that is no model. `scores` are on 0..`SCALE`."""
+    return Judgment(
+        triplet_id=triplet.id,
+        aspect=aspect,
+        scores=scores,
+        scale=SCALE,
+        rationale=rationale,
+        raw=format_completion(rationale, scores),
+        parsed_by="json",
+        pass_index=0,
+        seed=0,
+        engine=teacher,
+        prompt_version=teacher,
+    )
 
 
 def unscored_reason(card: ScoreCard) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -15,16 +15,20 @@ from pydantic import (
     ValidationInfo,
     model_validator,
 )
+from pydantic.alias_generators import to_snake
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from curation import STAGES
+from curation.filters.leakage import CARRIES_SOURCE
 from curation.judging import JudgeStage
-from curation.leakage import CARRIES_SOURCE
-from curation.stage import STAGES, Stage
+from curation.stage import Stage
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
+from editjudge.formats.judge_settings import trained_of
 from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake
 from editjudge.records.types import Record
+from editjudge.system.devices import Device
 
 AnyStage = Annotated[Stage, Use(STAGES)]
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -46,7 +50,9 @@ class Runtime(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workers: int = Field(1, ge=1)
-    """Processes. Stages that ask an engine always run in the first one, so that a model is loaded once."""
+    """Processes for stages without a model."""
+    devices: Literal["auto"] | tuple[Device, ...] = ()
+    """For stages with a model: one process each, which loads it once. `auto`: every GPU. Empty: the first process."""
 
 
 class CurationRecipe(Recipe):
@@ -70,6 +76,15 @@ class CurationRecipe(Recipe):
         if problems:
             raise ValidationError.from_exception_data("recipe", problems)
         return self
+
+    def resolved(self) -> CurationRecipe:
+        """With what the judges leave to the training of their engines' weights."""
+
+        def filled(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+            return tuple(stage.resolved(self.engines) if isinstance(stage, JudgeStage) else stage for stage in stages)
+
+        parts = {name: part.model_copy(update={"stages": filled(part.stages)}) for name, part in self.parts.items()}
+        return self.model_copy(update={"stages": filled(self.stages), "parts": parts})
 
     def describe(self) -> str:
         """What a run would do, one line per stage."""
@@ -104,8 +119,9 @@ class CurationRecipe(Recipe):
         """Trained judges are asked as they were trained."""
         for loc, stage in self._places():
             if isinstance(stage, JudgeStage) and stage.engine in self.engines:
+                engine = self.engines[stage.engine]
                 try:
-                    found = [*stage.take_from(self.engines[stage.engine])]
+                    found = [*stage.contradicts(engine, trained_of(engine))]
                 except EditJudgeError as error:
                     yield mistake(str(error), "engines", stage.engine)
                     continue
@@ -149,7 +165,7 @@ class CurationRecipe(Recipe):
 def use_name(stage: Stage) -> str:
     """What a stage is called in recipes, folders and reports."""
     target = f"{type(stage).__module__}:{type(stage).__qualname__}"
-    return next((name for name, known in STAGES.items() if known == target), type(stage).__name__.lower())
+    return next((name for name, known in STAGES.items() if known == target), to_snake(type(stage).__name__))
 
 
 def _line(stage: Stage) -> str:

@@ -62,6 +62,10 @@ class RequestError(EngineError):
         super().__init__(message)
 
 
+class WorkerError(EditJudgeError):
+    """A worker process died; the message names the item it worked on, and the signal."""
+
+
 class CheckpointError(EditJudgeError):
     """A checkpoint is missing, incomplete or does not fit its base."""
 
@@ -72,3 +76,7 @@ class NetworkError(EditJudgeError):
 
 class MissingExtraError(EditJudgeError):
     """An optional package is needed; the message says which extra installs it."""
+
+
+FATAL = (StorageError, EngineError, MissingExtraError)
+"""Errors that are about the machine, not about a row: they end the work instead of failing every row of it."""

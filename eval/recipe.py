@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.base_recipe import AnyJudge
 from editjudge.recipes.recipe import Recipe, Use, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.evaluations.cost import Prices
@@ -50,7 +50,7 @@ class MeasureRecipe(Recipe):
 class EvalRecipe(MeasureRecipe):
     """`editjudge eval`: one judge, or scores made elsewhere, on one or more benchmarks."""
 
-    judge: JudgeRecipe | None = None
+    judge: AnyJudge | None = None
     scores: tuple[ScoresFile, ...] = ()
     """In place of a judge: a file of scores or votes, a block with its `path`, or a list of them, one per judge."""
 
@@ -81,3 +81,7 @@ class EvalRecipe(MeasureRecipe):
                 if name in self.model_fields_set and getattr(self, name) is not None:
                     raise ValueError(f"{name}: belongs to a judge that is asked, and `scores` has none; leave it out")
         return self
+
+    def resolved(self) -> EvalRecipe:
+        """With what the judge leaves to its weights."""
+        return self if self.judge is None else self.model_copy(update={"judge": self.judge.resolved()})

@@ -25,12 +25,12 @@ from editjudge.formats.results.human import HumanResults, JudgeBesidePeople
 from editjudge.formats.results.labels import LabelFigures
 from editjudge.formats.results.results import Bootstrap, ProbeFigures, ProbeResult, Results
 from editjudge.formats.results.sweep import CheckpointSummary, MainFigure
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES, Dimension
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, Dimension
 from editjudge.statistics.arrays import Ints
 from eval.evaluations.cost import Prices, describe_cost
 from eval.evaluations.evaluation import Evaluation
 from eval.human.agreement import compare_with_people
-from eval.human.rankings import Human, read_rankings
+from eval.human.rankings import Human, rankings_that_count
 from eval.labels.benchmark import Benchmark
 from eval.metrics.calibration import calibrations
 from eval.metrics.distributions import distributions
@@ -175,7 +175,7 @@ def _dimensions(table: PairTable, found: Intervals) -> dict[Dimension, Dimension
                     **dict(found.estimate("task", (row, column))),
                     **_counts(outcomes[row, column], int(groups[:, row, column].sum())),
                 )
-                for row, name in enumerate(TASK_TYPES)
+                for row, name in enumerate(table.task_types)
                 if outcomes[row, column].any()
             },
         )
@@ -242,7 +242,7 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
 
     Raises `DataError` when not one ranking is about candidates of these benchmarks.
     """
-    rankings = read_rankings(options)
+    rankings = rankings_that_count(options)
     evaluations = [
         JudgeBesidePeople(
             label=item.label,
@@ -258,8 +258,8 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
     if not evaluations:
         raise DataError(
             f"human.rankings: {options.rankings}: none of its {len(rankings.rows)} rankings is about candidates of the "
-            "benchmarks measured; triplet ids must be the same, as in the pairs.jsonl of the same campaign "
-            "(`use: pairs`)"
+            "benchmarks measured; triplet ids must be the same, as in the pairs.jsonl or the Parquet of the same "
+            "campaign"
         )
     return HumanResults(
         source=str(options.rankings),

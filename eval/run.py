@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from typing import Any
 
-from editjudge.asking.judge import Judge
+from editjudge.asking.base import BaseJudge
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
 from editjudge.formats.results.results import Results
@@ -40,10 +42,11 @@ def _measure(recipe: EvalRecipe) -> Results:
     with record.phase("load"):
         check_files(recipe)
         benches = load_benchmarks(recipe)
-        if recipe.judge is not None:
+        judge = None if recipe.judge is None else recipe.judge.build()
+        if judge is not None and judge.reads_images:
             refuse_without_images(benches)
-    with record.phase("judge"):
-        measured = _measure_all(recipe, benches)
+    with record.phase("judge"), nullcontext() if judge is None else judge:
+        measured = list(_evaluations(recipe, benches, judge))
     with record.phase("report"):
         rounds, options = recipe.bootstrap_rounds, recipe.leaderboard
         results = build_results(measured, rounds, recipe.seed, recipe.prices)
@@ -57,15 +60,7 @@ def _measure(recipe: EvalRecipe) -> Results:
     return results
 
 
-def _measure_all(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> list[Measured]:
-    """`_evaluations` with the recipe's judge, which is closed at the end."""
-    if recipe.judge is None:
-        return list(_evaluations(recipe, benches, None))
-    with recipe.judge.build() as judge:
-        return list(_evaluations(recipe, benches, judge))
-
-
-def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: Judge | None) -> Iterator[Measured]:
+def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJudge[Any] | None) -> Iterator[Measured]:
     """One per benchmark, from the recipe's judge, with what the probes found; of every file of scores one per reading.
 
     Several files have a folder each in `out`, and in it one per benchmark.

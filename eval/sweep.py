@@ -10,17 +10,19 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
-from editjudge.errors import CheckpointError, EditJudgeError
+from editjudge.errors import CheckpointError, EditJudgeError, EngineError, WorkerError
 from editjudge.files.io import write_json
 from editjudge.files.paths import user_path
+from editjudge.formats.checkpoint import RunFolder, scan
 from editjudge.formats.results.results import Results
 from editjudge.formats.results.sweep import FailedCheckpoint, RunState
 from editjudge.recipes.recipe import dump_recipe, load_for_run
+from editjudge.system.devices import resolve_devices, seats
 from editjudge.system.processes import alone_in
-from editjudge.system.progress import bar
+from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
-from eval.checkpoints import Scan, find_checkpoints, judge_of, pin_training, scan, trained_in
-from eval.checkpoints.devices import FAILURES, resolve_devices, run_on_devices
+from editjudge.system.workers import Workers
+from eval.checkpoints import find_checkpoints, judge_of, pin_training, trained_in
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
 from eval.checkpoints.recipe import SweepRecipe
@@ -35,6 +37,10 @@ from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
 """How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""
+
+
+FAILURES = (CheckpointError, EngineError, WorkerError)
+"""What concerns one checkpoint only; the others continue. Anything else ends the work."""
 
 
 class Sweep:
@@ -58,7 +64,7 @@ class Sweep:
         self._known: dict[Path, Measured] = {}
         self._states: dict[str, RunState] = {}
 
-    def look(self) -> dict[str, Scan]:
+    def look(self) -> dict[str, RunFolder]:
         """What lies in the folders of the runs now."""
         return {name: scan(run.path) for name, run in self.recipe.named_runs().items()}
 
@@ -70,7 +76,7 @@ class Sweep:
             for checkpoint in checkpoints:
                 judge_of(judge, checkpoint)
 
-    def measure(self, found: dict[str, Scan], closing: bool) -> bool:
+    def measure(self, found: dict[str, RunFolder], closing: bool) -> bool:
         """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
 
         `closing`: no further checkpoint will come. What concerns one checkpoint only (`FAILURES`) is kept for the
@@ -84,7 +90,7 @@ class Sweep:
             self._states[name] = RunState(
                 path=str(run.path),
                 finished=found[name].finished,
-                incomplete=list(found[name].incomplete),
+                incomplete=[path.name for path in found[name].incomplete],
                 missed=missed,
                 failed=[],
             )
@@ -113,20 +119,18 @@ class Sweep:
         return sorted(todo.values(), key=lambda job: -sum(way.passes for way in job.ways))
 
     def _score(self, jobs: Sequence[Job]) -> None:
+        if not self.devices:
+            jobs = sorted(jobs, key=lambda job: (job.run, job.checkpoint.step))
         function = partial(score, benches=self.benches, recipe=self.recipe)
-        if self.devices and jobs:
-            with bar("checkpoints", len(jobs)) as advance:
-                for job, error in run_on_devices(self.devices, function, jobs, self.recipe.out / "devices"):
+        with Workers(function, seats(self.devices, self.recipe.out / "devices")) as workers:
+            results = workers.run(jobs)
+            for job, future in track(results, "checkpoints", len(jobs)) if self.devices and jobs else results:
+                try:
+                    future.result()
+                except FAILURES as error:
                     self._note(job, error)
-                    advance(1)
-            return
-        for job in sorted(jobs, key=lambda job: (job.run, job.checkpoint.step)):
-            try:
-                function(job)
-            except FAILURES as error:
-                self._note(job, error)
-            else:
-                self._note(job, None)
+                else:
+                    self._note(job, None)
 
     def _note(self, job: Job, error: EditJudgeError | None) -> None:
         key = (job.run, job.checkpoint.step)

@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 
 from editjudge.asking.cards import make_card
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.files.io import read_jsonl, rng, write_json, write_jsonl

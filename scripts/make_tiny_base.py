@@ -43,13 +43,14 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from curation import measure
-from curation.editors.artefacts import ARTEFACTS, Artefact
-from curation.editors.drawing import Array, to_array, to_image
-from curation.editors.edits import EDITS, input_kind, redraw
-from curation.editors.programmatic import Fault, carry_out
-from curation.editors.scenes import Plan, Scene, choose
-from curation.sources import PHOTOGRAPHS
+from curation.judging import SCALE
+from curation.synthetic import measure
+from curation.synthetic.artefacts import ARTEFACTS, Artefact
+from curation.synthetic.drawing import Array, to_array, to_image
+from curation.synthetic.edits import EDITS, input_kind, redraw
+from curation.synthetic.photographs import PHOTOGRAPHS
+from curation.synthetic.programmatic import Fault, carry_out
+from curation.synthetic.scenes import Plan, Scene, choose
 from editjudge.families import get_family, render_chat
 from editjudge.files.io import read_json, write_json
 from editjudge.files.paths import user_path
@@ -198,16 +199,16 @@ def make_examples(job: tuple[int, int, int]) -> list[Example]:
 def corpus(examples: list[Example]) -> list[str]:
     """Text that the tokenizer is made from: everything the tiny judge will read or write."""
     prompts = get_prompts("brief-v1")
-    chats = [prompts.ask_quality(), DESCRIBE_PICTURE]
+    chats = [prompts.quality.ask(), DESCRIBE_PICTURE]
     texts: list[str] = []
     for example in examples:
         for question, answer in example.about_edit(range(len(example.compared))):
             chats.append(question)
             texts.append(answer)
-        chats += [prompts.ask_semantic(instruction) for instruction, _ in example.compared]
+        chats += [prompts.semantic.ask(instruction) for instruction, _ in example.compared]
         texts.append(example.picture)
-    for first in range(measure.SCALE + 1):
-        for second in range(measure.SCALE + 1):
+    for first in range(SCALE + 1):
+        for second in range(SCALE + 1):
             scores = (first, second)
             texts.append(format_completion(measure.semantic_rationale("nothing", scores), scores))
             texts += [format_completion(measure.quality_rationale(scores, name), scores) for name in ARTEFACTS]
@@ -255,7 +256,7 @@ class Batches:
     def dictation(self) -> tuple[str, str]:
         """Another edit's rationale and two numbers at random, to be written in the judge's format."""
         text = json.loads(self.random.choice(self.examples).compared[0][1])["reasoning"]
-        first, second = self.random.randint(0, measure.SCALE), self.random.randint(0, measure.SCALE)
+        first, second = self.random.randint(0, SCALE), self.random.randint(0, SCALE)
         asked = WRITE.replace("{text}", text).replace("{first}", str(first)).replace("{second}", str(second))
         return asked, format_completion(text, (first, second))
 

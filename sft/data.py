@@ -19,6 +19,7 @@ from editjudge.files.text import is_blank
 from editjudge.images.colors import Colors
 from editjudge.images.store import MAX_RATIO, ImageStore, fit_size, image_faults, show_images, unfit
 from editjudge.prompts.prompt_sets import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
+from editjudge.records.tasks import counts_by_task
 from editjudge.records.types import SFTExample
 
 TokenCounter = Callable[[SFTExample], int]
@@ -72,9 +73,14 @@ class RowReader:
         example = self.examples[number]
         return TrainingRow(
             images=show_images([self._store.read(ref) for ref in example.images], example.shown_size, self._max_pixels),
-            prompt=render_chat(self._family, example.prompt),
+            prompt=self.chat(example),
             completion=render_reply(self._family, example.completion),
         )
+
+    def chat(self, example: SFTExample) -> str:
+        """The prompt of a row as a judge is asked: with the system turn of its prompt set."""
+        prompts = PROMPT_SETS.get(example.prompt_version)
+        return render_chat(self._family, example.prompt, None if prompts is None else prompts.system)
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
         """{"row": numbers} -> the columns of TRL's prompt-completion rows with images: a transform for `datasets`."""
@@ -106,7 +112,7 @@ def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounte
         return get_family(family).image_tokens(processor, size)
 
     def count(example: SFTExample) -> int:
-        texts = [render_chat(family, example.prompt), render_reply(family, example.completion)]
+        texts = [reader.chat(example), render_reply(family, example.completion)]
         words = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
         # The text holds one pad token for each image already.
         return words + sum(image_tokens(size) - 1 for size in reader.shown_sizes(example))
@@ -148,6 +154,12 @@ def summary(rows: int, dropped: Sequence[DroppedRow]) -> str:
     return f"{rows - len(dropped):,} of {rows:,} rows" + (f"; dropped: {reasons}" if reasons else "")
 
 
+def task_counts(examples: Iterable[SFTExample]) -> str:
+    """One line: rows by task type, those of the benchmark first."""
+    counts = counts_by_task(example.task_type for example in examples)
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
+
+
 def read_examples(path: str) -> list[SFTExample]:
     """The training set. `DataError` naming file and line, also for duplicate ids, and when there is no row."""
     examples = list(read_jsonl(path, SFTExample))
@@ -173,7 +185,8 @@ def prompts_of(examples: Sequence[SFTExample], source: str) -> PromptSet:
     except EditJudgeError as error:
         raise DataError(f"{source}: {error}; a judge trained on these rows could not be asked") from error
     for example in examples:
-        if example.scale != prompts.scale or not prompts.asks(example.aspect, example.prompt):
+        prompt = prompts.prompt(example.aspect)
+        if example.scale != prompt.scale or not prompt.asks(example.prompt, len(example.images)):
             raise DataError(
                 f"{source}: row {example.id} asks with another wording or scale than prompt set {name!r} has now; "
                 "run the curation again"
@@ -190,7 +203,8 @@ def _text_fault(example: SFTExample) -> tuple[str, str] | None:
     if marks != len(example.images):
         return "image_marks", f"{marks} {IMAGE_MARK} marks for {len(example.images)} images"
     prompts = PROMPT_SETS.get(example.prompt_version)
-    lacking = example.aspect == "semantic" and prompts is not None and prompts.lacks_instruction(example.prompt)
+    prompt = None if prompts is None else prompts.prompt(example.aspect)
+    lacking = prompt is not None and prompt.lacks_instruction(example.prompt, len(example.images))
     if lacking or is_blank(example.prompt.replace(IMAGE_MARK, "")):
         return "no_instruction", f"the prompt asks about no instruction: {example.prompt[-60:]!r}"
     if is_blank(example.completion):

@@ -1,21 +1,14 @@
-"""The model in training: which modules learn, in which precision, and whether a gradient really reaches them."""
+"""The model in training: which modules learn, and in which precision."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
-from functools import partial
 from typing import Any
 
 from editjudge.engines.weights import load_config
-from editjudge.errors import CheckpointError, EditJudgeError, RecipeError
+from editjudge.errors import CheckpointError, RecipeError
 from editjudge.families import get_family
-from sft.deepspeed_config import deepspeed_file
 from sft.recipe import SFTRecipe
-
-
-class GradientError(EditJudgeError):
-    """Weights that should learn got no gradient in the first step."""
 
 
 def frozen_parts(recipe: SFTRecipe) -> list[str]:
@@ -81,111 +74,9 @@ def lora_config(recipe: SFTRecipe) -> Any:
     )
 
 
-def make_config(recipe: SFTRecipe, world_size: int) -> Any:
-    """TRL's `SFTConfig`: the recipe's `train` block, and what must be so for a judge.
-
-    Without a GPU the run is on the CPU and in fp32, with one in bf16, unless `train` says otherwise. Weights that an
-    optimizer updates without DeepSpeed are kept in fp32; bf16 would swallow small updates.
-    """
-    import torch
-    from trl import SFTConfig
-
-    gpu = torch.cuda.is_available()
-    settings: dict[str, Any] = {
-        "report_to": "none",
-        "bf16": gpu and not recipe.train.get("fp16", False),
-        "ddp_find_unused_parameters": False,  # every row has an image; GradientWatch would tell
-    }
-    if not gpu:
-        settings |= {"use_cpu": True, "dataloader_pin_memory": False}
-    settings |= recipe.train
-    half = settings["bf16"] and (recipe.lora is not None or recipe.deepspeed is not None)
-    settings["model_init_kwargs"] = {
-        "dtype": "bfloat16" if half else "float32",
-        "device_map": None,
-        **(settings.get("model_init_kwargs") or {}),
-    }
-    settings |= {
-        "output_dir": str(recipe.out),
-        "seed": recipe.seed,
-        "deepspeed": None if recipe.deepspeed is None else str(deepspeed_file(recipe.deepspeed)),
-        "gradient_accumulation_steps": recipe.accumulation(world_size),
-        "max_length": None,
-        "completion_only_loss": True,
-        "remove_unused_columns": False,
-        "disable_tqdm": True,
-        "save_total_limit": None,  # checkpoints.keep_latest does it, after the new one is known to be whole
-    }
-    return SFTConfig(**settings)
-
-
 def freeze(model: Any, recipe: SFTRecipe) -> None:
     """Fix the weights of the frozen parts. With an adapter the base is fixed already."""
     if recipe.lora is None:
         frozen, family = frozen_parts(recipe), get_family(recipe.family)
         for name, weight in model.named_parameters():
             weight.requires_grad_(family.part_of(name) not in frozen)
-
-
-def trainable(model: Any) -> int:
-    """Numbers that are trained."""
-    return sum(_elements(weight) for weight in model.parameters() if weight.requires_grad)
-
-
-def trainable_line(model: Any) -> str:
-    """How much of the model learns, for the log."""
-    learns, total = trainable(model), sum(_elements(weight) for weight in model.parameters())
-    return f"training {learns:,} of {total:,} weights ({learns / total:.2%})"
-
-
-def _elements(weight: Any) -> int:
-    """Of the whole weight, also where ZeRO-3 has left this process a part of it."""
-    return int(getattr(weight, "ds_numel", weight.numel()))
-
-
-class GradientWatch:
-    """Notes which weights get a gradient, from now until `stop`."""
-
-    def __init__(self, model: Any) -> None:
-        self._gradients: dict[str, bool] = {}
-        weights = [(name, weight) for name, weight in model.named_parameters() if weight.requires_grad]
-        self._names = [name for name, _ in weights]
-        self._hooks = [weight.register_hook(partial(self._note, name)) for name, weight in weights]
-
-    def _note(self, name: str, gradient: Any) -> None:
-        self._gradients[name] = self._gradients.get(name, False) or bool(gradient.any())
-
-    def stop(self) -> None:
-        """Stop watching, and raise `GradientError` naming the modules that got no gradient.
-
-        The A half of a fresh adapter gets zeros, because its B half is still zero; the B half must get more.
-        """
-        for hook in self._hooks:
-            hook.remove()
-        starved = [name for name in self._names if not self._reached(name)]
-        if starved:
-            modules = sorted({_module(name) for name in starved})
-            raise GradientError(
-                f"{len(modules)} modules got no gradient in the first step, so they would not learn:\n"
-                f"{_listed(modules)}\n"
-                "Their part is outside the loss, or checkpointing cut it off. Freeze it, or change lora.target "
-                "or train.gradient_checkpointing."
-            )
-
-    def _reached(self, name: str) -> bool:
-        if name not in self._gradients:
-            return False
-        return self._gradients[name] or "lora_B" not in name.split(".")
-
-
-def _module(name: str) -> str:
-    """`layers.0.q_proj.lora_A.default.weight` -> `layers.0.q_proj`."""
-    parts = name.split(".")
-    ends = [parts.index(mark) for mark in ("lora_A", "lora_B") if mark in parts]
-    return ".".join(parts[: ends[0]] if ends else parts[:-1])
-
-
-def _listed(modules: Iterable[str], most: int = 10) -> str:
-    names = list(modules)
-    more = [f"  and {len(names) - most} more"] if len(names) > most else []
-    return "\n".join([*(f"  {name}" for name in names[:most]), *more])

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ConfigDict
 
 from editjudge.engines.base import Completion, OneByOne, Reply, Request, Sampling
 from editjudge.errors import CheckpointError
-from editjudge.files.io import digest, rng, write_jsonl, write_marker
+from editjudge.files.io import digest, rng, write_jsonl
+from editjudge.formats.checkpoint import mark_complete
 from editjudge.formats.judge_settings import Trained, read_trained
 from editjudge.images.store import ImageStore
 from editjudge.records.tasks import DIMENSIONS
@@ -112,7 +113,7 @@ def write_checkpoint(run: Path, step: int, noise: float, complete: bool = True) 
     (folder / "adapter_config.json").write_text("{}")
     (folder / "noise.json").write_text(json.dumps(noise))
     if complete:
-        write_marker(folder / "done.json", {}, {"step": step, "world_size": 1})
+        mark_complete(folder, {}, step, 1)
     return folder
 
 

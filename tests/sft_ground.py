@@ -21,7 +21,7 @@ def make_base(folder: Path) -> Path:
     """A Qwen2.5-VL folder of some 0.1 M random weights."""
     from sft.tiny import build_model, build_tokenizer, save_tiny
 
-    texts = [PROMPTS.ask_semantic("Make the sky pink."), PROMPTS.ask_quality()]
+    texts = [PROMPTS.semantic.ask("Make the sky pink."), PROMPTS.quality.ask()]
     texts += [format_completion(reason, (20, 15)) for reason in REASONS]
     tokenizer = build_tokenizer(texts * 4, vocab_size=400)
     save_tiny(folder, build_model(tokenizer, hidden=48, layers=2), tokenizer)
@@ -43,13 +43,13 @@ def make_examples(root: Path, triplets: int = 8) -> list[SFTExample]:
             "shown_width": before.width,
             "shown_height": before.height,
             "completion": completion,
-            "scale": PROMPTS.scale,
+            "scale": PROMPTS.semantic.scale,
             "score_bin": 0,
             "prompt_version": PROMPTS.name,
         }
-        semantic = PROMPTS.ask_semantic(f"Make the sky number {n} pink.")
+        semantic = PROMPTS.semantic.ask(f"Make the sky number {n} pink.")
         rows.append(SFTExample(id=f"{n}s", aspect="semantic", images=(before, after), prompt=semantic, **common))
-        rows.append(SFTExample(id=f"{n}q", aspect="quality", images=(after,), prompt=PROMPTS.ask_quality(), **common))
+        rows.append(SFTExample(id=f"{n}q", aspect="quality", images=(after,), prompt=PROMPTS.quality.ask(), **common))
     return rows
 
 

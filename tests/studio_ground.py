@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from factories import make_image, make_task, make_triplet
 
-from annotation import server
-from annotation.client import Studio
-from annotation.home import Home
-from annotation.install import default_venv, ensure_installed
+from annotation.label_studio import server
+from annotation.label_studio.client import Studio
+from annotation.label_studio.home import Home
+from annotation.label_studio.install import default_venv, ensure_installed
 from annotation.recipe import AnnotationRecipe
 from editjudge.files.io import write_jsonl
 from editjudge.images.store import ImageStore

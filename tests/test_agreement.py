@@ -10,8 +10,8 @@ import pytest
 from ranking_ground import rank
 from scipy.stats import kendalltau
 
-from annotation.agreement import POOLED, measure_agreement
-from annotation.measures import (
+from annotation.agreement.figures import POOLED, measure_agreement
+from annotation.agreement.measures import (
     Measure,
     Sheet,
     agreements,
@@ -19,8 +19,8 @@ from annotation.measures import (
     fleiss_kappa,
     ordinal_alpha,
 )
-from annotation.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.formats.rankings import levels_of
 from editjudge.statistics.bootstrap import draw_weights
 from editjudge.statistics.correlation import tau_b_of_relations
 
@@ -240,8 +240,8 @@ def test_perfect_agreement_claims_no_certainty():
 @pytest.mark.parametrize(
     ("rankings", "problem"),
     [
-        ([rank("1|2"), rank("2|1")], "task t0: two rankings of ann in overall"),
-        ([rank("1|2"), rank("1|2|3", unit="b")], "task t0: b did not rank the same candidates .* t0-3"),
+        ([rank("1|2"), rank("2|1")], "t0: .*ann.* overall"),
+        ([rank("1|2"), rank("1|2|3", unit="b")], "t0: b .*t0-3"),
     ],
 )
 def test_contradictory_input_is_refused(rankings, problem):
@@ -251,7 +251,7 @@ def test_contradictory_input_is_refused(rankings, problem):
 
 @pytest.mark.parametrize("threshold", [0, 1.5, -1])
 def test_a_threshold_is_a_share(threshold):
-    with pytest.raises(DataError, match="share above 0"):
+    with pytest.raises(DataError, match="share"):
         measure_agreement(FOUR, thresholds=(threshold,))
 
 

@@ -12,17 +12,17 @@ from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.client import Studio
-from annotation.imports import import_rankings
+from annotation.label_studio.client import Studio
 from annotation.main import main as annotate
-from annotation.pull import pull
-from annotation.push import push
-from annotation.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
-from annotation.records import PushedTask, rankings_file, tasks_file
+from annotation.steps.imports import import_rankings
+from annotation.steps.pull import pull
+from annotation.steps.push import push
 from editjudge.__main__ import main as run_command
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask, rankings_file, tasks_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.types import PreferencePair
 
 
@@ -194,10 +194,10 @@ def test_two_rows_that_differ_are_both_left_out_and_the_same_twice_counts_once(t
 @pytest.mark.parametrize(
     ("rows", "unit", "said"),
     [
-        ([{"task_id": "g0", "tiers": "12345"}], None, "no column `unit` or `annotator`"),
-        ([{"task_id": "g0", "tiers": "12345"}], "carl", "--unit carl: the recipe names a, b"),
-        ([{"task_id": "g9", "tiers": "12345"}], "a", "none of its 1 rows can be used .*g9: no such group"),
-        ([], "a", "it has no row"),
+        ([{"task_id": "g0", "tiers": "12345"}], None, "`unit` or `annotator`"),
+        ([{"task_id": "g0", "tiers": "12345"}], "carl", "--unit carl: .*a, b"),
+        ([{"task_id": "g9", "tiers": "12345"}], "a", "1 rows .*g9: "),
+        ([], "a", "no row"),
     ],
 )
 def test_nothing_is_written_when_no_row_can_be_used(tmp_path, recipe, rows, unit, said):
@@ -250,7 +250,7 @@ def test_a_pull_keeps_imported_rankings_and_an_imported_unit_is_shown_nothing(tm
     assert rankings(recipe)["g0", "a"].notation == "3|12|45"
     tasks = {row.group_id: row for row in read_jsonl(tasks_file(recipe.out), PushedTask)}
     assert tasks["g0"].candidates == names(0, 1, 2, 3, 4)  # as they were ranked, so that both rank the same
-    with pytest.raises(DataError, match="unit b ranks in Label Studio"):
+    with pytest.raises(DataError, match=r"unit b .*Label Studio"):
         import_rankings(recipe, tmp_path / "a.csv", "b")
 
 
@@ -258,7 +258,7 @@ def test_a_push_never_shows_other_candidates_than_were_imported(tmp_path, groups
     recipe = make_recipe(tmp_path / "out", groups, server={"url": fake.url, "images_url": "/images/"})
     row = {"task_id": "g0", "ranking": [1, 2], "candidates": ["g0-0", "g0-1"]}
     import_rankings(recipe, write(tmp_path / "rows.json", [row]), "a")
-    with Studio(fake.url, TOKEN) as studio, pytest.raises(DataError, match="g0: its imported rankings are of 2"):
+    with Studio(fake.url, TOKEN) as studio, pytest.raises(DataError, match=r"g0: .*of 2"):
         push(recipe, studio)
 
 

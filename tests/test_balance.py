@@ -8,7 +8,7 @@ from curation_ground import make_context, make_group
 from factories import make_card, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.balance import Balance, PickGroups, score_bin
+from curation.filters.balance import Balance, PickGroups, score_bin
 from curation.recipe import CurationRecipe
 from curation.stage import Drop, Fail
 from editjudge.recipes.recipe import load_recipe

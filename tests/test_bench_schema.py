@@ -52,7 +52,9 @@ def test_the_benchmark_loads_in_the_public_schema(tmp_path):
     path = write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
     cache = str(tmp_path / "cache")
     rows = load_dataset("parquet", data_files=str(path), split="train", cache_dir=cache)
-    assert rows.column_names == ["key", "instruction", "input_image", "output_images", "task_type", "dimension"]
+    public = ["key", "instruction", "input_image", "output_images", "task_type", "dimension"]
+    assert rows.column_names == [*public, "editjudge"]
+    assert rows.features.arrow_schema.names == [*public, "editjudge"]
     assert rows["key"][:] == [[pair.better.id, pair.worse.id] for pair in pairs]
     preferred = [row["output_images"][0].convert("RGB").tobytes() for row in rows]
     store = ImageStore(tmp_path)

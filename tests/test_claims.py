@@ -14,8 +14,9 @@ from sft_ground import make_base, make_run
 
 from editjudge.errors import CheckpointError, DataError, EditJudgeError, StaleOutputError
 from editjudge.files.io import is_marked, write_marker
+from editjudge.formats.checkpoint import mark_complete, require_complete, scan, training_identity
+from editjudge.training import checkpoints
 from eval.checkpoints import pin_training
-from sft import checkpoints
 from sft.train import main
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -33,9 +34,9 @@ def test_after_a_mistake_in_training_the_corrected_command_runs_in_the_same_fold
         main([str(recipe), "max_tokens=5"])
     cut = shutil.copytree(base, tmp_path / "cut") / "model.safetensors"
     cut.write_bytes(cut.read_bytes()[:-100])
-    with pytest.raises(CheckpointError, match="weights are damaged"):
+    with pytest.raises(CheckpointError, match="damaged"):
         main([str(recipe), f"model={cut.parent}"])
-    assert checkpoints.complete(out) == []
+    assert scan(out).complete == ()
     assert main([str(recipe)]) == 0
     assert json.loads((out / "started.json").read_text())["identity"]["recipe"]["max_tokens"] == 8192
 
@@ -53,8 +54,8 @@ def test_a_claim_is_replaced_until_something_is_complete(tmp_path: Path) -> None
     checkpoints.claim(tmp_path, {"rank": 8})
     (tmp_path / "checkpoint-2").mkdir()  # half-written
     checkpoints.claim(tmp_path, {"rank": 16})
-    assert checkpoints.claimed(tmp_path) == {"rank": 16}
-    checkpoints.mark_complete(tmp_path / "checkpoint-2", {"rank": 16}, 2, 1)
+    assert training_identity(tmp_path) == {"rank": 16}
+    mark_complete(tmp_path / "checkpoint-2", {"rank": 16}, 2, 1)
     checkpoints.claim(tmp_path, {"rank": 16})
     with pytest.raises(StaleOutputError, match="rank: 16 -> 4"):
         checkpoints.claim(tmp_path, {"rank": 4})
@@ -64,7 +65,7 @@ def test_a_half_written_first_checkpoint_is_still_known_as_ours(tmp_path: Path) 
     checkpoints.claim(tmp_path, {"rank": 4})
     (tmp_path / "checkpoint-2").mkdir()
     with pytest.raises(CheckpointError, match="incomplete"):
-        checkpoints.require_complete(tmp_path / "checkpoint-2")
+        require_complete(tmp_path / "checkpoint-2")
 
 
 @pytest.mark.slow
@@ -102,7 +103,7 @@ def test_a_stage_that_failed_can_be_replaced_by_another(tmp_path: Path) -> None:
     from curation_ground import make_recipe
 
     from curation.recipe import CurationRecipe
-    from curation.runner import run_curation
+    from curation.runner.run import run_curation
 
     good = make_recipe(out=str(tmp_path / "out"))
     index = next(number for number, stage in enumerate(good["stages"]) if stage["use"] == "measure")

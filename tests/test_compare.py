@@ -232,7 +232,7 @@ def test_another_label_is_refused(world, tmp_path):
 
 
 def test_folders_that_hold_no_one_judge_are_named(world, tmp_path):
-    with pytest.raises(DataError, match="no evaluation in it"):
+    with pytest.raises(DataError, match="no evaluation"):
         find_evaluations(tmp_path)
     with pytest.raises(DataError, match=r"several judges(.|\n)*guesses(.|\n)*sees"):
         find_evaluations(world)
@@ -249,7 +249,7 @@ def test_other_benchmarks_are_refused(world, tmp_path):
     ]
     write_jsonl(tmp_path / "o" / "pairs.jsonl", rows)
     (tmp_path / "o" / "done.json").write_text('{"identity": {}, "info": {}}')
-    with pytest.raises(DataError, match="not one question in common"):
+    with pytest.raises(DataError, match="question"):
         compare_folders(world / "sees", tmp_path / "o")
     assert other.is_file()
 

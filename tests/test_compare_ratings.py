@@ -147,15 +147,15 @@ def test_a_judge_against_itself_is_noise(folders, capsys):
 
 def test_folders_made_before_ratings_were_kept_are_told(folders):
     (folders[0] / "ratings.jsonl").unlink()
-    with pytest.raises(DataError, match=r"good/bench: no ratings.jsonl.*Run its recipe again"):
+    with pytest.raises(DataError, match=r"good/bench: .*ratings\.jsonl"):
         compare_folders(*folders)
     (folders[1] / "ratings.jsonl").unlink()
-    with pytest.raises(DataError, match=r"no ratings.jsonl.*no judge is asked again"):
+    with pytest.raises(DataError, match=r"ratings\.jsonl.*no judge is asked"):
         compare_folders(*folders)
 
 
 def test_another_rating_is_refused(folders):
     rows = list(read_jsonl(folders[0] / "ratings.jsonl", RatedOutput))
     write_jsonl(folders[0] / "ratings.jsonl", [rows[0].model_copy(update={"human": 99.0}), *rows[1:]])
-    with pytest.raises(DataError, match="has two labels"):
+    with pytest.raises(DataError, match="two labels"):
         compare_folders(*folders)

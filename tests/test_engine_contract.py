@@ -12,7 +12,8 @@ from factories import make_image
 from pydantic import BaseModel, ConfigDict
 from tiny_model import tiny_adapter, tiny_folder
 
-from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.asking.judge import Judge
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Completion, Engine, OneByOne, Reply, Request, Sampling, each_once
 from editjudge.engines.cache import CachedEngine
@@ -200,6 +201,21 @@ def test_sampling_that_cannot_be_honoured_is_said_before_a_run(case: Case, world
         Judge(engine, sampling=case.odd)
 
 
+def test_log_probabilities_are_given_or_refused_before_a_run(case: Case, world: World) -> None:
+    engine, wanted = case.make(world), WARM.model_copy(update={"logprobs": True})
+    requests = [ask(0, (1, 2)), ask(3)]
+    if problems := engine.check(wanted):
+        assert [problem.field for problem in problems] == ["logprobs"]
+        return
+    plain = [completion for reply in engine.answer_all(requests, WARM) for completion in reply.completions]
+    for _ in range(2):  # the second time a cache knows them
+        found = [completion for reply in engine.answer_all(requests, wanted) for completion in reply.completions]
+        for one, other in zip(found, plain, strict=True):
+            assert (one.text, len(one.tokens), other.tokens) == (other.text, one.n_tokens, ())
+            assert all(logprob <= 0 for _, logprob in one.tokens)
+            assert len({logprob for _, logprob in one.tokens}) > 1
+
+
 def test_the_weights_of_a_checkpoint_make_an_engine_of_its_own(case: Case, world: World) -> None:
     engine = case.make(world)
     if not case.loads_checkpoints:
@@ -220,10 +236,10 @@ def test_the_weights_of_a_checkpoint_make_an_engine_of_its_own(case: Case, world
 @pytest.mark.parametrize(
     ("arrived", "message"),
     [
-        ([0, 0], "answered request 0 twice"),
-        ([0, 2], "answered request 2 of 2"),
-        ([-1], "answered request -1 of 2"),
-        ([1], "no reply to 1 of 2 requests, 0 first"),
+        ([0, 0], "request 0 twice"),
+        ([0, 2], "request 2 of 2"),
+        ([-1], "request -1 of 2"),
+        ([1], "1 of 2 requests, 0 "),
     ],
 )
 def test_an_engine_that_breaks_the_contract_is_found_out(arrived: list[int], message: str) -> None:

@@ -32,11 +32,11 @@ def write_recipe(folder: Path, name: str, bench: Path, replies: list[str], **cha
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
-    """A file with every fault: an unknown task, no dimension, a missing image, half a line, a label turned round."""
+    """A file with every fault: no task type, no dimension, a missing image, half a line, a label turned round."""
     folder = tmp_path_factory.mktemp("faults")
     path = write_benchmark(folder, groups=8)
     rows = [json.loads(line) for line in path.read_text().splitlines()]
-    rows[0]["task"]["task_type"] = "sky_painting"
+    rows[0]["task"]["task_type"] = "Sky painting"
     turned = rows[3] | {"better": rows[3]["worse"], "worse": rows[3]["better"]}
     del rows[5]["dimension"]
     (folder / "edits" / "7-2.png").unlink()
@@ -69,7 +69,7 @@ def test_every_fault_is_named_on_the_terminal(speaks):
     for expected in (
         "PARTIAL",
         "6 x missing_image (first: line",
-        "1 x unknown_task (first: line 1: 'sky_painting')",
+        "1 x not_a_task_type (first: line 1: 'Sky painting')",
         "1 x not_a_pair (first: line 6: dimension: Field required)",
         '1 x not_json (first: line 75: {"half (Unterminated string',
         "suspicious rows, kept: 1 x contradictory_labels",

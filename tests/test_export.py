@@ -1,14 +1,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import pytest
 from curation_ground import make_context, make_group
 from factories import make_card, make_judgment, make_ref, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export import SFT, Tiers, tiers_of
+from curation.export.stages import SFT, Tiers
 from curation.stage import Drop, Fail
 from editjudge.prompts.prompt_sets import PROMPT_SETS, get_prompts
 
@@ -18,8 +17,8 @@ def test_a_card_becomes_both_questions(tmp_path):
     semantic, quality = SFT(prompts="brief-v1", bins=10).run([card], make_context(tmp_path))
     prompts = get_prompts("brief-v1")
     assert (semantic.aspect, quality.aspect) == ("semantic", "quality")
-    assert semantic.prompt == prompts.ask_semantic("Make the sky pink.")
-    assert quality.prompt == prompts.ask_quality()
+    assert semantic.prompt == prompts.semantic.ask("Make the sky pink.")
+    assert quality.prompt == prompts.quality.ask()
     assert semantic.images == (*card.triplet.task.inputs, card.triplet.edited)
     assert quality.images == (card.triplet.edited,)
     assert json.loads(semantic.completion) == {
@@ -51,7 +50,8 @@ def test_scores_are_whole_numbers_on_the_prompts_scale(scores, scale, written, t
 def test_an_edited_wording_makes_the_rows_stale(monkeypatch):
     stage, other = SFT(prompts="brief-v1"), get_prompts("brief-v1")
     before = stage.depends_on()
-    monkeypatch.setitem(PROMPT_SETS, "brief-v1", replace(other, quality=other.quality + " Be strict."))
+    strict = other.quality.model_copy(update={"text": other.quality.text + " Be strict."})
+    monkeypatch.setitem(PROMPT_SETS, "brief-v1", other.model_copy(update={"quality": strict}))
     assert stage.depends_on() != before
 
 
@@ -84,22 +84,6 @@ def test_unknown_prompts_are_refused():
         SFT(prompts="nope")
 
 
-@pytest.mark.parametrize(
-    ("values", "tiers"),
-    [
-        # "3|12|45": the third is best, the first two tie, the last two tie.
-        ([6, 5.5, 9, 2, 1.5], [[2], [0, 1], [3, 4]]),
-        ([5, 5, 5], [[0, 1, 2]]),
-        # A chain of small steps is one tier, however far its ends lie apart.
-        ([5, 5.9, 6.8], [[2, 1, 0]]),
-        ([3.35, 4.35], [[1], [0]]),  # in floating point the step is a little less than 1
-    ],
-)
-def test_a_tier_starts_where_the_step_down_is_large(values, tiers):
-    found = tiers_of(make_group(values), "overall", min_gap=1)
-    assert [[int(card.triplet.id[-1]) for card in tier] for tier in found] == tiers
-
-
 def test_pairs_stand_across_tiers_only(tmp_path):
     stage = Tiers(min_gap=1, dimensions=("overall",))
     pairs = list(stage.run(make_group([6, 5.5, 9, 2, 1.5]), make_context(tmp_path)))
@@ -122,11 +106,12 @@ def test_each_dimension_has_its_own_tiers(tmp_path):
 
 def test_groups_without_a_pair_are_dropped_and_unscored_cards_fail(tmp_path):
     stage = Tiers(min_gap=1, dimensions=("overall",))
-    outcomes = list(stage.run(make_group([5, 5.5, None]), make_context(tmp_path)))
+    first, second, unscored = make_group([5, 5.5, None])
+    outcomes = list(stage.run([first, second, unscored], make_context(tmp_path)))
     assert outcomes == [
-        Fail("task0-2", "no score to rank by"),
-        Drop("task0-0", "one_tier"),
-        Drop("task0-1", "one_tier"),
+        Fail("task0-2", "no score to rank by", unscored),
+        Drop("task0-0", "one_tier", first),
+        Drop("task0-1", "one_tier", second),
     ]
 
 

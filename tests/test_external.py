@@ -197,13 +197,13 @@ def test_the_same_image_for_the_same_task_may_go_by_two_ids_but_a_shared_name_is
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        ('{"triplet_id": "nobody", "overall": 5}', "none of its 1 rows is about pairs"),
-        ('{"overall": 5}', "s.jsonl:1: no column says what the row is about"),
-        ('{"triplet_id": "x"}', "s.jsonl:1: neither a score nor a vote"),
-        ("{", "s.jsonl:1: not valid JSON"),
-        ("[1]", "s.jsonl: row 0: not an object"),
-        ("", "holds no row"),
-        ('{"triplet_id": "x", "score": [1, 2]}', "of a list called score nobody knows which"),
+        ('{"triplet_id": "nobody", "overall": 5}', "1 rows .*about pairs"),
+        ('{"overall": 5}', r"s\.jsonl:1: no column "),
+        ('{"triplet_id": "x"}', r"s\.jsonl:1: .*score nor a vote"),
+        ("{", r"s\.jsonl:1: not valid JSON"),
+        ("[1]", r"s\.jsonl: row 0: "),
+        ("", "no row"),
+        ('{"triplet_id": "x", "score": [1, 2]}', "list called score"),
     ],
 )
 def test_files_that_are_something_else_are_named(tmp_path, bench, content, said):
@@ -214,7 +214,7 @@ def test_files_that_are_something_else_are_named(tmp_path, bench, content, said)
 
 @pytest.mark.parametrize("name", ["absent.jsonl", "."])
 def test_nothing_to_read(tmp_path, bench, name):
-    with pytest.raises(DataError, match=r"check `scores`|no scores in this folder"):
+    with pytest.raises(DataError, match=r"`scores`|no scores"):
         read(tmp_path / name, bench)
 
 
@@ -234,9 +234,9 @@ def test_a_recipe_has_a_judge_or_scores(tmp_path, pairs):
     with pytest.raises(ValidationError, match="either `judge`"):
         make_recipe(tmp_path, pairs, scores="x.jsonl")
     for name, value in (("prices", {"per_hour": 2}), ("shard_triplets", 8), ("probes", {})):
-        with pytest.raises(ValidationError, match=f"{name}: .*leave it out"):
+        with pytest.raises(ValidationError, match=f"{name}: "):
             scores_recipe(tmp_path, pairs, "x.jsonl", **{name: value})
-    with pytest.raises(ValidationError, match="worst score comes first"):
+    with pytest.raises(ValidationError, match="worst score"):
         scores_recipe(tmp_path, pairs, {"path": "x.jsonl", "range": [10, 0]})
 
 
@@ -264,7 +264,7 @@ def test_the_folder_of_an_evaluation_names_those_of_its_benchmarks(tmp_path, pai
     assert read(tmp_path / "judge", bench).format == "cards"
     benches = [{"use": "pairs", "path": str(pairs), "name": name} for name in ("one", "two")]
     run_eval(make_recipe(tmp_path / "both", pairs, bench=benches))
-    with pytest.raises(DataError, match=r"results of 2 tasks or judges; give the folder of one:\n.*both/one \(cards\)"):
+    with pytest.raises(DataError, match=r"2 tasks .*\n.*both/one \(cards\)"):
         read(tmp_path / "both", bench)
     assert read(tmp_path / "both" / "two", bench).format == "cards"
 

@@ -40,9 +40,9 @@ def test_a_folder_with_several_tasks_is_refused_and_they_are_named(tmp_path, pai
     bench = Pairs(path=pairs).load(pairs.parent)
     for task in ("Text-Guided_IE", "Mask-Guided_IE"):
         viescore_folder(tmp_path / "gpt4o" / task)
-    with pytest.raises(DataError, match=r"results of 2 tasks or judges.*\n.*Mask-Guided_IE \(viescore\)\n.*Text-"):
+    with pytest.raises(DataError, match=r"2 tasks .*\n.*Mask-Guided_IE \(viescore\)\n.*Text-"):
         read_scores(ScoresFile(path=tmp_path / "gpt4o"), bench)
-    with pytest.raises(DataError, match="results of 2 tasks"):
+    with pytest.raises(DataError, match="2 tasks"):
         read_scores(ScoresFile(path=tmp_path / "gpt4o", format="viescore"), bench)
 
 
@@ -51,7 +51,7 @@ def test_editscore_folders_of_two_judges_are_refused(tmp_path, pairs):
     rows = [(pair, 5, 4) for pair in bench.pairs]
     for judge in ("7B/qwen25vl", "72B/qwen25vl_vllm"):
         editscore_folder(tmp_path / judge, rows)
-    with pytest.raises(DataError, match="results of 2 tasks or judges") as error:
+    with pytest.raises(DataError, match="2 tasks") as error:
         read_scores(ScoresFile(path=tmp_path), bench)
     assert f"  {tmp_path / '7B/qwen25vl'} (editscore)" in str(error.value)
     assert len(read_scores(ScoresFile(path=tmp_path / "7B"), bench).rows) == len(rows)
@@ -102,7 +102,7 @@ def test_several_judges_in_one_recipe(tmp_path):
         assert "idefics2" in (out / file).read_text()
     (verdict,) = compare_folders(out / "gpt4o", out / "idefics2", 100)
     assert (verdict.benchmark, verdict.n_common) == ("GenAI-Bench", 919)
-    with pytest.raises(DataError, match="evaluations of several judges"):
+    with pytest.raises(DataError, match="several judges"):
         compare_folders(out, out / "idefics2", 100)
 
 
@@ -123,7 +123,7 @@ def test_compare_lists_each_judge_once_whose_file_has_two_readings(tmp_path):
 
 
 def test_two_judges_of_one_name_are_refused(tmp_path):
-    with pytest.raises(ValidationError, match="two judges are called 'pairwise'; give each a `name`"):
+    with pytest.raises(ValidationError, match=r"two judges .*'pairwise'.*`name`"):
         scores_recipe(tmp_path, tmp_path, ["a/pairwise.json", "b/pairwise.json"])
 
 
@@ -147,5 +147,5 @@ def test_check_names_benchmarks_and_judges_of_one_name_and_nothing_else(tmp_path
 
 
 def test_a_folder_in_place_of_a_file_is_called_a_folder(tmp_path):
-    with pytest.raises(DataError, match="is a folder, a file is needed here; name the file in it"):
+    with pytest.raises(DataError, match="is a folder"):
         list(read_objects(tmp_path))

@@ -45,7 +45,7 @@ def test_a_row_shifted_by_a_comma_is_never_read_as_another_column(tmp_path, benc
 
 def test_a_table_of_nothing_but_shifted_rows_is_an_error_that_says_so(tmp_path, bench):
     lines = [f"{triplet.id},5," for triplet in bench.triplets]
-    with pytest.raises(DataError, match=r"unreadable_row: .*s\.csv:2: 3 cells, the header has 2"):
+    with pytest.raises(DataError, match=r"unreadable_row: .*s\.csv:2: 3 cells.* 2"):
         read(write_table(tmp_path / "s.csv", "key,overall", lines), bench)
 
 
@@ -93,9 +93,9 @@ def test_a_cell_may_be_longer_than_pythons_limit(tmp_path, bench):
 @pytest.mark.parametrize(
     ("header", "said"),
     [
-        ("key,overall,overall", "s.csv:1: two columns are called 'overall'"),
-        ("key,overall; of ten", "s.csv:1: the header has commas and semicolons"),
-        ('key,"overall', "s.csv:1: the header cannot be read"),
+        ("key,overall,overall", r"s\.csv:1: two columns .*'overall'"),
+        ("key,overall; of ten", r"s\.csv:1: .*commas and semicolons"),
+        ('key,"overall', r"s\.csv:1: the header cannot be read"),
     ],
 )
 def test_a_header_that_nobody_can_read_is_refused(tmp_path, bench, header, said):
@@ -110,7 +110,7 @@ def test_a_table_with_the_index_of_pandas_and_a_quoted_separator_in_the_header(t
 
 
 def test_a_table_that_is_no_text_or_no_utf8_is_refused(tmp_path, bench):
-    for content, said in [(b"key;overall\ngr\xfcn;5\n", "not UTF-8 text .*CSV UTF-8"), (b"k\0e\0", "NUL")]:
+    for content, said in [(b"key;overall\ngr\xfcn;5\n", "UTF-8"), (b"k\0e\0", "NUL")]:
         (tmp_path / "s.csv").write_bytes(content)
         with pytest.raises(DataError, match=said):
             read(tmp_path / "s.csv", bench)
@@ -152,5 +152,5 @@ def test_numbers_of_thousands_of_digits_and_broken_unicode_are_counted(tmp_path,
     assert [found.cards[triplet.id].overall for triplet in bench.triplets[:3]] == [None, None, 5.0]
     assert found.findings.counts == {"unreadable_score": 2, "invalid_unicode": 1}
     (tmp_path / "s.jsonl").write_text("\n".join([*lines, '{"key": "x", "overall": 9, "overall": 1}']))
-    with pytest.raises(DataError, match=rf"s\.jsonl:{len(lines) + 1}: .*'overall' is written twice in one object"):
+    with pytest.raises(DataError, match=rf"s\.jsonl:{len(lines) + 1}: .*'overall' .*twice"):
         read(tmp_path / "s.jsonl", bench)

@@ -254,7 +254,7 @@ def test_equal_names_in_one_file_are_refused(tmp_path, bench):
     folder = write(tmp_path / "f", {uid: [7, 9]}, {uid: [5, 5]})
     file = folder / "SDEdit" / "SC.json"
     file.write_text(f'{{"{uid}": {{"score": [1, 2]}}, "{uid}": {{"score": [3, 4]}}}}')
-    with pytest.raises(DataError, match=r"SDEdit/SC\.json: not valid JSON \(the key .* written twice"):
+    with pytest.raises(DataError, match=r"SDEdit/SC\.json: not valid JSON .* twice"):
         read(folder, bench, "published")
 
 
@@ -262,9 +262,7 @@ def test_a_folder_of_several_tasks_is_refused(tmp_path, bench):
     uid = images(bench)[0]
     for task in ("ImagenHub_Text-Guided_IE", "ImagenHub_Mask-Guided_IE"):
         write(tmp_path / "gpt4o" / task, {uid: [7, 9]}, {uid: [5, 5]})
-    with pytest.raises(
-        DataError, match=r"results of 2 tasks or judges; give the folder of one:\n.*Mask-Guided_IE .*\n.*Text"
-    ):
+    with pytest.raises(DataError, match=r"2 tasks .*\n.*Mask-Guided_IE .*\n.*Text"):
         read(tmp_path / "gpt4o", bench, "published")
     shutil.rmtree(tmp_path / "gpt4o" / "ImagenHub_Mask-Guided_IE")
     assert read(tmp_path / "gpt4o", bench, "published")[0]["SDEdit", uid].overall == pytest.approx(sqrt(35))

@@ -21,12 +21,12 @@ from editjudge import families
 from editjudge.__main__ import main as command
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
+from editjudge.engines.merge import merge
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import FAMILIES, families_for, get_family, render_chat, too_few_pixels
 from editjudge.files.io import read_jsonl
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.types import SFTExample
-from sft.merge import merge
 from sft.recipe import SFTRecipe
 from sft.train import main as train
 
@@ -56,9 +56,9 @@ def make_engine(folder: Path, family: str, **changes: Any) -> HFEngine:
 def requests(seeds: tuple[int, ...] = (0,)) -> list[Request]:
     """Of different lengths, with one and two images of different shapes: a batch that needs padding."""
     return [
-        Request(PROMPTS.ask_quality(), (make_image(56, 112, seed=1),), seeds),
-        Request(PROMPTS.ask_semantic("Paint it."), (make_image(130, 60, seed=2), make_image(64, 64, seed=3)), seeds),
-        Request(PROMPTS.ask_semantic("Remove the dog. " * 5), (make_image(80, 90), make_image(90, 80)), seeds),
+        Request(PROMPTS.quality.ask(), (make_image(56, 112, seed=1),), seeds),
+        Request(PROMPTS.semantic.ask("Paint it."), (make_image(130, 60, seed=2), make_image(64, 64, seed=3)), seeds),
+        Request(PROMPTS.semantic.ask("Remove the dog. " * 5), (make_image(80, 90), make_image(90, 80)), seeds),
     ]
 
 
@@ -146,7 +146,7 @@ def test_the_bound_on_pixels_takes_effect(family: str, folder: Path) -> None:
     chat = bound.tokenizer(render_chat(family, "<image>"))["input_ids"]
     assert inputs["input_ids"].shape[1] == len(chat) - 1 + own.image_tokens(bound, size)
     assert own.image_tokens(bound, size) < own.image_tokens(free, size)
-    with pytest.raises(EditJudgeError, match="at most 100 pixels"):
+    with pytest.raises(EditJudgeError, match="100 pixels"):
         own.load_processor(folder, max_pixels=100)
 
 
@@ -238,12 +238,12 @@ def test_a_model_that_no_family_fits_is_refused_by_merge(tmp_path: Path) -> None
     adapter.mkdir()
     (adapter / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": str(base)}))
     (adapter / "adapter_model.safetensors").write_bytes(b"")
-    with pytest.raises(CheckpointError, match="no family fits a 'llava' model; known: qwen2_5_vl"):
+    with pytest.raises(CheckpointError, match=r"'llava' .*: qwen2_5_vl"):
         merge(adapter, tmp_path / "out")
 
 
 def test_an_unknown_family_names_the_known_ones() -> None:
-    with pytest.raises(EditJudgeError, match="'qwen9'; known: qwen2_5_vl, qwen3_vl"):
+    with pytest.raises(EditJudgeError, match=r"'qwen9'.*: qwen2_5_vl, qwen3_vl"):
         get_family("qwen9")
 
 

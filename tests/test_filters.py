@@ -5,7 +5,8 @@ from curation_ground import make_context, make_group
 from factories import make_ref, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.filters import AspectRatio, GroupMax, GroupStd, MinSide
+from curation.filters.scores import GroupMax, GroupStd
+from curation.filters.sizes import AspectRatio, MinSide
 from curation.stage import Fail
 
 

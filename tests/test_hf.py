@@ -14,7 +14,7 @@ from PIL import Image
 from tiny_model import tiny_adapter, tiny_folder
 
 from editjudge.engines.base import Reply, Request, Sampling
-from editjudge.engines.decoding import choose
+from editjudge.engines.decoding import choose, write_passes
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.families import get_family, render_chat
@@ -56,9 +56,9 @@ def engine(folder: Path) -> HFEngine:
 def make_request(number: int = 0, seeds: tuple[int, ...] = (0,)) -> Request:
     """Semantic and quality requests of different lengths and image sizes."""
     if number % 2:
-        text = get_prompts("brief-v1").ask_quality()
+        text = get_prompts("brief-v1").quality.ask()
         return Request(text, (make_image(56 + 28 * (number % 3), 56, seed=number),), seeds)
-    text = get_prompts("brief-v1").ask_semantic("Make it pink. " * (1 + number))
+    text = get_prompts("brief-v1").semantic.ask("Make it pink. " * (1 + number))
     return Request(text, (make_image(84, 56, seed=number), make_image(56, 56 + 14 * number, seed=number + 50)), seeds)
 
 
@@ -84,6 +84,38 @@ def test_greedy_text_is_that_of_generate(folder: Path, adapter: Path, with_adapt
         tokens = model.generate(**inputs, do_sample=False, max_new_tokens=12)[0, inputs["input_ids"].shape[1] :]
         assert reply.completions[0].text == processor.tokenizer.decode(tokens, skip_special_tokens=True)
         assert reply.prompt_tokens == inputs["input_ids"].shape[1]
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WARM])
+def test_log_probabilities_are_those_of_the_model_reading_its_own_reply(folder: Path, sampling: Sampling) -> None:
+    """Whatever the temperature, in a batch with others, and of each of several passes."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    engine = in_float64(make_engine(folder))
+    model: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder).eval().double()
+    family, stops = get_family("qwen2_5_vl"), engine._load().stop_tokens
+    processor = family.load_processor(folder)
+    requests = [make_request(number, (7, 8)) for number in range(3)]
+    wanted = sampling.model_copy(update={"logprobs": True})
+    for request, reply in zip(requests, engine.answer_all(requests, wanted), strict=True):
+        chat = render_chat("qwen2_5_vl", request.text)
+        inputs = dict(processor(text=[chat], images=list(request.images), return_tensors="pt"))
+        for written, completion in zip(
+            write_passes(model, family, inputs, [request.seeds], sampling, stops)[0], reply.completions, strict=True
+        ):
+            tokens = torch.tensor(written.tokens)
+            rest = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+            reread = {
+                name: torch.cat([value, rest.get(name, torch.zeros_like(tokens))[None]], dim=1)
+                if value.shape == inputs["input_ids"].shape
+                else value
+                for name, value in inputs.items()
+            }
+            with torch.no_grad():
+                read = model(**reread)
+            own = read.logits[0, -len(tokens) - 1 : -1].log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+            assert [logprob for _, logprob in completion.tokens] == pytest.approx(own.tolist(), abs=1e-4)
+            assert processor.tokenizer.decode(tokens, skip_special_tokens=True) == completion.text
 
 
 def test_an_adapter_changes_what_is_said(folder: Path, adapter: Path, engine: HFEngine) -> None:
@@ -289,7 +321,7 @@ def test_weights_that_are_not_finite_are_told_when_they_are_loaded(
     weights[name][-1, -1] = value
     save_file(weights, damaged / "model.safetensors", {"format": "pt"})
     for changes in ({}, {"adapter": adapter}, {"dtype": "bfloat16"}):
-        with pytest.raises(CheckpointError, match=r"model: 1 weights hold NaN or infinity: \S*layers\.1\.mlp\.up_proj"):
+        with pytest.raises(CheckpointError, match=r"model: 1 weights .*NaN.*layers\.1\.mlp\.up_proj"):
             make_engine(damaged, **changes).answer_all([make_request()], GREEDY)
 
 
@@ -314,9 +346,7 @@ def test_logits_that_overflow_are_an_error_of_the_engine(folder: Path, tmp_path:
     save_file(weights, large / "model.safetensors", {"format": "pt"})
     (reply,) = make_engine(large).answer_all([make_request(seeds=(1, 2))], sampling)
     assert [(completion.text, completion.stop) for completion in reply.completions] == [("", "error")] * 2
-    assert "logits are NaN or infinite at token 1; its numbers do not fit into float32" in str(
-        reply.completions[0].error
-    )
+    assert "NaN or infinite at token 1" in str(reply.completions[0].error)
 
 
 def test_a_pass_whose_logits_break_on_the_way_leaves_the_others_alone(folder: Path) -> None:
@@ -351,9 +381,9 @@ def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tm
 
     with pytest.raises(CheckpointError, match="neither a folder"):
         make_engine(tmp_path / "nowhere").answer_all([make_request()], GREEDY)
-    with pytest.raises(CheckpointError, match=r"nowhere: no adapter there: adapter_config\.json is missing"):
+    with pytest.raises(CheckpointError, match=r"nowhere: .*adapter_config\.json"):
         make_engine(folder, adapter=tmp_path / "nowhere").answer_all([make_request()], GREEDY)
-    with pytest.raises(CheckpointError, match="use family 'qwen2_5_vl'"):
+    with pytest.raises(CheckpointError, match="'qwen2_5_vl'"):
         make_engine(folder, family="qwen3_vl").answer_all([make_request()], GREEDY)
     deeper = shutil.copytree(adapter, tmp_path / "deeper")
     weights = load_file(adapter / "adapter_model.safetensors")
@@ -363,7 +393,7 @@ def test_models_that_are_not_there_or_do_not_fit(folder: Path, adapter: Path, tm
         if "layers.1." in name
     }
     save_file(weights | extra, deeper / "adapter_model.safetensors")
-    with pytest.raises(CheckpointError, match="does not fit its base"):
+    with pytest.raises(CheckpointError, match="does not fit"):
         make_engine(folder, adapter=deeper).answer_all([make_request()], GREEDY)
     if not torch.cuda.is_available():
         with pytest.raises(EngineError, match="no GPU"):

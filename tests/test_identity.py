@@ -7,7 +7,7 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, ConfigDict
 
-from curation.stage import STAGES
+from curation import STAGES
 from editjudge.engines.base import Sampling
 from editjudge.files.identity import Neutral, identity_values
 from editjudge.files.io import digest

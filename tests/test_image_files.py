@@ -184,35 +184,35 @@ def test_a_file_without_its_metadata_has_the_same_pixels(kind: str, options: dic
 @pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
 def test_damaged_pixels_stay_damaged(kind: str, share: float) -> None:
     content = encoded(kind, exif=exif(1), icc_profile=SRGB)
-    with pytest.raises(ImageError, match=f"not a readable image: a {kind}.* file that is cut off or damaged|WebP"):
+    with pytest.raises(ImageError, match=f"{kind}|WebP"):
         load_image(content[: int(share * len(content))])
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "the file is empty; download or make it again"),
+        (b"", "empty"),
         (
             b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n",
-            "a Git LFS pointer.*git lfs pull",
+            "git lfs pull",
         ),
-        (b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>", "an HTML page, as a failed download leaves"),
-        (b"\n  <HTML><head>", "an HTML page"),
-        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing; convert it to PNG"),
-        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML or HTML document"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, "a HEIC/HEIF photograph, which cannot.*convert it to PNG"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + b"\0" * 60, "an MP4 or QuickTime video"),
-        (b"%PDF-1.7\n" + b"x" * 60, "a PDF document"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "a PostScript file"),
-        (b"PK\x03\x04" + b"\0" * 60, "a zip archive; unpack it"),
-        (b"\x1f\x8b\x08" + b"\0" * 60, "a gzip archive"),
-        (b'{"error": "not found"}', 'JSON text that begins with \'{"error": "not found"}\''),
-        (b"404: Not Found", "text that begins with '404: Not Found'"),
-        (b"\x07\x08" * 40, "of no known image format, 80 bytes that begin with 07 08 07 08"),
+        (b"<!DOCTYPE html>\n<html><body>404 Not Found</body></html>", "HTML"),
+        (b"\n  <HTML><head>", "HTML"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "SVG.*PNG"),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "XML"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + b"\0" * 60, "HEIC.*PNG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + b"\0" * 60, "MP4"),
+        (b"%PDF-1.7\n" + b"x" * 60, "PDF"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "PostScript"),
+        (b"PK\x03\x04" + b"\0" * 60, " zip "),
+        (b"\x1f\x8b\x08" + b"\0" * 60, " gzip "),
+        (b'{"error": "not found"}', 'JSON.*{"error": "not found"}'),
+        (b"404: Not Found", "404: Not Found"),
+        (b"\x07\x08" * 40, "80 bytes .*07 08 07 08"),
     ],
 )
 def test_what_is_no_image_is_named(content: bytes, message: str) -> None:
-    with pytest.raises(ImageError, match=f"x\\.png: not a readable image: {message}") as caught:
+    with pytest.raises(ImageError, match=f"x\\.png: .*{message}") as caught:
         load_image(content, "x.png")
     assert "BytesIO" not in str(caught.value)
     assert caught.value.reason == "unreadable_image"

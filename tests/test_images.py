@@ -93,9 +93,9 @@ def claims(width: int, height: int) -> bytes:
         (encoded(make_image(), "JPEG")[:-300], "not a readable image"),
         (encoded(make_image())[:20], "not a readable image"),
         (claims(30, 30), "not a readable image"),
-        (claims(8001, 8000), "8001 x 8000 pixels is more than the limit of 64000000"),
-        (claims(60_000, 60_000), "refused before decoding"),
-        (encoded(Image.new("F", (2, 2)), "TIFF"), "pixels of kind 'F' have no known range"),
+        (claims(8001, 8000), "8001 x 8000 pixels .*64000000"),
+        (claims(60_000, 60_000), "3600000000"),
+        (encoded(Image.new("F", (2, 2)), "TIFF"), "pixels of kind 'F'"),
     ],
 )
 def test_bad_images_are_named(tmp_path, content, message):
@@ -183,7 +183,7 @@ def test_a_changed_file_is_refused(tmp_path):
 
 def test_a_wrong_size_in_the_record_is_refused(tmp_path):
     ref = ImageStore(tmp_path).add(make_image(30, 20), "a.png")
-    with pytest.raises(ImageError, match=r"a\.png: is 30 x 20, recorded 40 x 20"):
+    with pytest.raises(ImageError, match=r"a\.png: .*30 x 20.*40 x 20"):
         ImageStore(tmp_path).read(ref.model_copy(update={"width": 40}))
 
 
@@ -192,7 +192,7 @@ def test_paths_do_not_leave_the_root(tmp_path, path):
     root = tmp_path / "root"
     ImageStore(tmp_path).add(make_image(), "a.png")
     ImageStore(root).add(make_image(), "b/c.png")
-    with pytest.raises(ImageError, match="not a path below the data root"):
+    with pytest.raises(ImageError, match="below the data root"):
         ImageStore(root).read(make_ref(path=path))
     with pytest.raises(ImageError):
         ImageStore(root).add(make_image(seed=3), path)
@@ -223,7 +223,7 @@ def test_members_of_a_shard(tmp_path):
     store = ImageStore(tmp_path)
     assert same(store.read(tar_ref("data/00.tar/x/000.png", first)), make_image(seed=1))
     assert same(store.read(tar_ref("data/00.tar/001.png", second)), make_image(seed=2))
-    with pytest.raises(ImageError, match=r"00\.tar: has no member '002\.png'"):
+    with pytest.raises(ImageError, match=r"00\.tar: .*'002\.png'"):
         store.read(tar_ref("data/00.tar/002.png", second))
     write_tar(tmp_path / "data/00.tar", {"002.png": second})  # the index follows the file
     assert same(store.read(tar_ref("data/00.tar/002.png", second)), make_image(seed=2))

@@ -19,6 +19,7 @@ from editjudge.files.io import (
     read_jsonl,
     read_marker,
     rng,
+    sync_files,
     write_json,
     write_jsonl,
     write_marker,
@@ -44,12 +45,12 @@ class Loose(BaseModel):
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}, Loose(value=float("nan"))])
 def test_digest_refuses_what_is_no_number(value):
-    with pytest.raises(ValueError, match="not JSON compliant"):
+    with pytest.raises(ValueError, match="JSON"):
         digest(value)
 
 
 def test_digest_refuses_unknown_kinds():
-    with pytest.raises(TypeError, match="set cannot be written"):
+    with pytest.raises(TypeError, match="set "):
         digest({1, 2})
 
 
@@ -71,6 +72,14 @@ def test_atomic_write_makes_folders_and_replaces(tmp_path):
     assert [item.name for item in path.parent.iterdir()] == ["b.txt"]
 
 
+def test_files_are_synced_where_they_lie_or_the_folder_is_named(tmp_path):
+    atomic_write(tmp_path / "a", "text", sync=False)
+    sync_files(tmp_path)
+    assert (tmp_path / "a").read_text() == "text"
+    with pytest.raises(StorageError, match="nowhere"):
+        sync_files(tmp_path / "nowhere")
+
+
 def test_jsonl_round_trip(tmp_path):
     rows = [make_triplet(id=str(index), task=make_task(instruction="grün\u2028\n")) for index in range(3)]
     assert write_jsonl(tmp_path / "rows.jsonl", iter(rows)) == 3
@@ -87,10 +96,10 @@ def test_read_jsonl_takes_plain_rows_and_skips_blank_lines(tmp_path):
     [
         (
             '{"id": "x", "inp',
-            r"not valid JSON \(Unterminated string starting at: column 13\); one JSON object per",
+            r"not valid JSON .*column 13",
         ),
-        ('{"id": "x"}', r"not a valid EditTask: inputs: Field required, got \{'id': 'x'\} \(and 3 more\)"),
-        (json.dumps(make_task().model_dump() | {"id": 5}), "not a valid EditTask: id: Input should be a valid string"),
+        ('{"id": "x"}', r"not a valid EditTask: inputs: .*\{'id': 'x'\} \(and 3 more\)"),
+        (json.dumps(make_task().model_dump() | {"id": 5}), "not a valid EditTask: id: "),
     ],
 )
 def test_read_jsonl_names_file_and_line(tmp_path, line, message):
@@ -119,9 +128,9 @@ def test_rows_that_fail_leave_nothing(tmp_path):
 
     with pytest.raises(ZeroDivisionError):
         write_jsonl(tmp_path / "rows.jsonl", rows())
-    with pytest.raises(DataError, match=r"rows\.jsonl:2: row cannot be written"):
+    with pytest.raises(DataError, match=r"rows\.jsonl:2: "):
         write_jsonl(tmp_path / "rows.jsonl", [make_ref(), {"value": float("nan")}])
-    with pytest.raises(DataError, match=r"x\.json: cannot be written as JSON"):
+    with pytest.raises(DataError, match=r"x\.json: .*JSON"):
         write_json(tmp_path / "x.json", [float("inf")])
     assert list(tmp_path.iterdir()) == []
 
@@ -137,15 +146,15 @@ def test_an_error_of_the_rows_is_not_taken_for_a_full_disk(tmp_path):
 
 def test_writing_below_a_file_is_a_storage_error(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="a file stands"):
         atomic_write(tmp_path / "file" / "x.json", "1")
-    with pytest.raises(StorageError, match="a file stands where a folder is needed"):
+    with pytest.raises(StorageError, match="a file stands"):
         atomic_write(tmp_path / "file" / "sub" / "x.json", "1")
 
 
 def test_writing_onto_a_folder_leaves_no_temporary_file(tmp_path):
     (tmp_path / "x.json").mkdir()
-    with pytest.raises(StorageError, match="a folder stands where the file is needed"):
+    with pytest.raises(StorageError, match="a folder stands"):
         atomic_write(tmp_path / "x.json", "1")
     assert [item.name for item in tmp_path.iterdir()] == ["x.json"]
 

@@ -47,11 +47,11 @@ def test_json_may_begin_with_a_byte_order_mark(tmp_path):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (LINES.replace('"id"', '"id": "7", "id"', 1), r"rows.jsonl:1: .*the key 'id' is written twice in one object"),
-        (LINES.replace("grün 1", "gr\udcfcn"), "rows.jsonl:2: .*not UTF-8 text"),
-        ("[\n" + LINES.replace("\n", ",\n"), "rows.jsonl:1: .*Expecting ',' delimiter: line 4"),
-        (LINES + "\n" + "[" * 100_000, "rows.jsonl:4: .*nested deeper than 200 levels"),
-        (LINES + "\n" + "[" * 201 + "]" * 201, "rows.jsonl:4: .*nested deeper than 200 levels"),
+        (LINES.replace('"id"', '"id": "7", "id"', 1), r"rows\.jsonl:1: .*'id' .*twice"),
+        (LINES.replace("grün 1", "gr\udcfcn"), r"rows\.jsonl:2: .*UTF-8"),
+        ("[\n" + LINES.replace("\n", ",\n"), r"rows\.jsonl:1: .*','.*line 4"),
+        (LINES + "\n" + "[" * 100_000, r"rows\.jsonl:4: .*200 levels"),
+        (LINES + "\n" + "[" * 201 + "]" * 201, r"rows\.jsonl:4: .*200 levels"),
         (json.dumps(ROWS[0], indent=2) + "\n" + '{\n"id": 1,\n', "rows.jsonl:20: .*not valid JSON"),
         (json.dumps([ROWS[0], 5]), r"rows.jsonl: row 1: not a valid EditTask"),
         (LINES + "\n" + json.dumps(ROWS), r"rows.jsonl:4: not a valid EditTask"),
@@ -68,14 +68,14 @@ def test_what_cannot_be_read_is_one_line_with_its_place(tmp_path, content, said)
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"a": 1, "b": {"c": 1, "c": 1}}', "the key 'c' is written twice in one object"),
-        ('{"\\ud800": 1, "\\udfff": 2}', "written twice"),
-        (b'{"a": "gr\xfcn"}', "not UTF-8 text"),
-        ('{"a": "gr\udcfcn"}', "not UTF-8 text"),
-        ("[" * 100_000 + "]" * 100_000, "nested deeper"),
-        ('{"a":' * 201 + "1" + "}" * 201, "nested deeper"),
+        ('{"a": 1, "b": {"c": 1, "c": 1}}', "'c' .*twice"),
+        ('{"\\ud800": 1, "\\udfff": 2}', "twice"),
+        (b'{"a": "gr\xfcn"}', "UTF-8"),
+        ('{"a": "gr\udcfcn"}', "UTF-8"),
+        ("[" * 100_000 + "]" * 100_000, "200 levels"),
+        ('{"a":' * 201 + "1" + "}" * 201, "200 levels"),
         (b"\xff\xfe[\x00", "Expecting value"),
-        (b"\xff\xfe[", "not UTF-16 text"),
+        (b"\xff\xfe[", "UTF-16"),
     ],
 )
 def test_values_that_are_refused(tmp_path, text, said):
@@ -92,7 +92,7 @@ def test_numbers_beyond_all_floats_are_infinite():
     assert parse_json("-" + "1" * 5000) == -math.inf
     assert parse_json("1" * 300) == int("1" * 300)
     assert math.isnan(parse_json("NaN"))
-    with pytest.raises(ValueError, match="-Infinity is no number in JSON"):
+    with pytest.raises(ValueError, match="-Infinity"):
         parse_json('{"a": -Infinity}', finite=True)
 
 

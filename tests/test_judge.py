@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from icc_ground import WIDE, saved
 from PIL import Image
 
 from editjudge import Judge
-from editjudge.asking.judge import card_from_passes, make_card
+from editjudge.asking.cards import card_from_passes, make_card
+from editjudge.asking.certainty import score_logprob
+from editjudge.cli.score import _table as score_table
 from editjudge.cli.score import main
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.cache import CachedEngine
@@ -30,7 +33,7 @@ BOTH_20 = format_completion("Fine.", (20, 20))
 
 
 def is_quality(request: Request) -> bool:
-    return request.text == PROMPTS.ask_quality()
+    return request.text == PROMPTS.quality.ask()
 
 
 def scripted(script: Callable[[Request, int], str | Completion]) -> ScriptedEngine:
@@ -115,9 +118,9 @@ def test_fewer_passes_of_a_card() -> None:
 
 
 def test_a_card_refuses_judgments_that_are_not_its_own() -> None:
-    with pytest.raises(ValueError, match="two semantic judgments of pass 0"):
+    with pytest.raises(ValueError, match=r"two semantic .*pass 0"):
         make_card(make_triplet(), [make_judgment(), make_judgment(scores=(1, 1))])
-    with pytest.raises(ValueError, match="triplet other in the card of triplet0"):
+    with pytest.raises(ValueError, match=r"triplet other .*triplet0"):
         make_card(make_triplet(), [make_judgment(triplet_id="other")])
 
 
@@ -150,7 +153,7 @@ def test_what_the_engine_sees(tmp_path: Path) -> None:
     before, after = make_image(60, 40), make_image(90, 90, seed=1)
     Judge(scripted(watch), max_pixels=600).score("Add <image> of a cat.", before, after)
     semantic, quality = seen
-    assert semantic.text == PROMPTS.ask_semantic("Add < image > of a cat.")
+    assert semantic.text == PROMPTS.semantic.ask("Add < image > of a cat.")
     assert [image.size for image in semantic.images] == [(30, 20), (30, 20)]
     assert is_quality(quality)
     assert "cat" not in quality.text
@@ -294,7 +297,7 @@ def test_an_image_too_long_and_narrow_is_unscored_and_named(tmp_path: Path, capl
         cards = judge.score_many(triplets, tmp_path)
     assert [card.overall for card in cards] == [8, None, 8]
     assert {row.failure for row in cards[1].judgments} == {"aspect_ratio"}
-    assert "triplet triplet1: the input is 9 x 2048 pixels as it is shown" in caplog.text
+    assert "9 x 2048 pixels" in caplog.text
     assert len(asked) == 4
     alone = judge.score("Make it pink.", make_image(9, 2048), make_image(9, 2048))
     assert {row.failure for row in alone.judgments} == {"aspect_ratio"}
@@ -373,8 +376,54 @@ def test_text_that_is_no_unicode_is_asked_about_with_the_replacement_character()
     card = Judge(engine).score("Write caf\udce9 \ud83d\ude00 \x1b[1m", make_image(), make_image(seed=1))
     assert card.overall == 8.0
     assert card.triplet.task.instruction == "Write caf\ufffd \U0001f600 \ufffd[1m"
-    assert PROMPTS.ask_semantic(card.triplet.task.instruction) in asked
+    assert PROMPTS.semantic.ask(card.triplet.task.instruction) in asked
     assert ScoreCard.model_validate_json(card.model_dump_json()) == card
+
+
+# Log-probabilities
+
+
+def spelled(text: str, likely: float) -> Completion:
+    """One token per character, each with the same probability."""
+    return Completion(text, "stop", len(text), tokens=tuple((letter, math.log(likely)) for letter in text))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ((("{", -9.0), ('"score": [', -8.0), ("18", -1.0), (",", -0.25), (" 20", -2.0), ("]}", -7.0)), -3.25),
+        ((('"score"', -9.0), (": ", -1.0), ("[1", -2.0), ("8, 20]", -4.0)), -6.0),
+        ((('"score": [1, 2]', -1.0), (" no, ", -1.0), ('"score": [', -1.0), ("3, 4", -0.5), ("]", -1.0)), -0.5),
+        ((("I cannot say.", -1.0),), None),
+        ((), None),
+    ],
+)
+def test_the_score_s_own_tokens_are_counted(tokens: tuple[tuple[str, float], ...], expected: float | None) -> None:
+    assert score_logprob(tokens) == expected
+
+
+def test_a_card_says_how_likely_its_scores_were(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unread = spelled("[20, 20]", 0.5)
+
+    def say(request: Request, seed: int) -> Completion:
+        return unread if is_quality(request) else spelled(BOTH_20, 0.9)
+
+    judge = Judge(scripted(say), sampling=Sampling(logprobs=True), retries=0)
+    semantic, quality = judge.score("x", make_image(), make_image(seed=1)).judgments
+    assert semantic.score_logprob == pytest.approx(len("20, 20") * math.log(0.9))
+    assert (quality.scores, quality.score_logprob) == (None, None)
+    assert judge.identity != Judge(scripted(say), retries=0).identity
+    sure = scripted(lambda request, seed: spelled(BOTH_20, 0.9))
+    card = Judge(sure, sampling=Sampling(logprobs=True)).score("x", make_image(), make_image(seed=1))
+    assert "score probability   semantic 0.53, quality 0.53" in score_table(card)
+
+
+def test_log_probabilities_are_refused_where_there_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"sampling\.logprobs"):
+        Judge(ScriptedEngine(replies=(BOTH_20,)), sampling=Sampling(logprobs=True))
+    recipe = write_recipe(tmp_path, sampling={"logprobs": True})
+    with pytest.raises(RecipeError, match=r"sampling\.logprobs"):
+        Judge.from_recipe(recipe)
 
 
 # Identity and recipes
@@ -451,13 +500,13 @@ def test_stored_references_of_single_calls_describe_what_was_judged(tmp_path: Pa
 
 def test_without_a_checkout_the_command_says_which_recipe_it_needs(monkeypatch, tmp_path):
     monkeypatch.setattr("editjudge.cli.score.DEFAULT_RECIPE", tmp_path / "recipes" / "judge.yaml")
-    with pytest.raises(RecipeError, match=r"--judge RECIPE is needed: .* take one from recipes/judge/"):
+    with pytest.raises(RecipeError, match=r"--judge RECIPE .*recipes/judge/"):
         main(["--instruction", "Make it blue.", "--input", "a.png", "--output", "b.png"])
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"max_pixels": 0}, "max_pixels must be at least 1"), ({"colors": "p3"}, "colors must be one of srgb, stored")],
+    [({"max_pixels": 0}, "max_pixels .* 1"), ({"colors": "p3"}, "colors .*srgb, stored")],
 )
 def test_arguments_that_no_judge_can_have_are_refused(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
@@ -465,5 +514,5 @@ def test_arguments_that_no_judge_can_have_are_refused(options: dict[str, Any], m
 
 
 def test_an_image_without_pixels_is_refused() -> None:
-    with pytest.raises(ImageError, match="an image of 0 x 5 pixels shows nothing"):
+    with pytest.raises(ImageError, match="0 x 5 pixels"):
         Judge(ScriptedEngine(replies=(BOTH_20,))).score("x", Image.new("RGB", (0, 5)), make_image())

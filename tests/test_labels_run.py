@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from eval_world import PixelEngine, marked
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import DataError
 from eval.benchmarks.genai_bench import GenAIBench
 from eval.external import read_scores

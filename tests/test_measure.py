@@ -7,12 +7,11 @@ import pytest
 from factories import make_triplet
 from world import make_context, make_photo, make_planned_task
 
-from curation.editors.drawing import blend
-from curation.editors.edits import EDITS
-from curation.editors.programmatic import Outcome, Programmatic
-from curation.editors.scenes import Scene
-from curation.measure import (
-    SCALE,
+from curation.judging import SCALE
+from curation.stage import Fail
+from curation.synthetic.drawing import blend
+from curation.synthetic.edits import EDITS
+from curation.synthetic.measure import (
     Measure,
     cleanness,
     quality_rationale,
@@ -22,7 +21,8 @@ from curation.measure import (
     semantic_scores,
     success,
 )
-from curation.stage import Fail
+from curation.synthetic.programmatic import Outcome, Programmatic
+from curation.synthetic.scenes import Scene
 from editjudge.prompts.parsing import parse_reply
 from editjudge.records.types import EditTriplet, ScoreCard
 

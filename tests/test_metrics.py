@@ -6,6 +6,7 @@ from factories import make_card, make_task, make_triplet
 
 from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
 from editjudge.records.types import PreferencePair
+from eval.metrics.intervals import groups_behind
 from eval.metrics.pairs import Measures, PairTable, build_table, count, coverage, measure, outcome_counts, pair_values
 
 OVERALL = 2
@@ -79,6 +80,28 @@ def test_task_mean_and_pair_mean_by_hand():
     counts = outcome_counts(table)
     assert counts[TASK_TYPES.index("compose"), OVERALL].tolist() == [1, 1, 1, 1]
     assert coverage(counts) == pytest.approx(4 / 5)
+
+
+def test_a_task_outside_the_13_has_figures_and_counts_in_the_pair_mean_alone():
+    """compose: 1 of 1 right; teleport: 1 of 3."""
+    pairs, cards = [], {}
+    for number, (task_type, better) in enumerate(
+        [("compose", 9), ("teleport", 9), ("teleport", 1), ("teleport", 1)],
+    ):
+        pairs.append(make_pair(f"group{number}", task_type, "overall", f"p{number}"))
+        cards |= cards_for(pairs[-1], better, 5)
+    table = table_of(pairs, cards)
+    assert table.task_types == (*TASK_TYPES, "teleport")
+    counts = count(table)
+    found = counts.measures()
+    assert found.task[13, OVERALL] == pytest.approx(1 / 3)
+    assert found.pair_mean[OVERALL] == pytest.approx(2 / 4)
+    assert found.task_mean[OVERALL] == 1
+    assert np.nanmax(found.category[:, OVERALL]) == 1
+    back = Measures.unflat(found.flat())
+    assert np.array_equal(back.task, found.task, equal_nan=True)
+    behind = Measures.unflat(groups_behind(counts.pairs).astype(float))
+    assert (behind.task[13, OVERALL], behind.task_mean[OVERALL], behind.pair_mean[OVERALL]) == (3, 1, 4)
 
 
 def test_headline_is_the_published_mix_of_the_categories():

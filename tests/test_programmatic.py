@@ -7,10 +7,10 @@ import pytest
 from factories import make_task
 from world import PLANS, make_context, make_photo, make_planned_task
 
-from curation.editors.artefacts import ARTEFACTS
-from curation.editors.drawing import PLACES, SHAPES, shape_mask, to_array, to_image
-from curation.editors.edits import EDITS, OBJECT_TASKS, redraw
-from curation.editors.programmatic import FAULTS, Programmatic
+from curation.synthetic.artefacts import ARTEFACTS
+from curation.synthetic.drawing import PLACES, SHAPES, shape_mask, to_array, to_image
+from curation.synthetic.edits import EDITS, OBJECT_TASKS, redraw
+from curation.synthetic.programmatic import FAULTS, Programmatic
 from editjudge.errors import DataError
 from editjudge.records.tasks import TASK_TYPES
 
@@ -110,7 +110,7 @@ def test_identities_of_other_editors_are_not_recognised(identity):
 
 
 def test_a_task_without_a_plan_is_refused(tmp_path):
-    with pytest.raises(DataError, match="has no plan"):
+    with pytest.raises(DataError, match="no plan"):
         Programmatic().edit(make_task(), make_context(tmp_path).images, 1)
 
 

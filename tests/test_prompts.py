@@ -53,7 +53,7 @@ def tokenizer() -> Any:
 def test_what_looks_like_a_token_is_words(text: str, shown: str) -> None:
     assert harmless(text) == shown
     assert harmless(shown) == shown
-    assert get_prompts("brief-v1").ask_semantic(text) == get_prompts("brief-v1").semantic.replace(
+    assert get_prompts("brief-v1").semantic.ask(text) == get_prompts("brief-v1").semantic.text.replace(
         "{instruction}", shown
     )
 
@@ -70,12 +70,14 @@ def test_tokens_of_all_families_are_taken_apart(token: str) -> None:
         "Make the sky pink.",
         "a < b | c > d, <3, a<b>c, x <- y, [1, 2], [LOGO], |>, <b>bold</b>, {instruction}, \\n",
         "\u628a\u5929\u7a7a\u53d8\u6210\u7c89\u8272\uff0c\u201c\u5927\u7684\u201d\u3002\U0001f600\n\t",
-        *(prompts.quality.replace(IMAGE_MARK, "") for prompts in PROMPT_SETS.values()),
+        *(prompts.quality.text.replace(IMAGE_MARK, "") for prompts in PROMPT_SETS.values()),
     ],
 )
 def test_other_text_keeps_its_bytes(text: str) -> None:
     assert harmless(text) == text
-    assert all(harmless(prompts.semantic, (IMAGE_MARK,)) == prompts.semantic for prompts in PROMPT_SETS.values())
+    assert all(
+        harmless(prompts.semantic.text, (IMAGE_MARK,)) == prompts.semantic.text for prompts in PROMPT_SETS.values()
+    )
     assert f"user\n{text}<|im_end|>" in render_chat("qwen2_5_vl", text)
     assert render_reply("qwen2_5_vl", text) == f"{text}<|im_end|>"
 
@@ -89,14 +91,14 @@ def test_special_ids_stand_only_where_the_renderer_put_them(tokenizer: Any, fami
     def specials(text: str) -> list[int]:
         return [token for token in tokenizer(text, add_special_tokens=False)["input_ids"] if token in special]
 
-    plain = specials(render_chat(family, prompts.ask_semantic("Pink.")))
+    plain = specials(render_chat(family, prompts.semantic.ask("Pink.")))
     end = specials(render_reply(family, "Pink."))
     each = len(specials(get_family(family).image))
     assert (len(plain), len(end)) == ({"qwen2_5_vl": 11, "qwen3_vl": 9, "mimo_vl": 11, "internvl": 5}[family], 1)
     pieces = [*QWEN, *OTHERS, *"<|>/ [](){}", "im_", "end", "a", "\u0338", "\ufb00", "\ud83d", "\x00", "\u200b"]
     for _ in range(1500):
         text = "".join(rng.choice(pieces) for _ in range(rng.randint(1, 8)))
-        assert specials(render_chat(family, prompts.ask_semantic(text))) == plain, text
+        assert specials(render_chat(family, prompts.semantic.ask(text))) == plain, text
         own = text.replace("think", "")  # a set of prompts and a reply may have thinking blocks
         marks = text.count(IMAGE_MARK)
         assert len(specials(render_chat(family, own))) == len(plain) + (marks - 2) * each, text
@@ -105,6 +107,6 @@ def test_special_ids_stand_only_where_the_renderer_put_them(tokenizer: Any, fami
 
 def test_an_empty_instruction_is_told_from_the_prompt() -> None:
     for prompts in PROMPT_SETS.values():
-        assert prompts.lacks_instruction(prompts.ask_semantic("\u200b \n"))
-        assert not prompts.lacks_instruction(prompts.ask_semantic("x"))
-        assert not prompts.lacks_instruction(prompts.ask_quality())
+        assert prompts.semantic.lacks_instruction(prompts.semantic.ask("\u200b \n"), 2)
+        assert not prompts.semantic.lacks_instruction(prompts.semantic.ask("x"), 2)
+        assert not prompts.quality.lacks_instruction(prompts.quality.ask(), 1)

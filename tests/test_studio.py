@@ -20,14 +20,14 @@ from children import NEVER_S
 from fake_studio import TOKEN, fake_studio
 from studio_ground import free_port, make_recipe, write_groups
 
-from annotation import install, server
-from annotation.client import Studio, StudioError
-from annotation.home import Home, ServerState, default_home
-from annotation.install import VENV_VARIABLE, default_venv, ensure_installed
+from annotation.label_studio import install, server
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.connect import connect
+from annotation.label_studio.home import Home, ServerState, default_home
+from annotation.label_studio.install import VENV_VARIABLE, default_venv, ensure_installed
 from annotation.main import STEPS
 from annotation.main import main as annotate
-from annotation.push import push
-from annotation.studio import connect
+from annotation.steps.push import push
 from editjudge.cli.catalog import load_target
 from editjudge.errors import DataError
 
@@ -122,7 +122,7 @@ def test_secrets_are_for_the_owner_only_and_stay(home, start):
     assert stat.S_IMODE(home.credentials_file.stat().st_mode) == 0o600
     for damaged in ("{}", "{"):
         home.credentials_file.write_text(damaged)
-        with pytest.raises(DataError, match="does not hold user, password and token"):
+        with pytest.raises(DataError, match="user, password and token"):
             home.credentials()
 
 
@@ -188,7 +188,7 @@ def test_a_stubborn_one_is_killed(home, start, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("how", "expected"), [("die", "(?s)status 3:.*no such table: users"), ("hang", "did not answer on .* within 4 s")]
+    ("how", "expected"), [("die", "(?s)3:.*no such table: users"), ("hang", "did not answer .* 4 s")]
 )
 def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home, start, monkeypatch, how, expected):
     def seconds():
@@ -207,7 +207,7 @@ def test_one_that_does_not_come_up_is_told_with_its_log_and_without_secrets(home
 
 def test_a_folder_is_for_one_campaign(tmp_path, home, venv, start, port):
     start()
-    with pytest.raises(StudioError, match="for another campaign"):
+    with pytest.raises(StudioError, match="another campaign"):
         server.start(home, venv / "bin" / "label-studio", tmp_path / "elsewhere", port, START_S)
 
 
@@ -216,7 +216,7 @@ def test_a_push_of_another_campaign_is_refused_before_it_makes_a_project(tmp_pat
     _, recipe = write_recipe(tmp_path, venv)
     with fake_studio() as fake, Studio(fake.url, TOKEN) as studio:
         server.check_serves(home, tmp_path / "served")
-        with pytest.raises(StudioError, match=r"for another campaign, whose images are in .*served; give this one"):
+        with pytest.raises(StudioError, match=r"another campaign, .*served"):
             push(recipe, studio)
         assert studio.projects() == []
 
@@ -251,7 +251,7 @@ def test_serve_tells_where_and_ends_in_order(tmp_path, venv, how):
         pid = home.state().pid
         assert alive(pid)
         with connect(recipe) as studio:
-            assert studio.whoami()["email"] == home.credentials().user
+            assert studio.whoami() == home.credentials().user
         process.send_signal(how)
         _, errors = process.communicate()
     told = "".join(lines) + errors
@@ -265,7 +265,7 @@ def test_serve_tells_where_and_ends_in_order(tmp_path, venv, how):
 
 def test_serve_in_the_background_and_stop(tmp_path, venv, capsys):
     path, recipe = write_recipe(tmp_path, venv)
-    with pytest.raises(StudioError, match="annotate serve RECIPE"):
+    with pytest.raises(StudioError, match="annotate serve"):
         connect(recipe)
     told = tmp_path / "serve.json"
     assert annotate(["serve", str(path), "--background", "--json", str(told)]) == 0
@@ -290,7 +290,7 @@ def test_a_server_of_somebody_else_is_not_started(tmp_path, venv, monkeypatch):
     path, recipe = write_recipe(tmp_path, venv, url="https://studio.example", images_url="/images/")
     with pytest.raises(StudioError, match="somebody else's"):
         annotate(["serve", str(path)])
-    with pytest.raises(StudioError, match="set LABEL_STUDIO_API_KEY"):
+    with pytest.raises(StudioError, match="LABEL_STUDIO_API_KEY"):
         connect(recipe)
 
 
@@ -336,7 +336,7 @@ def test_installing_is_done_once_and_an_interrupted_one_again(tmp_path, monkeypa
 
 def test_a_failed_installation_says_what_pip_said(tmp_path, monkeypatch):
     monkeypatch.setattr(install, "REQUIREMENT", str(tmp_path / "missing-1.0-py3-none-any.whl"))
-    with pytest.raises(StudioError, match=r"(?s)could not be installed.*missing-1\.0.*starts afresh"):
+    with pytest.raises(StudioError, match=r"(?s)installed.*missing-1\.0"):
         ensure_installed(tmp_path / "venv")
     assert not install.installed(tmp_path / "venv")
 
@@ -354,17 +354,22 @@ def test_the_place_of_the_installation_can_be_named(monkeypatch, tmp_path):
     assert default_venv() == tmp_path / "here"
 
 
+def personal_token(lives_s):
+    import jwt
+
+    return jwt.encode({"exp": int(time.time()) + lives_s}, "0" * 32)
+
+
 def test_a_personal_access_token_is_exchanged_before_use():
+    token, unknown, old = personal_token(3600), personal_token(3601), personal_token(-60)
     with fake_studio() as studio:
-        seen = []
-
-        def fault(_, method, path):
-            seen.append(path)
-
-        studio.fault = fault
-        with Studio(studio.url, TOKEN) as connection:
+        studio.access = {token: personal_token(300)}
+        with Studio(studio.url, token) as connection:
+            assert connection.whoami() == connection.whoami() == "admin@example.com"
+        asked = ["POST /api/token/refresh", "GET /api/current-user/whoami", "GET /api/current-user/whoami"]
+        assert studio.requests == asked, "it is exchanged once"
+        with Studio(studio.url, unknown) as connection, pytest.raises(StudioError, match="token is refused"):
             connection.whoami()
-        with Studio(studio.url, "head.body.signature") as connection, pytest.raises(StudioError, match="log in"):
-            connection.whoami()
-        assert seen == ["/api/current-user/whoami"]
-        assert studio.requests[-1] == "POST /api/token/refresh"
+        assert studio.requests == [*asked, asked[0]]
+        with pytest.raises(StudioError, match="token is refused"):
+            Studio(studio.url, old)

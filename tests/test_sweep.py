@@ -9,14 +9,13 @@ from eval_world import PixelEngine, write_benchmark, write_checkpoint
 from pydantic import ValidationError
 from rich.console import Console
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
 from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.formats.results.results import read_results
 from editjudge.prompts.prompt_sets import get_prompts
 from editjudge.recipes.recipe import dump_recipe
-from eval.checkpoints import find_checkpoints
 from eval.checkpoints.recipe import SweepRecipe
 from eval.results import summarise
 from eval.sweep import main, run_sweep
@@ -115,7 +114,7 @@ def test_base_and_checkpoints_are_asked_as_they_were_trained(world):
     results = run_sweep(recipe).as_json()
     assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 20]
     judges = [row["judge"] for row in results["evaluations"]]
-    for said in (*judges, dump_recipe(recipe)["judge"]):
+    for said in (*judges, dump_recipe(recipe.resolved())["judge"]):
         assert (said["prompts"], said["max_pixels"], said["colors"]) == ("brief-v1", 500, "stored")
 
 
@@ -150,7 +149,7 @@ def test_checkpoints_that_were_trained_otherwise_than_their_run_are_refused(worl
     SETTINGS.write(world[0] / "run")
     SETTINGS.model_copy(update={"max_pixels": 600}).write(world[0] / "run" / "checkpoint-20")
     judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"))
-    with pytest.raises(CheckpointError, match=r"500 here, but the judge was trained with 600 .*checkpoint-20"):
+    with pytest.raises(CheckpointError, match=r"500 .* 600 .*checkpoint-20"):
         run_sweep(make_recipe(world, judge=judge))
 
 
@@ -182,14 +181,6 @@ def test_the_last_may_be_left_out_and_may_be_sampled_differently(world):
     assert results["gain"] == {}
 
 
-def test_the_step_is_the_one_that_training_recorded(tmp_path):
-    write_checkpoint(tmp_path, 40, 0.0).rename(tmp_path / "checkpoint-7")
-    assert [(found.step, found.path.name) for found in find_checkpoints(tmp_path)] == [(40, "checkpoint-7")]
-    (tmp_path / "checkpoint-7" / "done.json").write_text('{"identity": {}, "info": {"step": "7"}}')
-    with pytest.raises(CheckpointError, match="'7'"):
-        find_checkpoints(tmp_path)
-
-
 def test_no_complete_checkpoint_is_an_error(world):
     with pytest.raises(CheckpointError, match="no complete checkpoint"):
         run_sweep(make_recipe(world, run=world[0] / "bench"))
@@ -210,7 +201,7 @@ def test_an_engine_that_cannot_load_adapters_is_named(world, tmp_path):
         "judge": {"engine": {"use": "scripted", "replies": ["{}"]}},
     }
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(recipe))
-    with pytest.raises(EditJudgeError, match=r"ScriptedEngine cannot load .*checkpoint-"):
+    with pytest.raises(EditJudgeError, match=r"ScriptedEngine .*checkpoint-"):
         main([str(tmp_path / "sweep.yaml")])
 
 

@@ -11,7 +11,7 @@ from test_sweep import CountingEngine
 from test_sweep_watch import make_recipe as sweep_recipe
 from test_sweep_watch import measured
 
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import StaleOutputError
 from eval.sweep import run_sweep
 

@@ -55,11 +55,11 @@ def test_the_base_describes_and_does_not_score():
     engine = HFEngine(model=str(BASE), dtype="float32", device="cpu")
     picture = Image.new("RGB", (56, 56), (200, 60, 60))
     prompts = get_prompts("brief-v1")
-    asked = Request(prompts.ask_semantic("Make the photo darker."), (picture, picture), (0,))
+    asked = Request(prompts.semantic.ask("Make the photo darker."), (picture, picture), (0,))
     (reply,) = engine.answer_all([asked], Sampling(temperature=0, max_new_tokens=40))
     text = reply.completions[0].text
     assert text
-    assert parse_reply(text, prompts.scale).scores is None
+    assert parse_reply(text, prompts.semantic.scale).scores is None
 
 
 def test_the_base_knows_the_words_of_its_prompts():
@@ -67,5 +67,5 @@ def test_the_base_knows_the_words_of_its_prompts():
     from transformers import AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(BASE)
-    chat = render_chat("qwen2_5_vl", get_prompts("brief-v1").ask_semantic("Make the photo darker and add a red disc."))
+    chat = render_chat("qwen2_5_vl", get_prompts("brief-v1").semantic.ask("Make the photo darker and add a red disc."))
     assert len(tokenizer(chat)["input_ids"]) < 60

@@ -120,7 +120,7 @@ BUILDERS = {
 
 
 def _tokenizer() -> Any:
-    texts = [text for prompts in PROMPT_SETS.values() for text in (prompts.semantic, prompts.quality)]
+    texts = [text for prompts in PROMPT_SETS.values() for text in (prompts.semantic.text, prompts.quality.text)]
     return build_tokenizer(texts, vocab_size=400)
 
 

@@ -10,7 +10,7 @@ from sft.tiny import build_model, build_tokenizer, save_tiny
 
 def tiny_folder(folder: Path, seed: int = 0) -> Path:
     """Write a base model of two small layers there; another seed gives other weights."""
-    texts = [text for prompts in PROMPT_SETS.values() for text in (prompts.semantic, prompts.quality)]
+    texts = [text for prompts in PROMPT_SETS.values() for text in (prompts.semantic.text, prompts.quality.text)]
     tokenizer = build_tokenizer(texts, vocab_size=400)
     save_tiny(folder, build_model(tokenizer, hidden=48, layers=2, seed=seed), tokenizer)
     return folder

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from curation.editors.drawing import to_array, to_image
-from curation.editors.edits import EDITS
 from curation.stage import Context
+from curation.synthetic.drawing import to_array, to_image
+from curation.synthetic.edits import EDITS
 from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask, Origin
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet, Judgment, ScoreCard
@@ -40,6 +40,25 @@ def make_card(triplet: EditTriplet, judgments: Iterable[Judgment]) -> ScoreCard:
         n_ok=len(overalls),
         n_failed=len(passes) - len(overalls),
         spread=round(10 * statistics.pstdev(overalls), 9) if len(overalls) > 1 else None,
+    )
+
+
+def bare_card(triplet: EditTriplet, values: Mapping[str, float | None], asked: bool) -> ScoreCard:
+    """A card without judgments: only its values are known, by the names of its fields, on 0 to 10.
+
+    `asked`: a card without any value is of an edit that was judged in vain, and not of one that nobody judged.
+    """
+    readable = any(value is not None for value in values.values())
+    return ScoreCard(
+        triplet=triplet,
+        judgments=(),
+        prompt_following=values.get("prompt_following"),
+        consistency=values.get("consistency"),
+        perceptual_quality=values.get("perceptual_quality"),
+        overall=values.get("overall"),
+        n_ok=int(readable),
+        n_failed=int(asked and not readable),
+        spread=None,
     )
 
 

@@ -1,60 +1,38 @@
-"""Triplets in, score cards out: K passes about both aspects, unreadable replies asked again and never guessed."""
+"""A judge that is a model: K passes about both aspects, unreadable replies asked again and never guessed."""
 
 from __future__ import annotations
 
-import hashlib
+import copy
 import itertools
 import logging
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Any, get_args
 
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from editjudge.asking.cards import card_from_passes, make_card
-from editjudge.asking.questions import Asker, Question, Row
-from editjudge.engines import ENGINES
-from editjudge.engines.base import Completion, Engine, Request, Sampling, each_once, sampling_mistakes
+from editjudge.asking.base import BaseJudge
+from editjudge.asking.base_recipe import load_judge
+from editjudge.asking.cards import make_card
+from editjudge.asking.certainty import score_logprob
+from editjudge.asking.questions import Question, make_questions
+from editjudge.engines.base import BatchEffect, Completion, Engine, Request, Sampling, each_once
 from editjudge.engines.cache import CachedEngine
-from editjudge.errors import CheckpointError, EditJudgeError
-from editjudge.families import too_few_pixels
+from editjudge.files.identity import identity_values
 from editjudge.files.io import derive_seed, digest
-from editjudge.files.paths import OutputPath
 from editjudge.files.text import valid_text
-from editjudge.formats.judge_settings import (
-    CHOICES,
-    LEFT_OUT,
-    LeftOut,
-    Trained,
-    contradictions,
-    fill_in,
-    place_of,
-    settings_for,
-    trained_of,
-)
+from editjudge.formats.judge_settings import LEFT_OUT, LeftOut, settings_for
 from editjudge.images.colors import Colors
-from editjudge.images.store import IMAGE_RULES, ImageStore, load_image, pixel_digest
-from editjudge.prompts.parsing import READING, parse_reply
-from editjudge.prompts.prompt_sets import PromptSet, get_prompts
-from editjudge.recipes.recipe import Use, about_to_run, load_for_run, mistake, refuse
-from editjudge.records.tasks import ASPECTS, UNKNOWN_TASK, Aspect
-from editjudge.records.types import EditTask, EditTriplet, ImageRef, Judgment, Origin, ScoreCard
-from editjudge.system.provenance import cores
-
-__all__ = ["Judge", "JudgeRecipe", "card_from_passes", "make_card"]
+from editjudge.images.store import IMAGE_RULES
+from editjudge.prompts.parsing import READING
+from editjudge.prompts.prompt_sets import DEFAULT_PROMPTS, PromptSet, get_prompts
+from editjudge.records.tasks import ASPECTS, Aspect
+from editjudge.records.types import EditTriplet, Judgment, ScoreCard
 
 logger = logging.getLogger(__name__)
 
-DEFAULT_PROMPTS = "editjudge-v1"
 
-_READERS = max(4, min(16, cores()))
-"""Threads that decode and resize images while the engine works; it waits for the first chunk only."""
-
-
-class Judge:
+class Judge(BaseJudge[list[Question]]):
     """An engine with everything else that decides a score: prompts, passes, sampling, seed, image size."""
 
     def __init__(
@@ -107,12 +85,14 @@ class Judge:
         if colors is None:
             colors = "srgb" if known is None else known.colors
         self.colors: Colors = colors
-        self._asker = Asker(self.prompts, max_pixels)
 
     @classmethod
-    def from_recipe(cls, path: Path | str, overrides: Iterable[str] = ()) -> Judge:
-        """The judge of a recipe file, with `key.path=value` overrides. `RecipeError` lists every mistake."""
-        return load_for_run(path, JudgeRecipe, overrides).build()
+    def from_recipe(cls, path: Path | str, overrides: Iterable[str] = ()) -> BaseJudge[Any]:
+        """The judge of a recipe file, of the kind that it says, with `key.path=value` overrides.
+
+        `RecipeError` lists every mistake.
+        """
+        return load_judge(path, overrides)
 
     @property
     def identity(self) -> str:
@@ -125,91 +105,59 @@ class Judge:
             [IMAGE_RULES, self.colors, READING],
         )
 
+    def describe(self) -> dict[str, Any]:
+        """Everything that can change a card; `identity` also covers the wording of the prompts."""
+        return {
+            "engine": self.engine.identity,
+            "prompts": self.prompts.name,
+            "passes": self.passes,
+            "sampling": identity_values(self.sampling),
+            "seed": self.seed,
+            "max_pixels": self.max_pixels,
+            "colors": self.colors,
+            "retries": self.retries,
+            "identity": self.identity,
+        }
+
+    @property
+    def batch_effect(self) -> BatchEffect:
+        """The engine's."""
+        return self.engine.batch_effect
+
+    def without_cache(self) -> Judge:
+        """The judge with the engine itself in place of one that remembers replies."""
+        fresh = copy.copy(self)
+        if isinstance(self.engine, CachedEngine):
+            fresh.engine = self.engine.inner
+        return fresh
+
     def close(self) -> None:
-        """Free the engine's model; a judge that is asked again loads it again. As a context manager, at its end."""
+        """Free the engine's model; a judge that is asked again loads it again."""
         self.engine.close()
 
-    def __enter__(self) -> Judge:
-        return self
+    def takes(self, inputs: int) -> bool:
+        """What the prompts can show."""
+        return self.prompts.takes(inputs)
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> list[Question] | str:
+        """The questions about both aspects, or why the images cannot be shown."""
+        return make_questions(triplet, images, self.prompts, self.max_pixels)
 
-    def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:
-        """Judge one edit. Raises `ImageError` when an image cannot be read.
-
-        An instruction without anything to see gives a card whose judgments failed with "no_instruction".
-        """
-        instruction = valid_text(instruction)
-        images = load_image(before, colors=self.colors), load_image(after, colors=self.colors)
-        shown, edited = _describe(before, images[0]), _describe(after, images[1])
-        task = EditTask(
-            id=digest(instruction, shown.sha256),
-            inputs=(shown,),
-            instruction=instruction,
-            task_type=UNKNOWN_TASK,
-            origin=Origin(source=shown.sha256, licence="unknown"),
+    def unscored(self, triplet: EditTriplet, reason: str) -> ScoreCard:
+        """A card whose judgments, one per aspect and pass, failed with the reason."""
+        return make_card(
+            triplet,
+            (
+                self._judgment(triplet, aspect, index, self._seed(triplet, aspect, index, 0), reason)
+                for aspect in ASPECTS
+                for index in range(self.passes)
+            ),
         )
-        triplet = EditTriplet(id=digest(task.id, edited.sha256), task=task, edited=edited, editor="unknown", seed=0)
-        return self.score_images([(triplet, images)])[0]
 
-    def score_many(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> list[ScoreCard]:
-        """One card per triplet, in order. Image paths are relative to `root`.
-
-        A triplet that cannot be shown gives a card whose judgments failed with the reason: "missing_image",
-        "unreadable_image", "changed_image", "aspect_ratio" (`images.MAX_RATIO`) or "several_inputs". Raises
-        `EngineError` when the engine cannot work at all.
-        """
-        return list(self.score_each(triplets, root))
-
-    def score_each(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> Iterator[ScoreCard]:
-        """`score_many`, card by card; the images of a chunk are read while the engine works on the one before."""
-        remaining = iter(triplets)
-        chunks = iter(lambda: list(itertools.islice(remaining, self.chunk)), [])
-        for cards in self.score_chunks(chunks, root):
-            yield from cards
-
-    def score_chunks(
-        self, chunks: Iterable[Sequence[EditTriplet]], root: Path | str = "."
-    ) -> Generator[list[ScoreCard], None, None]:
-        """The cards of each chunk, in order. A chunk is put to the engine at once, and two are in memory at a time."""
-        store = ImageStore(root, self.colors)
-        loading: deque[list[Future[list[Row]]]] = deque()
-        pool = ThreadPoolExecutor(_READERS)  # decoding and resizing leave the interpreter to the others
-        try:
-            for chunk in chunks:
-                same_input = itertools.groupby(chunk, key=lambda triplet: triplet.task.inputs)
-                loading.append([pool.submit(self._asker.load, list(group), store) for _, group in same_input])
-                if len(loading) > 1:
-                    yield self._score_rows(_loaded(loading.popleft()))
-            while loading:
-                yield self._score_rows(_loaded(loading.popleft()))
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-    def score_images(self, rows: Iterable[tuple[EditTriplet, tuple[Image.Image, Image.Image]]]) -> list[ScoreCard]:
-        """Cards of triplets whose images (before, after; RGB) are at hand, put to the engine at once.
-
-        What is shown are these images, whatever the triplet refers to; its id decides the seeds.
-        """
-        return self._score_rows([self._asker.ask(triplet, *images) for triplet, images in rows])
-
-    def _score_rows(self, rows: list[Row]) -> list[ScoreCard]:
-        """Cards of loaded triplets."""
-        questions = [question for _, asked in rows if not isinstance(asked, str) for question in asked]
-        answers = self._ask(questions)
-        cards = []
-        for triplet, asked in rows:
-            if isinstance(asked, str):
-                judgments = [
-                    self._judgment(triplet, aspect, index, self._seed(triplet, aspect, index, 0), asked)
-                    for aspect in ASPECTS
-                    for index in range(self.passes)
-                ]
-            else:
-                judgments = [next(answers) for _ in range(len(ASPECTS) * self.passes)]
-            cards.append(make_card(triplet, judgments))
-        return cards
+    def judge(self, edits: Sequence[tuple[EditTriplet, list[Question]]]) -> list[ScoreCard]:
+        """The questions of all edits go to the engine at once."""
+        answers = self._ask([question for _, questions in edits for question in questions])
+        return [make_card(triplet, itertools.islice(answers, len(ASPECTS) * self.passes)) for triplet, _ in edits]
 
     def _ask(self, questions: list[Question]) -> Iterator[Judgment]:
         """Judgments of all questions and passes, in that order, after the retries."""
@@ -224,7 +172,7 @@ class Judge:
             for number, indices in wanted:
                 question = questions[number]
                 seeds = tuple(self._seed(question.triplet, question.aspect, index, attempt) for index in indices)
-                requests.append(Request(question.text, question.images, seeds))
+                requests.append(Request(question.text, question.images, seeds, self.prompts.system))
             again = []
             for place, reply in each_once(self.engine.generate(requests, self.sampling), requests):
                 (number, indices), request = wanted[place], requests[place]
@@ -261,22 +209,24 @@ class Judge:
         """What one pass said; a string as `outcome` is the reason why nothing was asked. `tokens`: read, written."""
         if isinstance(outcome, str):
             failure: str | None = outcome
-            raw, scores, rationale, parsed_by = "", None, "", "none"
+            raw, scores, rationale, parsed_by, logprob = "", None, "", "none", None
         else:
             if outcome.stop == "error":
                 logger.warning("triplet %s, %s, pass %d: %s", triplet.id, aspect, index, outcome.error)
             raw = valid_text(outcome.text)  # a cut reply of a server may end with half of a surrogate pair
-            parsed = parse_reply(raw, self.prompts.scale, outcome.stop)
+            parsed = self.prompts.prompt(aspect).read(raw, outcome.stop)
             failure = outcome.reason if outcome.stop == "error" else parsed.failure
             scores = parsed.scores
             rationale, parsed_by = parsed.rationale, parsed.parsed_by
+            logprob = None if scores is None else score_logprob(outcome.tokens)
         return Judgment(
             triplet_id=triplet.id,
             aspect=aspect,
             scores=scores,
-            scale=self.prompts.scale,
+            scale=self.prompts.prompt(aspect).scale,
             rationale=rationale,
             raw=raw,
+            score_logprob=logprob,
             parsed_by=parsed_by,
             failure=failure,
             pass_index=index,
@@ -289,106 +239,3 @@ class Judge:
 
     def _seed(self, triplet: EditTriplet, aspect: Aspect, index: int, attempt: int) -> int:
         return derive_seed(self.seed, triplet.id, aspect, index, attempt)
-
-
-class JudgeRecipe(BaseModel):
-    """A judge, as a recipe of its own or as a block of another recipe.
-
-    `prompts`, `max_pixels` and `colors` that are left out are those that the weights were trained with, where these
-    have a `judge.yaml` (`judge_settings`). The defaults are for other weights.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    engine: Annotated[Engine, Use(ENGINES)]
-    prompts: str = DEFAULT_PROMPTS
-    """Name of a prompt set."""
-    passes: int = Field(1, ge=1)
-    """K of Avg@K."""
-    sampling: Sampling = Sampling()
-    seed: int = 0
-    max_pixels: int | None = Field(None, gt=0)
-    """Area to which each image is reduced before it is shown; None: as it is."""
-    retries: int = Field(2, ge=0)
-    """How often an unreadable reply is asked again with a new seed."""
-    colors: Colors = "srgb"
-    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders."""
-    cache: OutputPath | None = None
-    """Folder in which replies are kept, so that an interrupted or repeated run asks only for what is missing."""
-    chunk: int = Field(64, ge=1)
-    """Triplets put to the engine at once. Changes speed and memory only."""
-
-    @field_validator("prompts")
-    @classmethod
-    def _known_prompts(cls, value: str) -> str:
-        try:
-            return get_prompts(value).name
-        except EditJudgeError as error:
-            raise ValueError(str(error)) from error
-
-    @model_validator(mode="after")
-    def _as_trained(self) -> JudgeRecipe:
-        try:
-            trained = trained_of(self.engine)
-        except EditJudgeError as error:
-            raise ValueError(str(error)) from error
-        if trained is not None:
-            refuse(mistake(text, *place_of(name)) for name, text in contradictions(self, self.engine, trained))
-            fill_in(self, trained)
-        return self
-
-    @model_validator(mode="after")
-    def _can_be_sampled(self, info: ValidationInfo) -> JudgeRecipe:
-        if about_to_run(info):
-            refuse(sampling_mistakes(self.engine, self.sampling, "sampling"))
-        return self
-
-    @model_validator(mode="after")
-    def _shows_something(self, info: ValidationInfo) -> JudgeRecipe:
-        family = getattr(self.engine, "family", None)
-        if about_to_run(info) and family is not None:
-            text = too_few_pixels(family, self.max_pixels)
-            refuse([] if text is None else [mistake(text, "max_pixels", seen=self.max_pixels)])
-        return self
-
-    def as_trained(self, trained: Trained | None) -> JudgeRecipe:
-        """The recipe for weights of that training, with what it leaves out: for a sweep, whose engine has no weights
-        yet. `CheckpointError` when the two contradict each other."""
-        if trained is None:
-            return self
-        for name, text in contradictions(self, self.engine, trained):
-            raise CheckpointError(f"judge.{'.'.join(place_of(name))}: {text}")
-        values: dict[str, object] = {name: getattr(trained.settings, name) for name in CHOICES}
-        engine = self.engine
-        if isinstance(engine, BaseModel) and "family" in set(type(engine).model_fields) - engine.model_fields_set:
-            named = {name: getattr(engine, name) for name in engine.model_fields_set}
-            values["engine"] = type(engine).model_validate(named | {"family": trained.settings.family})
-        return self.model_copy(update=values)
-
-    def build(self) -> Judge:
-        """The judge. Its model is loaded when it is first asked."""
-        engine = self.engine if self.cache is None else CachedEngine(self.engine, self.cache)
-        return Judge(
-            engine,
-            prompts=self.prompts,
-            passes=self.passes,
-            sampling=self.sampling,
-            seed=self.seed,
-            max_pixels=self.max_pixels,
-            retries=self.retries,
-            chunk=self.chunk,
-            colors=self.colors,
-        )
-
-
-def _loaded(groups: Iterable[Future[list[Row]]]) -> list[Row]:
-    return [row for group in groups for row in group.result()]
-
-
-def _describe(source: Image.Image | Path | str, image: Image.Image) -> ImageRef:
-    """A reference to an image that is in no store; for one in memory, the hash is that of its pixels."""
-    if isinstance(source, Image.Image):
-        pixels = pixel_digest(image)
-        return ImageRef(path=f"memory/{pixels}", sha256=pixels, width=image.width, height=image.height)
-    sha256 = hashlib.sha256(Path(source).read_bytes()).hexdigest()
-    return ImageRef(path=str(source), sha256=sha256, width=image.width, height=image.height)

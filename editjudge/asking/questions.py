@@ -1,4 +1,4 @@
-"""What an engine is asked about a triplet: both aspects, with the images as the judge shows them."""
+"""What a model is asked about an edit: both aspects, with the images as the judge shows them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from editjudge.errors import ImageError
-from editjudge.files.text import is_blank
-from editjudge.images.store import MAX_RATIO, ImageStore, show_images, unfit
+from editjudge.images.store import MAX_RATIO, show_images, unfit
 from editjudge.prompts.prompt_sets import PromptSet
-from editjudge.records.tasks import Aspect
+from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet
 
 logger = logging.getLogger(__name__)
@@ -28,51 +26,26 @@ class Question:
     images: tuple[Image.Image, ...]
 
 
-Row = tuple[EditTriplet, list[Question] | str]
-"""A triplet with what is asked about it, or in snake_case why nothing can be."""
+def make_questions(
+    triplet: EditTriplet, images: Sequence[Image.Image], prompts: PromptSet, max_pixels: int | None
+) -> list[Question] | str:
+    """Both aspects of an edit with these images (its inputs, then its output), or why it cannot be shown.
 
-
-@dataclass(frozen=True)
-class Asker:
-    """Puts triplets into questions."""
-
-    prompts: PromptSet
-    max_pixels: int | None
-    """Bounds the area of each image; None: as they are."""
-
-    def ask(self, triplet: EditTriplet, before: Image.Image, after: Image.Image) -> Row:
-        """Both aspects, or why there is nothing to ask. As in the benchmark, the output is brought to the input's size
-        first."""
-        if is_blank(triplet.task.instruction):
-            return triplet, "no_instruction"
-        before, after = show_images((before, after), before.size, self.max_pixels)
-        if (reason := unfit(before.size)) is not None:
+    As in the benchmark, the output is brought to the size of the first input; then `max_pixels` (None: as it is)
+    bounds the area of each image.
+    """
+    shown = show_images(images, images[0].size, max_pixels)
+    for image in shown[:-1]:
+        if (reason := unfit(image.size)) is not None:
             logger.warning(
                 "triplet %s: the input is %d x %d pixels as it is shown; no side may be more than %d times the other",
                 triplet.id,
-                *before.size,
+                *image.size,
                 MAX_RATIO,
             )
-            return triplet, reason
-        return triplet, [
-            Question(triplet, "semantic", self.prompts.ask_semantic(triplet.task.instruction), (before, after)),
-            Question(triplet, "quality", self.prompts.ask_quality(), (after,)),
-        ]
-
-    def load(self, triplets: Sequence[EditTriplet], store: ImageStore) -> list[Row]:
-        """Triplets of one input, which is read once."""
-        inputs = triplets[0].task.inputs
-        if len(inputs) != 1:
-            # The prompts show one image before the edit; which one that is must not be guessed.
-            return [(triplet, "several_inputs") for triplet in triplets]
-        before: Image.Image | None = None
-        rows: list[Row] = []
-        for triplet in triplets:
-            try:
-                if before is None:
-                    before = store.read(inputs[0])
-                rows.append(self.ask(triplet, before, store.read(triplet.edited)))
-            except ImageError as error:
-                logger.warning("triplet %s: %s", triplet.id, error)
-                rows.append((triplet, error.reason))
-        return rows
+            return reason
+    asked = {aspect: prompts.prompt(aspect) for aspect in ASPECTS}
+    return [
+        Question(triplet, aspect, prompt.ask(triplet.task.instruction, len(images) - 1), prompt.shown(shown))
+        for aspect, prompt in asked.items()
+    ]

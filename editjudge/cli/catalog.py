@@ -12,6 +12,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from editjudge.asking.base_recipe import judge_schema
 from editjudge.errors import RecipeError
 from editjudge.files.paths import PROJECT, below_runs, user_path
 from editjudge.prompts.prompt_sets import PROMPT_SETS
@@ -19,8 +20,9 @@ from editjudge.recipes.recipe import Missing, dump_recipe, examine, recipe_kind
 from editjudge.recipes.recipe_yaml import dump_yaml, resolve
 
 TABLES = {
-    "sources, stages and filters": "curation.stage:STAGES",
-    "editors": "curation.editors:EDITORS",
+    "sources, stages and filters": "curation:STAGES",
+    "editors": "curation:EDITORS",
+    "judges": "editjudge.asking:JUDGES",
     "engines": "editjudge.engines:ENGINES",
     "model families": "editjudge.families:FAMILIES",
     "benchmarks": "eval.benchmarks:BENCHMARKS",
@@ -29,11 +31,11 @@ TABLES = {
 
 SCHEMAS = {
     "curation": "curation.recipe:CurationRecipe",
-    "sft": "sft.recipe:SFTRecipe",
+    "sft": "sft.check:RunnableRecipe",
     "eval": "eval.recipe:EvalRecipe",
     "sweep": "eval.checkpoints.recipe:SweepRecipe",
     "annotation": "annotation.recipe:AnnotationRecipe",
-    "judge": "editjudge.asking.judge:JudgeRecipe",
+    "judge": "editjudge.asking.recipe:JudgeRecipe",
 }
 """What each kind of recipe is checked against. A schema may have `describe() -> str`."""
 
@@ -60,7 +62,9 @@ def catalog() -> dict[str, dict[str, str]]:
         title: {name: _first_line(target) for name, target in load_target(table).items()}
         for title, table in TABLES.items()
     }
-    found["prompt sets"] = {name: f"scores from 0 to {prompts.scale:g}" for name, prompts in PROMPT_SETS.items()}
+    found["prompt sets"] = {
+        name: f"scores from 0 to {prompts.semantic.scale:g}" for name, prompts in PROMPT_SETS.items()
+    }
     found["recipes"] = {name: text for _, name, text in _recipes()}
     return found
 
@@ -73,7 +77,7 @@ def check_main(argv: list[str]) -> int:
     arguments = parser.parse_args(argv)
     path, overrides = arguments.recipe, arguments.overrides
     kind = recipe_kind(path, overrides)
-    found = examine(path, schema(kind), overrides)
+    found = examine(path, judge_schema(path, overrides) if kind == "judge" else schema(kind), overrides)
     wrong = [item for item in found.missing if not below_runs(item.path)]
     if found.recipe is None or wrong:
         raise RecipeError(str(path), [*found.problems, *map(str, wrong)])

@@ -48,12 +48,13 @@ def wrong_family(family: str, model_type: str) -> str | None:
     return f"is a {model_type!r} model, not one of family {family!r}; {advice}"
 
 
-def render_chat(family: str, user_text: str) -> str:
-    """The prompt for a model of `family`, up to where it begins to write.
+def render_chat(family: str, user_text: str, system: str | None = None) -> str:
+    """The prompt for a model of `family`, up to where it begins to write. `system` takes the place of its system turn.
 
     Special tokens other than `<image>` marks are made `harmless`; a set of prompts may speak of `<think>` blocks.
     """
-    return get_family(family).chat(harmless(user_text, keep=(IMAGE_MARK, *_THINKING)))
+    system = None if system is None else harmless(system, keep=_THINKING)
+    return get_family(family).chat(harmless(user_text, keep=(IMAGE_MARK, *_THINKING)), system)
 
 
 def render_reply(family: str, completion: str) -> str:

@@ -44,10 +44,11 @@ class Family(ABC):
     def __init__(self, name: str) -> None:
         self.name = name
 
-    def chat(self, user_text: str) -> str:
-        """The prompt up to where the model begins to write."""
+    def chat(self, user_text: str, system: str | None = None) -> str:
+        """The prompt up to where the model begins to write. `system`: in place of the family's; "" for none."""
         user = user_text.replace(IMAGE_MARK, self.image)
-        head = f"{self.turn_start}system\n{self.system}{self.turn_end}\n" if self.system else ""
+        system = self.system if system is None else system
+        head = f"{self.turn_start}system\n{system}{self.turn_end}\n" if system else ""
         return f"{head}{self.turn_start}user\n{user}{self.turn_end}\n{self.turn_start}assistant\n"
 
     def part_of(self, module: str) -> Part:

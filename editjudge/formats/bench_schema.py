@@ -1,24 +1,100 @@
-"""Preference pairs as Parquet, in the columns of the public data set EditScore/EditReward-Bench."""
+"""Preference pairs as Parquet, in the columns of the public data set EditScore/EditReward-Bench.
+
+What these columns have no place for lies beside them in one column more, `editjudge` (`OwnColumn`), so that a pair that
+is read again is the pair that was written. Other readers of the schema ignore it, and tables without it are read too.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from editjudge.errors import ImageError, MissingExtraError, StorageError
 from editjudge.images.store import ImageStore
-from editjudge.records.types import EditTriplet, ImageRef, PreferencePair
+from editjudge.records.tasks import Dimension
+from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair, Record
 
 ROWS_PER_WRITE = 64
 """Rows in one Parquet row group: few, because every row carries three images."""
 
+PUBLIC_COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
+OWN_COLUMN = "editjudge"
+
+
+class OwnColumn(Record):
+    """One row of the column `editjudge`. Two values are of the candidates, the preferred one first."""
+
+    pair_id: str
+    task_id: str
+    editors: tuple[str, str]
+    seeds: tuple[int, int]
+    language: str
+    source: str
+    licence: str
+    plan: str | None
+    """`Origin.plan` as JSON, since every editor has other keys."""
+    tier_gap: int
+    n_annotators: int
+    agreement: float
+    sha256: tuple[str, str, str]
+    """Of the files of the input and of the two outputs: ids name these images and no others."""
+
+    @classmethod
+    def of(cls, pair: PreferencePair) -> OwnColumn:
+        """What the public columns lack of a pair with one input."""
+        task, outputs = pair.task, (pair.better, pair.worse)
+        plan = task.origin.plan
+        return cls(
+            pair_id=pair.id,
+            task_id=task.id,
+            editors=(pair.better.editor, pair.worse.editor),
+            seeds=(pair.better.seed, pair.worse.seed),
+            language=task.language,
+            source=task.origin.source,
+            licence=task.origin.licence,
+            plan=None if plan is None else json.dumps(plan, ensure_ascii=False),
+            tier_gap=pair.tier_gap,
+            n_annotators=pair.n_annotators,
+            agreement=pair.agreement,
+            sha256=(task.inputs[0].sha256, outputs[0].edited.sha256, outputs[1].edited.sha256),
+        )
+
+    def pair(
+        self, key: Sequence[str], instruction: str, images: Sequence[ImageRef], task_type: str, dimension: Dimension
+    ) -> PreferencePair:
+        """The pair of a row: `key` is the triplet ids of its two candidates, `images` the input and the two outputs."""
+        plan = None if self.plan is None else json.loads(self.plan)
+        task = EditTask(
+            id=self.task_id,
+            inputs=(images[0],),
+            instruction=instruction,
+            task_type=task_type,
+            language=self.language,
+            origin=Origin(source=self.source, licence=self.licence, plan=plan),
+        )
+        better, worse = (
+            EditTriplet(id=name, task=task, edited=edited, editor=editor, seed=seed)
+            for name, edited, editor, seed in zip(key, images[1:], self.editors, self.seeds, strict=True)
+        )
+        return PreferencePair(
+            id=self.pair_id,
+            task=task,
+            better=better,
+            worse=worse,
+            dimension=dimension,
+            tier_gap=self.tier_gap,
+            n_annotators=self.n_annotators,
+            agreement=self.agreement,
+        )
+
 
 def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, folder: Path) -> Path:
-    """Write `folder/data.parquet` in the columns of the data set EditScore/EditReward-Bench.
+    """Write `folder/data.parquet` in the columns of the data set EditScore/EditReward-Bench, and `editjudge`.
 
     `key` is [better, worse] triplet id and `output_images` has the preferred one first. Images are embedded as the
     bytes of their files, so the folder loads anywhere with `datasets.load_dataset`. Same pairs, same bytes.
@@ -39,6 +115,15 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
             "output_images": ListOf(Image(), length=2),
             "task_type": Value("string"),
             "dimension": Value("string"),
+            OWN_COLUMN: {
+                **{name: Value("string") for name in ("pair_id", "task_id")},
+                "editors": ListOf(Value("string"), length=2),
+                "seeds": ListOf(Value("int64"), length=2),
+                **{name: Value("string") for name in ("language", "source", "licence", "plan")},
+                **{name: Value("int64") for name in ("tier_gap", "n_annotators")},
+                "agreement": Value("float64"),
+                "sha256": ListOf(Value("string"), length=3),
+            },
         }
     )
     schema = features.arrow_schema
@@ -69,6 +154,7 @@ def _bench_row(pair: PreferencePair, images: ImageStore) -> dict[str, Any]:
         "output_images": [_embedded(triplet.edited, images) for triplet in outputs],
         "task_type": pair.task.task_type,
         "dimension": pair.dimension,
+        OWN_COLUMN: OwnColumn.of(pair).model_dump(),
     }
 
 

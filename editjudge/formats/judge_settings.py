@@ -140,12 +140,6 @@ def contradictions(block: BaseModel, engine: object, trained: Trained) -> Iterat
     yield from trained.problems(given)
 
 
-def fill_in(block: BaseModel, trained: Trained) -> None:
-    """Give a block what it leaves out; for its own validators, since blocks are frozen."""
-    for name in set(CHOICES) - block.model_fields_set:
-        object.__setattr__(block, name, getattr(trained.settings, name))
-
-
 def trained_of(engine: object) -> Trained | None:
     """How the weights of an engine were trained to be asked, as far as it knows (`engine.trained`)."""
     found = getattr(engine, "trained", None)

@@ -1,4 +1,4 @@
-"""A reply of a judge, read into two scores, or None with the reason.
+"""A reply of a judge, read into scores, or None with the reason.
 
 Nothing is guessed: a score that is not literally in the reply, is out of range, or was cut off, is no score. The forms
 that are read are listed in docs/evaluation.md.
@@ -6,10 +6,11 @@ that are read are listed in docs/evaluation.md.
 
 from __future__ import annotations
 
-import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from functools import partial
+from typing import Literal
 
 from editjudge.files.text import valid_text
 from editjudge.prompts.loose_json import (
@@ -22,25 +23,11 @@ from editjudge.prompts.loose_json import (
     Scalar,
     Value,
 )
+from editjudge.prompts.scores import NUMBERS, YES_NO, Failure, Items
 
 Stop = Literal["stop", "length", "error"]
 """How a reply ended: by itself, at the bound on its length, or because the engine failed."""
 ParsedBy = Literal["json", "repaired", "none"]
-
-Failure = Literal[
-    "engine_error",  # the engine wrote nothing for this pass
-    "empty",  # nothing but white space, or nothing after the reasoning block
-    "no_json",  # words without a JSON object: refusals end here
-    "no_score",  # JSON without the key "score"
-    "truncated",  # cut before the list of scores was closed, inside a reasoning block, or at the token limit
-    "ambiguous",  # more than one answer in one reply
-    "not_numbers",  # "score" holds something other than two plain numbers, such as null or "18/30" on a scale of 25
-    "wrong_count",  # one score, or three
-    "not_finite",  # NaN or infinity
-    "out_of_range",  # below 0 or above the scale
-    "unreadable",  # too broken to read without guessing
-]
-FAILURES: tuple[Failure, ...] = get_args(Failure)
 
 READING = 2
 """Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when the reading changes."""
@@ -68,13 +55,8 @@ _SCORE_KEY = re.compile(
     rf"[sS](?:(?<={_QUOTE}[sS])[cC][oO][rR][eE]{_QUOTE}\s*[:：]|(?<!\w[sS])[cC][oO][rR][eE]\s*[:：]\s*(?=[\[(（［]))"
 )
 _MAX_STRAY = 8
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
-_FRACTION = re.compile(rf"({_NUMBER.pattern})\s*/\s*({_NUMBER.pattern})")
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LONGEST_NUMBER = _LONGEST_LIST = 10_000
+_LONGEST_LIST = 10_000
 """Characters; what is longer is none."""
-_NUMBER_FAILURES: tuple[Failure, ...] = ("not_numbers", "not_finite", "out_of_range")
-"""The first of them is named when two numbers fail for different reasons."""
 _CLOSED_LIST = re.compile(r"[\[(（［]([^\[\](){}［］（）｛｝]*)[\])］）]")
 
 
@@ -82,7 +64,7 @@ _CLOSED_LIST = re.compile(r"[\[(（［]([^\[\](){}［］（）｛｝]*)[\])］�
 class Parsed:
     """What was read from a reply."""
 
-    scores: tuple[float, float] | None
+    scores: tuple[float, ...] | None
     """On 0..scale, unclamped."""
     rationale: str
     """The value of "reasoning", or "" when there is none."""
@@ -112,8 +94,8 @@ class _Found:
     """An object without a "score" ends with the text."""
 
 
-def parse_reply(text: str, scale: float, stop: Stop = "stop") -> Parsed:
-    """Read `{"reasoning": ..., "score": [a, b]}` out of a reply, with scores on 0..`scale`.
+def parse_reply(text: str, scale: float, stop: Stop = "stop", count: int = 2, items: Items = NUMBERS) -> Parsed:
+    """Read `{"reasoning": ..., "score": [a, b]}` out of a reply, with `count` scores on 0..`scale`.
 
     A reasoning block before the answer is passed over, whatever it quotes. A reply that was cut at the token limit
     (`stop == "length"`) is refused even if it can be read: a model that did not stop was not done. Never raises for
@@ -127,7 +109,7 @@ def parse_reply(text: str, scale: float, stop: Stop = "stop") -> Parsed:
         rationale = next((said for answer in found.answers if (said := _rationale(answer))), "")
         if stop == "length":
             raise _RefusedError("truncated")
-        scores, strict = _decide(found, scale)
+        scores, strict = _decide(found, scale, count, items)
     except (_RefusedError, ExhaustedError) as refused:
         failure: Failure = refused.failure if isinstance(refused, _RefusedError) else "unreadable"
         return Parsed(None, rationale, "none", "truncated" if stop == "length" else failure)
@@ -217,29 +199,30 @@ def _rationale(answer: Members) -> str:
     return valid_text(said.text)
 
 
-def _decide(found: _Found, scale: float) -> tuple[tuple[float, float], bool]:
+def _decide(found: _Found, scale: float, count: int, items: Items) -> tuple[tuple[float, ...], bool]:
     """The scores, and whether they were strict JSON. The same numbers said twice are one answer."""
     rest = "".join(found.rest)
     stray = _SCORE_KEY.search(rest)
     if not found.answers:
-        raise _RefusedError(_why_no_answer(found, rest, stray))
+        raise _RefusedError(_why_no_answer(found, rest, stray, items))
     said = [value for answer in found.answers for value in _values(answer, "score")]
     if stray is not None:
         said += _stray_values(rest)
-    readings = [_reading(value, scale) for value in said]
+    readings = [items.scores(value, scale, count) for value in said]
     first = readings[0]
     if any(reading != first for reading in readings):
         raise _RefusedError("ambiguous")
     if isinstance(first, str):
         raise _RefusedError(first)
     answer = found.answers[0]
-    plain = isinstance(said[0], list) and not any(isinstance(item, Scalar) and item.quoted for item in said[0])
+    quoted = isinstance(said[0], list) and any(isinstance(item, Scalar) and item.quoted for item in said[0])
+    plain = isinstance(said[0], list) and (items.quoted or not quoted)
     return first, answer.strict and plain
 
 
-def _why_no_answer(found: _Found, rest: str, stray: re.Match[str] | None) -> Failure:
+def _why_no_answer(found: _Found, rest: str, stray: re.Match[str] | None, items: Items) -> Failure:
     if stray is not None:
-        return _why_broken(rest, stray)
+        return _why_broken(rest, stray, items)
     if not rest.strip() and not found.saw_object:
         return "empty"
     opened = rest.count("{") + rest.count("｛")
@@ -248,7 +231,7 @@ def _why_no_answer(found: _Found, rest: str, stray: re.Match[str] | None) -> Fai
     return "no_score" if found.saw_object or opened else "no_json"
 
 
-def _why_broken(rest: str, key: re.Match[str]) -> Failure:
+def _why_broken(rest: str, key: re.Match[str], items: Items) -> Failure:
     """Why an object with a "score" key, as `rest` holds one, could not be read."""
     if _SCORE_KEY.search(rest, key.end()):
         return "ambiguous"
@@ -258,9 +241,9 @@ def _why_broken(rest: str, key: re.Match[str]) -> Failure:
     listed = _CLOSED_LIST.match(after, 0, _LONGEST_LIST)
     if listed is None:
         opened = after.startswith(("[", "(", "（", "［"))
-        return "truncated" if not re.search(r"[\])）］]" if opened else "[}｝]", after) else "not_numbers"
+        return "truncated" if not re.search(r"[\])）］]" if opened else "[}｝]", after) else items.other
     words = re.findall(r"""[^\s,，、"']+""", listed.group(1))
-    return "unreadable" if all(_NUMBER.fullmatch(word) for word in words) else "not_numbers"
+    return "unreadable" if all(items.word.fullmatch(word) for word in words) else items.other
 
 
 def _stray_values(rest: str) -> list[Value]:
@@ -277,39 +260,12 @@ def _stray_values(rest: str) -> list[Value]:
     return values
 
 
-def _reading(value: Value, scale: float) -> tuple[float, float] | Failure:
-    """Two scores on 0..scale, or why there are none."""
-    if isinstance(value, Scalar):
-        if value.cut:
-            return "truncated"
-        return "not_numbers" if value.quoted or _number(value, scale) == "not_numbers" else "wrong_count"
-    if isinstance(value, Members):
-        return "not_numbers"
-    if len(value) != 2:
-        return "wrong_count"
-    first, second = (_number(item, scale) if isinstance(item, Scalar) else "not_numbers" for item in value)
-    if isinstance(first, float) and isinstance(second, float):
-        return first, second
-    return next(failure for failure in _NUMBER_FAILURES if failure in (first, second))
+Parser = Callable[[str, float, Stop, int], Parsed]
+"""Reads so many scores on 0..scale out of a reply that ended in this way."""
 
-
-def _number(item: Scalar, scale: float) -> float | Failure:
-    """A number on 0..scale, written as one or as a fraction of the scale."""
-    text = item.text.translate(FULL_WIDTH) if len(item.text) < _LONGEST_NUMBER else ""
-    if (fraction := _FRACTION.fullmatch(text)) is not None:
-        number = float(fraction[1])
-        if float(fraction[2]) != scale:
-            return "not_numbers"
-    elif item.quoted:
-        if _NUMBER.fullmatch(text) is None:
-            return "not_numbers"
-        number = float(text)
-    elif text in ("NaN", "Infinity", "-Infinity"):
-        return "not_finite"
-    elif (plain := _JSON_NUMBER.fullmatch(text)) is not None:
-        number = float(text)
-        if math.isinf(number) and plain[1]:
-            return "not_finite"
-    else:
-        return "not_numbers"
-    return number if 0 <= number <= scale else "out_of_range"
+PLAIN = "numbers"
+PARSERS: dict[str, Parser] = {
+    PLAIN: parse_reply,  # {"reasoning": ..., "score": [18, 20]}
+    "yes_no": partial(parse_reply, items=YES_NO),  # {"reasoning": ..., "score": ["yes", "no", "yes"]}
+}
+"""What a prompt set may name as `parser`."""

@@ -1,18 +1,29 @@
-"""What a model is asked, to the byte: prompt sets, which are the user turn. `families` puts the chat around it."""
+"""What a model is asked, to the byte: prompt sets. `families` puts the chat around them."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from statistics import fmean
+from typing import Annotated, Literal, TypeVar, get_args
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from editjudge.errors import EditJudgeError
+from editjudge.files.identity import Neutral
 from editjudge.files.io import digest
 from editjudge.files.text import is_blank, valid_text
-from editjudge.records.tasks import Aspect
+from editjudge.prompts.parsing import PARSERS, PLAIN, Parsed, Stop
+from editjudge.records.tasks import ASPECTS, PARTS, Aspect, Part
 
+DEFAULT_PROMPTS = "editjudge-v1"
 IMAGE_MARK = "<image>"
+INSTRUCTION = "{instruction}"
+Image = TypeVar("Image")
 
 # What the tokenizers of chat models take for one token: <|im_end|> and all that begins like it, and the names that
 # Qwen, Llama, Gemma, InternVL, Mistral, DeepSeek, Kimi and T5 write without bars.
@@ -48,88 +59,149 @@ def harmless(text: str, keep: Collection[str] = ()) -> str:
     return _TOKEN_LIKE.sub(apart, valid_text(text))
 
 
-@dataclass(frozen=True)
-class PromptSet:
-    """The two questions a judge is asked about a triplet."""
+Shown = Literal["before", "inputs", "after"]
+"""An image in a prompt. "before": the one input of an edit; edits of several inputs are then not asked about. "inputs":
+all of them in order, each with a mark of its own. "after": the output."""
+
+
+class Prompt(BaseModel):
+    """What is asked about one aspect of an edit, and how the reply is read."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    shows: tuple[Shown, ...]
+    """In the order of the `<image>` marks; the output is the last one, as in training rows."""
+    scores: tuple[Part, ...]
+    """Which part of the aspect each number of the reply is about. A part is the mean of its numbers."""
+    scale: float = Field(gt=0)
+    """Best raw score; the worst is 0. 25 was the best of 10/20/25/30 in EditScore's ablation."""
+    parser: Annotated[str, Neutral(PLAIN)] = PLAIN
+    """A row of `parsing.PARSERS`."""
+    text: str
+    """User turn; `{instruction}` stands for the instruction."""
+
+    @field_validator("parser")
+    @classmethod
+    def _known_parser(cls, value: str) -> str:
+        if value not in PARSERS:
+            raise ValueError(f"unknown parser {value!r}; known: {', '.join(PARSERS)}")
+        return value
+
+    @model_validator(mode="after")
+    def _shows_what_it_marks(self) -> Prompt:
+        if self.shows.count("after") != 1 or self.shows[-1] != "after":
+            raise ValueError(f"shows: the output (after) is shown once, as the last image, not {list(self.shows)}")
+        if (marks := self.text.count(IMAGE_MARK)) != len(self.shows):
+            raise ValueError(f"text: {marks} {IMAGE_MARK} marks for the {len(self.shows)} images of `shows`")
+        return self
+
+    def takes(self, inputs: int) -> bool:
+        """Whether an edit of so many input images can be asked about."""
+        return "before" not in self.shows or inputs == 1
+
+    def shown(self, images: Sequence[Image]) -> tuple[Image, ...]:
+        """Of the images of an edit (its inputs, then its output) those that the prompt shows, in its order."""
+        *inputs, output = images
+        of = {"before": inputs[:1], "inputs": inputs, "after": [output]}
+        return tuple(image for name in self.shows for image in of[name])
+
+    def ask(self, instruction: str = "", inputs: int = 1) -> str:
+        """The user turn about an edit of so many inputs. What looks like a token is made `harmless`."""
+        return self._marked(inputs).replace(INSTRUCTION, harmless(instruction))
+
+    def asks(self, text: str, n_images: int) -> bool:
+        """Whether a user turn that shows so many images is this prompt, with any instruction."""
+        return self._instruction_of(text, n_images) is not None
+
+    def lacks_instruction(self, text: str, n_images: int) -> bool:
+        """Whether a user turn is this prompt with nothing visible in place of the instruction."""
+        said = self._instruction_of(text, n_images) if INSTRUCTION in self.text else None
+        return said is not None and is_blank(said)
+
+    def read(self, reply: str, stop: Stop = "stop") -> Parsed:
+        """The two scores of the aspect on 0..`scale`, or why there are none. Never raises, whatever the reply."""
+        parsed = PARSERS[self.parser](reply, self.scale, stop, len(self.scores))
+        if parsed.scores is None:
+            return parsed
+        given: dict[Part, list[float]] = {}
+        for part, score in zip(self.scores, parsed.scores, strict=True):
+            given.setdefault(part, []).append(score)
+        return replace(parsed, scores=tuple(fmean(given[part]) for part in get_args(Part) if part in given))
+
+    def is_plain(self) -> bool:
+        """Whether a reply is one number for each part, in order: what `format_completion` writes."""
+        return self.parser == PLAIN and self.scores in PARTS.values()
+
+    def _marked(self, inputs: int) -> str:
+        """The text with one mark for each image that is shown."""
+        pieces = self.text.split(IMAGE_MARK)
+        counts = [inputs if name == "inputs" else 1 for name in self.shows]
+        marked = [IMAGE_MARK * count + piece for count, piece in zip(counts, pieces[1:], strict=True)]
+        return pieces[0] + "".join(marked)
+
+    def _instruction_of(self, text: str, n_images: int) -> str | None:
+        """What a user turn says in place of `{instruction}` ("" without one); None when it is not this prompt."""
+        inputs = n_images - len(self.shows) + 1 if "inputs" in self.shows else 1
+        before, _, after = self._marked(inputs).partition(INSTRUCTION)
+        if not (text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)):
+            return None
+        said = text[len(before) : len(text) - len(after)]
+        return said if INSTRUCTION in self.text or not said else None
+
+
+class PromptSet(BaseModel):
+    """What a judge is asked about a triplet: a file of `prompts/sets/`, whose name is the set's.
+
+    Both aspects are asked about, each with two scores, and every judge's card is made of these by one rule
+    (`cards.make_card`), so that judges with other prompts can be compared.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    """Names the wording and its version; part of every cache key and every judgment."""
-    semantic: str
-    """Two images (input, output); `{instruction}` stands for the instruction."""
-    quality: str
-    """One image: the output only. Quality is judged without knowing what was asked."""
-    scale: float
-    """Best raw score. 25 was the best of 10/20/25/30 in EditScore's ablation."""
+    """Names the wording and its version; part of every judgment."""
+    system: Annotated[str | None, Neutral(None)] = None
+    """System turn; null: that of the model's family. "": none."""
+    semantic: Prompt
+    quality: Prompt
+    """Shows the output only and does not say what was asked for."""
+
+    @model_validator(mode="after")
+    def _about_its_aspect(self) -> PromptSet:
+        for aspect in ASPECTS:
+            if {*self.prompt(aspect).scores} != {*PARTS[aspect]}:
+                raise ValueError(f"{aspect}.scores: each is one of {' and '.join(PARTS[aspect])}, and both are there")
+        if self.semantic.text.count(INSTRUCTION) != 1:
+            raise ValueError(f"semantic.text: {INSTRUCTION} stands in it once")
+        if self.quality.shows != ("after",) or INSTRUCTION in self.quality.text:
+            raise ValueError("quality: is judged from the output alone, without input or instruction")
+        return self
 
     @property
     def identity(self) -> str:
-        """Digest of name, wording and scale."""
-        return digest(self.name, self.semantic, self.quality, self.scale)
+        """Digest of the whole set."""
+        return digest(self)
 
-    def ask_semantic(self, instruction: str) -> str:
-        """User turn about editing success and over-editing. What looks like a token is made `harmless`."""
-        return self.semantic.replace("{instruction}", harmless(instruction))
+    def prompt(self, aspect: Aspect) -> Prompt:
+        """What is asked about an aspect."""
+        return self.semantic if aspect == "semantic" else self.quality
 
-    def ask_quality(self) -> str:
-        """User turn about naturalness and artefacts."""
-        return self.quality
-
-    def lacks_instruction(self, prompt: str) -> bool:
-        """Whether a user turn is this set's semantic question with nothing visible in place of the instruction."""
-        before, _, after = self.semantic.partition("{instruction}")
-        return self.asks("semantic", prompt) and is_blank(prompt[len(before) : len(prompt) - len(after)])
-
-    def asks(self, aspect: Aspect, prompt: str) -> bool:
-        """Whether a user turn is this set's question about the aspect, with any instruction."""
-        if aspect == "quality":
-            return prompt == self.ask_quality()
-        before, _, after = self.semantic.partition("{instruction}")
-        return prompt.startswith(before) and prompt.endswith(after) and len(prompt) >= len(before) + len(after)
+    def takes(self, inputs: int) -> bool:
+        """Whether an edit of so many input images can be asked about."""
+        return self.semantic.takes(inputs)
 
 
-_FULL_FORMAT = """Write one JSON object and nothing else. \
-First give your reasoning in one or two sentences, then the two scores:
-{"reasoning": "...", "score": [first, second]}"""
+def _shipped() -> Iterator[PromptSet]:
+    for path in sorted((Path(__file__).parent / "sets").glob("*.yaml")):
+        yield read_prompts(path)
 
-PROMPT_SETS: dict[str, PromptSet] = {
-    prompt_set.name: prompt_set
-    for prompt_set in (
-        PromptSet(
-            name="editjudge-v1",
-            semantic=f"""The first image is a photograph before editing \
-and the second is the same photograph after an editing tool was given an instruction.
-Before: {IMAGE_MARK}
-After: {IMAGE_MARK}
-Instruction: {{instruction}}
 
-Compare the two images and give two scores from 0 to 25.
-First score, editing success: how completely and how correctly the second image carries out the instruction. \
-0 means that nothing asked for was done; 25 means that all of it was done as asked.
-Second score, restraint: how well everything that the instruction does not mention was left alone. \
-0 means that the second image is a different picture; 25 means that nothing else was changed.
-An image that is returned unchanged has no editing success and full restraint.
+def read_prompts(path: Path) -> PromptSet:
+    """The prompt set that a file holds."""
+    return PromptSet.model_validate({"name": path.stem, **yaml.safe_load(path.read_text(encoding="utf-8"))})
 
-{_FULL_FORMAT}""",
-            quality=f"""This image was produced by an editing tool. Judge only how it looks, not what it shows.
-Image: {IMAGE_MARK}
 
-Give two scores from 0 to 25.
-First score, naturalness: whether light, shadow, perspective and proportion are believable. \
-0 means that the picture looks wrong at first glance; 25 means that it could be a photograph or finished artwork.
-Second score, cleanness: whether it is free of artefacts such as noise, blocks, seams, watermarks, smears \
-and distorted faces or hands. 0 means that artefacts cover the image; 25 means that there are none.
-
-{_FULL_FORMAT}""",
-            scale=25,
-        ),
-        PromptSet(
-            name="brief-v1",
-            semantic=f"{IMAGE_MARK}{IMAGE_MARK}{{instruction}}\nScore editing success and restraint, 0 to 25.",
-            quality=f"{IMAGE_MARK}Score naturalness and cleanness, 0 to 25.",
-            scale=25,
-        ),
-    )
-}
+PROMPT_SETS: dict[str, PromptSet] = {prompt_set.name: prompt_set for prompt_set in _shipped()}
 
 
 def get_prompts(name: str) -> PromptSet:

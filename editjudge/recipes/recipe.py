@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -33,6 +33,7 @@ KINDS = {
     "bench": "eval",
     "project": "annotation",
     "engine": "judge",
+    "use": "judge",
 }
 """The top-level key that makes a recipe one of a kind; the first that is there decides."""
 
@@ -45,6 +46,14 @@ class Recipe(BaseModel):
     out: OutputPath
     """Folder of the run."""
     seed: int = 0
+
+
+@runtime_checkable
+class Resolvable(Protocol):
+    """A schema some of whose values come from files that it names: a judge is asked as its weights were trained."""
+
+    def resolved(self) -> Any:
+        """The recipe with the values that it leaves out; `load_recipe` gives it."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +124,8 @@ def _validate(
     missing: list[Missing] = []
     try:
         recipe = schema.model_validate(data, context=context)
+        if isinstance(recipe, Resolvable):
+            recipe = recipe.resolved()
     except ValidationError as error:
         problems, missing = explain(error, schema, data)
     numbers = {where: f"{where}: {text}" for where, text in number_problems(data, schema)}

@@ -137,7 +137,7 @@ def _models(types: Iterable[Any], data: object) -> list[type[BaseModel]]:
             origin = get_origin(annotation)
         use = next((mark for mark in marks if isinstance(mark, Use)), None)
         if use is not None:
-            name = data.get("use") if isinstance(data, Mapping) else None
+            name = use.name_in(data)
             found += [use.load(name)] if isinstance(name, str) and name in use.table else []
         elif isinstance(annotation, type) and issubclass(annotation, BaseModel):
             found.append(annotation)

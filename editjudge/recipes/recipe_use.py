@@ -26,6 +26,12 @@ class Use:
     """
 
     table: Mapping[str, str]
+    default: str | None = None
+    """What a block without `use:` is; None: it must say so."""
+
+    def name_in(self, block: object) -> object:
+        """What a block says it is, known or not."""
+        return block.get("use", self.default) if isinstance(block, Mapping) else None
 
     def load(self, name: str) -> type[BaseModel]:
         """The class behind a name of the table."""
@@ -44,7 +50,7 @@ class Use:
             return value
         if not isinstance(value, Mapping):
             raise PydanticCustomError("use_block", "needs a block with a `use:` key")
-        name = value.get("use")
+        name = self.name_in(value)
         if not isinstance(name, str) or name not in self.table:
             problem = f"unknown name{did_you_mean(str(name), self.table)}" if "use" in value else "is missing"
             details = InitErrorDetails(

@@ -8,14 +8,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from editjudge.files.io import digest
 from editjudge.files.text import valid_text
-from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK, Aspect, Dimension
+from editjudge.records.tasks import Aspect, Dimension, canonical_task_type
 
 Text = Annotated[str, BeforeValidator(lambda value: valid_text(value) if isinstance(value, str) else value)]
 """What people or models have written: `valid_text` of what is given."""
+
+TaskType = Annotated[str, AfterValidator(canonical_task_type)]
+"""What kind of edit it is: see `tasks.canonical_task_type`. `tasks.UNKNOWN_TASK` where nobody says."""
 
 Score10 = Annotated[float, Field(ge=0, le=10)]
 
@@ -57,18 +61,10 @@ class EditTask(Record):
     inputs: tuple[ImageRef, ...] = Field(min_length=1)
     """Input images, in the order in which the instruction refers to them."""
     instruction: Text
-    task_type: str
-    """One of the 13 subtasks of `tasks.TASK_TYPES`, or `tasks.UNKNOWN_TASK`."""
+    task_type: TaskType
     language: Text = "en"
     """BCP 47 tag of the instruction."""
     origin: Origin
-
-    @field_validator("task_type")
-    @classmethod
-    def _known_task(cls, value: str) -> str:
-        if value not in (*TASK_TYPES, UNKNOWN_TASK):
-            raise ValueError(f"unknown task type {value!r}; known: {', '.join(TASK_TYPES)}")
-        return value
 
 
 class EditTriplet(Record):
@@ -97,6 +93,9 @@ class Judgment(Record):
     """What the judge wrote before the scores; may be empty."""
     raw: Text
     """The reply; what is no Unicode is U+FFFD."""
+    score_logprob: float | None = None
+    """Natural log-probability of the scores as the judge wrote them, given what it wrote before; None unless
+    `Sampling.logprobs` asks for it, and for replies in which the list of scores is not plain JSON."""
     parsed_by: str
     """How the scores were read: "json", "repaired", or "none"."""
     failure: str | None = None
@@ -187,6 +186,29 @@ class PreferencePair(Record):
     agreement: float = Field(gt=0, le=1)
     """Share of the annotators who prefer `better`."""
 
+    @classmethod
+    def of(
+        cls,
+        better: EditTriplet,
+        worse: EditTriplet,
+        dimension: Dimension,
+        *,
+        tier_gap: int = 1,
+        n_annotators: int = 1,
+        agreement: float = 1.0,
+    ) -> PreferencePair:
+        """The pair of two candidates of one task; its id follows from them and the dimension."""
+        return cls(
+            id=digest("pair", better.id, worse.id, dimension),
+            task=better.task,
+            better=better,
+            worse=worse,
+            dimension=dimension,
+            tier_gap=tier_gap,
+            n_annotators=n_annotators,
+            agreement=agreement,
+        )
+
 
 OLD_ROW = "old_training_row"
 """Type of the validation error for an `SFTExample` of an older version: it lacks group, source or size."""
@@ -202,7 +224,7 @@ class SFTExample(Record):
     aspect: Aspect
     group_id: str
     """Id of the `EditTask`: the triplets of one task are a group."""
-    task_type: str
+    task_type: TaskType
     """Of the task."""
     source: Text
     """`Origin.source` of the task: the photograph, or upstream row, that must not be in a benchmark too."""

@@ -1,21 +1,14 @@
-"""Processes that keep out of each other's way, and workers that serve a parent and do not outlive it."""
+"""Processes that keep out of each other's way."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import pickle
-import threading
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 
-from editjudge.errors import EditJudgeError, StorageError
+from editjudge.errors import StorageError
 
 
 @contextmanager
@@ -36,35 +29,3 @@ def alone_in(out: Path, busy: str) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def serve_parent(connection: Connection[Any, Any], answer: Callable[[Any], Any]) -> None:
-    """A worker's loop: send the answer to every item, until the parent closes the connection or dies.
-
-    A parent that was killed cannot stop its workers, and they must not keep writing beside the next run.
-    """
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    while True:
-        try:
-            item = connection.recv()
-        except EOFError:
-            return
-        connection.send(answer(item))
-
-
-def sendable(error: Exception, item: object) -> Exception:
-    """For an `except` block of a worker: the error itself when it is one of ours and survives the way to the parent,
-    else a `RuntimeError` with the traceback and the item it came from."""
-    try:
-        same = isinstance(pickle.loads(pickle.dumps(error)), type(error))
-    except Exception:
-        same = False
-    known = same and isinstance(error, EditJudgeError)
-    return error if known else RuntimeError(f"{item}: {traceback.format_exc()}")
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)

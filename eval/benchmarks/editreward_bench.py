@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.files.io import digest
 from editjudge.files.paths import ModelName
-from editjudge.records.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
-from editjudge.records.types import PreferencePair
+from editjudge.files.text import is_blank
+from editjudge.formats.bench_schema import OWN_COLUMN, PUBLIC_COLUMNS, OwnColumn
+from editjudge.records.tasks import DIMENSIONS, canonical_task_type
+from editjudge.records.types import ImageRef, PreferencePair
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
 from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet, split_unknown
 from eval.labels.benchmark import Benchmark, checked
@@ -18,8 +19,9 @@ from eval.labels.findings import Findings
 
 _SCHEMA = Schema(
     "EditReward-Bench",
-    columns=("key", "instruction", "input_image", "output_images", "task_type", "dimension"),
+    columns=PUBLIC_COLUMNS,
     images=("input_image", "output_images"),
+    optional=(OWN_COLUMN,),
 )
 
 
@@ -28,6 +30,7 @@ class EditRewardBench(BaseModel):
 
     Columns: `key` [2] naming the two candidates, `instruction`, `input_image`, `output_images` [2], `task_type`,
     `dimension`. A group is an instruction with an input image; a candidate is a group with the bytes of an output.
+    A table that EditJudge wrote also says whose candidates they are, and keeps its ids (column `editjudge`).
     Rows of task type "unknown", as `annotate pairs` writes them for groups without one, become comparisons.
     """
 
@@ -60,10 +63,10 @@ class EditRewardBench(BaseModel):
             except RowError as problem:
                 left_out.add(problem.kind, f"row {number}: {problem}")
                 continue
-            for triplet in (pair.better, pair.worse):
+            for key, triplet in zip(row["key"], (pair.better, pair.worse), strict=True):
                 # A key may come again in another group; within one it stands for one output.
-                if image_of_key.setdefault((pair.task.id, triplet.editor), triplet.id) != triplet.id:
-                    notes.add("key_names_two_images", f"row {number}: {triplet.editor}")
+                if image_of_key.setdefault((pair.task.id, str(key)), triplet.id) != triplet.id:
+                    notes.add("key_names_two_images", f"row {number}: {key}")
             found.append(pair)
         pairs, comparisons = split_unknown(found, notes)
         return checked(
@@ -86,21 +89,33 @@ def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Prefere
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(outputs, list) and len(outputs) == 2):
         n_outputs = len(outputs) if isinstance(outputs, list) else 0
         raise RowError("not_two_candidates", f"key {keys!r}, {n_outputs} output images; two are needed")
-    if task_type not in (*TASK_TYPES, UNKNOWN_TASK):
-        raise RowError("unknown_task", repr(task_type))
+    try:
+        task_type = canonical_task_type(task_type)
+    except (TypeError, ValueError) as error:  # TypeError: not even text
+        raise RowError("not_a_task_type", repr(task_type)) from error
     if dimension not in DIMENSIONS:
         raise RowError("unknown_dimension", repr(dimension))
+    if not isinstance(instruction, str) or is_blank(instruction):
+        raise RowError("missing_instruction", f"instruction {instruction!r}")
     before = store.add(row["input_image"], f"input of {instruction}")
     after = [store.add(cell, str(key)) for key, cell in zip(keys, outputs, strict=True)]
+    if row.get(OWN_COLUMN) is not None:
+        return _own_pair(row, [before, *after], task_type, isinstance(store, AbsentImages))
     task = make_task("editreward_bench", instruction, before, task_type=task_type)
     better, worse = (make_triplet(task, ref, str(key)) for key, ref in zip(keys, after, strict=True))
-    return PreferencePair(
-        id=digest("pair", better.id, worse.id, dimension),
-        task=task,
-        better=better,
-        worse=worse,
-        dimension=dimension,
-        tier_gap=1,
-        n_annotators=1,
-        agreement=1.0,
-    )
+    return PreferencePair.of(better, worse, dimension)
+
+
+def _own_pair(row: dict[str, Any], images: list[ImageRef], task_type: str, absent: bool) -> PreferencePair:
+    """The pair that EditJudge wrote. Images must be those that its ids stand for, unless they are not at hand."""
+    try:
+        own = OwnColumn.model_validate(row[OWN_COLUMN])
+        if absent:
+            images = [ref.model_copy(update={"sha256": sha}) for ref, sha in zip(images, own.sha256, strict=True)]
+        changed = [ref.path for ref, sha in zip(images, own.sha256, strict=True) if ref.sha256 != sha]
+        if changed:
+            raise RowError("changed_image", f"pair {own.pair_id}: {changed[0]} is not the image that was compared")
+        return own.pair([str(key) for key in row["key"]], row["instruction"], images, task_type, row["dimension"])
+    except ValueError as error:  # also of values that the records refuse, and of a plan that is not JSON
+        first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+        raise RowError("not_a_pair", f"column {OWN_COLUMN}: {first}") from error

@@ -11,7 +11,6 @@ from editjudge.files.json_text import json_rows, parse_json
 from editjudge.files.paths import InputPath
 from editjudge.files.text import is_blank
 from editjudge.images.store import ImageStore, image_faults
-from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK
 from editjudge.records.types import ImageRef, PreferencePair
 from eval.benchmarks.rows import RowError, split_unknown
 from eval.labels.benchmark import Benchmark, checked
@@ -21,7 +20,7 @@ from eval.labels.findings import Findings
 class Pairs(BaseModel):
     """Any JSONL file of `PreferencePair`, as curation and annotation write them.
 
-    Pairs whose task type is "unknown" have no place among the 13 subtasks; they become comparisons.
+    Pairs whose task type is "unknown" become comparisons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -68,7 +67,7 @@ def _read(text: str) -> PreferencePair | RowError:
     try:
         pair = PreferencePair.model_validate(row)
     except ValidationError as error:
-        return _why(row, error)
+        return _why(error)
     if is_blank(pair.task.instruction):
         return RowError("missing_instruction", f"pair {pair.id}: instruction {pair.task.instruction!r}")
     return pair
@@ -84,11 +83,9 @@ def _fault(pair: PreferencePair, faults: dict[ImageRef, ImageError]) -> RowError
     return None if found is None else RowError(found.reason, f"pair {pair.id}: {found}")
 
 
-def _why(row: object, error: ValidationError) -> RowError:
-    """The kind of a row that is no pair: a task name that nobody knows, or anything else."""
-    task = row.get("task") if isinstance(row, dict) else None
-    task_type = task.get("task_type") if isinstance(task, dict) else None
-    if isinstance(task_type, str) and task_type not in (*TASK_TYPES, UNKNOWN_TASK):
-        return RowError("unknown_task", repr(task_type))
+def _why(error: ValidationError) -> RowError:
+    """The kind of a row that is no pair: a task type that is no name, or anything else."""
     problem = error.errors()[0]
+    if problem["loc"] == ("task", "task_type") and isinstance(problem["input"], str):
+        return RowError("not_a_task_type", repr(problem["input"]))
     return RowError("not_a_pair", f"{'.'.join(map(str, problem['loc'])) or 'row'}: {problem['msg']}")

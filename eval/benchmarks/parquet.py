@@ -36,6 +36,8 @@ class Schema:
     """Those of `columns` that hold an image or a list of images."""
     labels_only: bool = False
     """The columns of images may be missing."""
+    optional: tuple[str, ...] = ()
+    """Columns that are read where they are present."""
 
     def of(self, labels_only: bool) -> Schema:
         """The same schema, for labels alone or not."""
@@ -48,7 +50,7 @@ class Schema:
 
     def in_table(self, present: Sequence[str]) -> list[str]:
         """The columns that are to be read of a table."""
-        return [name for name in self.columns if name in present]
+        return [name for name in (*self.columns, *self.optional) if name in present]
 
 
 def local_files(source: str) -> list[Path]:

@@ -199,7 +199,7 @@ def make_task(
 
 
 def split_unknown(pairs: Sequence[PreferencePair], notes: Findings) -> tuple[list[PreferencePair], list[Comparison]]:
-    """Pairs of the 13 subtasks, and those of task type "unknown" as comparisons, which no mean over tasks needs.
+    """Pairs whose task type is known, and those of task type "unknown" as comparisons, which no mean over tasks needs.
 
     The comparisons prefer their first candidate; each is counted in `notes` as `task_of_unknown_type`.
     """

@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
 
-from editjudge.asking.judge import JudgeRecipe
-from editjudge.engines.base import Engine, Request, Sampling
-from editjudge.errors import CheckpointError, EngineError
-from editjudge.files.io import Marker, is_done, is_marked, read_marker, write_marker
-from editjudge.formats.judge_settings import Trained, read_trained, trained_of
-
-DONE = "done.json"
-"""In a checkpoint: it is complete. In the run's folder: training is finished."""
-STARTED = "started.json"
-"""In the run's folder: identity of the training."""
-
-_NAME = re.compile(r"checkpoint-(\d+)")
+from editjudge.asking.base_recipe import BaseJudgeRecipe
+from editjudge.errors import CheckpointError
+from editjudge.files.io import is_done, is_marked, write_marker
+from editjudge.formats.checkpoint import RunFolder, scan, training_identity
+from editjudge.formats.judge_settings import Trained, read_trained
 
 
 @dataclass(frozen=True)
@@ -37,59 +27,20 @@ class Checkpoint:
         return "base" if self.path is None else f"step {self.step}"
 
 
-@dataclass(frozen=True)
-class Scan:
-    """What a run's folder holds at one moment."""
-
-    complete: tuple[Checkpoint, ...]
-    """By step."""
-    incomplete: tuple[str, ...]
-    """Names of checkpoints without their `done.json`: being written, or left half-written by a killed training."""
-    finished: bool
-    """Whether training says that it is over."""
-
-
-def scan(run: Path) -> Scan:
-    """Look at a run, which need not exist yet."""
-    # Asked first: what training wrote before it said that it was over is then surely seen below.
-    finished = read_marker(run / DONE) is not None
-    complete, incomplete = [], []
-    for folder in run.glob("checkpoint-*"):
-        match = _NAME.fullmatch(folder.name)
-        if match is None or not folder.is_dir():
-            continue
-        marker = read_marker(folder / DONE)
-        if marker is None:
-            incomplete.append((int(match.group(1)), folder.name))
-        else:
-            complete.append(Checkpoint(_step_of(folder, marker), folder))
-    return Scan(
-        tuple(sorted(complete, key=lambda checkpoint: checkpoint.step)),
-        tuple(name for _, name in sorted(incomplete)),
-        finished,
-    )
-
-
-def _step_of(folder: Path, marker: Marker) -> int:
-    """The step that training recorded; a folder may have been renamed."""
-    step = marker["info"].get("step")
-    if type(step) is not int or step < 1:
-        raise CheckpointError(f"{folder / DONE}: `step` is {step!r}, not the number of a step; train it again")
-    return step
+def complete_in(found: RunFolder) -> list[Checkpoint]:
+    """The complete checkpoints of a run, by step. One without its `done.json` is being written and is left out."""
+    return [Checkpoint(each.step, each.path) for each in found.complete]
 
 
 def find_checkpoints(run: Path) -> list[Checkpoint]:
-    """The complete checkpoints of a run, by step. One without its `done.json` is being written and is left out.
-
-    Raises `CheckpointError` when there is none.
-    """
-    found = scan(run).complete
+    """The complete checkpoints of a run, by step; `CheckpointError` when there is none."""
+    found = complete_in(scan(run))
     if not found:
         raise CheckpointError(
             f"{run}: no complete checkpoint (checkpoint-<step>/ with a done.json); train first, or set `run` to the "
             "`out` of a training recipe"
         )
-    return list(found)
+    return found
 
 
 def pin_training(run: Path, folder: Path) -> None:
@@ -99,48 +50,24 @@ def pin_training(run: Path, folder: Path) -> None:
     run's folder now holds another training than the one these figures are of; while there are no figures yet, the note
     is replaced.
     """
-    marker, note = read_marker(run / STARTED), folder / "training.json"
-    if marker is None:
+    identity, note = training_identity(run), folder / "training.json"
+    if identity is None:
         return
     measured = any(True for step in folder.glob("step-*") for _ in step.rglob("*done.json"))
-    if not (is_done if measured else is_marked)(note, marker["identity"]):
-        write_marker(note, marker["identity"], {"run": str(run)})
+    if not (is_done if measured else is_marked)(note, identity):
+        write_marker(note, identity, {"run": str(run)})
 
 
-def judge_of(recipe: JudgeRecipe, checkpoint: Checkpoint) -> JudgeRecipe:
+def judge_of(recipe: BaseJudgeRecipe, checkpoint: Checkpoint) -> BaseJudgeRecipe:
     """The recipe's judge with the weights of a checkpoint, not loaded yet.
 
-    What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Close the engine when it is not needed.
-    Raises what `Engine.with_adapter` raises, and `CheckpointError` for weights that were trained to be asked in another
-    way than the recipe says.
+    What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Raises what
+    `BaseJudgeRecipe.with_checkpoint` raises.
     """
-    engine = recipe.engine if checkpoint.path is None else recipe.engine.with_adapter(checkpoint.path)
-    return recipe.as_trained(trained_of(engine)).model_copy(update={"engine": engine})
+    return recipe.resolved() if checkpoint.path is None else recipe.with_checkpoint(checkpoint.path)
 
 
 def trained_in(run: Path) -> Trained | None:
     """How the judges of a run are trained to be asked; None for a training that does not say so, or has not begun."""
-    folders = [run, *(checkpoint.path for checkpoint in scan(run).complete if checkpoint.path is not None)]
+    folders = [run, *(checkpoint.path for checkpoint in scan(run).complete)]
     return next((found for folder in folders if (found := read_trained(folder)) is not None), None)
-
-
-class GoneEngine(Engine):
-    """Stands for weights that were measured and then removed: it has their identity and cannot be asked."""
-
-    def __init__(self, identity: str) -> None:
-        """`identity` is that of the engine that had the weights."""
-        self._identity = identity
-
-    @property
-    def identity(self) -> str:
-        """As it was when the weights were measured."""
-        return self._identity
-
-    def generate(self, requests: Sequence[Request], sampling: Sampling) -> NoReturn:
-        """Always `EngineError`."""
-        raise EngineError("the checkpoint is gone and was not measured before; train it again to measure it")
-
-
-def gone_judge(recipe: JudgeRecipe, judged: Mapping[str, Any]) -> JudgeRecipe:
-    """The recipe's judge with the weights whose scores are on disk; `judged` is the judge in their marker."""
-    return recipe.model_copy(update={"engine": GoneEngine(str(judged["engine"])), "cache": None})

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from editjudge.asking.judge import Judge, JudgeRecipe
+from editjudge.asking.base import BaseJudge
+from editjudge.asking.base_recipe import BaseJudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.files.io import read_marker
-from editjudge.formats.judge_settings import CHOICES, JudgeSettings, Trained
-from eval.checkpoints import Checkpoint, Scan, gone_judge, judge_of, trained_in
+from editjudge.formats.checkpoint import RunFolder
+from editjudge.formats.judge_settings import JudgeSettings, Trained
+from eval.checkpoints import Checkpoint, complete_in, judge_of, trained_in
 from eval.checkpoints.options import SweptRun
 from eval.checkpoints.recipe import SweepRecipe
 from eval.evaluations.answers import write_answers
@@ -28,7 +32,10 @@ class Way:
     """How a checkpoint is asked."""
 
     passes: int
-    sampling: Sampling
+    sampling: Sampling | None = None
+    """None: as the judge's recipe says."""
+    several: bool = False
+    """Averaged over `passes`, whatever the recipe says."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +45,7 @@ class Job:
     run: str
     checkpoint: Checkpoint
     ways: tuple[Way, ...]
-    judge: JudgeRecipe
+    judge: BaseJudgeRecipe
     """The run's, still without the checkpoint's weights."""
     folder: Path
     """Where the run's evaluations lie."""
@@ -60,7 +67,7 @@ class Job:
 
 
 def plan_run(
-    recipe: SweepRecipe, name: str, found: Scan, benches: Sequence[Benchmark], closing: bool
+    recipe: SweepRecipe, name: str, found: RunFolder, benches: Sequence[Benchmark], closing: bool
 ) -> tuple[list[Job], list[int]]:
     """The jobs of one run by step, the base first, and the steps that were removed before they were measured.
 
@@ -69,25 +76,25 @@ def plan_run(
     run = recipe.named_runs()[name]
     trained, folder = trained_in(run.path), run_folder(recipe, name)
     judge = recipe.judge_of_run(run).as_trained(trained)
-    once = Way(judge.passes, judge.sampling)
+    once = Way(judge.n_passes())
 
     def job(checkpoint: Checkpoint, gone: bool = False) -> Job:
         label = f"{name}, {checkpoint.label}" if recipe.runs else checkpoint.label
         where = _base_folder(recipe, run, trained, folder) if checkpoint.path is None else folder
         return Job(name, checkpoint, (once,), judge, where, label, gone)
 
-    present = {checkpoint.step for checkpoint in found.complete}
+    complete = complete_in(found)
+    present = {checkpoint.step for checkpoint in complete}
     removed = [job(Checkpoint(step, folder), gone=True) for step in _steps_on_disk(folder) - present - {0}]
     missed = sorted(item.checkpoint.step for item in removed if not item.is_measured(benches))
-    jobs = [job(checkpoint) for checkpoint in found.complete] + [item for item in removed if item.is_measured(benches)]
+    jobs = [job(checkpoint) for checkpoint in complete] + [item for item in removed if item.is_measured(benches)]
     jobs.sort(key=lambda item: item.checkpoint.step)
-    sampling = recipe.last_sampling(judge)
-    if closing and jobs and recipe.last is not None and sampling is not None:
-        more = replace(jobs[-1], ways=(once, Way(recipe.last.passes, sampling)))
+    if closing and jobs and recipe.last is not None and recipe.last_judge(judge) is not None:
+        more = replace(jobs[-1], ways=(once, Way(recipe.last.passes, recipe.last.sampling, several=True)))
         if not more.gone or more.is_measured(benches):
             jobs[-1] = more
     # What a recipe leaves to the training is not known before that has begun.
-    known = trained is not None or bool(jobs) or judge.model_fields_set.issuperset(CHOICES)
+    known = trained is not None or bool(jobs) or not judge.waits_for_training()
     return ([job(Checkpoint(0, None))] if recipe.base and known else []) + jobs, missed
 
 
@@ -122,13 +129,11 @@ def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
     if job.gone or not any(left for _, left in missing):
         return
     loaded = judge_of(job.judge, job.checkpoint)
-    try:
+    with ExitStack() as at_end:  # the ways share the model, which is loaded once
         for way, left in missing:
-            judge = _asked(loaded, way)
+            judge = at_end.enter_context(_asked(loaded, way))
             for bench in left:
                 _evaluate(judge, job, way, bench, recipe)
-    finally:
-        loaded.engine.close()
 
 
 def collect(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> Iterator[Measured]:
@@ -143,18 +148,19 @@ def collect(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> Iter
             if marker is None:
                 continue
             if job.gone:
-                loaded = gone_judge(job.judge, marker["identity"]["judge"])
+                loaded = job.judge.without_weights(str(marker["identity"]["judge"]["engine"]))
             elif loaded is None:
                 loaded = judge_of(job.judge, job.checkpoint)
             evaluation = _evaluate(_asked(loaded, way), job, way, bench, recipe)
             yield Measured(job.checkpoint.label, job.checkpoint.step, evaluation, job.run)
 
 
-def _asked(judge: JudgeRecipe, way: Way) -> Judge:
-    return judge.model_copy(update={"passes": way.passes, "sampling": way.sampling}).build()
+def _asked(judge: BaseJudgeRecipe, way: Way) -> BaseJudge[Any]:
+    several = judge.averaged(way.passes, way.sampling) if way.several else None
+    return (judge if several is None else several).build()
 
 
-def _evaluate(judge: Judge, job: Job, way: Way, bench: Benchmark, recipe: SweepRecipe) -> Evaluation:
+def _evaluate(judge: BaseJudge[Any], job: Job, way: Way, bench: Benchmark, recipe: SweepRecipe) -> Evaluation:
     label = f"judge {job.label}, K={way.passes}, {bench.name}"
     evaluation = evaluate(judge, bench, job.place(way, bench), recipe.shard_triplets, label)
     write_answers(evaluation)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from eval.checkpoints import Scan, judge_of
+from editjudge.formats.checkpoint import RunFolder
+from eval.checkpoints import complete_in, judge_of
 from eval.checkpoints.recipe import SweepRecipe
 from eval.probes import Probes, run_probes
 from eval.results import Measured
 
 
 def probe_last(
-    recipe: SweepRecipe, probes: Probes, scans: Mapping[str, Scan], measured: Sequence[Measured]
+    recipe: SweepRecipe, probes: Probes, scans: Mapping[str, RunFolder], measured: Sequence[Measured]
 ) -> list[Measured]:
     """`measured`, the last checkpoint of each run with what the probes found, asked with the usual number of passes.
 
@@ -25,10 +26,10 @@ def probe_last(
         places = [
             place
             for place, item in enumerate(measured)
-            if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.passes
+            if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.n_passes()
         ]
         last = max((measured[place].step or 0 for place in places), default=0)
-        checkpoint = next((each for each in scans[name].complete if each.step == last), None)
+        checkpoint = next((each for each in complete_in(scans[name]) if each.step == last), None)
         if checkpoint is None:
             continue
         with judge_of(judge_recipe, checkpoint).build() as judge:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pydantic import Field, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
-from editjudge.asking.judge import JudgeRecipe
-from editjudge.engines.base import Sampling, sampling_mistakes
+from editjudge.asking.base_recipe import AnyJudge, BaseJudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
+from editjudge.engines.base import sampling_mistakes
 from editjudge.errors import EditJudgeError
 from editjudge.files.paths import InputPath
-from editjudge.formats.judge_settings import Trained, contradictions, place_of
 from editjudge.recipes.recipe import about_to_run, mistake, refuse
 from eval.checkpoints import trained_in
 from eval.checkpoints.options import LastCheckpoint, Selection, SweepRuntime, SweptRun, Wandb
@@ -19,7 +19,7 @@ from eval.recipe import MeasureRecipe, RunName
 class SweepRecipe(MeasureRecipe):
     """`editjudge sweep`: the untrained base and every checkpoint of one or more training runs."""
 
-    judge: JudgeRecipe
+    judge: AnyJudge
     run: InputPath | None = None
     """Folder of the training run; its complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     runs: dict[RunName, SweptRun] = Field(default_factory=dict)
@@ -42,8 +42,8 @@ class SweepRecipe(MeasureRecipe):
     @model_validator(mode="after")
     def _passes_differ(self) -> SweepRecipe:
         for name, run in self.named_runs().items():
-            sampling = self.last_sampling(self.judge_of_run(run))
-            if sampling is not None and sampling.temperature == 0:
+            several = self.last_judge(self.judge_of_run(run))
+            if isinstance(several, JudgeRecipe) and several.sampling.temperature == 0:
                 raise ValueError(
                     f"last: several passes at temperature 0 are all alike (run {name}); "
                     "give last.sampling.temperature above 0, or `last: null`"
@@ -52,9 +52,8 @@ class SweepRecipe(MeasureRecipe):
 
     @model_validator(mode="after")
     def _asked_as_trained(self) -> SweepRecipe:
-        """What is left out of `judge` is known once training has begun, and contradictions can be seen."""
+        """Contradictions can be seen once training has begun."""
         found: list[InitErrorDetails] = []
-        shared: list[Trained | None] = []
         for name, run in self.named_runs().items():
             where = ("judge",) if run.judge is None else ("runs", name, "judge")
             try:
@@ -62,24 +61,30 @@ class SweepRecipe(MeasureRecipe):
             except EditJudgeError as error:
                 found.append(mistake(str(error), *(("run",) if self.run is not None else ("runs", name))))
                 continue
-            judge = self.judge_of_run(run)
-            problems = () if trained is None else contradictions(judge, judge.engine, trained)
-            found += [mistake(text, *where, *place_of(key)) for key, text in problems]
-            if run.judge is None:
-                shared.append(trained)
-            elif not found:
-                object.__setattr__(run, "judge", run.judge.as_trained(trained))
+            for problem in self.judge_of_run(run).problems_with(trained):
+                found.append(InitErrorDetails(**{**problem, "loc": (*where, *problem["loc"])}))
         refuse(found)
-        if len({None if trained is None else trained.settings for trained in shared}) == 1:
-            object.__setattr__(self, "judge", self.judge.as_trained(shared[0]))
         return self
 
     @model_validator(mode="after")
     def _last_can_be_sampled(self, info: ValidationInfo) -> SweepRecipe:
         if about_to_run(info) and self.last is not None and self.last.sampling is not None:
-            for run in self.named_runs().values():
-                refuse(sampling_mistakes(self.judge_of_run(run).engine, self.last.sampling, "last", "sampling"))
+            for judge in map(self.judge_of_run, self.named_runs().values()):
+                if isinstance(judge, JudgeRecipe):
+                    refuse(sampling_mistakes(judge.engine, self.last.sampling, "last", "sampling"))
         return self
+
+    def resolved(self) -> SweepRecipe:
+        """With what its judges leave to the training, where that has begun and runs with one judge agree on it."""
+        trained = {name: trained_in(run.path) for name, run in self.named_runs().items()}
+        runs = {
+            name: run if run.judge is None else run.model_copy(update={"judge": run.judge.as_trained(trained[name])})
+            for name, run in self.runs.items()
+        }
+        shared = [trained[name] for name, run in self.named_runs().items() if run.judge is None]
+        agree = len({None if found is None else found.settings for found in shared}) == 1
+        judge = self.judge.as_trained(shared[0]) if agree else self.judge
+        return self.model_copy(update={"judge": judge, "runs": runs})
 
     def named_runs(self) -> dict[str, SweptRun]:
         """The runs in their order; a single one is called as its folder."""
@@ -87,12 +92,10 @@ class SweepRecipe(MeasureRecipe):
             return dict(self.runs)
         return {self.run.absolute().name: SweptRun(path=self.run)}
 
-    def judge_of_run(self, run: SweptRun) -> JudgeRecipe:
+    def judge_of_run(self, run: SweptRun) -> BaseJudgeRecipe:
         """How a run's checkpoints are asked."""
         return self.judge if run.judge is None else run.judge
 
-    def last_sampling(self, judge: JudgeRecipe) -> Sampling | None:
-        """Sampling of the additional measurement; None when there is none to make."""
-        if self.last is None:
-            return None
-        return judge.sampling if self.last.sampling is None else self.last.sampling
+    def last_judge(self, judge: BaseJudgeRecipe) -> BaseJudgeRecipe | None:
+        """The judge of the additional measurement; None when there is none to make."""
+        return None if self.last is None else judge.averaged(self.last.passes, self.last.sampling)

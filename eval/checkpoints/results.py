@@ -59,7 +59,7 @@ def _run_results(
 ) -> RunResults:
     """One run: its curve, and the checkpoint to take."""
     of_run = [item for item in measured if item.run == name]
-    passes = recipe.judge_of_run(recipe.named_runs()[name]).passes
+    passes = recipe.judge_of_run(recipe.named_runs()[name]).n_passes()
     bench, key = key_of(recipe.select, benches)
     of_choice = [item for item in of_run if item.evaluation.bench.name == bench.name]
     curve = curve_of(of_choice, passes, key, recipe.bootstrap_rounds, recipe.seed)

@@ -13,13 +13,14 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from editjudge.records.tasks import CATEGORY_OF
 from editjudge.statistics.arrays import Floats, mean_of_known, ratio
 from editjudge.statistics.bootstrap import ZERO_DECIMALS, draw_weights, gaps_of, shows_spread
 from editjudge.statistics.significance import LEVEL, Power, holm, power_of
 
 Scope = Literal["all", "task_mean", "task", "viescore", "model"]
-"""All questions of a figure alike, the mean over its tasks, or one task; of correlations the plain mean over editing
-models, VIEScore's way of printing it, or one model."""
+"""All questions of a figure alike, the mean over those of the 13 tasks that it has, or one task; of correlations the
+plain mean over editing models, VIEScore's way of printing it, or one model."""
 Unit = Literal["share", "correlation"]
 
 
@@ -115,7 +116,8 @@ def _columns(cells: Sequence[tuple[str, str]]) -> list[_Column]:
         everything = tuple(place for place, _ in mine)
         columns.append(_Column(figure, "all", None, everything))
         if len(mine) > 1:
-            columns.append(_Column(figure, "task_mean", None, everything))
+            of_the_13 = tuple(place for place, task in mine if task in CATEGORY_OF)
+            columns += [_Column(figure, "task_mean", None, of_the_13)] if of_the_13 else []
             columns += [_Column(figure, "task", task, (place,)) for place, task in mine]
     return columns
 

@@ -17,9 +17,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from editjudge.asking.judge import Judge
+from editjudge.asking.base import BaseJudge
 from editjudge.errors import DataError
-from editjudge.files.identity import identity_values
 from editjudge.files.io import digest, is_done, read_jsonl, read_marker, write_jsonl, write_marker
 from editjudge.records.types import EditTriplet, ScoreCard
 from editjudge.system.progress import bar
@@ -39,32 +38,17 @@ from eval.metrics.pairs import build_table, pair_values
 from eval.metrics.values import values_of
 
 
-def describe_judge(judge: Judge) -> dict[str, Any]:
-    """Everything that can change a card; `identity` also covers the wording of the prompts."""
-    return {
-        "engine": judge.engine.identity,
-        "prompts": judge.prompts.name,
-        "passes": judge.passes,
-        "sampling": identity_values(judge.sampling),
-        "seed": judge.seed,
-        "max_pixels": judge.max_pixels,
-        "colors": judge.colors,
-        "retries": judge.retries,
-        "identity": judge.identity,
-    }
-
-
-def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, label: str) -> Evaluation:
+def evaluate(judge: BaseJudge[Any], bench: Benchmark, folder: Path, shard_triplets: int, label: str) -> Evaluation:
     """Score what is not scored yet and write the folder's files. `label` names it in the progress bar.
 
     Raises `StaleOutputError` when the folder was made with another judge or benchmark, `EngineError` when the engine
     cannot work; what was scored before stays and is not asked for again.
     """
-    if not bench.has_images:
+    if judge.reads_images and not bench.has_images:
         raise DataError(
             f"{bench.source}: holds labels without images, so no judge can be asked; give the images, or `scores:`"
         )
-    described = describe_judge(judge)
+    described = judge.describe()
     identity = {"judge": described, "benchmark": bench.identity, "shard_triplets": shard_triplets}
     triplets = bench.triplets
     if not is_done(folder / DONE, identity):
@@ -94,7 +78,11 @@ def evaluate(judge: Judge, bench: Benchmark, folder: Path, shard_triplets: int, 
 
 
 def _score_shards(
-    judge: Judge, shards: Sequence[Sequence[EditTriplet]], root: Path, folder: Path, advance: Callable[[int], None]
+    judge: BaseJudge[Any],
+    shards: Sequence[Sequence[EditTriplet]],
+    root: Path,
+    folder: Path,
+    advance: Callable[[int], None],
 ) -> None:
     """Score the shards whose marker does not say that they are done.
 
@@ -104,7 +92,7 @@ def _score_shards(
     waiting = []
     for number, shard in enumerate(shards):
         content = digest([[triplet.id, triplet.edited.sha256] for triplet in shard])
-        identity = {"judge": describe_judge(judge), "triplets": content}
+        identity = {"judge": judge.describe(), "triplets": content}
         if is_done(_shard_files(folder, number)[1], identity):
             advance(len(shard))
         else:

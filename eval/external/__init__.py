@@ -12,14 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from editjudge.asking.cards import bare_card
+from editjudge.asking.recorded import RecordedJudge
 from editjudge.errors import DataError
 from editjudge.files.io import digest, is_done, read_jsonl, write_jsonl, write_marker
-from editjudge.records.tasks import ASPECTS
 from editjudge.records.types import PreferencePair, ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS
 from eval.evaluations.evaluation import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.external.folders import folder_files, folder_format
-from eval.external.reading import SAME, SAYS, Reading, ReadingName, ScoresFile, bare_card
+from eval.external.reading import SAME, SAYS, Reading, ReadingName, ScoresFile
 from eval.external.rows import Format, file_format, read_rows
 from eval.external.votes import Votes
 from eval.labels.benchmark import Benchmark
@@ -49,6 +50,10 @@ class ExternalScores:
     """Outputs to which these rows give more than one score; a card has their mean."""
     reading: ReadingName | None = None
     """How it was read, of a format that has several readings."""
+
+    def judge(self, label: str) -> RecordedJudge:
+        """The scores as a judge of the benchmark's candidates; votes are no scores."""
+        return RecordedJudge(self.cards, self.identity, label)
 
     def says(self, bench: Benchmark) -> object:
         """All that figures are computed from."""
@@ -144,7 +149,9 @@ def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[
                 found[card.triplet.id] = card
     if not found:
         raise DataError(f"{files[0]}: none of its cards is of a triplet of {bench.name}")
-    cards = {name: found[name] if name in found else bare_card(triplet, {}, 0) for name, triplet in wanted.items()}
+    cards = {
+        name: found[name] if name in found else bare_card(triplet, {}, asked=False) for name, triplet in wanted.items()
+    }
     _note_unscored(cards, findings)
     return cards
 
@@ -177,11 +184,7 @@ def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[E
 def _evaluate(
     block: ScoresFile, bench: Benchmark, folder: Path, found: ExternalScores, reading: str | None
 ) -> Evaluation:
-    described = {
-        "engine": f"scores made elsewhere: {block.label}",
-        "prompts": None,
-        "passes": max((_n_passes(card) for card in found.cards.values()), default=1),
-        "identity": found.identity,
+    described = found.judge(block.label).describe() | {
         "scores": str(block.path),
         "format": found.format,
         "range": list(block.range),
@@ -209,10 +212,6 @@ def _evaluate(
         unreadable=content["unreadable"],
         reading=reading,
     )
-
-
-def _n_passes(card: ScoreCard) -> int:
-    return max(1, len(card.judgments) // len(ASPECTS))
 
 
 def _pair_values(bench: Benchmark, found: ExternalScores) -> list[tuple[float | None, float | None]]:

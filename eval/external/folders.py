@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from editjudge.errors import DataError
-from editjudge.records.tasks import DIMENSIONS, TASK_TYPES, UNKNOWN_TASK
+from editjudge.records.tasks import DIMENSIONS, is_task_type
 from eval.external.rows import FORMATS, Format, is_gedit
 
 _LAYOUT: dict[Format, str] = {
@@ -64,7 +64,7 @@ def _results(path: Path, kind: Format) -> Iterator[tuple[Path, Path]]:
     if kind == "editscore":
         for dimension in DIMENSIONS:
             files = path.rglob(f"{dimension}.jsonl")
-            yield from ((file.parent.parent, file) for file in files if file.parent.name in (*TASK_TYPES, UNKNOWN_TASK))
+            yield from ((file.parent.parent, file) for file in files if is_task_type(file.parent.name))
     elif kind == "viescore":
         for name in ("SC.json", "PQ.json"):
             yield from ((file.parent.parent, file) for file in path.rglob(name))

@@ -37,8 +37,10 @@ class TripletNames:
         named = [NamedPair(pair.better, pair.worse, pair.dimension, pair) for pair in bench.pairs]
         named += [NamedPair(item.first, item.second, item.dimension, None) for item in bench.comparisons]
         for item in named:
-            key = (item.better.editor, item.worse.editor, item.better.task.task_type, item.dimension)
-            self._pairs.setdefault(key, []).append(item)
+            better, worse = item.better, item.worse
+            # A file's keys are the benchmark's: the names of the editors, or in a table of ours the ids.
+            for keys in dict.fromkeys(((better.editor, worse.editor), (better.id, worse.id))):
+                self._pairs.setdefault((*keys, better.task.task_type, item.dimension), []).append(item)
 
     def find(
         self, names: Sequence[str], editor: str | None, instruction: str | None

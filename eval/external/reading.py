@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from editjudge.asking.cards import make_card
+from editjudge.asking.cards import bare_card, make_card
 from editjudge.files.paths import InputPath
 from editjudge.records.tasks import Aspect
 from editjudge.records.types import EditTriplet, Judgment, PreferencePair, ScoreCard
@@ -75,22 +74,6 @@ class ScoresFile(BaseModel):
         return self.path.stem if self.name is None else self.name
 
 
-def bare_card(triplet: EditTriplet, values: Mapping[str, float | None], n_rows: int) -> ScoreCard:
-    """A card without passes: only its values are known."""
-    readable = any(value is not None for value in values.values())
-    return ScoreCard(
-        triplet=triplet,
-        judgments=(),
-        prompt_following=values.get("prompt_following"),
-        consistency=values.get("consistency"),
-        perceptual_quality=values.get("perceptual_quality"),
-        overall=values.get("overall"),
-        n_ok=int(readable),
-        n_failed=int(n_rows > 0 and not readable),
-        spread=None,
-    )
-
-
 class Reading:
     """Rows of a file, sorted by what they are about."""
 
@@ -142,9 +125,9 @@ class Reading:
         sampled = self._sampled.get(triplet.id)
         if sampled is not None:
             means = {name: round(sum(found) / len(found), TIE_DECIMALS) for name, found in sampled.items()}
-            return bare_card(triplet, means, 1)
+            return bare_card(triplet, means, asked=True)
         values = self._values.get(triplet.id)
-        return bare_card(triplet, {}, 0) if values is None else bare_card(triplet, values, 1)
+        return bare_card(triplet, {} if values is None else values, asked=values is not None)
 
     def _candidate(self, row: Said) -> None:
         found, problem = self._triplets.find(row.names, row.editor, row.instruction)

@@ -13,7 +13,7 @@ from editjudge.errors import DataError
 from editjudge.files.delimited import read_table
 from editjudge.files.io import read_json
 from editjudge.files.json_text import is_unicode, json_rows, open_file, parse_json, replace_surrogates
-from editjudge.records.tasks import DIMENSIONS, Aspect, Dimension
+from editjudge.records.tasks import ALIASES, DIMENSIONS, Aspect, Dimension
 
 Format = Literal["cards", "table", "viescore", "genai_votes", "editscore", "gedit"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -189,7 +189,8 @@ def _read_editscore(path: Path, where: str, row: Cells) -> PairSaid:
     keys, scores = row.get("key"), row.get("score")
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(scores, list) and len(scores) == 2):
         raise DataError(f"{where}: `key` and `score` must be lists of two, the preferred candidate first")
-    return PairSaid(where, (str(keys[0]), str(keys[1])), path.parent.name, dimension, (scores[0], scores[1]))
+    task_type = ALIASES.get(path.parent.name, path.parent.name)
+    return PairSaid(where, (str(keys[0]), str(keys[1])), task_type, dimension, (scores[0], scores[1]))
 
 
 def _read_gedit(path: Path, where: str, row: Cells) -> Said:

@@ -57,14 +57,14 @@ def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]
 
 
 def groups_behind(pairs: Floats) -> Ints:
-    """Number of groups that have a pair behind each figure, in the layout of `Measures.flat`; pairs [groups, 13, 3]."""
+    """Number of groups with a pair behind each figure, in the layout of `Measures.flat`; pairs [groups, tasks, 3]."""
     has = pairs > 0
     task = has.sum(axis=0)
     category = np.stack(
         [has[:, [TASK_TYPES.index(task) for task in tasks]].any(axis=1).sum(axis=0) for tasks in CATEGORIES.values()]
     )
-    overall = has.any(axis=1).sum(axis=0)
-    flat: Ints = np.concatenate([task.ravel(), category.ravel(), overall, overall]).astype(np.int64)
+    of_the_13, all_tasks = (part.any(axis=1).sum(axis=0) for part in (has[:, : len(TASK_TYPES)], has))
+    flat: Ints = np.concatenate([task.ravel(), category.ravel(), of_the_13, all_tasks]).astype(np.int64)
     return flat
 
 

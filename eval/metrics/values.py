@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from editjudge.errors import DataError
 from editjudge.files.io import atomic_write
-from editjudge.records.tasks import ASPECTS, DIMENSIONS
+from editjudge.records.tasks import ASPECTS, DIMENSIONS, PARTS
 from editjudge.records.types import PreferencePair, ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS, mean_of_known
 
 Floats = NDArray[np.float64]
 
 CARD_VALUES = ("prompt_following", "consistency", "perceptual_quality", "overall")
-PASS_SCORES = ("success", "restraint", "naturalness", "cleanness")
+PASS_SCORES = (*PARTS["semantic"], *PARTS["quality"])
 """The raw scores of one pass: two of the semantic reply, then two of the quality reply."""
 COLUMN_OF_DIMENSION = np.array([CARD_VALUES.index(name) for name in DIMENSIONS])
 

@@ -7,7 +7,6 @@ are those of the first time, so that what changes is the probe's doing and not a
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -15,9 +14,8 @@ from typing import Any, Literal, get_args
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from editjudge.asking.judge import Judge
+from editjudge.asking.base import BaseJudge
 from editjudge.engines.base import BatchEffect
-from editjudge.engines.cache import CachedEngine
 from editjudge.files.identity import identity_values
 from editjudge.files.io import is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.formats.results.results import ProbeFigures
@@ -26,7 +24,6 @@ from editjudge.statistics.arrays import TIE_DECIMALS
 from editjudge.statistics.shares import exact_share
 from editjudge.system.progress import bar
 from eval.evaluations.evaluation import Evaluation
-from eval.evaluations.scoring import describe_judge
 from eval.labels.preferences import Preferred
 from eval.metrics.values import CARD_VALUES, values_of
 from eval.probes.questions import Altered, ask_about, couples_of
@@ -86,7 +83,7 @@ class Probes(BaseModel):
         return Altered(self.jpeg_quality, self.resize)
 
 
-def run_probes(judge: Judge, evaluation: Evaluation, probes: Probes) -> list[ProbeFigures]:
+def run_probes(judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes) -> list[ProbeFigures]:
     """Ask what is not asked yet, below `probes/` in the evaluation's folder; one row of results.json per probe.
 
     Raises `StaleOutputError` when the folder holds other probes than the recipe's.
@@ -102,20 +99,20 @@ def run_probes(judge: Judge, evaluation: Evaluation, probes: Probes) -> list[Pro
         if name in MUST_FALL:
             rows.append(_fallen(name, couples, before, after))
         else:
-            promise = judge.engine.batch_effect if name == "batch_position" else None
+            promise = judge.batch_effect if name == "batch_position" else None
             rows.append(_unmoved(name, couples, before, after, promise))
     return rows
 
 
 def _cards(
-    judge: Judge, evaluation: Evaluation, probes: Probes, name: str, couples: Sequence[Preferred]
+    judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes, name: str, couples: Sequence[Preferred]
 ) -> list[ScoreCard]:
     """The cards of one probe, from the folder when they are there."""
     folder: Path = evaluation.folder / "probes"
     data, marker = folder / f"{name}.jsonl", folder / f"{name}.done.json"
     settings = {key: value for key, value in identity_values(probes).items() if key != "use"}
     identity = {
-        "judge": describe_judge(judge),
+        "judge": judge.describe(),
         "benchmark": evaluation.bench.identity,
         "probe": {"version": VERSION, **settings},
     }
@@ -124,7 +121,7 @@ def _cards(
         asked = judge
         if name == "batch_position":
             questions.reverse()
-            asked = _without_cache(judge)
+            asked = judge.without_cache()
         cards: list[ScoreCard] = []
         size = _BATCH if name == "batch_position" else judge.chunk
         with bar(f"probe {name}", len(questions)) as advance:
@@ -135,14 +132,6 @@ def _cards(
         write_jsonl(data, cards)
         write_marker(marker, identity, {"triplets": len(cards)})
     return list(read_jsonl(data, ScoreCard))
-
-
-def _without_cache(judge: Judge) -> Judge:
-    """A reply cache would answer as it did before, whatever the engine does."""
-    fresh = copy.copy(judge)
-    if isinstance(judge.engine, CachedEngine):
-        fresh.engine = judge.engine.inner
-    return fresh
 
 
 Cards = Mapping[str, Any]

@@ -17,7 +17,7 @@ from editjudge.formats.results.evaluation import (
 )
 from editjudge.formats.results.results import Results
 from editjudge.formats.results.sweep import Choice, Gains
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES, Dimension
+from editjudge.records.tasks import CATEGORIES, CATEGORY_OF, DIMENSIONS, OTHER, Dimension, in_task_order
 from editjudge.statistics.estimate import Difference
 from eval.labels.benchmark import folder_name
 from eval.metrics.figures import SAYS, FigureKey, keys_in, lowest_coverage, read_figure
@@ -146,16 +146,20 @@ def make_section(name: str, results: Results, shown: JudgeOnBenchmark, gallery: 
         k_row=None if most.k_curve is None else most,
         k_curves=() if most.k_curve is None else _k_curves(most.k_curve),
         heat_maps=_heat_maps(usual, with_pairs) if len(usual) > 2 else (),
-        tasks=[
-            (category, [task for task in TASK_TYPES if task in tasks and task in with_pairs])
-            for category, tasks in CATEGORIES.items()
-            if with_pairs & set(tasks)
-        ],
+        tasks=_by_category(with_pairs),
         histograms=_histograms(shown.scores),
         calibration=_calibration(shown.calibration),
         costs=[row for row in rows if row.cost is not None],
         gallery=gallery,
     )
+
+
+def _by_category(tasks: set[str]) -> list[tuple[str, list[str]]]:
+    """The categories that have any of these tasks, in the benchmark's order, "other" last."""
+    found: dict[str, list[str]] = {name: [] for name in (*CATEGORIES, OTHER)}
+    for task in in_task_order(tasks):
+        found[CATEGORY_OF.get(task, OTHER)].append(task)
+    return [(name, of_category) for name, of_category in found.items() if of_category]
 
 
 def _gains(results: Results, run: str | None, bench: str) -> Gains:
@@ -277,7 +281,7 @@ def _calibration(found: Mapping[Dimension, Calibration]) -> list[Chart]:
 
 def _heat_maps(usual: Sequence[JudgeOnBenchmark], with_pairs: set[str]) -> list[Chart]:
     """Per dimension, tasks x judges or checkpoints."""
-    tasks = [task for task in TASK_TYPES if task in with_pairs]
+    tasks = in_task_order(with_pairs)
     several = len({row.run for row in usual}) > 1
     columns = [f"{row.run} {row.label}" if several else row.label for row in usual]
     charts: list[Chart] = []

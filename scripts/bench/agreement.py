@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 
-from annotation.agreement import measure_agreement
-from annotation.quality import find_disputes, unit_report
-from annotation.ranking import Ranking, make_ranking
+from annotation.agreement.figures import measure_agreement
+from annotation.agreement.quality import find_disputes, unit_report
 from editjudge.files.io import read_jsonl, rng, write_jsonl
+from editjudge.formats.rankings import Ranking, make_ranking
 from editjudge.records.tasks import DIMENSIONS
 
 CANDIDATES = 5

@@ -29,16 +29,17 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import numpy as np
 from PIL import Image
 
-from annotation import server
-from annotation.answers import make_result
-from annotation.client import Studio
-from annotation.home import Home
-from annotation.install import default_venv, ensure_installed
-from annotation.mirror import load_mirror
-from annotation.projects import ensure_project, layout_of
-from annotation.pull import pull
-from annotation.push import push
+from annotation.label_studio import server
+from annotation.label_studio.client import Studio
+from annotation.label_studio.home import Home
+from annotation.label_studio.install import default_venv, ensure_installed
+from annotation.label_studio.mirror import load_mirror
+from annotation.label_studio.projects import ensure_project
+from annotation.page.answers import make_result
+from annotation.page.layout import layout_of
 from annotation.recipe import AnnotationRecipe
+from annotation.steps.pull import pull
+from annotation.steps.push import push
 from editjudge.files.io import rng, write_jsonl
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin
 
@@ -143,8 +144,8 @@ def measure(folder: Path, n_tasks: int, n_units: int, px: int) -> dict[str, floa
             mirror = load_mirror(second.out, "unit0")
             assert mirror is not None
             task = next(iter(mirror.tasks.values()))
-            body = {"result": task.annotations[0].result, "lead_time": 50.0}
-            studio.call("PATCH", f"/api/annotations/{task.annotations[0].id}", body)
+            annotation = task.annotations[0]
+            studio.sdk.annotations.update(annotation.id, result=annotation.result, lead_time=50.0)
             with timed("pull after one change", results):
                 pull(second, studio)
     finally:

@@ -1,0 +1,132 @@
+"""The one folder whose images the server gives out: originals under their content's name, and copies for the screen."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from PIL import Image
+
+from annotation.page.task import Shown
+from editjudge.errors import ImageError
+from editjudge.files.io import atomic_write
+from editjudge.images.store import ImageStore, load_image
+from editjudge.records.types import ImageRef
+from editjudge.system.progress import bar
+from editjudge.system.provenance import cores
+
+SUFFIXES = {b"\x89PNG\r\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif"}
+"""First bytes of a file -> the ending under which the server names its kind to the browser."""
+
+JPEG_QUALITY = 95
+"""Of the screen copies, with full colour resolution: the copy must not add artefacts for which a result is blamed."""
+
+
+class ServedImages:
+    """Puts images below `folder`. Names are digests of content, so neither an editor nor a data set can be read off.
+
+    What is there already is used again, so a second run only looks at names.
+    """
+
+    def __init__(self, folder: Path, source: ImageStore, screen_px: int) -> None:
+        self.folder = folder
+        self._source = source
+        self._screen_px = screen_px
+        self._there: dict[str, str] = {}
+        for path in folder.iterdir() if folder.is_dir() else ():
+            for name in os.listdir(path) if len(path.name) == 2 else ():
+                self._note(name)
+
+    def prepare(self, refs: Iterable[ImageRef]) -> dict[str, ImageError]:
+        """Make every image ready, several at a time. What could not be read, by SHA-256."""
+        wanted = {ref.sha256: ref for ref in refs if not self._is_ready(ref)}
+        failed: dict[str, ImageError] = {}
+        if not wanted:
+            return failed
+
+        def one(ref: ImageRef) -> None:
+            try:
+                self._add(ref)
+            except ImageError as error:
+                failed[ref.sha256] = error
+
+        # Decoding, resizing and hashing leave Python's lock alone, so threads are enough.
+        with bar("images", len(wanted)) as advance, ThreadPoolExecutor(cores()) as pool:
+            for _ in pool.map(one, wanted.values()):
+                advance(1)
+        return failed
+
+    def shown(self, ref: ImageRef, prefix: str) -> Shown:
+        """Addresses of a prepared image for the browser."""
+        original = self._there[ref.sha256]
+        screen = self._there[self._screen_stem(ref)] if self._is_large(ref) else original
+        return Shown(prefix + screen, prefix + original)
+
+    def _is_large(self, ref: ImageRef) -> bool:
+        return max(ref.width, ref.height) > self._screen_px
+
+    def _screen_stem(self, ref: ImageRef) -> str:
+        return f"{ref.sha256}-{self._screen_px}"
+
+    def _is_ready(self, ref: ImageRef) -> bool:
+        return ref.sha256 in self._there and (not self._is_large(ref) or self._screen_stem(ref) in self._there)
+
+    def _add(self, ref: ImageRef) -> None:
+        content = self._source.read_bytes(ref.path)
+        name = f"{self._source.root}/{ref.path}"
+        found = hashlib.sha256(content).hexdigest()
+        if found != ref.sha256:
+            raise ImageError(
+                f"{name}: the file changed: SHA-256 {found[:12]}..., recorded {ref.sha256[:12]}...; "
+                "put the original back",
+                reason="changed_image",
+            )
+        if ref.sha256 not in self._there:
+            suffix = _suffix(content)
+            if suffix is None:
+                self._write(f"{ref.sha256}.png", _encoded(load_image(content, name), "PNG"))
+            else:
+                self._link(f"{ref.sha256}{suffix}", ref, content)
+        if self._is_large(ref) and self._screen_stem(ref) not in self._there:
+            image = load_image(content, name)
+            image.thumbnail((self._screen_px, self._screen_px))
+            self._write(f"{self._screen_stem(ref)}.jpg", _encoded(image, "JPEG"))
+
+    def _link(self, name: str, ref: ImageRef, content: bytes) -> None:
+        """A hard link costs no space; a copy where that cannot be, as between disks or from a tar file."""
+        (self.folder / name[:2]).mkdir(parents=True, exist_ok=True)
+        source = os.path.join(self._source.root, ref.path)
+        try:
+            os.link(os.path.realpath(source) if os.path.islink(source) else source, self.folder / name[:2] / name)
+        except FileExistsError:
+            pass
+        except OSError:
+            atomic_write(self.folder / name[:2] / name, content)
+        self._note(name)
+
+    def _write(self, name: str, content: bytes) -> None:
+        atomic_write(self.folder / name[:2] / name, content)
+        self._note(name)
+
+    def _note(self, name: str) -> None:
+        self._there[name.partition(".")[0]] = f"{name[:2]}/{name}"
+
+
+def _suffix(content: bytes) -> str | None:
+    """Of a format that every browser shows, by the file's first bytes; None for others, which are served as PNG."""
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return ".webp"
+    return next((suffix for magic, suffix in SUFFIXES.items() if content.startswith(magic)), None)
+
+
+def _encoded(image: Image.Image, kind: str) -> bytes:
+    buffer = io.BytesIO()
+    if kind == "JPEG":
+        image.save(buffer, kind, quality=JPEG_QUALITY, subsampling=0)
+    else:
+        image.save(buffer, kind)
+    return buffer.getvalue()

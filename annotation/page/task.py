@@ -1,0 +1,89 @@
+"""What one task puts on the page: the instruction, and the pictures side by side.
+
+The pictures are static HTML with style sheets only: Label Studio runs no script of ours. Resting on a picture, or
+reaching it with the Tab key, opens input and result large beside each other; holding the mouse button down on it
+shows the input in the place of the result, so that a change is seen as a flicker. The caption opens the original.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Any, NamedTuple
+
+from annotation.page.layout import INSTRUCTION, STRIP, TITLES, Layout
+from editjudge.records.tasks import Dimension
+
+
+class Shown(NamedTuple):
+    """One image as the browser asks for it."""
+
+    screen: str
+    """Address of the copy that fits the screen."""
+    original: str
+    """Address of the image as it was made; may be the same as `screen`."""
+
+
+def task_data(
+    layout: Layout,
+    instruction: str,
+    inputs: Sequence[Shown],
+    candidates: Sequence[Shown],
+    earlier: Mapping[str, Mapping[Dimension, str]] | None = None,
+) -> dict[str, Any]:
+    """The keys of a task's `data` that the layout shows; the caller adds its own beside them.
+
+    `inputs` and `candidates` in shown order; `ValueError` unless there is an input and the layout's number of
+    candidates. `earlier`: rankings to decide between (unit -> dimension -> notation), shown under the pictures. The
+    instruction is shown as text, whatever it holds.
+    """
+    if not inputs or len(candidates) != layout.candidates:
+        raise ValueError(f"{len(inputs)} inputs and {len(candidates)} candidates for a layout of {layout.candidates}")
+    strip = _strip(inputs, candidates)
+    if earlier is not None:
+        strip += _earlier(layout, earlier)
+    return {INSTRUCTION: instruction, STRIP: strip}
+
+
+def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:
+    names = ["Input"] if len(inputs) == 1 else [f"Input {number}" for number in range(1, len(inputs) + 1)]
+    before = list(zip(names, inputs, strict=True))
+    befores = "".join(_picture(name, shown, []) for name, shown in before)
+    afters = "".join(_picture(str(number), shown, before) for number, shown in enumerate(candidates, start=1))
+    return (
+        f'<div class="ej-strip" style="--ej-inputs: {len(inputs)}"><div class="ej-inputs">{befores}</div>'
+        f'<div class="ej-candidates">{afters}</div></div>'
+    )
+
+
+def _picture(name: str, shown: Shown, before: Sequence[tuple[str, Shown]]) -> str:
+    """A frame with caption. A candidate's holds the inputs (`before`): the first underneath, all of them beside it."""
+    layers = [("ej-after", name, shown), *(("ej-before", label, image) for label, image in before[:1])]
+    small = "".join(_image(f"ej-small {kind}", label, image) for kind, label, image in layers)
+    large = "".join(f'{_image(kind, label, image)}<i class="{kind}">{label}</i>' for kind, label, image in layers)
+    beside = "".join(
+        f'<span class="ej-pane">{_image("", label, image)}<i>{label}</i></span>' for label, image in before
+    )
+    # A button: it takes the focus, and Space held down on it counts as pressed, as the mouse button does.
+    return (
+        f'<figure class="{"ej-candidate" if before else "ej-input"}">'
+        f'<button type="button" class="ej-frame" aria-label="{name}, enlarge">{small}'
+        f'<span class="ej-large">{beside}<span class="ej-pane">{large}</span></span></button>'
+        f'<figcaption><b>{name}</b> <a href="{escape(shown.original)}" target="_blank" rel="noopener" tabindex="-1"'
+        f' title="Open the original in a new tab">original</a></figcaption></figure>'
+    )
+
+
+def _image(kind: str, label: str, shown: Shown) -> str:
+    return f'<img class="{kind}" src="{escape(shown.screen)}" alt="{label}" draggable="false">'
+
+
+def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> str:
+    """A table of the rankings that were given before, for whoever decides between them."""
+    head = "".join(f"<th>{TITLES[dimension]}</th>" for dimension in layout.dimensions)
+    rows = ""
+    for unit, rankings in earlier.items():
+        cells = "".join(f"<td>{escape(rankings.get(dimension, 'none'))}</td>" for dimension in layout.dimensions)
+        rows += f"<tr><th>{escape(unit)}</th>{cells}</tr>"
+    told = "Earlier rankings, best first; results written together are tied"
+    return f'<table class="ej-earlier"><caption>{told}</caption><tr><th>by</th>{head}</tr>{rows}</table>'

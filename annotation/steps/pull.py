@@ -1,0 +1,303 @@
+"""`editjudge annotate pull`: what the units ranked, checked strictly. Only tasks that changed are fetched."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from annotation.campaign.records import InvalidAnnotation, campaign_lock, imported_rankings, invalid_file, shown_units
+from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.connect import connect
+from annotation.label_studio.mirror import (
+    Mirror,
+    StudioAnnotation,
+    StudioTask,
+    known,
+    load_mirror,
+    refresh,
+    save_mirror,
+)
+from annotation.label_studio.projects import UnitProject, find_project
+from annotation.page.answers import Reading, read_result
+from annotation.page.layout import Layout, layout_of
+from annotation.recipe import AnnotationRecipe, Unit
+from editjudge.files.io import write_json, write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.formats.campaign import rankings_file, read_tasks
+from editjudge.formats.rankings import Ranking, make_ranking
+from editjudge.recipes.recipe import dump_recipe, load_recipe
+from editjudge.records.tasks import Dimension
+from editjudge.system.provenance import RunRecord
+
+PULL = "pull.json"
+"""File below `out`: what the last pull found."""
+
+
+@dataclass
+class UnitPull:
+    """What one unit has done so far. Every task is either done, skipped, invalid, or left."""
+
+    unit: str
+    link: str
+    tasks: int = 0
+    done: int = 0
+    skipped: int = 0
+    invalid: int = 0
+    """Tasks that have annotations, none of them usable."""
+    kept: int = 0
+    """Rankings of tasks that were deleted on the server since; part of `done`."""
+    withdrawn: int = 0
+    """Annotations pulled once that were deleted since; not used."""
+    flagged: dict[str, int] = field(default_factory=dict)
+    """What annotators ticked, such as "broken image", with the number of tasks."""
+    seconds: list[float] = field(default_factory=list)
+    """Per done task for which the page counted them."""
+    submitted: list[str] = field(default_factory=list)
+    """When each done task was first saved, ISO 8601."""
+
+    @property
+    def left(self) -> int:
+        """Tasks that nobody has answered."""
+        return self.tasks - self.done - self.skipped - self.invalid
+
+
+@dataclass
+class PullReport:
+    """What a pull found."""
+
+    pulled: str
+    """When, ISO 8601 in UTC."""
+    units: list[UnitPull] = field(default_factory=list)
+    rankings: int = 0
+    """Rows of rankings.jsonl: tasks x dimensions x units."""
+    invalid: list[InvalidAnnotation] = field(default_factory=list)
+    imported: dict[str, int] = field(default_factory=dict)
+    """Of `rankings`, by unit, those that `annotate import` took over."""
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """One readable annotation of a task."""
+
+    annotation: StudioAnnotation
+    task: StudioTask
+    reading: Reading
+
+
+def main(argv: list[str]) -> int:
+    """`editjudge annotate pull RECIPE`."""
+    parser = argparse.ArgumentParser(prog="editjudge annotate pull", description=__doc__)
+    parser.add_argument("recipe", type=user_path, help="YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    arguments = parser.parse_intermixed_args(argv)
+    recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+    record = RunRecord(recipe.out, dump_recipe(recipe))
+    with record.phase("pull"), connect(recipe) as studio:
+        report = pull(recipe, studio)
+    if arguments.json is not None:
+        write_json(arguments.json, as_json(report))
+    print_report(report, recipe.out)
+    return 0
+
+
+def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
+    """Fetch what changed, then rewrite rankings.jsonl and invalid.jsonl from all that was ever pulled."""
+    with campaign_lock(recipe.out, recipe.project.title):
+        projects = [_project(recipe, studio, unit) for unit in shown_units(recipe)]
+
+        def fetched(project: UnitProject) -> tuple[UnitProject, Mirror]:
+            name = project.unit.name
+            mirror = refresh(studio, project, known(load_mirror(recipe.out, name), project), annotations=True)
+            save_mirror(recipe.out, name, mirror)
+            return project, mirror
+
+        # The rankings of a unit are read while those of the next one are fetched.
+        with ThreadPoolExecutor(1) as pool:
+            mirrors = pool.map(fetched, [project for project in projects if project is not None])
+            return write_rankings(recipe, mirrors, studio.url)
+
+
+def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProject | None:
+    """The unit's project; None for an adjudicator to whom nothing was sent yet."""
+    project = find_project(studio, recipe, unit)
+    if project is None and unit in recipe.project.units:
+        raise StudioError(
+            f"{studio.url}: no project of unit {unit.name} in campaign {recipe.project.title!r}; "
+            "make it with `editjudge annotate push RECIPE`"
+        )
+    return project
+
+
+def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject, Mirror]], url: str) -> PullReport:
+    """Read every mirror, then write rankings.jsonl and invalid.jsonl; asks no server."""
+    layout = layout_of(recipe)
+    pushed = recorded_candidates(recipe.out)
+    report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))
+    rankings: list[Ranking] = []
+    for project, mirror in mirrors:
+        reader = _UnitReader(layout, project, f"{url}/projects/{project.id}/data", pushed)
+        rankings += reader.read(mirror)
+        report.units.append(reader.outcome)
+        report.invalid += reader.invalid
+    for row in imported_rankings(recipe.out, [unit.name for unit in recipe.all_units]):
+        rankings.append(row)
+        report.imported[row.annotator] = report.imported.get(row.annotator, 0) + 1
+    report.rankings = write_jsonl(rankings_file(recipe.out), rankings)
+    write_jsonl(invalid_file(recipe.out), report.invalid)
+    write_json(recipe.out / PULL, as_json(report))
+    return report
+
+
+def recorded_candidates(out: Path) -> dict[str, tuple[str, ...]]:
+    """group_id -> candidates of tasks.jsonl; nothing when push has not written it."""
+    return {row.group_id: row.candidates for row in read_tasks(out).values()}
+
+
+class _UnitReader:
+    """Reads one unit's annotations. What is not certain is listed, never guessed."""
+
+    def __init__(self, layout: Layout, project: UnitProject, link: str, pushed: Mapping[str, Sequence[str]]) -> None:
+        self._layout = layout
+        self._pushed = pushed
+        self._unit = project.unit.name
+        self.outcome = UnitPull(self._unit, link)
+        self.invalid: list[InvalidAnnotation] = []
+
+    def read(self, mirror: Mirror) -> Iterator[Ranking]:
+        """The rankings, in the order in which the tasks are shown."""
+        self.outcome.withdrawn = sum(len(task.annotations) for task in mirror.withdrawn)
+        live: dict[str, list[StudioTask]] = {}
+        for task in mirror.tasks.values():
+            if task.group_id is not None:
+                live.setdefault(task.group_id, []).append(task)
+            for annotation in task.annotations if task.group_id is None else ():
+                self._refuse(task, annotation, "the task is none of this campaign: it has no group_id")
+        deleted: dict[str, list[StudioTask]] = {}
+        for task in mirror.deleted:
+            if task.group_id is not None:
+                deleted.setdefault(task.group_id, []).append(task)
+        for group_id in dict.fromkeys((*live, *deleted)):
+            yield from self._read_group(group_id, live.get(group_id, []), deleted.get(group_id, []))
+
+    def _read_group(
+        self, group_id: str, live: Sequence[StudioTask], deleted: Sequence[StudioTask]
+    ) -> Iterator[Ranking]:
+        self.outcome.tasks += bool(live)
+        submitted = [(task, item) for task in live for item in task.annotations if not item.was_cancelled]
+        answers = [answer for task, item in submitted if (answer := self._read(task, item)) is not None]
+        if len({str(sorted(answer.reading.tiers.items())) for answer in answers}) > 1:
+            for answer in answers:
+                self._refuse(
+                    answer.task,
+                    answer.annotation,
+                    f"{len(answers)} annotations of this task differ; delete all but the right one",
+                )
+            answers = []
+        if not answers and not submitted:
+            answers = self._of_deleted(deleted)
+            if answers:
+                self.outcome.kept += 1
+                self.outcome.tasks += not live
+        if answers:
+            yield from self._rankings(group_id, max(answers, key=lambda answer: answer.annotation.updated_at))
+        elif submitted:
+            self.outcome.invalid += 1
+        elif any(item.was_cancelled for task in live for item in task.annotations):
+            self.outcome.skipped += 1
+
+    def _of_deleted(self, deleted: Sequence[StudioTask]) -> list[_Answer]:
+        """The last readable answer to a task that is no longer on the server."""
+        for task in reversed(deleted):
+            for item in sorted(task.annotations, key=lambda item: item.updated_at, reverse=True):
+                reading = read_result(self._layout, item.result)
+                if not item.was_cancelled and not reading.problems and self._is_as_pushed(task):
+                    return [_Answer(item, task, reading)]
+        return []
+
+    def _read(self, task: StudioTask, item: StudioAnnotation) -> _Answer | None:
+        """The answer; None, and listed, when it cannot be used."""
+        reading = read_result(self._layout, item.result)
+        problems = [*reading.problems]
+        if not self._is_as_pushed(task):
+            problems.append("the task shows other candidates than were pushed (tasks.jsonl)")
+        if problems:
+            self._refuse(task, item, "; ".join(problems))
+            return None
+        return _Answer(item, task, reading)
+
+    def _is_as_pushed(self, task: StudioTask) -> bool:
+        assert task.group_id is not None
+        expected = tuple(self._pushed.get(task.group_id, task.candidates))
+        return task.candidates == expected and len(expected) == self._layout.candidates
+
+    def _rankings(self, group_id: str, answer: _Answer) -> Iterator[Ranking]:
+        outcome, item = self.outcome, answer.annotation
+        outcome.done += 1
+        outcome.submitted.append(item.created_at)
+        seconds = item.lead_time if item.lead_time is not None and item.lead_time > 0 else None
+        outcome.seconds += [seconds] if seconds is not None else []
+        for flag in answer.reading.flags:
+            outcome.flagged[flag] = outcome.flagged.get(flag, 0) + 1
+        dimension: Dimension
+        for dimension, tiers in answer.reading.tiers.items():
+            yield make_ranking(group_id, dimension, self._unit, tiers, answer.task.candidates, seconds, str(item.id))
+
+    def _refuse(self, task: StudioTask, item: StudioAnnotation, problem: str) -> None:
+        link = f"{self.outcome.link}?task={task.id}"
+        number = str(item.id)
+        self.invalid.append(
+            InvalidAnnotation(
+                unit=self._unit,
+                group_id=task.group_id,
+                studio_task=task.id,
+                annotation_id=number,
+                link=link,
+                problem=problem,
+            )
+        )
+
+
+def as_json(report: PullReport) -> dict[str, Any]:
+    """Every number of a pull."""
+    units = [asdict(unit) | {"left": unit.left} for unit in report.units]
+    return {
+        "pulled": report.pulled,
+        "units": units,
+        "rankings": report.rankings,
+        "invalid": [row.model_dump(mode="json") for row in report.invalid],
+        "imported": report.imported,
+    }
+
+
+def shortened(problem: str, most: int = 160) -> str:
+    """The beginning of a long list of problems."""
+    return problem if len(problem) <= most else f"{problem[:most].rsplit('; ', 1)[0]}; ..."
+
+
+def print_report(report: PullReport, out: Path) -> None:
+    """What was found, in words."""
+    for unit in report.units:
+        parts = [f"{unit.done:,} of {unit.tasks:,} tasks ranked", f"{unit.left:,} left"]
+        parts += [
+            f"{count:,} {name}" for name, count in (("skipped", unit.skipped), ("invalid", unit.invalid)) if count
+        ]
+        print(f"{unit.unit}: {', '.join(parts)}")
+        if unit.kept:
+            print(f"  {unit.kept:,} rankings are of tasks that were deleted on the server; they are kept")
+        if unit.withdrawn:
+            print(f"  {unit.withdrawn:,} annotations pulled before were deleted on the server; they no longer count")
+        for flag, count in unit.flagged.items():
+            print(f"  {count:,} tasks marked {flag!r}")
+    for name, count in report.imported.items():
+        print(f"{name}: {count:,} rankings imported")
+    print(f"{report.rankings:,} rankings in {rankings_file(out)}")
+    for row in report.invalid[:10]:
+        print(f"not used: {row.link} ({row.unit}, annotation {row.annotation_id}): {shortened(row.problem)}")
+    if report.invalid:
+        print(f"annotations that are not used: {len(report.invalid):,}, all of them in {invalid_file(out)}")

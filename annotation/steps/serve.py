@@ -1,0 +1,116 @@
+"""`editjudge annotate serve`: a Label Studio of one's own for a campaign."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import signal
+import sys
+from types import FrameType
+from typing import Any
+
+from annotation.label_studio import server
+from annotation.label_studio.client import StudioError
+from annotation.label_studio.connect import home_of, serve
+from annotation.label_studio.home import Home
+from annotation.label_studio.server import Running
+from annotation.recipe import AnnotationRecipe
+from editjudge.files.io import write_json
+from editjudge.files.paths import user_path
+from editjudge.recipes.recipe import load_recipe
+
+
+def main(argv: list[str]) -> int:
+    """`editjudge annotate serve RECIPE [--background | --stop] [--json FILE]`."""
+    parser = argparse.ArgumentParser(
+        prog="editjudge annotate serve",
+        description="Run a Label Studio of your own for this campaign, reachable from this machine only.",
+    )
+    parser.add_argument("recipe", type=user_path, help="YAML file")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--background", action="store_true", help="return when it answers; it runs on until --stop")
+    how.add_argument("--stop", action="store_true", help="end the server that runs for this campaign")
+    parser.add_argument("--json", type=user_path, metavar="FILE", help="write address, process and places to a file")
+    arguments = parser.parse_intermixed_args(argv)
+    recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+    if recipe.server.url is not None:
+        raise StudioError(f"server.url is {recipe.server.url}: that server is somebody else's to start and stop")
+    home = home_of(recipe)
+    if arguments.stop:
+        stopped = server.stop(home)
+        if arguments.json is not None:
+            write_json(arguments.json, {"stopped": stopped})
+        print("Label Studio stopped." if stopped else "No Label Studio runs for this campaign.")
+        return 0
+    command = f"editjudge annotate serve {shlex.join([str(arguments.recipe), *arguments.overrides])}"
+    with _Interruptible():
+        if server.running(home) is None:
+            print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)
+        found = serve(recipe)
+        foreground = found.new and not arguments.background
+        if arguments.json is not None:
+            write_json(arguments.json, _as_json(recipe, home, found))
+        _tell(recipe, home, found, "Ctrl-C" if foreground else f"{command} --stop")
+        if foreground:
+            _stay(home, found)
+    return 0
+
+
+def _as_json(recipe: AnnotationRecipe, home: Home, found: Running) -> dict[str, Any]:
+    """What `_tell` prints: no secret, only where they are."""
+    places = {"credentials": home.credentials_file, "images": recipe.served, "log": home.log}
+    return {
+        "url": found.url,
+        "pid": found.pid,
+        "new": found.new,
+        "user": home.make_credentials().user,
+        **{name: str(place) for name, place in places.items()},
+    }
+
+
+def _tell(recipe: AnnotationRecipe, home: Home, found: Running, how_to_stop: str) -> None:
+    credentials = home.make_credentials()
+    if not found.new:
+        print("It runs already.")
+    if not found.url.endswith(f":{recipe.server.local.port}"):
+        print(f"Port {recipe.server.local.port} is taken by another program; this one uses the next free one.")
+    print(f"Label Studio: {found.url}")
+    print(f"  user        {credentials.user}")
+    print(f"  password    in {home.credentials_file} (only you can read it)")
+    print(f"  images of   {recipe.served}")
+    print(f"  log         {home.log}")
+    print(f"  stop it     {how_to_stop}", flush=True)
+
+
+def _stay(home: Home, found: Running) -> None:
+    """Until Ctrl-C, SIGTERM, or the end of the server."""
+    try:
+        server.wait(home, found.pid)
+    except KeyboardInterrupt:
+        server.stop(home)  # first of all: whoever reads the messages may be gone already
+        print("\nStopped. Everything is kept; serve again to continue.", file=sys.stderr)
+        return
+    if home.state() is None:
+        print("Label Studio was stopped.", file=sys.stderr)
+        return
+    home.forget_state()
+    raise StudioError(f"Label Studio ended by itself; the end of {home.log} says why. Serve again to continue")
+
+
+class _Interruptible:
+    """Ctrl-C, SIGTERM and a closed terminal end the command in order, the server with it."""
+
+    # SIGINT too: a script that starts the command in the background has it ignored otherwise.
+    _signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def __enter__(self) -> None:
+        self._before = [signal.signal(number, self._interrupt) for number in self._signals]
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in zip(self._signals, self._before, strict=True):
+            signal.signal(number, before)
+
+    @staticmethod
+    def _interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt

@@ -1,0 +1,1 @@
+"""Running a curation recipe: steps, workers, resume, funnel and report."""

@@ -1,0 +1,180 @@
+"""Runs a curation recipe: plans the steps, skips what is done, works on the rest, and writes what leaves curation."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from importlib.util import find_spec
+from pathlib import Path
+
+from curation.filters.leakage import check_images, check_known, check_sources
+from curation.recipe import CurationRecipe
+from curation.runner.dryrun import dry
+from curation.runner.executors import Executors, Opening, local_executors
+from curation.runner.funnel import count_stages, infos
+from curation.runner.report import write_report
+from curation.runner.steps import Step, plan_passes, plan_steps
+from curation.runner.work import Task, Work
+from curation.stage import group_id, row_id
+from editjudge.engines.cache import CachedEngine
+from editjudge.errors import DataError, MissingExtraError, StaleOutputError
+from editjudge.files.io import write_jsonl
+from editjudge.files.paths import user_path
+from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.formats.funnel import Funnel, PartCount, write_funnel
+from editjudge.images.store import ImageStore
+from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
+from editjudge.records.types import PreferencePair
+from editjudge.system.processes import alone_in
+from editjudge.system.progress import track
+from editjudge.system.provenance import RunRecord
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class CurationResult:
+    """What a run made."""
+
+    out: Path
+    funnel: Funnel
+    parts: Mapping[str, Path]
+    """The JSONL file of each part."""
+
+
+def run_curation(recipe: CurationRecipe, executors: Executors = local_executors) -> CurationResult:
+    """Run or resume a curation.
+
+    Raises `StaleOutputError` when `out` was made by another recipe, `DataError` when a part ends up empty or a source
+    is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
+    command resumes after the last complete shard.
+    """
+    recipe = recipe.resolved()
+    steps = plan_steps(recipe)
+    if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
+        raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
+    passes = {steps[-1].name: steps for steps in plan_passes(steps)}
+    work = Work(recipe.out, recipe.seed, recipe.shards, passes, _cached_engines(recipe))
+    with alone_in(recipe.out, "another run is writing here"):
+        done = _check_done(work, steps)
+        _remove_partial_files(recipe.out)
+        record = RunRecord(recipe.out, dump_recipe(recipe))
+        with executors(work, recipe.runtime) as executor:
+            _run_passes(recipe, work, done, record, executor)
+        with record.phase("export"):
+            return _finish(recipe, work, steps)
+
+
+def _cached_engines(recipe: CurationRecipe) -> dict[str, CachedEngine]:
+    return {role: CachedEngine(engine, recipe.out / "cache" / role) for role, engine in recipe.engines.items()}
+
+
+def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
+    """The tasks that are complete, all of them looked at before any work starts."""
+    stages = work.out / "stages"
+    known = {step.name for step in steps}
+    others = [path for path in stages.iterdir() if path.name not in known] if stages.is_dir() else []
+    # A step that failed in its first shard leaves a folder without a marker: nothing that was made.
+    unknown = sorted(path.name for path in others if any(path.glob("*.done.json")))
+    left = f"{stages}: holds {', '.join(unknown)}, which the recipe does not have (any more)"
+    done: set[Task] = set()
+    try:
+        for name in work.passes:
+            done.update(task for task in work.tasks(name) if work.is_done(task))
+    except StaleOutputError as error:
+        lines = [str(error), *([left] if unknown else []), f"Whatever was made from it has to go too, in {stages}."]
+        raise StaleOutputError("\n".join(lines)) from error
+    if unknown:
+        raise StaleOutputError(f"{left}; remove {stages} to make it again, or choose another `out`")
+    return done
+
+
+def _run_passes(recipe: CurationRecipe, work: Work, done: set[Task], record: RunRecord, executor: Opening) -> None:
+    """Do what is not done, pass by pass."""
+    total = sum(len(work.tasks(name)) for name in work.passes)
+
+    def results() -> Iterator[None]:
+        for name, steps in work.passes.items():
+            tasks = [task for task in work.tasks(name) if task not in done]
+            with record.phase(name), executor(steps, len(tasks)) as at_work:
+                for task, future in at_work.run(tasks):
+                    for step, tally in future.result().items():
+                        logger.info("%s: %s", replace(task, work=step), tally.line())
+                    yield
+            if steps[0].reads is None:
+                _check_sources_exist(recipe, work, steps[0])
+
+    for _ in track(results(), "curate", total - len(done)):
+        pass
+
+
+def _check_sources_exist(recipe: CurationRecipe, work: Work, source: Step) -> None:
+    wanted = [name for part in recipe.parts.values() for name in part.sources or ()]
+    check_known(wanted, {name for info in infos(work, source) for name in info["sources"]})
+
+
+def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> CurationResult:
+    """Check the parts against each other and write their files, the funnel and the report."""
+    splits = {step.part: step for step in steps if step.part is not None and step.name == f"{step.part}-split"}
+    for check in (check_sources, check_images):
+        check({name: work.read(step.name) for name, step in splits.items()})
+    parts: dict[str, PartCount] = {}
+    for name in recipe.parts:
+        last = [step for step in steps if step.part == name][-1]
+        # In the order of ids, the file does not depend on the number of shards.
+        rows = sorted(work.read(last.name), key=lambda row: (group_id(row), row_id(row)))
+        write_jsonl(recipe.out / f"{name}.jsonl", rows)
+        parts[name] = PartCount(file=f"{name}.jsonl", record=last.row_type.__name__, rows=len(rows))
+        pairs = [row for row in rows if isinstance(row, PreferencePair)]
+        if pairs:
+            write_editreward_bench(pairs, ImageStore(recipe.out), recipe.out / name)
+    funnel = Funnel(stages=count_stages(work, steps), parts=parts)
+    write_funnel(recipe.out, funnel)
+    write_report(recipe.out)
+    empty = [name for name, part in parts.items() if part.rows == 0]
+    if empty:
+        raise DataError(
+            f"nothing is left in part {', '.join(empty)}: {recipe.out / 'report.html'} shows which stage dropped the "
+            "rows; use more photographs or weaker filters"
+        )
+    return CurationResult(recipe.out, funnel, {name: recipe.out / part.file for name, part in parts.items()})
+
+
+def _remove_partial_files(out: Path) -> None:
+    """What a killed run was writing; whole files have their final names."""
+    for pattern in (".tmp-*", "*.partial"):
+        for path in out.rglob(pattern):
+            path.unlink(missing_ok=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`editjudge curate RECIPE [key=value ...]`, or `editjudge curate report OUT` to write the report again."""
+    parser = argparse.ArgumentParser(
+        prog="editjudge curate",
+        description="Run or resume a curation recipe. `editjudge curate report OUT` writes only the report.",
+    )
+    parser.add_argument("recipe", metavar="RECIPE", help="YAML file, or the word `report`")
+    parser.add_argument("rest", metavar="key=value", nargs="*", help="overrides; after `report`: the run's folder")
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="a few photographs and no models: stand-ins edit and score, into OUT-dry-run",
+    )
+    options = parser.parse_intermixed_args(argv)
+    if options.recipe == "report":
+        if len(options.rest) != 1:
+            parser.error("write it as: editjudge curate report OUT")
+        print(write_report(user_path(options.rest[0])))
+        return 0
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    if options.dry_run:  # stand-ins take the place of models and images, so none need be there
+        recipe = dry(load_recipe(options.recipe, CurationRecipe, options.rest))
+    else:
+        recipe = load_for_run(options.recipe, CurationRecipe, options.rest)
+    result = run_curation(recipe)
+    for name, part in result.funnel.parts.items():
+        print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
+    print(f"report: {result.out / 'report.html'}")
+    return 0

@@ -1,0 +1,44 @@
+"""Candidates that were made elsewhere and lie in a folder."""
+
+from __future__ import annotations
+
+from PIL import Image
+from pydantic import Field, field_validator
+
+from editjudge.editors.base import Editor
+from editjudge.errors import DataError
+from editjudge.files.paths import InputPath
+from editjudge.images.store import ImageStore, load_image
+from editjudge.records.types import EditTask
+
+
+class Folder(Editor):
+    """Reads the image of each task; a task without an image fails."""
+
+    folder: InputPath
+    label: str = Field(min_length=1)
+    """What made the images, with its version: it is recorded as the editor, and two folders need two labels."""
+    pattern: str = "{task_id}.png"
+    """File name below the folder; may use {task_id} and {task_type}."""
+
+    @field_validator("pattern")
+    @classmethod
+    def _one_file_per_task(cls, value: str) -> str:
+        if "{task_id}" not in value:
+            raise ValueError(f"the pattern {value!r} has no {{task_id}}, so all tasks would share one image")
+        return value
+
+    @property
+    def identity(self) -> str:
+        """The label. The files themselves are read once, when the candidate is made."""
+        return self.label
+
+    def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
+        """The stored image as RGB, at its own size; `ImageError` or `DataError` when there is none to read."""
+        name = self.pattern.replace("{task_id}", task.id).replace("{task_type}", task.task_type)
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise DataError(f"the image of task {task.id} would lie outside {self.folder}: {path}")
+        if not path.is_file():
+            raise DataError(f"no image for task {task.id}: {path} does not exist")
+        return load_image(path)
