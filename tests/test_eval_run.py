@@ -72,7 +72,9 @@ def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
         "report.html",
         "run.json",
     }
-    assert {path.name for path in folder.iterdir()} == {"cards.jsonl", "pairs.jsonl", "values.npz", "done.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        *("cards.jsonl", "cards.done.json", "pairs.jsonl", "values.npz", "done.json")
+    }
 
 
 def test_a_second_run_asks_nothing_and_gives_the_same(tmp_path, pairs):
