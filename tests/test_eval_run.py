@@ -261,7 +261,7 @@ def test_labels_without_images_are_refused_before_anything_is_judged(tmp_path, p
 
 def test_an_empty_benchmark_is_an_error(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(DataError, match="no usable pair"):
+    with pytest.raises(DataError, match="no usable row"):
         run_eval(make_recipe(tmp_path / "out", tmp_path / "empty.jsonl"))
 
 

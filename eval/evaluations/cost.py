@@ -31,7 +31,8 @@ class Prices(BaseModel):
 def describe_cost(used: Mapping[str, Any], seconds: float, n_triplets: int, prices: Prices | None) -> Cost | None:
     """The `cost` of an evaluation in results.json, from what `score_set.usage_of` says of its cards.
 
-    None for scores that nobody asked a judge for. Tokens are None where the engine does not tell them; a price that needs them is then None too.
+    None for scores that nobody asked a judge for. Tokens are None where the engine does not tell them; a price that
+    needs them is then None too.
     """
     if not used:
         return None
