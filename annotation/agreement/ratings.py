@@ -25,7 +25,6 @@ from annotation.agreement.measures import (
     ordinal_alpha,
 )
 from editjudge.formats.rating_tables import RatingTable, join_ratings
-from editjudge.formats.rating_tables import read_ratings as read_ratings
 
 SCALES = ("SC", "PQ", "O")
 FIGURES = ("mean", "std", "fleiss_kappa", "krippendorff_alpha")

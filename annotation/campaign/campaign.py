@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from annotation.campaign.groups import groups_files, known_rankings, read_groups
-from annotation.campaign.records import PushedTask, rankings_file, tasks_file
+from annotation.campaign.groups import known_rankings, read_groups
+from annotation.campaign.records import rankings_file, read_tasks, tasks_file
 from annotation.campaign.task_types import with_task_types
 from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
@@ -40,11 +39,6 @@ class Campaign:
         found = (triplet for group in groups.values() for triplet in group.triplets.values())
         return [*with_task_types(found, self.recipe.project.task_types)]
 
-    def images_root(self) -> Path:
-        """What image paths of the groups are relative to."""
-        project = self.recipe.project
-        return project.images if project.images is not None else groups_files(project.groups)[1]
-
 
 def read_campaign(recipe: AnnotationRecipe) -> Campaign:
     """Read what was pulled. `DataError` when nothing was, or when it is of units or tasks that the campaign has not."""
@@ -53,7 +47,7 @@ def read_campaign(recipe: AnnotationRecipe) -> Campaign:
         raise DataError(f"{path}: no such file; run `editjudge annotate pull RECIPE` first, or `import`")
     if not tasks_file(recipe.out).exists():
         raise DataError(f"{tasks_file(recipe.out)}: no such file; run `editjudge annotate push RECIPE` first")
-    tasks = {task.group_id: task for task in read_jsonl(tasks_file(recipe.out), PushedTask)}
+    tasks = {task.group_id: task for task in read_tasks(recipe.out)}
     units = {unit.name for unit in recipe.project.units}
     campaign = Campaign(
         recipe,

@@ -66,6 +66,12 @@ def groups_files(place: Path) -> tuple[list[Path], Path]:
     return [place], place.parent
 
 
+def images_root(recipe: AnnotationRecipe) -> Path:
+    """What image paths of the groups are relative to."""
+    project = recipe.project
+    return project.images if project.images is not None else groups_files(project.groups)[1]
+
+
 def read_groups(place: Path) -> dict[str, Group]:
     """Groups by task id, in the order of the files. `DataError` for a missing, empty or contradictory file."""
     files, _ = groups_files(place)

@@ -61,6 +61,12 @@ def tasks_file(out: Path) -> Path:
     return out / TASKS
 
 
+def read_tasks(out: Path) -> list[PushedTask]:
+    """The rows of tasks.jsonl; none before the first push or import."""
+    path = tasks_file(out)
+    return list(read_jsonl(path, PushedTask)) if path.exists() else []
+
+
 def rankings_file(out: Path) -> Path:
     """Where pull writes what it could read."""
     return out / RANKINGS

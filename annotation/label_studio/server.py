@@ -1,4 +1,4 @@
-"""A Label Studio of one's own on this machine: start it, know that it is ours, stop it."""
+"""The local Label Studio server of a campaign: started, recognised by its token, stopped."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def stop(home: Home) -> bool:
 
 
 def wait(home: Home, pid: int, every_s: float = 0.5) -> None:
-    """Return when the process has ended, whoever ended it."""
+    """Return when the process has ended."""
     state = home.state()
     while state is not None and state.pid == pid and _lives(state):
         time.sleep(every_s)

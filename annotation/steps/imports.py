@@ -8,7 +8,6 @@ row that does not rank every candidate of one known group exactly once is left o
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import get_args
@@ -22,6 +21,7 @@ from annotation.campaign.records import (
     imported_rankings,
     imported_units,
     rankings_file,
+    read_tasks,
     tasks_file,
 )
 from annotation.label_studio.mirror import load_mirror, mirror_file
@@ -38,7 +38,7 @@ from editjudge.system.provenance import RunRecord
 IMPORT = "import.json"
 """File below `out`: what the last import found."""
 
-Key = tuple[str, Dimension, str]
+RankingId = tuple[str, Dimension, str]
 """Group, dimension and unit: of each there is one ranking."""
 
 
@@ -118,7 +118,7 @@ class _Reader:
 
     def __init__(self, recipe: AnnotationRecipe, report: ImportReport, unit: str | None, dimension: Dimension) -> None:
         self.report = report
-        self.tasks = {row.group_id: row for row in recorded_tasks(recipe.out)}
+        self.tasks = {row.group_id: row for row in read_tasks(recipe.out)}
         self._shown = {key: row.candidates for key, row in self.tasks.items()}
         """Group -> what every ranking of it must rank: as recorded, or as its first usable row has it."""
         self._recipe = recipe
@@ -128,8 +128,8 @@ class _Reader:
         self._groups = GroupNames(read_groups(recipe.project.groups), recipe.project.groups)
         gold = recipe.project.gold
         self._gold = set() if gold is None else {row.task_id for row in known_rankings(gold)}
-        self._found: dict[Key, tuple[str, Ranking]] = {}
-        self._twice: set[Key] = set()
+        self._found: dict[RankingId, tuple[str, Ranking]] = {}
+        self._twice: set[RankingId] = set()
 
     def take(self, where: str, said: ForeignRanking | RowError) -> None:
         """Keep what a row says, or list why it cannot be used."""
@@ -235,11 +235,6 @@ def _write(recipe: AnnotationRecipe, found: list[Ranking], reader: _Reader) -> N
     kept = [row for row in there if row.annotator not in imported_units(out, units)]
     write_jsonl(rankings_file(out), [*kept, *imported_rankings(out, units)])
     write_json(out / IMPORT, asdict(reader.report))
-
-
-def recorded_tasks(out: Path) -> Iterable[PushedTask]:
-    """The rows of tasks.jsonl; none before the first push or import."""
-    return read_jsonl(tasks_file(out), PushedTask) if tasks_file(out).exists() else ()
 
 
 def _print(report: ImportReport, out: Path) -> None:

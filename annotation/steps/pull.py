@@ -12,13 +12,12 @@ from typing import Any
 
 from annotation.campaign.records import (
     InvalidAnnotation,
-    PushedTask,
     campaign_lock,
     imported_rankings,
     invalid_file,
     rankings_file,
+    read_tasks,
     shown_units,
-    tasks_file,
 )
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
@@ -36,7 +35,7 @@ from annotation.page.answers import Reading, read_result
 from annotation.page.layout import Layout, layout_of
 from annotation.rankings.ranking import Ranking, make_ranking
 from annotation.recipe import AnnotationRecipe, Unit
-from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.io import write_json, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.recipes.recipe import dump_recipe, load_recipe
 from editjudge.records.tasks import Dimension
@@ -145,7 +144,7 @@ def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProjec
 def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject, Mirror]], url: str) -> PullReport:
     """Read every mirror, then write rankings.jsonl and invalid.jsonl; asks no server."""
     layout = layout_of(recipe)
-    pushed = recorded_candidates(recipe.out)
+    pushed = {row.group_id: row.candidates for row in read_tasks(recipe.out)}
     report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))
     rankings: list[Ranking] = []
     for project, mirror in mirrors:
@@ -160,12 +159,6 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject
     write_jsonl(invalid_file(recipe.out), report.invalid)
     write_json(recipe.out / PULL, as_json(report))
     return report
-
-
-def recorded_candidates(out: Path) -> dict[str, tuple[str, ...]]:
-    """group_id -> candidates of tasks.jsonl; nothing when push has not written it."""
-    path = tasks_file(out)
-    return {row.group_id: row.candidates for row in read_jsonl(path, PushedTask)} if path.exists() else {}
 
 
 class _UnitReader:
@@ -290,7 +283,7 @@ def shortened(problem: str, most: int = 160) -> str:
 
 
 def print_report(report: PullReport, out: Path) -> None:
-    """What was found, in words."""
+    """Print what was found."""
     for unit in report.units:
         parts = [f"{unit.done:,} of {unit.tasks:,} tasks ranked", f"{unit.left:,} left"]
         parts += [

@@ -9,12 +9,12 @@ from dataclasses import asdict
 from typing import Any
 
 from annotation.agreement.quality import Dispute
-from annotation.campaign.groups import Plan, Planned, groups_files, plan, read_groups
+from annotation.campaign.groups import Plan, Planned, images_root, plan, read_groups
 from annotation.campaign.records import (
-    PushedTask,
     campaign_lock,
     imported_rankings,
     imported_units,
+    read_tasks,
     shown_units,
     tasks_file,
 )
@@ -165,7 +165,7 @@ def push_tasks(
 ) -> None:
     """Add the tasks that a unit's project does not hold yet. Its mirror is saved after each batch.
 
-    Tasks with an image that cannot be read are left out and told in `report`.
+    Tasks with an image that cannot be read are left out and listed in `report`.
     """
     name = project.unit.name
     there = Counter(task.group_id for task in mirror.tasks.values() if task.group_id is not None)
@@ -222,9 +222,7 @@ def recorded_tasks(recipe: AnnotationRecipe, mirrors: Sequence[Mirror]) -> dict[
         for task in (*mirror.deleted, *mirror.tasks.values())
         if task.group_id is not None
     }
-    path = tasks_file(recipe.out)
-    if path.exists():
-        found |= {row.group_id: row.candidates for row in read_jsonl(path, PushedTask)}
+    found |= {row.group_id: row.candidates for row in read_tasks(recipe.out)}
     return {key: candidates for key, candidates in found.items() if len(candidates) == recipe.project.candidates}
 
 
@@ -234,9 +232,7 @@ def image_prefix(recipe: AnnotationRecipe) -> str:
 
 
 def _images(recipe: AnnotationRecipe) -> ServedImages:
-    project = recipe.project
-    root = project.images if project.images is not None else groups_files(project.groups)[1]
-    return ServedImages(recipe.served / "images", ImageStore(root), project.screen_px)
+    return ServedImages(recipe.served / "images", ImageStore(images_root(recipe)), recipe.project.screen_px)
 
 
 def _import_row(
@@ -251,8 +247,7 @@ def _import_row(
     group_id = task.row.group_id
     inputs = [images.shown(ref, prefix) for ref in task.task.inputs]
     candidates = [images.shown(triplet.edited, prefix) for triplet in task.shown]
-    told = None if earlier is None else earlier[group_id]
-    data = task_data(layout, task.row.instruction, inputs, candidates, told)
+    data = task_data(layout, task.row.instruction, inputs, candidates, None if earlier is None else earlier[group_id])
     row: dict[str, Any] = {"data": data | {"group_id": group_id, "triplets": [*task.row.candidates]}}
     if group_id in predictions:
         row["predictions"] = [{"model_version": MODEL_VERSION, "result": predictions[group_id]}]
@@ -267,7 +262,9 @@ def record_tasks(recipe: AnnotationRecipe, planned: Plan) -> None:
         for task in mirror.tasks.values() if mirror is not None else ():
             if task.group_id is not None:
                 numbers.setdefault(task.group_id, {})[unit.name] = task.id
-    path = tasks_file(recipe.out)
-    rows = {row.group_id: row for row in read_jsonl(path, PushedTask)} if path.exists() else {}
+    rows = {row.group_id: row for row in read_tasks(recipe.out)}
     rows |= {task.row.group_id: task.row for task in planned.tasks if task.row.group_id in numbers}
-    write_jsonl(path, (row.model_copy(update={"studio_ids": numbers.get(key, {})}) for key, row in rows.items()))
+    write_jsonl(
+        tasks_file(recipe.out),
+        (row.model_copy(update={"studio_ids": numbers.get(key, {})}) for key, row in rows.items()),
+    )
