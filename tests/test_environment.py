@@ -305,4 +305,4 @@ def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch, tmp_pa
     with pytest.raises(StorageError, match="XDG_CACHE_HOME"):
         default_venv()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert user_folder("XDG_CACHE_HOME", ".cache") == tmp_path
+    assert user_folder("cache") == tmp_path / "editjudge"

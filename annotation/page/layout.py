@@ -47,7 +47,7 @@ KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
 KEY_MODIFIERS = ("", "shift+", "alt+")
 """Of the first, second and third dimension on the page."""
 LABEL_KEYS = ("alone", "with Shift", "with Alt")
-"""The same, in words."""
+"""What the instructions call the modifiers."""
 
 
 class Layout(BaseModel):

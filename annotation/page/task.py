@@ -79,11 +79,11 @@ def _image(kind: str, label: str, shown: Shown) -> str:
 
 
 def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> str:
-    """A table of the rankings that were given before, for whoever decides between them."""
+    """A table of the rankings that were given before, for the adjudicator."""
     head = "".join(f"<th>{TITLES[dimension]}</th>" for dimension in layout.dimensions)
     rows = ""
     for unit, rankings in earlier.items():
         cells = "".join(f"<td>{escape(rankings.get(dimension, 'none'))}</td>" for dimension in layout.dimensions)
         rows += f"<tr><th>{escape(unit)}</th>{cells}</tr>"
-    told = "Earlier rankings, best first; results written together are tied"
-    return f'<table class="ej-earlier"><caption>{told}</caption><tr><th>by</th>{head}</tr>{rows}</table>'
+    caption = "Earlier rankings, best first; results written together are tied"
+    return f'<table class="ej-earlier"><caption>{caption}</caption><tr><th>by</th>{head}</tr>{rows}</table>'

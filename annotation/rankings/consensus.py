@@ -1,6 +1,6 @@
 """What several rankings of one task say together about each pair of its candidates.
 
-A unit prefers A to B when A stands in a higher tier; it *votes* for A when A stands at least `min_tier_gap` higher.
+A unit prefers A to B when A is in a higher tier; it *votes* for A when A is at least `min_tier_gap` tiers higher.
 - unanimous: every unit of the task votes for A.
 - majority: more than half of them do. Majorities can form a cycle (A over B, B over C, C over A): no ranking holds such
   pairs together, so all pairs between the candidates of a cycle are left out.
@@ -117,7 +117,7 @@ def _contradicted(pair: tuple[str, str], levels: Sequence[Mapping[str, int]]) ->
 
 
 def _gap(pair: tuple[str, str], levels: Mapping[str, int]) -> int:
-    """Tiers by which the first stands higher; 0 also when a ranking does not hold both."""
+    """Tiers by which the first is higher; 0 also when a ranking does not hold both."""
     one, other = pair
     return levels[other] - levels[one] if one in levels and other in levels else 0
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from annotation.agreement.figures import DimensionAgreement, measure_agreement
 from annotation.agreement.quality import DisputeRule, find_disputes, unit_report
-from annotation.agreement.ratings import measure_ratings, read_ratings
+from annotation.agreement.ratings import measure_ratings
 from annotation.agreement.tables import agreement_table, majority_table, quality_table, ratings_table, show
 from annotation.campaign.campaign import Campaign, read_ranked
 from annotation.recipe import AnnotationRecipe
 from editjudge.errors import RecipeError
 from editjudge.files.io import write_json, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.rating_tables import read_ratings
 from editjudge.recipes.recipe import load_recipe
 
 AGREEMENT = "agreement.json"

@@ -31,7 +31,7 @@ from editjudge.system.provenance import RunRecord
 IMPORT = "import.json"
 """File below `out`: what the last import found."""
 
-Key = tuple[str, Dimension, str]
+RankingId = tuple[str, Dimension, str]
 """Group, dimension and unit: of each there is one ranking."""
 
 
@@ -121,8 +121,8 @@ class _Reader:
         self._groups = GroupNames(read_groups(recipe.project.groups), recipe.project.groups)
         gold = recipe.project.gold
         self._gold = set() if gold is None else {row.task_id for row in known_rankings(gold)}
-        self._found: dict[Key, tuple[str, Ranking]] = {}
-        self._twice: set[Key] = set()
+        self._found: dict[RankingId, tuple[str, Ranking]] = {}
+        self._twice: set[RankingId] = set()
 
     def take(self, where: str, said: ForeignRanking | RowError) -> None:
         """Keep what a row says, or list why it cannot be used."""

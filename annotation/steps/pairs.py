@@ -10,6 +10,7 @@ from typing import Any
 
 from annotation.agreement.tables import pairs_table, show
 from annotation.campaign.campaign import Campaign, read_ranked
+from annotation.campaign.groups import images_root
 from annotation.rankings.leaks import training_inputs
 from annotation.rankings.pairs import PairReport, make_pairs, tiers_of_pairs
 from annotation.recipe import AnnotationRecipe
@@ -76,11 +77,12 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
     if not report.pairs:
         raise DataError("no pair is left: the table says why; rank more tasks or ask for less consensus (`pairs:`)")
     write_jsonl(recipe.out / PAIRS, report.pairs)
+    root = images_root(recipe)
     # The public schema has one input image per row.
     writable = [pair for pair in report.pairs if len(pair.task.inputs) == 1]
-    print(f"pairs: {recipe.out / PAIRS} (an evaluation needs `root: {campaign.images_root()}` with it)")
+    print(f"pairs: {recipe.out / PAIRS} (an evaluation needs `root: {root}` with it)")
     if writable:
-        path = write_editreward_bench(writable, ImageStore(campaign.images_root()), recipe.out / BENCHMARK)
+        path = write_editreward_bench(writable, ImageStore(root), recipe.out / BENCHMARK)
         print(f"in EditReward-Bench's schema: {path}")
     by_task = counts_by_task(pair.task.task_type for pair in report.pairs)
     print(f"by task type: {', '.join(f'{name} {count:,}' for name, count in by_task.items())}")

@@ -137,7 +137,7 @@ def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProjec
 def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject, Mirror]], url: str) -> PullReport:
     """Read every mirror, then write rankings.jsonl and invalid.jsonl; asks no server."""
     layout = layout_of(recipe)
-    pushed = recorded_candidates(recipe.out)
+    pushed = {row.group_id: row.candidates for row in read_tasks(recipe.out).values()}
     report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))
     rankings: list[Ranking] = []
     for project, mirror in mirrors:
@@ -152,11 +152,6 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject
     write_jsonl(invalid_file(recipe.out), report.invalid)
     write_json(recipe.out / PULL, as_json(report))
     return report
-
-
-def recorded_candidates(out: Path) -> dict[str, tuple[str, ...]]:
-    """group_id -> candidates of tasks.jsonl; nothing when push has not written it."""
-    return {row.group_id: row.candidates for row in read_tasks(out).values()}
 
 
 class _UnitReader:
@@ -281,7 +276,7 @@ def shortened(problem: str, most: int = 160) -> str:
 
 
 def print_report(report: PullReport, out: Path) -> None:
-    """What was found, in words."""
+    """Print what was found."""
     for unit in report.units:
         parts = [f"{unit.done:,} of {unit.tasks:,} tasks ranked", f"{unit.left:,} left"]
         parts += [

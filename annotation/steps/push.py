@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from annotation.agreement.quality import Dispute
-from annotation.campaign.groups import Plan, Planned, plan
+from annotation.campaign.groups import Plan, Planned, images_root, plan
 from annotation.campaign.records import campaign_lock, imported_rankings, imported_units, shown_units
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
@@ -32,7 +32,7 @@ from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_json, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.campaign import read_tasks, tasks_file
-from editjudge.formats.groups import group_files, read_groups
+from editjudge.formats.groups import read_groups
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.records.tasks import Dimension
@@ -160,7 +160,7 @@ def push_tasks(
 ) -> None:
     """Add the tasks that a unit's project does not hold yet. Its mirror is saved after each batch.
 
-    Tasks with an image that cannot be read are left out and told in `report`.
+    Tasks with an image that cannot be read are left out and listed in `report`.
     """
     name = project.unit.name
     there = Counter(task.group_id for task in mirror.tasks.values() if task.group_id is not None)
@@ -227,9 +227,7 @@ def image_prefix(recipe: AnnotationRecipe) -> str:
 
 
 def _images(recipe: AnnotationRecipe) -> ServedImages:
-    project = recipe.project
-    root = project.images if project.images is not None else group_files(project.groups)[1]
-    return ServedImages(recipe.served / "images", ImageStore(root), project.screen_px)
+    return ServedImages(recipe.served / "images", ImageStore(images_root(recipe)), recipe.project.screen_px)
 
 
 def _import_row(
@@ -244,8 +242,7 @@ def _import_row(
     group_id = task.row.group_id
     inputs = [images.shown(ref, prefix) for ref in task.task.inputs]
     candidates = [images.shown(triplet.edited, prefix) for triplet in task.shown]
-    told = None if earlier is None else earlier[group_id]
-    data = task_data(layout, task.row.instruction, inputs, candidates, told)
+    data = task_data(layout, task.row.instruction, inputs, candidates, None if earlier is None else earlier[group_id])
     row: dict[str, Any] = {"data": data | {"group_id": group_id, "triplets": [*task.row.candidates]}}
     if group_id in predictions:
         row["predictions"] = [{"model_version": MODEL_VERSION, "result": predictions[group_id]}]

@@ -1,4 +1,4 @@
-"""`editjudge annotate serve`: a Label Studio of one's own for a campaign."""
+"""`editjudge annotate serve`: runs a local Label Studio server for a campaign."""
 
 from __future__ import annotations
 
