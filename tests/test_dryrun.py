@@ -114,5 +114,5 @@ def test_tasks_without_a_plan_run_dry(tmp_path, monkeypatch):
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({**RECIPE, "out": str(tmp_path / "out"), "stages": stages, "parts": parts}))
     assert main([str(path), "--dry-run"]) == 0
-    counts = read_funnel(tmp_path / "out-dry-run/funnel.json").stages
+    counts = read_funnel(tmp_path / "out-dry-run" / "funnel.json").stages
     assert [stage.failed for stage in counts] == [0] * len(counts)

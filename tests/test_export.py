@@ -106,11 +106,12 @@ def test_each_dimension_has_its_own_tiers(tmp_path):
 
 def test_groups_without_a_pair_are_dropped_and_unscored_cards_fail(tmp_path):
     stage = Tiers(min_gap=1, dimensions=("overall",))
-    outcomes = list(stage.run(make_group([5, 5.5, None]), make_context(tmp_path)))
+    first, second, unscored = make_group([5, 5.5, None])
+    outcomes = list(stage.run([first, second, unscored], make_context(tmp_path)))
     assert outcomes == [
-        Fail("task0-2", "no score to rank by"),
-        Drop("task0-0", "one_tier"),
-        Drop("task0-1", "one_tier"),
+        Fail("task0-2", "no score to rank by", unscored),
+        Drop("task0-0", "one_tier", first),
+        Drop("task0-1", "one_tier", second),
     ]
 
 

@@ -116,6 +116,12 @@ def test_an_item_that_is_neither_yes_nor_no_is_not_guessed(tmp_path: Path, reply
     assert (parsed.scores, parsed.failure) == (None, failure)
 
 
+def test_the_example_of_the_docs_can_be_asked(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "judges.md").read_text(encoding="utf-8")
+    prompts = write_set(tmp_path, page.split("```yaml\n")[1].split("```")[0])
+    assert (prompts.system, prompts.quality.scale) == ("You are a careful art critic.", 10)
+
+
 def test_the_order_of_scores_is_the_set_s_own(tmp_path: Path) -> None:
     turned = VIESCORE.replace("[success, restraint]", "[restraint, success]")
     assert write_set(tmp_path, turned).semantic.read('{"score": [8, 4]}').scores == (4, 8)

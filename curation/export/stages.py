@@ -59,7 +59,7 @@ class SFT(Stage):
                 index = score_bin(scored(card), self.bins)
                 examples = [sft_example(card, aspect, prompts, index) for aspect in ASPECTS]
             except ValueError as error:
-                yield Fail(row_id(card), describe_error(error))
+                yield Fail(row_id(card), describe_error(error), card)
                 continue
             yield from examples
 
@@ -122,9 +122,9 @@ class Tiers(Stage):
         """The pairs of each group; the cards of a group without any pair are dropped as `one_tier`."""
         for _, cards in groups(rows):
             usable = [card for card in cards if all(card.value(name) is not None for name in self.dimensions)]
-            yield from (Fail(row_id(card), "no score to rank by") for card in cards if card not in usable)
+            yield from (Fail(row_id(card), "no score to rank by", card) for card in cards if card not in usable)
             pairs = [pair for name in self.dimensions for pair in tier_pairs(usable, name, self.min_gap)]
-            yield from pairs or (Drop(row_id(card), "one_tier") for card in usable)
+            yield from pairs or (Drop(row_id(card), "one_tier", card) for card in usable)
 
 
 def tier_pairs(cards: Sequence[ScoreCard], dimension: Dimension, min_gap: float) -> Iterator[PreferencePair]:

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from curation.runner.steps import Step, Work
+from curation.runner.steps import Step
+from curation.runner.work import Work
 from editjudge.errors import DataError
 from editjudge.files.io import read_marker
 from editjudge.formats.funnel import StageCount
@@ -23,8 +24,7 @@ def count_stages(work: Work, steps: Iterable[Step]) -> tuple[StageCount, ...]:
 def infos(work: Work, step: Step) -> list[Mapping[str, Any]]:
     """What the markers of a complete step say; `DataError` when one is missing."""
     found: list[Mapping[str, Any]] = []
-    for task in work.tasks(step.name):
-        path = work.marker_path(task)
+    for path in work.markers(step):
         marker = read_marker(path)
         if marker is None:
             raise DataError(f"{path}: no such marker; run the recipe again to complete {step.name}")

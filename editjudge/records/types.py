@@ -93,6 +93,9 @@ class Judgment(Record):
     """What the judge wrote before the scores; may be empty."""
     raw: Text
     """The reply; what is no Unicode is U+FFFD."""
+    score_logprob: float | None = None
+    """Natural log-probability of the scores as the judge wrote them, given what it wrote before; None unless
+    `Sampling.logprobs` asks for it, and for replies in which the list of scores is not plain JSON."""
     parsed_by: str
     """How the scores were read: "json", "repaired", or "none"."""
     failure: str | None = None
