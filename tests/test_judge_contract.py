@@ -30,12 +30,12 @@ from editjudge.errors import DataError, EditJudgeError, RecipeError
 from editjudge.files.io import write_jsonl
 from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe, recipe_kind
 from editjudge.records.types import EditTriplet, ScoreCard
-from eval.benchmarks import Benchmark
 from eval.benchmarks.pairs import Pairs
 from eval.checkpoints.recipe import SweepRecipe
 from eval.evaluations.scoring import evaluate
 from eval.external import evaluate_scores, read_scores
 from eval.external.reading import ScoresFile
+from eval.labels.benchmark import Benchmark
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 from eval.sweep import run_sweep
