@@ -66,7 +66,8 @@ class JudgeStage(JudgeParameters, Stage):
     def depends_on(self) -> dict[str, str]:
         """The wording of the prompts, which lies outside the recipe, or who the judge is."""
         if self.judge is not None:
-            return {"judge": self._built().identity}
+            with self.judge.build() as judge:
+                return {"judge": judge.identity}
         return {"prompts": get_prompts(self.prompts).identity}
 
     def resolved(self, engines: Mapping[str, Engine]) -> JudgeStage:
@@ -76,8 +77,12 @@ class JudgeStage(JudgeParameters, Stage):
         return self if self.engine is None else self.filled_in(trained_of(engines.get(self.engine)))
 
     def setup(self, ctx: Context) -> None:
-        """Make the judge; it loads its model when it is first asked."""
-        self._judge = self._built() if self.engine is None else self._asking(ctx.engines[self.engine], ctx.seed)
+        """Make the judge; an engine loads its model when it is first asked."""
+        if self.judge is not None:
+            self._judge = self.judge.build()
+        elif self.engine is not None:
+            engine = ctx.engines[self.engine]
+            self._judge = self.filled_in(trained_of(engine)).make_judge(engine, ctx.seed)
 
     def teardown(self) -> None:
         """Free the model."""
@@ -90,14 +95,6 @@ class JudgeStage(JudgeParameters, Stage):
         assert self._judge is not None, "setup comes first"
         for card in self._judge.score_each(rows, ctx.root):
             yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card), card)
-
-    def _asking(self, engine: Engine, seed: int) -> BaseJudge[Any]:
-        return self.filled_in(trained_of(engine)).make_judge(engine, seed)
-
-    def _built(self) -> BaseJudge[Any]:
-        """The judge of the block."""
-        assert self.judge is not None
-        return self.judge.build()
 
 
 class StandInScorer(Stage):

@@ -28,7 +28,7 @@ COMMANDS: dict[str, Command] = {
     "curate": Command("curation.runner.run:main", "RECIPE", "photographs to training set and benchmark", "Build"),
     "annotate": Command("annotation.main:main", "STEP RECIPE", "rankings by people in Label Studio", "Build"),
     "sft": Command("sft.train:main", "RECIPE", "train a judge", "Build"),
-    "merge": Command("editjudge.training.merge:main", "CHECKPOINT OUT", "adapter to full weights, verified", "Build"),
+    "merge": Command("editjudge.engines.merge:main", "CHECKPOINT OUT", "adapter to full weights, verified", "Build"),
     "eval": Command("eval.run:main", "RECIPE", "one judge on one or more benchmarks", "Measure"),
     "sweep": Command("eval.sweep:main", "RECIPE", "every checkpoint of a training run", "Measure"),
     "compare": Command("eval.compare.command:main", "A B", "is judge A better than judge B, or is it noise", "Measure"),

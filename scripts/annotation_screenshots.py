@@ -33,7 +33,6 @@ from annotation.label_studio.mirror import StudioTask, load_mirror
 from annotation.main import main as annotate
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
-from annotation.page.predictions import score_tiers
 from annotation.recipe import AnnotationRecipe
 from editjudge.files.io import read_jsonl, rng, write_jsonl
 from editjudge.files.paths import user_path
@@ -41,6 +40,7 @@ from editjudge.formats.groups import group_files
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import ScoreCard
+from editjudge.statistics.tiers import tiers_of_scores
 
 RECIPE = ROOT / "recipes" / "annotation" / "quick_trial.yaml"
 SHOWN = "Make the photo darker and add "
@@ -114,10 +114,9 @@ def blurred_tiers(
     tiers: dict[Dimension, list[list[int]]] = {}
     for name in layout_of(recipe).dimensions:
         measured = [cards[triplet].value(name) for triplet in task.candidates]
-        blurred = [None if value is None else value + float(generator.normal(0, spread)) for value in measured]
-        found = score_tiers(blurred, 1.5)
-        assert found is not None, f"{task.group_id} is not scored"
-        tiers[name] = found
+        assert None not in measured, f"{task.group_id} is not scored"
+        blurred = {n: (value or 0.0) + float(generator.normal(0, spread)) for n, value in enumerate(measured, start=1)}
+        tiers[name] = tiers_of_scores(blurred, 1.5)
     return tiers
 
 

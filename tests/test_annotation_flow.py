@@ -77,7 +77,9 @@ def evaluate(folder, use="editreward_bench"):
 @pytest.mark.parametrize("use", ["editreward_bench", "pairs"])
 def test_groups_without_a_task_type_are_measured_as_comparisons(ranked, capsys, use):
     assert annotate(["pairs", str(ranked)]) == 0
-    assert "36 pairs of 4 tasks have no task type" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "by task type: color_alter 18, unknown 36" in printed
+    assert "36 pairs of 4 tasks have no task type" in printed
     results = evaluate(ranked.parent, use)
     bench = results["benchmarks"]["campaign"]
     assert (bench["n_pairs"], bench["n_comparisons"], bench["left_out"]) == (2 * 9, 4 * 9, {})

@@ -7,7 +7,7 @@ from curation_ground import make_context, make_group
 from factories import make_card, make_judgment, make_ref, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export.stages import SFT, Tiers, tiers_of
+from curation.export.stages import SFT, Tiers
 from curation.stage import Drop, Fail
 from editjudge.prompts.prompt_sets import PROMPT_SETS, get_prompts
 
@@ -82,22 +82,6 @@ def test_a_card_that_cannot_be_taught_fails_as_a_whole(card, tmp_path):
 def test_unknown_prompts_are_refused():
     with pytest.raises(ValidationError, match="unknown prompt set"):
         SFT(prompts="nope")
-
-
-@pytest.mark.parametrize(
-    ("values", "tiers"),
-    [
-        # "3|12|45": the third is best, the first two tie, the last two tie.
-        ([6, 5.5, 9, 2, 1.5], [[2], [0, 1], [3, 4]]),
-        ([5, 5, 5], [[0, 1, 2]]),
-        # A chain of small steps is one tier, however far its ends lie apart.
-        ([5, 5.9, 6.8], [[2, 1, 0]]),
-        ([3.35, 4.35], [[1], [0]]),  # in floating point the step is a little less than 1
-    ],
-)
-def test_a_tier_starts_where_the_step_down_is_large(values, tiers):
-    found = tiers_of(make_group(values), "overall", min_gap=1)
-    assert [[int(card.triplet.id[-1]) for card in tier] for tier in found] == tiers
 
 
 def test_pairs_stand_across_tiers_only(tmp_path):

@@ -17,7 +17,6 @@ from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.mirror import load_mirror
 from annotation.page.answers import read_result
 from annotation.page.layout import layout_of
-from annotation.page.predictions import score_tiers
 from annotation.steps.push import main, push
 from annotation.steps.push_report import print_report
 from editjudge.errors import DataError, StorageError
@@ -355,20 +354,6 @@ def test_predictions_are_the_judges_tiers(tmp_path, fake, recipe):
     assert best_first == [f"g1-{place}" for place in range(5)]
     assert len(reading.tiers["overall"]) == 1
     assert fake.projects[project]["show_collab_predictions"] is True
-
-
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ((5.0, 7.0, 5.5), [[2], [3, 1]]),
-        ((5.0, 6.0, 7.0), [[3], [2], [1]]),
-        ((0.0, 0.0), [[1, 2]]),
-        ((1.0, None), None),
-        ((0.1 + 0.2, 1.3), [[2], [1]]),
-    ],
-)
-def test_score_tiers(scores, expected):
-    assert score_tiers(scores, 1.0) == expected
 
 
 def test_gold_needs_what_the_recipe_asks_for(tmp_path, recipe):

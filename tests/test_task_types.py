@@ -18,7 +18,7 @@ from curation.runner.report import write_report
 from curation.stage import Drop
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.files.io import write_json, write_jsonl
-from editjudge.records.tasks import ALIASES, TASK_TYPES, canonical_task_type, in_task_order
+from editjudge.records.tasks import ALIASES, TASK_TYPES, canonical_task_type, counts_by_task, in_task_order
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 from sft.data import task_counts
@@ -56,6 +56,10 @@ def test_the_13_come_first_and_the_others_by_name():
         *("subject-add", "compose"),
         *("relight", "zoom"),
     )
+
+
+def test_counts_are_in_that_order():
+    assert [*counts_by_task(["zoom", "compose", "zoom"]).items()] == [("compose", 1), ("zoom", 2)]
 
 
 def cards_of(counts: dict[str, int]) -> list:

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from editjudge.formats.rankings import levels_of
 from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.records.types import ScoreCard, TierRanking
 from editjudge.statistics.arrays import Floats, mean_of_known, ratio
@@ -54,7 +55,7 @@ def tabulate(rows: Sequence[TierRanking], dimension: Dimension, known: Mapping[s
     of_task: dict[str, dict[str, dict[str, int]]] = {}
     for row in rows:
         if row.dimension == dimension:
-            levels = {name: level for level, tier in enumerate(row.tiers) for name in tier if name in known}
+            levels = {name: level for name, level in levels_of(row).items() if name in known}
             if len(levels) > 1:
                 of_task.setdefault(row.task_id, {})[row.annotator] = levels
     units = tuple(sorted({unit for ranked in of_task.values() for unit in ranked}))
