@@ -60,8 +60,9 @@ def test_models_are_replaced_and_the_rest_stays(tmp_path):
     assert tried.parts["train"] == recipe.parts["train"]
 
 
-def test_a_recipe_of_unreachable_models_runs_dry(tmp_path):
-    assert main([str(write_recipe(tmp_path)), "--dry-run"]) == 0
+def test_a_recipe_of_unreachable_models_runs_dry(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert main([str(write_recipe(tmp_path)), "runtime={devices: [cuda:0]}", "--dry-run"]) == 0
     out = tmp_path / "out-dry-run"
     assert not (tmp_path / "out").exists()
     assert list(read_jsonl(out / "train.jsonl", SFTExample))

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from curation_ground import make_context
+from curation_ground import make_context, run_stage
 from eval_world import PixelEngine, comparable, write_benchmark, write_checkpoint
 from factories import make_image, make_task
 from pydantic import ValidationError
@@ -240,12 +240,13 @@ def test_a_judge_without_weights_is_not_swept(tmp_path: Path, bench: Benchmark) 
 def test_any_judge_scores_candidates_of_a_curation(tmp_path: Path, bench: Benchmark) -> None:
     stage = JudgeStage(judge=ScalarRecipe())
     assert stage.samplings() == {}
-    assert stage.in_first_process()
+    assert stage.needs_device
     assert stage.depends_on() != JudgeStage(judge=ScalarRecipe(weight=2)).depends_on()
-    cards = [*stage.run(bench.triplets, make_context(bench.root))]
+    cards = run_stage(stage, bench.triplets, make_context(bench.root))
     assert not any(isinstance(card, Drop | Fail) for card in cards)
     lost = bench.triplets[0].model_copy(update={"task": make_task(instruction=" ")})
-    assert [*stage.run([lost], make_context(bench.root))] == [Fail(lost.id, "unscored: no judgment")]
+    (outcome,) = run_stage(stage, [lost], make_context(bench.root))
+    assert (outcome.row_id, outcome.error) == (lost.id, "unscored: no judgment")
     for given in ({}, {"engine": "teacher", "judge": ScalarRecipe()}, {"judge": ScalarRecipe(), "passes": 2}):
         with pytest.raises(ValidationError):
             JudgeStage.model_validate(given)

@@ -38,7 +38,7 @@ MODULES_PER_FOLDER = 15
 HEAVY = {
     *("torch", "torchvision", "transformers", "trl", "peft", "deepspeed", "accelerate", "datasets", "safetensors"),
     *("tokenizers", "diffusers", "vllm", "openai", "ray", "label_studio_sdk", "wandb", "skimage", "sklearn"),
-    *("matplotlib", "pandas", "pyarrow", "fastapi", "uvicorn", "httpx", "editscore"),
+    *("matplotlib", "webdataset", "pandas", "pyarrow", "fastapi", "uvicorn", "httpx", "editscore"),
 }
 
 

@@ -22,6 +22,7 @@ from editjudge.recipes.recipe_yaml import dump_yaml, resolve
 TABLES = {
     "sources, stages and filters": "curation:STAGES",
     "editors": "curation:EDITORS",
+    "sinks": "curation:SINKS",
     "judges": "editjudge.asking:JUDGES",
     "engines": "editjudge.engines:ENGINES",
     "model families": "editjudge.families:FAMILIES",

@@ -64,7 +64,7 @@ def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None
     Without `sync` that holds when the process is killed, but not when the machine loses power before `sync_files`.
     """
     content = data.encode() if isinstance(data, str) else data
-    with _replacing(Path(path), sync) as handle, _storage_errors(Path(path)):
+    with replacing(Path(path), sync) as handle, _storage_errors(Path(path)):
         handle.write(content)
 
 
@@ -166,7 +166,7 @@ def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str
     The function raises `DataError` for NaN and infinities.
     """
     path, count = Path(path), 0
-    with _replacing(path) as handle:
+    with replacing(path) as handle:
 
         def write(row: BaseModel | Mapping[str, Any]) -> None:
             nonlocal count
@@ -275,7 +275,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 @contextmanager
-def _replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
+def replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place when the block ends well, and is removed when it does not."""
     temporary = path.parent / f".tmp-{uuid.uuid4().hex[:16]}"
     with _storage_errors(path):
