@@ -10,11 +10,10 @@ import pytest
 import yaml
 from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
-from studio_ground import make_groups, make_recipe, write_groups
+from studio_ground import annotate, make_groups, make_recipe, write_groups
 
 from annotation.campaign.records import PushedTask, rankings_file, tasks_file
 from annotation.label_studio.client import Studio
-from annotation.main import main as annotate
 from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.imports import import_rankings

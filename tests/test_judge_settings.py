@@ -10,7 +10,7 @@ import yaml
 
 from editjudge.asking.judge import Judge
 from editjudge.asking.recipe import JudgeRecipe
-from editjudge.cli.catalog import check_main
+from editjudge.cli.check import main as check
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, RecipeError
@@ -134,7 +134,7 @@ def test_another_value_than_in_training_is_refused(
         load_recipe(path, JudgeRecipe)
     assert refused.value.problems == (line,)
     with pytest.raises(RecipeError) as found:  # `editjudge check`
-        check_main([str(path)])
+        check([str(path)])
     assert found.value.problems == (line,)
     with pytest.raises(RecipeError):  # what `editjudge score` does
         Judge.from_recipe(path)
