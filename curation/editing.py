@@ -13,7 +13,7 @@ from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
 from editjudge.editors.base import Editor
 from editjudge.files.io import derive_seed, digest, rng
 from editjudge.images.store import ImageStore
-from editjudge.recipes.recipe import Use
+from editjudge.recipes.recipe_use import Use
 from editjudge.records.types import EditTask, EditTriplet, Record
 
 

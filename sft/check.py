@@ -13,7 +13,7 @@ from editjudge.engines.quiet import quiet
 from editjudge.engines.weights import model_digest, model_problem
 from editjudge.errors import EditJudgeError, RecipeError
 from editjudge.families import too_few_pixels
-from editjudge.recipes.recipe import mistake
+from editjudge.recipes.recipe_use import mistake
 from sft.deepspeed_config import deepspeed_problems, read_deepspeed
 from sft.recipe import SFTRecipe
 

@@ -36,7 +36,7 @@ from editjudge.errors import (
 from editjudge.files.io import digest, is_marked, read_marker, write_marker
 from editjudge.formats.checkpoint import Checkpoint, scan, training_identity
 from editjudge.formats.judge_settings import JudgeSettings
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.provenance import RunRecord
 from editjudge.training import checkpoints

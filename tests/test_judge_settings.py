@@ -15,7 +15,7 @@ from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, RecipeError
 from editjudge.formats.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from editjudge.prompts.prompt_sets import get_prompts
 from editjudge.recipes.recipe import load_for_run, load_recipe
 

@@ -22,7 +22,8 @@ from editjudge.cli.commands import load as load_object
 from editjudge.engines import ENGINES
 from editjudge.errors import RecipeError
 from editjudge.files.paths import InputPath, Located, ModelName, OutputPath, expand, names_a_folder, user_path
-from editjudge.recipes.recipe import Recipe, Use, examine, load_recipe
+from editjudge.recipes.recipe import Recipe, examine, load_recipe
+from editjudge.recipes.recipe_use import Use
 
 ROOT = Path(__file__).resolve().parents[1]
 

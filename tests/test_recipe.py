@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 from editjudge.cli.check import command_of
 from editjudge.errors import RecipeError
 from editjudge.files.io import digest
-from editjudge.recipes.recipe import Recipe, Use, dump_recipe, load_recipe
+from editjudge.recipes.recipe import Recipe, dump_recipe, load_recipe
+from editjudge.recipes.recipe_use import Use
 
 
 class Step(BaseModel):

@@ -20,7 +20,8 @@ from editjudge.engines.base import Engine
 from editjudge.errors import DataError
 from editjudge.files.identity import identity_values
 from editjudge.files.io import digest, is_done, read_jsonl, write_jsonl, write_marker
-from editjudge.images.store import IMAGE_RULES, ImageStore
+from editjudge.images.pixels import IMAGE_RULES
+from editjudge.images.store import ImageStore
 from editjudge.records.types import Record
 
 MAX_FAILURES = 200

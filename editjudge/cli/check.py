@@ -15,7 +15,8 @@ from editjudge.cli.commands import COMMANDS, Command, RecipeKind, load
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import RecipeError
 from editjudge.files.paths import below_runs
-from editjudge.recipes.recipe import Missing, dump_recipe, examine, resolve_recipe
+from editjudge.recipes.recipe import dump_recipe, examine, resolve_recipe
+from editjudge.recipes.recipe_mistakes import Missing
 from editjudge.recipes.recipe_yaml import dump_yaml
 
 

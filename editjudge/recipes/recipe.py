@@ -15,12 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from editjudge.errors import RecipeError
 from editjudge.files.paths import OutputPath, Ready, expand
-from editjudge.recipes.recipe_mistakes import Missing as Missing
-from editjudge.recipes.recipe_mistakes import explain, number_problems
-from editjudge.recipes.recipe_use import Use as Use
-from editjudge.recipes.recipe_use import about_to_run as about_to_run
-from editjudge.recipes.recipe_use import mistake as mistake
-from editjudge.recipes.recipe_use import refuse as refuse
+from editjudge.recipes.recipe_mistakes import Missing, explain, number_problems
 from editjudge.recipes.recipe_yaml import resolve
 
 RecipeT = TypeVar("RecipeT", bound=BaseModel)

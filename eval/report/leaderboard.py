@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from editjudge.errors import DataError
 from editjudge.files.io import read_json
-from editjudge.recipes.recipe import Use
+from editjudge.recipes.recipe_use import Use
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.labels.benchmark import Benchmark
 from eval.report.columns import SAYS, VIESCORE, columns_of, figures_of, lowest_coverage, size_of, values_of
