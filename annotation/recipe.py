@@ -12,7 +12,6 @@ from editjudge.files.paths import InputPath, OutputPath
 from editjudge.recipes.recipe import Recipe
 from editjudge.records.tasks import DIMENSIONS, Dimension
 
-LayoutName = Literal["matrix", "boards"]
 UnitKind = Literal["single", "pair"]
 Consensus = Literal["unanimous", "majority", "adjudicated"]
 
@@ -67,7 +66,6 @@ class Project(_Block):
     images: InputPath | None = None
     """What image paths are relative to; null: the curation run's folder, or the folder that `groups` lies in."""
     units: tuple[Unit, ...] = Field(min_length=1)
-    layout: LayoutName = "matrix"
     task_types: str | None = None
     """Task type of the groups that have none ("unknown"): one of `records.tasks` for all of them, or a CSV,
     JSONL or JSON table with the columns `task_id` and `task_type`."""
@@ -235,7 +233,7 @@ class AnnotationRecipe(Recipe):
         where = self.server.url or f"a local Label Studio on port {self.server.local.port}"
         units = ", ".join(f"{unit.name} ({unit.kind})" for unit in project.units)
         lines = [
-            f"Groups of {project.groups}, {project.candidates} candidates each, layout {project.layout}.",
+            f"Groups of {project.groups}, {project.candidates} candidates each.",
             f"Ranked in {', '.join(project.dimensions)} by {len(project.units)} units: {units}.",
             f"Server: {where}. Files: {self.out}.",
         ]

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from math import ceil
 from typing import Annotated, Any, ClassVar
 
 from PIL import Image
 from pydantic import Field, model_validator
 
 from curation import EDITORS
-from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from curation.stage import Context, Drop, Fail, Stage, describe_error
 from editjudge.editors.base import Editor
+from editjudge.errors import FATAL
 from editjudge.files.io import derive_seed, digest, rng
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe_use import Use
@@ -84,14 +87,37 @@ class Edit(Stage):
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """The triplets of each task, their images stored as images/<task id>/<triplet id>.png."""
-        for task in rows:
-            for triplet_id, editor, seed in self.candidates(task, ctx.seed):
-                try:
-                    image = editor.edit(task, ctx.images, seed)
-                    ref = ctx.images.add(image, f"images/{task.id}/{triplet_id}.png")
-                except FATAL:
-                    raise
-                except Exception as error:
-                    yield Fail(triplet_id, f"{editor.identity}: {describe_error(error)}")
-                    continue
-                yield EditTriplet(id=triplet_id, task=task, edited=ref, editor=editor.identity, seed=seed)
+        rest = iter(rows)
+        while tasks := list(islice(rest, self._tasks_at_a_time())):
+            asked = [(task, *candidate) for task in tasks for candidate in self.candidates(task, ctx.seed)]
+            for candidate, image in zip(asked, _edited(asked, ctx.images), strict=True):
+                yield _stored(*candidate, image, ctx.images)
+
+    def _tasks_at_a_time(self) -> int:
+        """So many that an editor, which is drawn for some of them only, gets about a batch."""
+        batch = max(editor.batch for editor in self.editors.values())
+        return 1 if batch == 1 else ceil(batch * len(self.editors) / self.per_task)
+
+
+def _edited(asked: Sequence[tuple[EditTask, str, Editor, int]], images: ImageStore) -> list[Image.Image | Exception]:
+    """The image of each, or what went wrong; every editor is asked once, for all that it is to make."""
+    found: dict[str, Image.Image | Exception] = {}
+    for editor in {editor.identity: editor for _, _, editor, _ in asked}.values():
+        mine = [(task, triplet_id, seed) for task, triplet_id, other, seed in asked if other is editor]
+        made = editor.edit_many([(task, seed) for task, _, seed in mine], images)
+        found.update(zip((triplet_id for _, triplet_id, _ in mine), made, strict=True))
+    return [found[triplet_id] for _, triplet_id, _, _ in asked]
+
+
+def _stored(
+    task: EditTask, triplet_id: str, editor: Editor, seed: int, image: Image.Image | Exception, images: ImageStore
+) -> EditTriplet | Fail:
+    try:
+        if isinstance(image, Exception):
+            raise image
+        ref = images.add(image, f"images/{task.id}/{triplet_id}.png")
+    except FATAL:
+        raise
+    except Exception as error:
+        return Fail(triplet_id, f"{editor.identity}: {describe_error(error)}", task)
+    return EditTriplet(id=triplet_id, task=task, edited=ref, editor=editor.identity, seed=seed)

@@ -54,7 +54,8 @@ class JudgeStage(JudgeParameters, Stage):
         """The one engine that is asked."""
         return {} if self.engine is None else {self.engine: self.sampling}
 
-    def in_first_process(self) -> bool:
+    @property
+    def needs_device(self) -> bool:
         """Whatever the judge is."""
         return True
 
@@ -65,7 +66,8 @@ class JudgeStage(JudgeParameters, Stage):
     def depends_on(self) -> dict[str, str]:
         """The wording of the prompts, which lies outside the recipe, or who the judge is."""
         if self.judge is not None:
-            return {"judge": self._other().identity}
+            with self.judge.build() as judge:
+                return {"judge": judge.identity}
         return {"prompts": get_prompts(self.prompts).identity}
 
     def resolved(self, engines: Mapping[str, Engine]) -> JudgeStage:
@@ -74,21 +76,25 @@ class JudgeStage(JudgeParameters, Stage):
             return self.model_copy(update={"judge": self.judge.resolved()})
         return self if self.engine is None else self.filled_in(trained_of(engines.get(self.engine)))
 
+    def setup(self, ctx: Context) -> None:
+        """Make the judge; an engine loads its model when it is first asked."""
+        if self.judge is not None:
+            self._judge = self.judge.build()
+        elif self.engine is not None:
+            engine = ctx.engines[self.engine]
+            self._judge = self.filled_in(trained_of(engine)).make_judge(engine, ctx.seed)
+
+    def teardown(self) -> None:
+        """Free the model."""
+        if self._judge is not None:
+            self._judge.close()
+        self._judge = None
+
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """One card per triplet. Raises `EngineError` when the engine cannot work at all."""
-        judge = self._other() if self.engine is None else self._asking(ctx.engines[self.engine], ctx.seed)
-        for card in judge.score_each(rows, ctx.root):
-            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card))
-
-    def _asking(self, engine: Engine, seed: int) -> BaseJudge[Any]:
-        return self.filled_in(trained_of(engine)).make_judge(engine, seed)
-
-    def _other(self) -> BaseJudge[Any]:
-        """The judge of the block, built once for all shards."""
-        if self._judge is None:
-            assert self.judge is not None
-            self._judge = self.judge.build()
-        return self._judge
+        assert self._judge is not None, "setup comes first"
+        for card in self._judge.score_each(rows, ctx.root):
+            yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card), card)
 
 
 class StandInScorer(Stage):

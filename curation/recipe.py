@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -29,6 +29,7 @@ from editjudge.formats.judge_settings import trained_of
 from editjudge.recipes.recipe import Recipe
 from editjudge.recipes.recipe_use import Use, about_to_run, mistake
 from editjudge.records.types import Record
+from editjudge.system.devices import Device
 
 AnyStage = Annotated[Stage, Use(STAGES)]
 PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -50,7 +51,9 @@ class Runtime(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     workers: int = Field(1, ge=1)
-    """Processes. Stages that ask an engine always run in the first one, so that a model is loaded once."""
+    """Processes for stages without a model."""
+    devices: Literal["auto"] | tuple[Device, ...] = ()
+    """For stages with a model: one process each, which loads it once. `auto`: every GPU. Empty: the first process."""
 
 
 class CurationRecipe(Recipe):

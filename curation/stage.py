@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import EngineError, MissingExtraError, StorageError
+from editjudge.errors import FATAL
 from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine, Sampling
-
-FATAL = (StorageError, EngineError, MissingExtraError)
-"""Errors that are about the machine, not about a row: they end the shard instead of failing every row of it."""
 
 
 class Photo(Record):
@@ -41,6 +38,8 @@ class Drop:
     row_id: str
     reason: str
     """In snake_case; counted in the report."""
+    row: Record | None = None
+    """The row itself, which is kept beside its reason; None where there is nothing to keep."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +49,8 @@ class Fail:
     row_id: str
     error: str
     """One line: what happened."""
+    row: Record | None = None
+    """The row that could not be processed, or that nothing could be made of."""
 
 
 @dataclass(frozen=True)
@@ -96,15 +97,25 @@ class Stage(BaseModel):
         """
         return {}
 
+    @property
+    def needs_device(self) -> bool:
+        """Whether it runs a model: the processes of `runtime.devices` work on it then, not those of `workers`."""
+        return bool(self.samplings())
+
+    def setup(self, ctx: Context) -> None:
+        """Load what every shard needs: called once in each process that works on the stage, before `run`.
+
+        `ctx` is that of the process's first shard. What is loaded goes into private attributes.
+        """
+
+    def teardown(self) -> None:
+        """Free what `setup` has loaded, also when that did not finish."""
+
     def stand_in(self) -> Stage:
         """What takes its place in a dry run: needs no model and little time, and reads and gives the same records."""
-        if self.samplings():
-            raise NotImplementedError(f"{type(self).__name__} asks an engine, so it needs a stand-in for dry runs")
+        if self.needs_device:
+            raise NotImplementedError(f"{type(self).__name__} runs a model, so it needs a stand-in for dry runs")
         return self
-
-    def in_first_process(self) -> bool:
-        """Whether it runs in the first process only, so that a model is loaded once."""
-        return bool(self.samplings())
 
     def depends_on(self) -> dict[str, str]:
         """Identities of whatever else can change the output (editors, shipped files): part of its marker."""
@@ -129,9 +140,9 @@ class Filter(Stage):
             except FATAL:
                 raise
             except Exception as error:
-                yield Fail(row_id(row), describe_error(error))
+                yield Fail(row_id(row), describe_error(error), row)
                 continue
-            yield row if reason is None else Drop(row_id(row), reason)
+            yield row if reason is None else Drop(row_id(row), reason, row)
 
 
 class GroupFilter(Stage):
@@ -152,9 +163,9 @@ class GroupFilter(Stage):
             except FATAL:
                 raise
             except Exception as error:
-                yield from (Fail(row_id(card), describe_error(error)) for card in cards)
+                yield from (Fail(row_id(card), describe_error(error), card) for card in cards)
                 continue
-            yield from (card if reason is None else Drop(row_id(card), reason) for card in cards)
+            yield from (card if reason is None else Drop(row_id(card), reason, card) for card in cards)
 
 
 def groups(rows: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:

@@ -76,3 +76,7 @@ class NetworkError(EditJudgeError):
 
 class MissingExtraError(EditJudgeError):
     """An optional package is needed; the message says which extra installs it."""
+
+
+FATAL = (StorageError, EngineError, MissingExtraError)
+"""Errors that are about the machine, not about a row: they end the work instead of failing every row of it."""

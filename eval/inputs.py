@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from editjudge.errors import DataError
-from eval.human.rankings import read_rankings
+from editjudge.formats.funnel import read_funnel
+from eval.human.rankings import rankings_that_count
 from eval.labels.benchmark import Benchmark
 from eval.recipe import MeasureRecipe
 from eval.report.leaderboard import read_results
-from eval.report.page import read_funnel
 
 
 def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
@@ -33,7 +33,7 @@ def check_files(recipe: MeasureRecipe) -> None:
     Raises `DataError` for one that is missing or something else.
     """
     if recipe.human is not None:
-        read_rankings(recipe.human)
+        rankings_that_count(recipe.human)
     for path in recipe.leaderboard.results:
         read_results(path)
     if recipe.report.funnel is not None:

@@ -16,7 +16,7 @@ from editjudge.statistics.bootstrap import Figure, figure
 from eval.evaluations.cost import Prices, describe_cost
 from eval.evaluations.evaluation import Evaluation
 from eval.human.agreement import compare_with_people
-from eval.human.rankings import Human, read_rankings
+from eval.human.rankings import Human, rankings_that_count
 from eval.labels.benchmark import Benchmark
 from eval.metrics.calibration import calibrations
 from eval.metrics.distributions import distributions
@@ -239,7 +239,7 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
 
     Raises `DataError` when not one ranking is about candidates of these benchmarks.
     """
-    rankings = read_rankings(options)
+    rankings = rankings_that_count(options)
     evaluations = []
     for item in measured:
         found = compare_with_people(rankings.rows, item.evaluation.cards(), rounds, seed)
@@ -257,8 +257,7 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
     if not evaluations:
         raise DataError(
             f"human.rankings: {options.rankings}: none of its {len(rankings.rows)} rankings is about candidates of the "
-            "benchmarks measured; triplet ids must be the same, as in the pairs.jsonl of the same campaign "
-            "(`use: pairs`)"
+            "benchmarks measured; triplet ids must be the same, as in pairs.jsonl or the Parquet of the same campaign"
         )
     return {
         "source": str(options.rankings),

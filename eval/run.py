@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from editjudge.asking.base import BaseJudge
@@ -40,10 +41,11 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     with record.phase("load"):
         check_files(recipe)
         benches = load_benchmarks(recipe)
-        if recipe.judge is not None:
+        judge = None if recipe.judge is None else recipe.judge.build()
+        if judge is not None and judge.reads_images:
             refuse_without_images(benches)
-    with record.phase("judge"):
-        measured = _measure_all(recipe, benches)
+    with record.phase("judge"), nullcontext() if judge is None else judge:
+        measured = list(_evaluations(recipe, benches, judge))
     with record.phase("report"):
         results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
         if recipe.human is not None:
@@ -55,14 +57,6 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
         write_json(recipe.out / "results.json", results)
         write_report(recipe.out / "report.html", results, measured, recipe.report)
     return results
-
-
-def _measure_all(recipe: EvalRecipe, benches: Sequence[Benchmark]) -> list[Measured]:
-    """`_evaluations` with the recipe's judge, which is closed at the end."""
-    if recipe.judge is None:
-        return list(_evaluations(recipe, benches, None))
-    with recipe.judge.build() as judge:
-        return list(_evaluations(recipe, benches, judge))
 
 
 def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJudge[Any] | None) -> Iterator[Measured]:

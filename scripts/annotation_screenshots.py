@@ -25,7 +25,6 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests")]
 from annotator import Annotator
 from PIL import Image
 
-from annotation.campaign.groups import groups_files
 from annotation.label_studio import server
 from annotation.label_studio.client import Studio
 from annotation.label_studio.home import Home
@@ -33,14 +32,15 @@ from annotation.label_studio.install import default_venv, ensure_installed
 from annotation.label_studio.mirror import StudioTask, load_mirror
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
-from annotation.page.predictions import score_tiers
 from annotation.recipe import AnnotationRecipe
 from editjudge.cli.commands import load_command
 from editjudge.files.io import read_jsonl, rng, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.groups import group_files
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import ScoreCard
+from editjudge.statistics.tiers import tiers_of_scores
 
 RECIPE = ROOT / "recipes" / "annotation" / "quick_trial.yaml"
 SHOWN = "Make the photo darker and add "
@@ -93,7 +93,7 @@ class Stage:
 def choose_groups(recipe: AnnotationRecipe, n: int) -> list[ScoreCard]:
     """Score cards of `n` groups; first the one whose pictures tell most: a `SHOWN` task, scores all different."""
     by_task: dict[str, list[ScoreCard]] = {}
-    for path in groups_files(recipe.project.groups)[0]:
+    for path in group_files(recipe.project.groups)[0]:
         for card in read_jsonl(path, ScoreCard):
             by_task.setdefault(card.triplet.task.id, []).append(card)
     whole = [cards for cards in by_task.values() if len(cards) == recipe.project.candidates]
@@ -114,10 +114,9 @@ def blurred_tiers(
     tiers: dict[Dimension, list[list[int]]] = {}
     for name in layout_of(recipe).dimensions:
         measured = [cards[triplet].value(name) for triplet in task.candidates]
-        blurred = [None if value is None else value + float(generator.normal(0, spread)) for value in measured]
-        found = score_tiers(blurred, 1.5)
-        assert found is not None, f"{task.group_id} is not scored"
-        tiers[name] = found
+        assert None not in measured, f"{task.group_id} is not scored"
+        blurred = {n: (value or 0.0) + float(generator.normal(0, spread)) for n, value in enumerate(measured, start=1)}
+        tiers[name] = tiers_of_scores(blurred, 1.5)
     return tiers
 
 
@@ -154,9 +153,9 @@ def take(annotator: Annotator, stage: Stage, name: str) -> None:
     print(f"{path}: {picture.width} x {picture.height}, {path.stat().st_size / 1000:.0f} kB", flush=True)
 
 
-def matrix_pictures(annotator: Annotator, stage: Stage) -> None:
-    """instructions, matrix and enlarged: one task, ranked half."""
-    campaign = stage.campaign("matrix", stage.one)
+def page_pictures(annotator: Annotator, stage: Stage) -> None:
+    """instructions, page and enlarged: one task, ranked half."""
+    campaign = stage.campaign("page", stage.one)
     run("push", *campaign)
     recipe = load(campaign)
     annotator.open(project_of(recipe, "me"), dismiss=False)
@@ -170,26 +169,10 @@ def matrix_pictures(annotator: Annotator, stage: Stage) -> None:
             for number in (number for number in numbers if number <= last):
                 annotator.choose(name, number, tier)
     annotator.rest(".ej-hint")
-    take(annotator, stage, "matrix")
+    take(annotator, stage, "page")
     frame = annotator.rest(".ej-candidate .ej-frame", 2)
     annotator.wait.until(lambda _: frame.find_element("css selector", ".ej-large").is_displayed())
     take(annotator, stage, "enlarged")
-
-
-def boards_picture(annotator: Annotator, stage: Stage) -> None:
-    """boards: the same task, ranked half."""
-    own = ("project.title=Quick trial (boards)", "project.layout=boards")
-    campaign = stage.campaign("boards", stage.one, *own)
-    run("push", *campaign)
-    recipe = load(campaign)
-    annotator.open(project_of(recipe, "me"))
-    tiers = blurred_tiers(recipe, tasks_of(recipe, "me")[0], stage.cards(), "me", 0)
-    for board, name, short, last in ((0, "prompt_following", "pf", 5), (1, "consistency", "co", 3)):
-        for tier, numbers in enumerate(tiers[name], start=1):
-            for number in (number for number in numbers if number <= last):
-                annotator.drag(board, number, f"{short}_t{tier}")
-    annotator.rest(".ej-instruction")
-    take(annotator, stage, "boards")
 
 
 def two_units(annotator: Annotator, stage: Stage) -> None:
@@ -202,7 +185,7 @@ def two_units(annotator: Annotator, stage: Stage) -> None:
             for task in tasks_of(recipe, unit)[: N_TASKS - left]:
                 result = make_result(layout_of(recipe), blurred_tiers(recipe, task, cards, unit, spread))
                 seconds = rng(1, "seconds", unit, str(task.group_id)).integers(35, 110)
-                studio.annotate(task.id, result, lead_time_s=float(seconds))
+                studio.sdk.annotations.create(task.id, result=result, lead_time=float(seconds))
     run("status", *campaign)
     annotator.chrome.get((recipe.out / "status.html").as_uri())
     take(annotator, stage, "status")
@@ -217,7 +200,7 @@ def prepared(to: Path) -> Iterator[Stage]:
     """A server in a folder of its own, and the groups that are shown."""
     recipe = load_recipe(RECIPE, AnnotationRecipe)
     chosen = choose_groups(recipe, N_TASKS)
-    images = groups_files(recipe.project.groups)[1].resolve()
+    images = group_files(recipe.project.groups)[1].resolve()
     folder = Path(tempfile.mkdtemp(prefix="screenshots-"))
     home = Home(folder / "home")
     try:
@@ -240,8 +223,7 @@ def main() -> None:
     with prepared(arguments.to) as stage:
         annotator = Annotator(stage.url, stage.home.make_credentials(), stage.folder / "profile", width, height)
         try:
-            matrix_pictures(annotator, stage)
-            boards_picture(annotator, stage)
+            page_pictures(annotator, stage)
             two_units(annotator, stage)
         finally:
             annotator.chrome.quit()

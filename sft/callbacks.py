@@ -13,6 +13,8 @@ from editjudge.training.gradients import GradientWatch, trainable
 from editjudge.training.journal import JOURNAL, Journal, Progress
 from editjudge.training.processes import wait_for_all
 
+_LOGGED = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "num_tokens", "epoch")
+
 
 class Observer:
     """Follows a run from inside one of its processes. Only the first process writes."""
@@ -52,7 +54,7 @@ class Observer:
     def log(self, step: int, values: Mapping[str, Any]) -> None:
         """The trainer reports; its summary at the end has no loss of a step and is left out."""
         if self._progress is not None and "loss" in values:
-            self._journal.write(step, values)
+            self._journal.write(step, {key: values[key] for key in _LOGGED if key in values})
             self._progress.loss(step, float(values["loss"]))
 
     def saved(self, step: int) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
+from pydantic import ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
 from editjudge.engines.attention import needs_gpu
@@ -13,9 +14,21 @@ from editjudge.engines.quiet import quiet
 from editjudge.engines.weights import model_digest, model_problem
 from editjudge.errors import EditJudgeError, RecipeError
 from editjudge.families import too_few_pixels
-from editjudge.recipes.recipe_use import mistake
+from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
+from editjudge.training.launch import World, process_count
 from sft.deepspeed_config import deepspeed_problems, read_deepspeed
+from sft.model import lora_config, lora_modules, module_names
 from sft.recipe import SFTRecipe
+
+
+class RunnableRecipe(SFTRecipe):
+    """A recipe of which everything is checked that would end its run, where it is about to run."""
+
+    @model_validator(mode="after")
+    def _would_run(self, info: ValidationInfo) -> RunnableRecipe:
+        if about_to_run(info):
+            refuse(run_problems(self))
+        return self
 
 
 def run_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
@@ -61,8 +74,6 @@ def machine_problems(recipe: SFTRecipe) -> list[str]:
 
 def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
     """What PEFT says of the adapter; the modules it goes to are looked up when the base is a folder."""
-    from sft.model import lora_config, lora_modules, module_names
-
     if recipe.lora is None:
         return
     try:
@@ -89,8 +100,6 @@ def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
 
 def _process_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
     """Batch and DeepSpeed's file beside the number of processes: the launcher's, the recipe's or this machine's."""
-    from editjudge.training.launch import World, process_count
-
     world = World.from_environment()
     processes = (
         world.size if world.launched else process_count(recipe.processes, deepspeed=recipe.deepspeed is not None)

@@ -20,7 +20,7 @@ from editjudge.images.colors import Colors
 from editjudge.images.pixels import MAX_RATIO, fit_size, show_images, unfit
 from editjudge.images.store import ImageStore, image_faults
 from editjudge.prompts.prompt_sets import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
-from editjudge.records.tasks import in_task_order
+from editjudge.records.tasks import counts_by_task
 from editjudge.records.types import SFTExample
 
 TokenCounter = Callable[[SFTExample], int]
@@ -157,8 +157,8 @@ def summary(rows: int, dropped: Sequence[DroppedRow]) -> str:
 
 def task_counts(examples: Iterable[SFTExample]) -> str:
     """One line: rows by task type, those of the benchmark first."""
-    counts = Counter(example.task_type for example in examples)
-    return ", ".join(f"{name} {counts[name]:,}" for name in in_task_order(counts))
+    counts = counts_by_task(example.task_type for example in examples)
+    return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def read_examples(path: str) -> list[SFTExample]:

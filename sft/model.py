@@ -8,7 +8,6 @@ from typing import Any
 from editjudge.engines.weights import load_config
 from editjudge.errors import CheckpointError, RecipeError
 from editjudge.families import get_family
-from sft.deepspeed_config import deepspeed_file
 from sft.recipe import SFTRecipe
 
 
@@ -73,44 +72,6 @@ def lora_config(recipe: SFTRecipe) -> Any:
         modules_to_save=list(recipe.lora.modules_to_save) or None,
         task_type="CAUSAL_LM",
     )
-
-
-def make_config(recipe: SFTRecipe, world_size: int) -> Any:
-    """TRL's `SFTConfig`: the recipe's `train` block, and what must be so for a judge.
-
-    Without a GPU the run is on the CPU and in fp32, with one in bf16, unless `train` says otherwise. Weights that an
-    optimizer updates without DeepSpeed are kept in fp32; bf16 would swallow small updates.
-    """
-    import torch
-    from trl import SFTConfig
-
-    gpu = torch.cuda.is_available()
-    settings: dict[str, Any] = {
-        "report_to": "none",
-        "bf16": gpu and not recipe.train.get("fp16", False),
-        "ddp_find_unused_parameters": False,  # every row has an image; GradientWatch would tell
-    }
-    if not gpu:
-        settings |= {"use_cpu": True, "dataloader_pin_memory": False}
-    settings |= recipe.train
-    half = settings["bf16"] and (recipe.lora is not None or recipe.deepspeed is not None)
-    settings["model_init_kwargs"] = {
-        "dtype": "bfloat16" if half else "float32",
-        "device_map": None,
-        **(settings.get("model_init_kwargs") or {}),
-    }
-    settings |= {
-        "output_dir": str(recipe.out),
-        "seed": recipe.seed,
-        "deepspeed": None if recipe.deepspeed is None else str(deepspeed_file(recipe.deepspeed)),
-        "gradient_accumulation_steps": recipe.accumulation(world_size),
-        "max_length": None,
-        "completion_only_loss": True,
-        "remove_unused_columns": False,
-        "disable_tqdm": True,
-        "save_total_limit": None,  # checkpoints.keep_latest does it, after the new one is known to be whole
-    }
-    return SFTConfig(**settings)
 
 
 def freeze(model: Any, recipe: SFTRecipe) -> None:

@@ -14,7 +14,7 @@ from editjudge.files.identity import identity_values
 from editjudge.files.paths import Located, ModelName
 from editjudge.images.colors import Colors
 from editjudge.recipes.recipe import Recipe
-from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
+from editjudge.recipes.recipe_use import mistake, refuse
 from editjudge.recipes.recipe_yaml import plain
 from sft.deepspeed_config import SHIPPED, read_deepspeed
 from sft.settings import training_problems
@@ -144,14 +144,6 @@ class SFTRecipe(Recipe):
         if value is not None:
             read_deepspeed(value)
         return value
-
-    @model_validator(mode="after")
-    def _would_run(self, info: ValidationInfo) -> SFTRecipe:
-        if about_to_run(info):
-            from sft.check import run_problems
-
-            refuse(run_problems(self))
-        return self
 
     @property
     def image_root(self) -> Path:

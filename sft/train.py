@@ -11,13 +11,11 @@ The same command continues an interrupted run from its last complete checkpoint.
 from __future__ import annotations
 
 import argparse
-import os
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 if __name__ == "__main__":  # run as a file: the packages lie one folder up, and sft/ itself must not be searched
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
@@ -33,10 +31,7 @@ from editjudge.errors import (
     StaleOutputError,
     StorageError,
 )
-from editjudge.files.io import digest, is_marked, read_marker, write_marker
-from editjudge.formats.checkpoint import Checkpoint, scan, training_identity
-from editjudge.formats.judge_settings import JudgeSettings
-from editjudge.images.pixels import IMAGE_RULES
+from editjudge.formats.checkpoint import Checkpoint, scan
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.provenance import RunRecord
 from editjudge.training import checkpoints
@@ -44,11 +39,13 @@ from editjudge.training.gradients import trainable_line
 from editjudge.training.journal import JOURNAL, forget_after
 from editjudge.training.launch import World, end_with_launcher, launch, process_count
 from editjudge.training.processes import join_processes, leave_processes, wait_for_all
+from sft.callbacks import Observer
+from sft.check import RunnableRecipe, machine_problems, require_base
+from sft.identity import claimed_identity, run_identity
+from sft.model import lora_modules
+from sft.prepare import prepare_data
 from sft.recipe import SFTRecipe
-
-if TYPE_CHECKING:
-    from sft.callbacks import Observer
-    from sft.data import RowReader
+from sft.trainer import build_trainer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = parser.parse_intermixed_args(argv)
     world = World.from_environment()
     quiet(world.main)
-    recipe = load_for_run(options.recipe, SFTRecipe, options.overrides)
+    recipe = load_for_run(options.recipe, RunnableRecipe, options.overrides)
     _require_packages(recipe)
     _require_runnable(options.recipe, recipe)
     if world.launched:
@@ -79,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def train(recipe: SFTRecipe, world: World) -> int:
     """Train in this process, one of `world.size`, from the last complete checkpoint if there is one."""
     if not world.main:
-        identity = _claimed_for(recipe)
+        identity = claimed_identity(recipe)
         return 0 if checkpoints.finished(recipe.out, identity) else _train(recipe, world, identity, None)
     with checkpoints.only_writer(recipe.out):
         identity = run_identity(recipe)
@@ -92,47 +89,12 @@ def train(recipe: SFTRecipe, world: World) -> int:
         return _train(recipe, world, identity, RunRecord(recipe.out, dump_recipe(recipe)))
 
 
-def _claimed_for(recipe: SFTRecipe) -> dict[str, Any]:
-    """The identity under which the first process has claimed the folder.
-
-    A run with other parameters may have left a claim there, which the first process is about to replace. Only the
-    weights of the base are not read by every process.
-    """
-    wanted = _cheap_identity(recipe)
-    while True:
-        identity = training_identity(recipe.out)
-        if identity is not None and {key: identity.get(key) for key in wanted} == wanted:
-            return identity
-        time.sleep(0.2)
-
-
-def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
-    """Everything that can change a weight: recipe, bytes of the data, weights of the base."""
-    from editjudge.engines.weights import model_digest
-
-    return {**_cheap_identity(recipe), "model": model_digest(recipe.model, None)}
-
-
-def _cheap_identity(recipe: SFTRecipe) -> dict[str, Any]:
-    data = Path(recipe.data)
-    if not data.is_file():
-        raise DataError(f"{data}: no such training set; run the curation that makes it, or change `data`")
-    return {
-        "recipe": recipe.identity(),
-        "data": digest(data.read_text(encoding="utf-8")),
-        "image_rules": IMAGE_RULES,
-    }
-
-
 def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record: RunRecord | None) -> int:
     from safetensors import SafetensorError
 
-    from sft.callbacks import Observer
-    from sft.model import lora_modules
-
     latest = _resume_point(recipe, world)
     with _phase(record, "data"):
-        reader, processor, settings = _prepare_data(recipe, world, identity)
+        reader, processor, settings = prepare_data(recipe, world, identity)
     with _phase(record, "load"), _images_stay():
         if world.main and recipe.lora is not None:
             print(f"LoRA on {len(lora_modules(recipe))} modules of {recipe.model}")
@@ -168,32 +130,6 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
         print(f"{last.path}: trained, {last.step} steps", flush=True)
     leave_processes()
     return 0
-
-
-def build_trainer(recipe: SFTRecipe, world_size: int, reader: Any, processor: Any, observer: Observer | None) -> Any:
-    """TRL's `SFTTrainer` for a recipe: `reader` is a `data.RowReader`; the observer may be left out."""
-    from transformers.trainer_callback import PrinterCallback
-    from trl import SFTTrainer
-
-    from sft.callbacks import as_callback
-    from sft.model import freeze, lora_config, make_config
-
-    # Before the model: under ZeRO-3 it must be loaded in parts, and this is what tells transformers so.
-    config = make_config(recipe, world_size)
-    if "wandb" in config.report_to:
-        os.environ.setdefault("WANDB_MODE", "offline")
-        os.environ.setdefault("WANDB_DIR", str(recipe.out))
-    trainer = SFTTrainer(
-        model=recipe.model,
-        args=config,
-        train_dataset=reader.dataset(),
-        processing_class=processor,
-        peft_config=lora_config(recipe),
-        callbacks=[] if observer is None else [as_callback(observer)],
-    )
-    trainer.remove_callback(PrinterCallback)
-    freeze(trainer.model, recipe)
-    return trainer
 
 
 @contextmanager
@@ -246,54 +182,8 @@ def _resume_point(recipe: SFTRecipe, world: World) -> Checkpoint | None:
     return latest
 
 
-def _prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> tuple[RowReader, Any, JudgeSettings]:
-    """Reader of the rows that can be trained on, processor, and how the judge is to be asked.
-
-    One process checks the rows and writes `judge.yaml` into the run's folder; the others wait for it.
-    """
-    from editjudge.families import get_family
-    from sft.data import (
-        DroppedRow,
-        RowReader,
-        check_examples,
-        prompts_of,
-        read_examples,
-        refuse_too_many,
-        summary,
-        task_counts,
-        token_counter,
-    )
-
-    marker = recipe.out / "data.json"
-    examples = read_examples(recipe.data)
-    settings = JudgeSettings.of(recipe.family, prompts_of(examples, recipe.data), recipe.max_pixels, recipe.colors)
-    if world.main:
-        settings.write(recipe.out)
-    processor = get_family(recipe.family).load_processor(recipe.model)
-    if world.main and not is_marked(marker, identity):
-        reader = RowReader(examples, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors)
-        counter = token_counter(reader, processor, recipe.family)
-        dropped = list(check_examples(reader, counter, recipe.max_tokens))
-        refuse_too_many(len(examples), dropped, recipe.max_dropped, recipe.data)
-        write_marker(marker, identity, {"rows": len(examples), "dropped": [row.model_dump() for row in dropped]})
-    while not is_marked(marker, identity):  # longer than any collective may wait
-        time.sleep(0.2)
-    found = read_marker(marker)
-    assert found is not None
-    dropped = [DroppedRow.model_validate(row) for row in found["info"]["dropped"]]
-    if world.main:
-        print(f"{recipe.data}: {summary(len(examples), dropped)}")
-    gone = {row.id for row in dropped}
-    kept = [example for example in examples if example.id not in gone]
-    if world.main:
-        print(f"task types: {task_counts(kept)}")
-    return RowReader(kept, recipe.image_root, recipe.family, recipe.max_pixels, recipe.colors), processor, settings
-
-
 def _require_runnable(path: Path, recipe: SFTRecipe) -> None:
     """What can only be seen where the run is, and before anything is started: the GPU, a base on the hub."""
-    from sft.check import machine_problems, require_base
-
     problems = machine_problems(recipe)
     if problems:
         raise RecipeError(str(path), problems)

@@ -1,10 +1,9 @@
-"""An annotator at the real page, in headless Chromium: real clicks, drags and keys."""
+"""An annotator at the real page, in headless Chromium: real clicks and keys."""
 
 from __future__ import annotations
 
 import re
 import shutil
-import time
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +85,11 @@ class Annotator:
         return element
 
     def choose(self, dimension: str, number: int, tier: int) -> None:
-        """Matrix: click a tier."""
+        """Click a tier."""
         self.all(f"label:has(input[name='{dimension}_{number}_{tier}'])", at_least=1)[0].click()
 
     def chosen(self) -> set[str]:
-        """Matrix: names of the answers that show as chosen, `overall_3_1` for candidate 3 in tier 1."""
+        """Names of the answers that show as chosen, `overall_3_1` for candidate 3 in tier 1."""
         names = self.ask("return [...document.querySelectorAll('.ant-radio-wrapper-checked input')].map(i => i.name)")
         return set(names)
 
@@ -103,22 +102,6 @@ class Annotator:
         if modifier is not None:
             chain.key_up(modifier)
         chain.perform()
-
-    def drag(self, board: int, number: int, bucket: str) -> None:
-        """Boards: drag a candidate of one board into a bucket, as a hand does: lift, move, put down."""
-        item = self.all(".ej-board")[board].find_element(By.CSS_SELECTOR, f"[data-ranker-id='{number}']")
-        target = self.all(f"[data-rbd-droppable-id='{bucket}']")[0]
-        top = target.rect["height"] / 2 - 40
-        chain = ActionChains(self.chrome).click_and_hold(item).pause(0.1).move_by_offset(8, 4).pause(0.1)
-        chain.move_to_element_with_offset(target, 0, -int(top)).pause(0.2).move_by_offset(1, 1).pause(0.2)
-        chain.release().perform()
-        self.wait.until(lambda _: target.find_elements(By.CSS_SELECTOR, f"[data-ranker-id='{number}']"))
-        time.sleep(0.4)  # the library finishes its drop animation before it takes the next drag
-
-    def tick(self, label: str, place: int = 0) -> None:
-        """Tick one of the boxes with this label."""
-        boxes = [box for box in self.all(".ant-checkbox-wrapper") if box.text.startswith(label)]
-        boxes[place].click()
 
     def submit(self) -> None:
         """Press the page's Submit."""

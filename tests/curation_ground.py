@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from factories import make_card, make_image, make_ref, make_task, make_triplet
 from PIL import Image
 
-from curation.stage import Context
+from curation.stage import Context, Stage
 from editjudge.editors.base import Editor
 from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask, ImageRef, Origin, ScoreCard
@@ -43,6 +43,15 @@ def stored_task(root: Path, **changes: Any) -> EditTask:
     """A task whose input image exists."""
     ref: ImageRef = ImageStore(root).add(make_image(), "images/before.png")
     return make_task(**({"inputs": (ref,)} | changes))
+
+
+def run_stage(stage: Stage, rows: Iterable[Any], ctx: Context) -> list[Any]:
+    """What a stage gives for some rows, as the runner asks it."""
+    stage.setup(ctx)
+    try:
+        return list(stage.run(rows, ctx))
+    finally:
+        stage.teardown()
 
 
 class Grey(Editor):
@@ -83,6 +92,7 @@ def make_recipe(**changes: Any) -> dict[str, Any]:
             {"use": "edit", "editors": EDITORS, "per_task": 2},
             {"use": "measure"},
             {"use": "group_std", "min_std": 0.1},
+            {"use": "group_max", "min_overall": 0.1},
         ],
         "parts": {
             "benchmark": {"sources": ["chelsea"], "stages": [{"use": "tiers", "min_gap": 1}]},

@@ -32,6 +32,8 @@ class FakeStudio:
         self.watch: Callable[[FakeStudio, str, str, dict[str, str]], None] | None = None
         """Called with every request that is answered."""
         self.dead = False
+        self.access: dict[str, str] = {}
+        """Personal access token -> the access token that it is exchanged for."""
         self._clock = datetime(2026, 1, 1, tzinfo=timezone.utc)
         self._numbers = iter(range(1, 10**9))
         self.url = ""
@@ -70,17 +72,23 @@ class FakeStudio:
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
         """What Label Studio would say."""
         parts = path.strip("/").split("/")
+        if path == "/api/token/refresh":
+            access = self.access.get(body["refresh"])
+            return (200, {"access": access}) if access else (401, {"detail": "Token is invalid"})
         if path == "/api/current-user/whoami":
             return 200, {"email": "admin@example.com"}
         if path == "/api/projects" and method == "GET":
-            return 200, {"results": [self._project(key) for key in self.projects], "next": None}
+            size, page = int(query["page_size"]), int(query["page"])
+            rows = [self._project(key) for key in self.projects][(page - 1) * size : page * size]
+            return (200, {"results": rows, "count": len(self.projects)}) if rows or page == 1 else (404, PAGE_404)
         if path == "/api/projects" and method == "POST":
             number = next(self._numbers)
             self.projects[number] = {**body, "id": number, "created_at": self.now()}
-            return 201, self._project(number)
+            return 201, self.projects[number] | dict.fromkeys(self._counts(number))
+        if path == "/api/storages/localfiles" and method == "POST":
+            self.storages.append(body)
+            return 201, body
         if path == "/api/storages/localfiles":
-            if method == "POST":
-                self.storages.append(body)
             return 200, [row for row in self.storages if str(row["project"]) == query.get("project")]
         if path == "/api/tasks":
             return self._list(int(query["project"]), query)
@@ -109,14 +117,16 @@ class FakeStudio:
         return 404, PAGE_404
 
     def _project(self, number: int) -> dict[str, Any]:
+        return self.projects[number] | self._counts(number)
+
+    def _counts(self, number: int) -> dict[str, int]:
         given = [item for task in self.tasks.values() if task["project"] == number for item in task["annotations"]]
         skipped = sum(item["was_cancelled"] for item in given)
-        counts = {
+        return {
             "task_number": sum(task["project"] == number for task in self.tasks.values()),
             "total_annotations_number": len(given) - skipped,
             "skipped_annotations_number": skipped,
         }
-        return self.projects[number] | counts
 
     def _list(self, project: int, query: dict[str, str]) -> Answer:
         rows = [task for task in self.tasks.values() if task["project"] == project]
@@ -145,23 +155,25 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _serve(self) -> None:
         studio, split = self.studio, urlsplit(self.path)
+        path = split.path.rstrip("/")
         length = int(self.headers.get("Content-Length", 0))
         body = json.loads(self.rfile.read(length)) if length else None
-        studio.requests.append(f"{self.command} {split.path}")
+        studio.requests.append(f"{self.command} {path}")
         if studio.dead:
             self.close_connection = True
             return
-        if self.headers.get("Authorization") != f"Token {TOKEN}":
+        accepted = (f"Token {TOKEN}", *(f"Bearer {token}" for token in studio.access.values()))
+        if path != "/api/token/refresh" and self.headers.get("Authorization") not in accepted:
             self._send(401, {"detail": "Invalid token."})
             return
-        found = studio.fault(studio, self.command, split.path) if studio.fault is not None else None
+        found = studio.fault(studio, self.command, path) if studio.fault is not None else None
         if studio.dead:
             self.close_connection = True
             return
         query = {key: values[0] for key, values in parse_qs(split.query).items()}
         if studio.watch is not None:
-            studio.watch(studio, self.command, split.path, query)
-        self._send(*(found if found is not None else studio.answer(self.command, split.path, query, body)))
+            studio.watch(studio, self.command, path, query)
+        self._send(*(found if found is not None else studio.answer(self.command, path, query, body)))
 
     do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from factories import make_ref, make_task, make_triplet
 
-from annotation.rankings.ranking import Ranking, make_ranking, parse_tiers
+from editjudge.formats.rankings import Ranking, make_ranking, parse_tiers
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTriplet, Origin
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from eval_world import PixelEngine, write_benchmark, write_checkpoint
 
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.files.io import write_jsonl
+from editjudge.formats.funnel import Funnel, StageCount, write_funnel
 from editjudge.records.types import TierRanking
 from eval.benchmarks.pairs import Pairs
 from eval.evaluations.scoring import evaluate
@@ -20,26 +20,39 @@ from eval.report.page import write_report
 from eval.results import Measured, build_results, human_results
 
 ATTACK = "<script>alert('x')</script>"
-FUNNEL = {
-    "stages": [
-        {"name": "00-photographs", "part": None, "in": 0, "kept": 500, "dropped": {}, "failed": 0},
-        {
-            "name": "01-min_side",
-            "part": "train",
-            "in": 500,
-            "kept": 421,
-            "dropped": {"side_below_512": 77},
-            "failed": 2,
-        },
-    ],
-    "parts": {},
-}
+FUNNEL = Funnel(
+    stages=(
+        StageCount(
+            name="00-photographs",
+            stage="photographs",
+            part=None,
+            gives="Photo",
+            rows_in=0,
+            kept=500,
+            dropped={},
+            failed=0,
+            errors={},
+        ),
+        StageCount(
+            name="01-min_side",
+            stage="min_side",
+            part="train",
+            gives="EditTriplet",
+            rows_in=500,
+            kept=421,
+            dropped={"side_below_512": 77},
+            failed=2,
+            errors={"an image is missing": 2},
+        ),
+    ),
+    parts={},
+)
 
 
 def make_report(folder: Path) -> dict[str, Any]:
     """Write report.html and its tables into a folder; the content of results.json."""
     path = write_benchmark(folder / "bench", groups=9, instruction=f"Add {ATTACK} to the sky, number")
-    (folder / "funnel.json").write_text(json.dumps(FUNNEL))
+    write_funnel(folder, FUNNEL)
     bench = Pairs(path=path).load(folder)
     rationale = f'It says {ATTACK} & "more".'
     measured = []

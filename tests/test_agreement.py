@@ -19,8 +19,8 @@ from annotation.agreement.measures import (
     fleiss_kappa,
     ordinal_alpha,
 )
-from annotation.rankings.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.formats.rankings import levels_of
 from editjudge.statistics.bootstrap import draw_weights
 from editjudge.statistics.correlation import tau_b_of_relations
 

@@ -1,4 +1,4 @@
-"""The annotation page in a real browser against a real server: ranked by clicks, by drags and by keys, and pulled."""
+"""The annotation page in a real browser against a real server: ranked by clicks and by keys, and pulled."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from studio_ground import StudioGround, write_groups
 
-from annotation.campaign.records import rankings_file
 from annotation.page.instructions import annotator_instructions
 from annotation.page.layout import KEY_ROWS, layout_of
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.pull import pull
 from annotation.steps.push import push
 from editjudge.files.io import read_jsonl
+from editjudge.formats.campaign import rankings_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.tasks import DIMENSIONS
 
 pytestmark = [pytest.mark.labelstudio, pytest.mark.timeout(900)]
@@ -77,7 +77,7 @@ def notations() -> dict[str, str]:
     return {name: "|".join("".join(map(str, tier)) for tier in tiers) for name, tiers in TIERS.items()}
 
 
-def test_matrix_by_clicks(studio_server, annotator, tmp_path):
+def test_ranking_by_clicks(studio_server, annotator, tmp_path):
     recipe, project = campaign(studio_server, tmp_path, "Clicks")
     annotator.open(project)
     task = annotator.task()
@@ -95,7 +95,7 @@ def test_matrix_by_clicks(studio_server, annotator, tmp_path):
     assert pulled(studio_server, recipe) == notations()
 
 
-def test_matrix_by_keys(studio_server, annotator, tmp_path):
+def test_ranking_by_keys(studio_server, annotator, tmp_path):
     from selenium.webdriver.common.keys import Keys
 
     recipe, project = campaign(studio_server, tmp_path, "Keys")
@@ -124,27 +124,12 @@ def test_every_key_does_what_it_says(studio_server, annotator, tmp_path):
             assert annotator.wait.until(lambda _, expected=expected: expected <= annotator.chosen())
 
 
-def test_boards_by_drags(studio_server, annotator, tmp_path):
-    recipe, project = campaign(studio_server, tmp_path, "Drags", layout="boards")
-    annotator.open(project)
-    task = annotator.task()
-    for board, (name, short) in enumerate(zip(DIMENSIONS, ("pf", "co", "ov"), strict=True)):
-        for tier, numbers in enumerate(TIERS[name], start=1):
-            for number in numbers:
-                annotator.drag(board, number, f"{short}_t{tier}")
-        annotator.tick("ranked", board)
-    annotator.submit()
-    assert annotator.left(task)
-    assert pulled(studio_server, recipe) == notations()
-
-
 @pytest.mark.parametrize("size", [(1366, 768), (1920, 1080)])
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_five_images_and_three_dimensions_fit_the_window(studio_server, annotator, tmp_path, layout, size):
-    _, project = campaign(studio_server, tmp_path, f"Fits {layout} {size[0]}", layout=layout)
+def test_five_images_and_three_dimensions_fit_the_window(studio_server, annotator, tmp_path, size):
+    _, project = campaign(studio_server, tmp_path, f"Fits {size[0]}")
     annotator.resize(*size)
     annotator.open(project)
-    answers = annotator.all(".ej-row" if layout == "matrix" else ".ej-board")
+    answers = annotator.all(".ej-row")
     pictures = annotator.all(".ej-candidate .ej-small.ej-after")
     bottom = annotator.all(".lsf-bottombar")[0].rect["y"]
     assert len(answers) == 3
@@ -183,7 +168,7 @@ def test_instructions_are_kept_as_written_and_shown_as_text(studio_server, annot
     own = "\n\n".join(TEXTS.values())
     recipe, project = campaign(studio_server, tmp_path, "Guide", instructions=own)
     with studio_server.connect() as studio:
-        kept = studio.project(project)["expert_instruction"]
+        kept = studio.project(project).expert_instruction
     assert kept == annotator_instructions(layout_of(recipe), "single", recipe.project.instructions)
     annotator.open(project, dismiss=False)
     guide = annotator.all(".ej-guide", at_least=1)[0].get_attribute("textContent")
@@ -192,11 +177,8 @@ def test_instructions_are_kept_as_written_and_shown_as_text(studio_server, annot
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_an_instruction_is_shown_as_text_and_stays_in_view(studio_server, annotator, tmp_path, text, layout):
-    _, project = campaign(
-        studio_server, tmp_path, f"Text {layout} {[*TEXTS.values()].index(text)}", instruction=text, layout=layout
-    )
+def test_an_instruction_is_shown_as_text_and_stays_in_view(studio_server, annotator, tmp_path, text):
+    _, project = campaign(studio_server, tmp_path, f"Text {[*TEXTS.values()].index(text)}", instruction=text)
     annotator.resize(1366, 500)
     annotator.open(project)
     box = annotator.all(".ej-instruction")[0]

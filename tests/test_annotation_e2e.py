@@ -13,7 +13,6 @@ from children import killed_at, start
 from factories import make_card
 from studio_ground import StudioGround, annotate, make_recipe, write_groups
 
-from annotation.campaign.records import rankings_file
 from annotation.label_studio import server
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.install import default_venv, ensure_installed
@@ -21,11 +20,12 @@ from annotation.label_studio.mirror import Mirror, load_mirror
 from annotation.label_studio.projects import MODEL_VERSION
 from annotation.page.answers import make_result, read_result
 from annotation.page.layout import layout_of
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.pull import pull
 from annotation.steps.push import push
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import rankings_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, PreferencePair
 
@@ -69,7 +69,7 @@ def numbers(recipe: AnnotationRecipe, unit: str) -> dict[str, int]:
 
 def rank(studio: Studio, recipe: AnnotationRecipe, unit: str, group: str, tiers: list[list[int]]) -> int:
     result = make_result(layout_of(recipe), dict.fromkeys(recipe.project.dimensions, tiers))
-    return studio.annotate(numbers(recipe, unit)[group], result, lead_time_s=33.0)
+    return studio.sdk.annotations.create(numbers(recipe, unit)[group], result=result, lead_time=33.0).id
 
 
 def rows(recipe: AnnotationRecipe) -> list[Ranking]:
@@ -82,10 +82,9 @@ def recipe_file(recipe: AnnotationRecipe, folder: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_a_campaign_from_groups_to_pairs(tmp_path, ground, studio, layout):
+def test_a_campaign_from_groups_to_pairs(tmp_path, ground, studio):
     groups = write_groups(tmp_path / "data", N_GROUPS)
-    recipe = ground.recipe(tmp_path / "out", groups, title=f"Whole {layout}", layout=layout)
+    recipe = ground.recipe(tmp_path / "out", groups, title="Whole")
     path = recipe_file(recipe, tmp_path)
     assert annotate(["push", path]) == 0
     again = push(recipe, studio)
@@ -96,7 +95,8 @@ def test_a_campaign_from_groups_to_pairs(tmp_path, ground, studio, layout):
         if number < N_GROUPS - 1:
             rank(studio, recipe, "b", f"g{number}", STRICT if number < 5 else TIERS)
     bad = make_result(layout_of(recipe), dict.fromkeys(DIMENSIONS, TIERS))[1:]
-    studio.annotate(numbers(recipe, "b")[f"g{N_GROUPS - 1}"], [*bad, {"from_name": "taste", "type": "choices"}])
+    odd = [*bad, {"from_name": "taste", "type": "choices"}]
+    studio.sdk.annotations.create(numbers(recipe, "b")[f"g{N_GROUPS - 1}"], result=odd)
 
     assert annotate(["pull", path, "--json", str(tmp_path / "pull.json")]) == 0
     found = read_json(tmp_path / "pull.json")
@@ -138,14 +138,14 @@ def test_what_people_do_by_hand(tmp_path, ground, studio):
     first = rank(studio, recipe, "a", "g0", TIERS)
     rank(studio, recipe, "a", "g1", TIERS)
     withdrawn = rank(studio, recipe, "a", "g2", TIERS)
-    studio.annotate(ids["g3"], [], skipped=True)
+    studio.sdk.annotations.create(ids["g3"], result=[], was_cancelled=True)
     report = pull(recipe, studio)
     assert (report.units[0].done, report.units[0].skipped, report.units[0].left) == (3, 1, 2)
 
     changed = make_result(layout_of(recipe), dict.fromkeys(DIMENSIONS, STRICT))
-    studio.call("PATCH", f"/api/annotations/{first}", {"result": changed})
-    studio.call("DELETE", f"/api/tasks/{ids['g1']}")
-    studio.call("DELETE", f"/api/annotations/{withdrawn}")
+    studio.sdk.annotations.update(first, result=changed)
+    studio.sdk.tasks.delete(str(ids["g1"]))
+    studio.sdk.annotations.delete(withdrawn)
     report = pull(recipe, studio)
     told = report.units[0]
     assert (told.tasks, told.done, told.kept, told.withdrawn, told.skipped, told.left) == (6, 2, 1, 1, 1, 3)
@@ -161,20 +161,19 @@ def test_what_people_do_by_hand(tmp_path, ground, studio):
         "2 annotations of this task differ; delete all but the right one"
     }
 
-    boards = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}], layout="boards")
-    with pytest.raises(StudioError, match="layout matrix"):
-        push(boards, studio)
-    with pytest.raises(StudioError, match="layout matrix"):
-        pull(boards, studio)
+    fewer = ground.recipe(tmp_path / "out", groups, title="By hand", units=[{"name": "a"}], dimensions=["overall"])
+    for step in (push, pull):
+        with pytest.raises(StudioError, match=r"annotations made with layout 5/.*, the recipe says 5/overall"):
+            step(fewer, studio)
 
 
 def test_a_layout_can_still_change_while_nobody_has_ranked(tmp_path, ground, studio):
     groups = write_groups(tmp_path / "data", 2)
     push(ground.recipe(tmp_path / "out", groups, title="Undecided"), studio)
-    recipe = ground.recipe(tmp_path / "out", groups, title="Undecided", layout="boards")
+    recipe = ground.recipe(tmp_path / "out", groups, title="Undecided", dimensions=["overall"])
     assert [unit.added for unit in push(recipe, studio).units] == [2, 2]
     rank(studio, recipe, "a", "g0", TIERS)
-    assert pull(recipe, studio).rankings == 3
+    assert pull(recipe, studio).rankings == 1
 
 
 def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path, ground, studio):
@@ -183,8 +182,7 @@ def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path
     recipe = ground.recipe(tmp_path / "out", write_groups(tmp_path / "data", 1, instruction=nasty), title="Images")
     push(recipe, studio)
     assert groups.exists()
-    task = studio.call("GET", f"/api/tasks/{numbers(recipe, 'a')['g0']}")
-    assert task["data"]["instruction"] == nasty
+    assert studio.sdk.tasks.get(str(numbers(recipe, "a")["g0"])).data["instruction"] == nasty
     name = next(path for path in (recipe.served / "images").rglob("*.png"))
     address = f"{ground.url}/data/local-files/?d={name.relative_to(recipe.served)}"
     (ground.served / "secret.txt").write_text("not an image")
@@ -197,8 +195,7 @@ def test_images_are_for_those_who_are_logged_in_and_below_the_root_only(tmp_path
     assert httpx.get(address).status_code == 401
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, studio, layout):
+def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, studio):
     groups = write_groups(tmp_path / "data", 1)
     cards = tmp_path / "cards.jsonl"
     scores = {f"g0-{place}": 8.0 - 2 * place for place in range(4)} | {"g0-4": 2.0}
@@ -209,20 +206,20 @@ def test_pages_open_with_the_judges_ranking_only_when_asked(tmp_path, ground, st
             for row in read_jsonl(groups, EditTriplet)
         ),
     )
-    unasked = ground.recipe(tmp_path / "out", groups, title=f"Unasked {layout}", layout=layout)
-    asked = ground.recipe(tmp_path / "asked", groups, title=f"Asked {layout}", layout=layout, predictions=cards)
+    unasked = ground.recipe(tmp_path / "out", groups, title="Unasked")
+    asked = ground.recipe(tmp_path / "asked", groups, title="Asked", predictions=cards)
     for recipe, expected in ((unasked, 0), (asked, 1)):
         push(recipe, studio)
-        shown = studio.call("GET", f"/api/tasks/{numbers(recipe, 'a')['g0']}")
+        shown = studio.sdk.tasks.get(str(numbers(recipe, "a")["g0"])).model_dump()
         assert len(shown["predictions"]) == expected
     assert shown["predictions"][0]["model_version"] == MODEL_VERSION
     place = {name: number for number, name in enumerate(shown["data"]["triplets"], start=1)}
     tiers = read_result(layout_of(asked), shown["predictions"][0]["result"]).tiers["overall"]
     tied = tuple(sorted((place["g0-3"], place["g0-4"])))
     assert tiers == ((place["g0-0"],), (place["g0-1"],), (place["g0-2"],), tied)
-    project = studio.project(project_of(asked, "a"))
-    assert (project["show_collab_predictions"], project["model_version"]) == (True, MODEL_VERSION)
-    assert studio.project(project_of(unasked, "a"))["show_collab_predictions"] is False
+    project = studio.sdk.projects.get(project_of(asked, "a"))
+    assert (project.show_collab_predictions, project.model_version) == (True, MODEL_VERSION)
+    assert studio.project(project_of(unasked, "a")).show_collab_predictions is False
     assert [unit.added for unit in push(asked, studio).units] == [0, 0]
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import yaml
 from eval_world import PixelEngine, marked, write_checkpoint
@@ -74,7 +76,9 @@ def evaluate(folder, use="editreward_bench"):
 @pytest.mark.parametrize("use", ["editreward_bench", "pairs"])
 def test_groups_without_a_task_type_are_measured_as_comparisons(ranked, capsys, use):
     assert annotate(["pairs", str(ranked)]) == 0
-    assert "36 pairs of 4 tasks have no task type" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "by task type: color_alter 18, unknown 36" in printed
+    assert "36 pairs of 4 tasks have no task type" in printed
     results = evaluate(ranked.parent, use)
     bench = results["benchmarks"]["campaign"]
     assert (bench["n_pairs"], bench["n_comparisons"], bench["left_out"]) == (2 * 9, 4 * 9, {})
@@ -125,3 +129,17 @@ def test_wrong_task_types_are_refused(ranked, capsys, table, said):
     campaign = read_campaign(load_recipe(ranked, AnnotationRecipe, [f"project.task_types={path}"]))
     with pytest.raises(DataError, match=said):
         campaign.triplets()
+
+
+def test_after_pull_no_step_needs_the_sdk(ranked, monkeypatch, capsys):
+    for name in [name for name in sys.modules if name.partition(".")[0] == "label_studio_sdk"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "label_studio_sdk", None)
+    with pytest.raises(ModuleNotFoundError, match="label_studio_sdk"):
+        Studio("http://127.0.0.1:1", TOKEN)
+    for step in (["agreement"], ["pairs"], ["status", "--offline"]):
+        assert annotate([*step, str(ranked)]) == 0, step
+    table = ranked.parent / "tiers.csv"
+    table.write_text("task_id,tiers\ng0,1|2|3\n")
+    assert annotate(["import", str(ranked), str(table), "--unit", "b", "project.units=[{name: a}, {name: b}]"]) == 0
+    assert "b: 1" in capsys.readouterr().out

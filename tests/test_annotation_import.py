@@ -12,9 +12,7 @@ from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
 from studio_ground import annotate, make_groups, make_recipe, write_groups
 
-from annotation.campaign.records import PushedTask, rankings_file, tasks_file
 from annotation.label_studio.client import Studio
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.imports import import_rankings
 from annotation.steps.pull import pull
@@ -22,6 +20,8 @@ from annotation.steps.push import push
 from editjudge.__main__ import main as run_command
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask, rankings_file, tasks_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.types import PreferencePair
 
 

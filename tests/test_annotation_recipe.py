@@ -27,7 +27,7 @@ def test_a_recipe_is_known_by_its_project(tmp_path):
     path = write(tmp_path, WHOLE)
     assert command_of(path)[0] == "annotate serve"
     recipe = load_recipe(path, AnnotationRecipe)
-    assert (recipe.project.layout, recipe.project.candidates) == ("matrix", 5)
+    assert recipe.project.candidates == 5
     assert recipe.project.dimensions == ("prompt_following", "consistency", "overall")
     assert recipe.project.predictions is None, "a judge's ranking biases people: only when asked for"
     assert recipe.project.project_title(recipe.project.units[1]) == "Trial - b"
@@ -42,12 +42,11 @@ def test_a_recipe_is_known_by_its_project(tmp_path):
         ("project.units.0.name=B", "twice: b"),
         ("project.units.0.name=a b", "project.units.0.name"),
         ("project.units=[]", "project.units"),
-        ("project.layout=grid", "project.layout"),
         ("project.candidates=1", "project.candidates"),
         ("project.candidates=21", "project.candidates"),
         ("project.dimensions=[overall, overall]", "project.dimensions"),
         ("project.title=An exceedingly long title of an annotation project", "50 characters"),
-        ("project.laoyut=matrix", "did you mean `layout`?"),
+        ("project.candidtaes=5", "did you mean `candidates`?"),
         ("project.gold={rankings: g.jsonl, rate: 0}", "project.gold.rate"),
         ("server.url=localhost:8080", "server.url"),
         ("server.url=https://studio.example", "images_url"),

@@ -15,8 +15,8 @@ from sft_ground import make_base, make_run
 from editjudge.__main__ import main
 from editjudge.errors import RecipeError
 from editjudge.recipes.recipe import examine, load_for_run
+from sft.check import RunnableRecipe
 from sft.deepspeed_config import SHIPPED, deepspeed_problems, read_deepspeed
-from sft.recipe import SFTRecipe
 from sft.settings import training_problems
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -138,7 +138,7 @@ def test_all_mistakes_are_in_one_message_also_those_between_values(run: Path) ->
     """One in `train`, two that only show beside other values, and a missing file."""
     wrong = ["train.max_steps=0", "global_batch_size=33", "max_pixels=10", "data=/nope.jsonl", "sed=1"]
     with pytest.raises(RecipeError) as caught:
-        load_for_run(run, SFTRecipe, wrong)
+        load_for_run(run, RunnableRecipe, wrong)
     assert sorted(problem.partition(":")[0] for problem in caught.value.problems) == [
         *("data", "global_batch_size", "max_pixels", "sed", "train.max_steps")
     ]
@@ -155,7 +155,7 @@ def test_a_sound_recipe_has_no_mistakes(run: Path, capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("name", ["Qwen/Qwen2.5-VL-7B-Instruct", "gpt2"])
 def test_a_name_on_the_hub_cannot_be_checked(run: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    found = examine(run, SFTRecipe, [f"model={name}"])
+    found = examine(run, RunnableRecipe, [f"model={name}"])
     assert (found.problems, found.missing) == ((), ())
     assert "not checked" in found.recipe.describe()
 
@@ -170,11 +170,11 @@ def test_the_family_of_a_cached_hub_model_is_checked(run: Path, monkeypatch: pyt
     (cache / "models--acme--judge" / "refs").mkdir()
     (cache / "models--acme--judge" / "refs" / "main").write_text("c0ffee")
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(cache))
-    assert examine(run, SFTRecipe, ["model=acme/judge"]).problems == (
+    assert examine(run, RunnableRecipe, ["model=acme/judge"]).problems == (
         "family: acme/judge is a 'qwen3_vl' model, not one of family 'qwen2_5_vl'; use family 'qwen3_vl', "
         "got 'qwen2_5_vl'",
     )
-    assert examine(run, SFTRecipe, ["model=acme/judge", "family=qwen3_vl"]).problems == ()
+    assert examine(run, RunnableRecipe, ["model=acme/judge", "family=qwen3_vl"]).problems == ()
 
 
 @pytest.mark.parametrize("name", ["fp16", "tf32"])
@@ -223,7 +223,7 @@ def test_a_mistake_in_deepspeeds_file(change: dict[str, Any], problem: str) -> N
 def test_deepspeeds_file_is_checked_with_the_recipe(run: Path) -> None:
     file = run.parent / "mine.json"
     file.write_text(json.dumps(read_deepspeed("zero2") | {"zero_optimisation": {}, "train_batch_size": 7}))
-    assert examine(run, SFTRecipe, ["deepspeed=mine.json"]).problems == (
+    assert examine(run, RunnableRecipe, ["deepspeed=mine.json"]).problems == (
         "deepspeed: mine.json: zero_optimisation: DeepSpeed does not know this key; did you mean `zero_optimization`?",
     )
 

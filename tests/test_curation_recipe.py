@@ -35,16 +35,17 @@ def test_steps_are_named_by_place_and_stage(tmp_path):
         "02-edit",
         "03-measure",
         "04-group_std",
+        "05-group_max",
         "benchmark-split",
         "benchmark-00-tiers",
         "train-split",
         "train-00-balance",
         "train-01-sft",
     ]
-    assert [step.reads for step in steps[5:]] == [
-        "04-group_std",
+    assert [step.reads for step in steps[6:]] == [
+        "05-group_max",
         "benchmark-split",
-        "04-group_std",
+        "05-group_max",
         "train-split",
         "train-00-balance",
     ]
@@ -56,7 +57,7 @@ def test_a_change_upstream_reaches_every_identity_below(tmp_path):
     stages[2] = {**stages[2], "editors": {**EDITORS, "none": {"use": "programmatic", "fault": "half_done"}}}
     after = plan_steps(load(make_recipe(stages=stages), tmp_path))
     changed = [old.identity != new.identity for old, new in zip(before, after, strict=True)]
-    assert changed == [False, False] + [True] * 8
+    assert changed == [False, False] + [True] * 9
 
 
 def test_runtime_is_in_no_identity(tmp_path):

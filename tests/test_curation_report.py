@@ -8,10 +8,10 @@ import pytest
 from curation_ground import stored_task
 from factories import make_card, make_image, make_triplet
 
-from curation.runner.funnel import Funnel, PartCount, StageCount, read_funnel, write_funnel
 from curation.runner.report import main, write_report
 from editjudge.errors import DataError
 from editjudge.files.io import write_jsonl
+from editjudge.formats.funnel import Funnel, PartCount, StageCount, read_funnel, write_funnel
 from editjudge.images.store import ImageStore
 
 
@@ -101,7 +101,7 @@ def test_an_image_that_is_gone_is_said_to_be(tmp_path):
 
 def test_the_funnel_survives_its_file(tmp_path):
     write_funnel(tmp_path, make_funnel())
-    assert read_funnel(tmp_path) == make_funnel()
+    assert read_funnel(tmp_path / "funnel.json") == make_funnel()
 
 
 def test_the_command_writes_the_report_again(tmp_path, capsys):
@@ -109,6 +109,23 @@ def test_the_command_writes_the_report_again(tmp_path, capsys):
     assert main([str(out)]) == 0
     assert (out / "report.html").is_file()
     assert capsys.readouterr().out.strip() == str(out / "report.html")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[]", "not the funnel"),
+        ('{"stages": []}', "another version of EditJudge; run the curation again"),
+        ('{"format": 99, "stages": []}', "another version of EditJudge; run the curation again"),
+        ('{"format": 1, "stages": [{"name": "x"}], "parts": {}}', r"stages\.0\.stage: .*run the curation again"),
+        ('{"format": 1, "stages": []}', "parts: "),
+    ],
+)
+def test_a_file_that_is_no_funnel_is_refused_with_one_line(content, said, tmp_path):
+    (tmp_path / "funnel.json").write_text(content)
+    with pytest.raises(DataError, match=said) as error:
+        read_funnel(tmp_path / "funnel.json")
+    assert "\n" not in str(error.value)
 
 
 @pytest.mark.parametrize("content", [None, "[]", '{"stages": 3}', "no json"])

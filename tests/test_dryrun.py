@@ -14,11 +14,11 @@ import curation
 from curation.judging import StandInScorer
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
-from curation.runner.funnel import read_funnel
 from curation.runner.run import main, run_curation
 from curation.stage import Context, Drop, Fail, Stage
 from curation.synthetic.photographs import DRY_CROPS
 from editjudge.files.io import read_jsonl
+from editjudge.formats.funnel import read_funnel
 from editjudge.recipes.recipe import load_recipe
 from editjudge.recipes.recipe_use import Use
 from editjudge.records.types import EditTask, Origin, PreferencePair, Record, SFTExample
@@ -115,5 +115,5 @@ def test_tasks_without_a_plan_run_dry(tmp_path, monkeypatch):
     path = tmp_path / "recipe.yaml"
     path.write_text(yaml.safe_dump({**RECIPE, "out": str(tmp_path / "out"), "stages": stages, "parts": parts}))
     assert main([str(path), "--dry-run"]) == 0
-    counts = read_funnel(tmp_path / "out-dry-run").stages
+    counts = read_funnel(tmp_path / "out-dry-run" / "funnel.json").stages
     assert [stage.failed for stage in counts] == [0] * len(counts)

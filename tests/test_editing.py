@@ -7,7 +7,8 @@ import pytest
 from children import NEVER_S
 from curation_ground import Broken, Grey, make_context, stored_task
 from factories import make_image
-from pydantic import ValidationError
+from PIL import Image
+from pydantic import PrivateAttr, ValidationError
 
 from curation.editing import Edit
 from curation.stage import Fail
@@ -58,6 +59,53 @@ def test_a_broken_editor_costs_its_triplet_only(tmp_path):
     failed = [outcome for outcome in outcomes if isinstance(outcome, Fail)]
     assert [failure.error for failure in failed] == ["broken: RuntimeError: out of paint"]
     assert [outcome.editor for outcome in outcomes if not isinstance(outcome, Fail)] == ["grey-1"]
+
+
+class Batched(Grey):
+    """Takes four tasks at a time, and writes down how many it was given."""
+
+    _given: list[int] = PrivateAttr(default_factory=list)
+
+    @property
+    def batch(self) -> int:
+        return 4
+
+    def edit_many(self, asked, images):
+        self._given.append(len(asked))
+        for task, seed in asked:
+            yield RuntimeError("no") if task.id == "task3" else self.edit(task, images, seed)
+
+
+def test_an_editor_that_takes_batches_gets_them_and_gives_the_same(tmp_path):
+    tasks = [stored_task(tmp_path, id=f"task{number}") for number in range(12)]
+    batched, alone = Batched(level=1), Grey(level=1)
+    others = {f"g{level}": Grey(level=level) for level in (2, 3)}
+    found, expected = (
+        list(Edit(editors={"x": editor, **others}, per_task=2).run(tasks, make_context(tmp_path)))
+        for editor in (batched, alone)
+    )
+    failed = [row for row in found if isinstance(row, Fail)]
+    assert [row for row in found if row not in failed] == [row for row in expected if row.id not in failed_ids(failed)]
+    assert all(row.error == "grey-1: RuntimeError: no" and row.row.id == "task3" for row in failed)
+    assert len(batched._given) == 2
+    assert sum(batched._given) == sum(row.editor == "grey-1" for row in expected)
+
+
+def failed_ids(rows) -> set[str]:
+    return {row.row_id for row in rows}
+
+
+class Unstorable(Broken):
+    """Gives what cannot be stored as an RGB picture."""
+
+    def edit(self, task, images, seed):
+        return Image.new("F", (8, 8))
+
+
+def test_a_picture_that_cannot_be_stored_costs_its_triplet_only(tmp_path):
+    (outcome,) = Edit(editors={"bad": Unstorable()}, per_task=1).run([stored_task(tmp_path)], make_context(tmp_path))
+    assert isinstance(outcome, Fail)
+    assert "ImageError" in outcome.error
 
 
 def test_a_corrupt_input_is_a_counted_failure(tmp_path):

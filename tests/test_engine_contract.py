@@ -201,6 +201,21 @@ def test_sampling_that_cannot_be_honoured_is_said_before_a_run(case: Case, world
         Judge(engine, sampling=case.odd)
 
 
+def test_log_probabilities_are_given_or_refused_before_a_run(case: Case, world: World) -> None:
+    engine, wanted = case.make(world), WARM.model_copy(update={"logprobs": True})
+    requests = [ask(0, (1, 2)), ask(3)]
+    if problems := engine.check(wanted):
+        assert [problem.field for problem in problems] == ["logprobs"]
+        return
+    plain = [completion for reply in engine.answer_all(requests, WARM) for completion in reply.completions]
+    for _ in range(2):  # the second time a cache knows them
+        found = [completion for reply in engine.answer_all(requests, wanted) for completion in reply.completions]
+        for one, other in zip(found, plain, strict=True):
+            assert (one.text, len(one.tokens), other.tokens) == (other.text, one.n_tokens, ())
+            assert all(logprob <= 0 for _, logprob in one.tokens)
+            assert len({logprob for _, logprob in one.tokens}) > 1
+
+
 def test_the_weights_of_a_checkpoint_make_an_engine_of_its_own(case: Case, world: World) -> None:
     engine = case.make(world)
     if not case.loads_checkpoints:

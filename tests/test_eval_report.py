@@ -10,7 +10,6 @@ import pytest
 from PIL import Image
 from report_ground import ATTACK, make_report
 
-from editjudge.errors import DataError
 from eval.report.charts import Height, Point, floor_of, height_of, learning_curve, strip
 
 
@@ -96,14 +95,6 @@ def test_curves_have_bands(report, page):
     # Over steps and over passes with a band each; calibration has a line and whiskers.
     assert page.tags.count("polygon") == 6
     assert page.tags.count("polyline") == 9
-
-
-def test_a_file_that_is_no_funnel_is_named(tmp_path):
-    from eval.report.page import read_funnel
-
-    (tmp_path / "funnel.json").write_text('{"stages": [{"name": "x"}]}')
-    with pytest.raises(DataError, match="funnel"):
-        read_funnel(tmp_path / "funnel.json")
 
 
 def test_curve_places_points_by_hand():

@@ -7,7 +7,7 @@ from curation_ground import make_context, make_group
 from factories import make_card, make_judgment, make_ref, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export.stages import SFT, Tiers, tiers_of
+from curation.export.stages import SFT, Tiers
 from curation.stage import Drop, Fail
 from editjudge.prompts.prompt_sets import PROMPT_SETS, get_prompts
 
@@ -84,22 +84,6 @@ def test_unknown_prompts_are_refused():
         SFT(prompts="nope")
 
 
-@pytest.mark.parametrize(
-    ("values", "tiers"),
-    [
-        # "3|12|45": the third is best, the first two tie, the last two tie.
-        ([6, 5.5, 9, 2, 1.5], [[2], [0, 1], [3, 4]]),
-        ([5, 5, 5], [[0, 1, 2]]),
-        # A chain of small steps is one tier, however far its ends lie apart.
-        ([5, 5.9, 6.8], [[2, 1, 0]]),
-        ([3.35, 4.35], [[1], [0]]),  # in floating point the step is a little less than 1
-    ],
-)
-def test_a_tier_starts_where_the_step_down_is_large(values, tiers):
-    found = tiers_of(make_group(values), "overall", min_gap=1)
-    assert [[int(card.triplet.id[-1]) for card in tier] for tier in found] == tiers
-
-
 def test_pairs_stand_across_tiers_only(tmp_path):
     stage = Tiers(min_gap=1, dimensions=("overall",))
     pairs = list(stage.run(make_group([6, 5.5, 9, 2, 1.5]), make_context(tmp_path)))
@@ -122,11 +106,12 @@ def test_each_dimension_has_its_own_tiers(tmp_path):
 
 def test_groups_without_a_pair_are_dropped_and_unscored_cards_fail(tmp_path):
     stage = Tiers(min_gap=1, dimensions=("overall",))
-    outcomes = list(stage.run(make_group([5, 5.5, None]), make_context(tmp_path)))
+    first, second, unscored = make_group([5, 5.5, None])
+    outcomes = list(stage.run([first, second, unscored], make_context(tmp_path)))
     assert outcomes == [
-        Fail("task0-2", "no score to rank by"),
-        Drop("task0-0", "one_tier"),
-        Drop("task0-1", "one_tier"),
+        Fail("task0-2", "no score to rank by", unscored),
+        Drop("task0-0", "one_tier", first),
+        Drop("task0-1", "one_tier", second),
     ]
 
 

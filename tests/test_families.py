@@ -21,12 +21,12 @@ from editjudge import families
 from editjudge.__main__ import main as command
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
+from editjudge.engines.merge import merge
 from editjudge.errors import CheckpointError, EditJudgeError
 from editjudge.families import FAMILIES, families_for, get_family, render_chat, too_few_pixels
 from editjudge.files.io import read_jsonl
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.types import SFTExample
-from editjudge.training.merge import merge
 from sft.recipe import SFTRecipe
 from sft.train import main as train
 

@@ -14,7 +14,7 @@ from PIL import Image
 from tiny_model import tiny_adapter, tiny_folder
 
 from editjudge.engines.base import Reply, Request, Sampling
-from editjudge.engines.decoding import choose
+from editjudge.engines.decoding import choose, write_passes
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, EngineError
 from editjudge.families import get_family, render_chat
@@ -84,6 +84,38 @@ def test_greedy_text_is_that_of_generate(folder: Path, adapter: Path, with_adapt
         tokens = model.generate(**inputs, do_sample=False, max_new_tokens=12)[0, inputs["input_ids"].shape[1] :]
         assert reply.completions[0].text == processor.tokenizer.decode(tokens, skip_special_tokens=True)
         assert reply.prompt_tokens == inputs["input_ids"].shape[1]
+
+
+@pytest.mark.parametrize("sampling", [GREEDY, WARM])
+def test_log_probabilities_are_those_of_the_model_reading_its_own_reply(folder: Path, sampling: Sampling) -> None:
+    """Whatever the temperature, in a batch with others, and of each of several passes."""
+    from transformers import Qwen2_5_VLForConditionalGeneration
+
+    engine = in_float64(make_engine(folder))
+    model: Any = Qwen2_5_VLForConditionalGeneration.from_pretrained(folder).eval().double()
+    family, stops = get_family("qwen2_5_vl"), engine._load().stop_tokens
+    processor = family.load_processor(folder)
+    requests = [make_request(number, (7, 8)) for number in range(3)]
+    wanted = sampling.model_copy(update={"logprobs": True})
+    for request, reply in zip(requests, engine.answer_all(requests, wanted), strict=True):
+        chat = render_chat("qwen2_5_vl", request.text)
+        inputs = dict(processor(text=[chat], images=list(request.images), return_tensors="pt"))
+        for written, completion in zip(
+            write_passes(model, family, inputs, [request.seeds], sampling, stops)[0], reply.completions, strict=True
+        ):
+            tokens = torch.tensor(written.tokens)
+            rest = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+            reread = {
+                name: torch.cat([value, rest.get(name, torch.zeros_like(tokens))[None]], dim=1)
+                if value.shape == inputs["input_ids"].shape
+                else value
+                for name, value in inputs.items()
+            }
+            with torch.no_grad():
+                read = model(**reread)
+            own = read.logits[0, -len(tokens) - 1 : -1].log_softmax(-1).gather(1, tokens[:, None])[:, 0]
+            assert [logprob for _, logprob in completion.tokens] == pytest.approx(own.tolist(), abs=1e-4)
+            assert processor.tokenizer.decode(tokens, skip_special_tokens=True) == completion.text
 
 
 def test_an_adapter_changes_what_is_said(folder: Path, adapter: Path, engine: HFEngine) -> None:

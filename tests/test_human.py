@@ -7,12 +7,15 @@ from factories import make_card, make_task, make_triplet
 
 from editjudge.errors import DataError
 from editjudge.files.io import write_jsonl
+from editjudge.formats.campaign import PushedTask, rankings_file, tasks_file
+from editjudge.formats.rankings import make_ranking
+from editjudge.records.types import TierRanking
 from eval.human.agreement import compare_with_people
-from eval.human.rankings import Human, RankedRow, read_rankings
+from eval.human.rankings import Human, rankings_that_count
 
 
 def row(task, unit, *tiers, dimension="overall"):
-    return RankedRow(task_id=task, dimension=dimension, annotator=unit, tiers=tiers)
+    return TierRanking(task_id=task, dimension=dimension, annotator=unit, tiers=tiers)
 
 
 def cards_of(**overall):
@@ -84,17 +87,17 @@ def test_tasks_of_one_unit_are_left_out_where_others_have_two():
 
 
 def test_gold_repeats_and_unknown_candidates_do_not_count(tmp_path):
-    kept = row("t", "x", ("a",), ("b",))
-    rows = [kept, row("g", "x", ("a",), ("b",)), row("r", "x", ("b",), ("a",))]
-    write_jsonl(
-        tmp_path / "rankings.jsonl", [{**one.model_dump(), "notation": "1|2", "shown": ["a", "b"]} for one in rows]
-    )
-    write_jsonl(
-        tmp_path / "tasks.jsonl",
-        [{"group_id": "t"}, {"group_id": "g", "is_gold": True}, {"group_id": "r", "repeat_of": "t", "more": 1}],
-    )
-    found = read_rankings(Human(rankings=tmp_path / "rankings.jsonl"))
-    assert found.rows == [kept]
+    rows = [make_ranking(name, "overall", "x", ((1,), (2,)), ("a", "b")) for name in ("t", "g", "r")]
+    write_jsonl(rankings_file(tmp_path), rows)
+    common = {"task_id": "t", "instruction": "Make it pink.", "candidates": ("a", "b")}
+    tasks = [
+        PushedTask(group_id="t", **common),
+        PushedTask(group_id="g", is_gold=True, **common),
+        PushedTask(group_id="r", repeat_of="t", **common),
+    ]
+    write_jsonl(tasks_file(tmp_path), tasks)
+    found = rankings_that_count(Human(rankings=tmp_path / "rankings.jsonl"))
+    assert found.rows == rows[:1]
     assert found.left_out.counts == {"gold": 1, "repeat": 1}
     assert compare_with_people(found.rows, cards_of(a=8.0, z=6.0), rounds=10, seed=1) == {}
 
@@ -102,7 +105,7 @@ def test_gold_repeats_and_unknown_candidates_do_not_count(tmp_path):
 def test_two_rankings_of_one_unit_are_refused(tmp_path):
     write_jsonl(tmp_path / "r.jsonl", [row("t", "x", ("a",), ("b",))] * 2)
     with pytest.raises(DataError, match=r"x ranks .*t twice"):
-        read_rankings(Human(rankings=tmp_path / "r.jsonl"))
+        rankings_that_count(Human(rankings=tmp_path / "r.jsonl"))
 
 
 def test_a_figure_that_is_the_same_in_every_resample_has_no_interval():

@@ -19,6 +19,7 @@ from editjudge.files.io import (
     read_jsonl,
     read_marker,
     rng,
+    sync_files,
     write_json,
     write_jsonl,
     write_marker,
@@ -69,6 +70,14 @@ def test_atomic_write_makes_folders_and_replaces(tmp_path):
     atomic_write(path, b"second")
     assert path.read_bytes() == b"second"
     assert [item.name for item in path.parent.iterdir()] == ["b.txt"]
+
+
+def test_files_are_synced_where_they_lie_or_the_folder_is_named(tmp_path):
+    atomic_write(tmp_path / "a", "text", sync=False)
+    sync_files(tmp_path)
+    assert (tmp_path / "a").read_text() == "text"
+    with pytest.raises(StorageError, match="nowhere"):
+        sync_files(tmp_path / "nowhere")
 
 
 def test_jsonl_round_trip(tmp_path):

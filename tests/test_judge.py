@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from PIL import Image
 
 from editjudge import Judge
 from editjudge.asking.cards import card_from_passes, make_card
+from editjudge.asking.certainty import score_logprob
+from editjudge.cli.score import _table as score_table
 from editjudge.cli.score import main
 from editjudge.engines.base import Completion, Reply, Request, Sampling
 from editjudge.engines.cache import CachedEngine
@@ -375,6 +378,52 @@ def test_text_that_is_no_unicode_is_asked_about_with_the_replacement_character()
     assert card.triplet.task.instruction == "Write caf\ufffd \U0001f600 \ufffd[1m"
     assert PROMPTS.semantic.ask(card.triplet.task.instruction) in asked
     assert ScoreCard.model_validate_json(card.model_dump_json()) == card
+
+
+# Log-probabilities
+
+
+def spelled(text: str, likely: float) -> Completion:
+    """One token per character, each with the same probability."""
+    return Completion(text, "stop", len(text), tokens=tuple((letter, math.log(likely)) for letter in text))
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        ((("{", -9.0), ('"score": [', -8.0), ("18", -1.0), (",", -0.25), (" 20", -2.0), ("]}", -7.0)), -3.25),
+        ((('"score"', -9.0), (": ", -1.0), ("[1", -2.0), ("8, 20]", -4.0)), -6.0),
+        ((('"score": [1, 2]', -1.0), (" no, ", -1.0), ('"score": [', -1.0), ("3, 4", -0.5), ("]", -1.0)), -0.5),
+        ((("I cannot say.", -1.0),), None),
+        ((), None),
+    ],
+)
+def test_the_score_s_own_tokens_are_counted(tokens: tuple[tuple[str, float], ...], expected: float | None) -> None:
+    assert score_logprob(tokens) == expected
+
+
+def test_a_card_says_how_likely_its_scores_were(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    unread = spelled("[20, 20]", 0.5)
+
+    def say(request: Request, seed: int) -> Completion:
+        return unread if is_quality(request) else spelled(BOTH_20, 0.9)
+
+    judge = Judge(scripted(say), sampling=Sampling(logprobs=True), retries=0)
+    semantic, quality = judge.score("x", make_image(), make_image(seed=1)).judgments
+    assert semantic.score_logprob == pytest.approx(len("20, 20") * math.log(0.9))
+    assert (quality.scores, quality.score_logprob) == (None, None)
+    assert judge.identity != Judge(scripted(say), retries=0).identity
+    sure = scripted(lambda request, seed: spelled(BOTH_20, 0.9))
+    card = Judge(sure, sampling=Sampling(logprobs=True)).score("x", make_image(), make_image(seed=1))
+    assert "score probability   semantic 0.53, quality 0.53" in score_table(card)
+
+
+def test_log_probabilities_are_refused_where_there_are_none(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"sampling\.logprobs"):
+        Judge(ScriptedEngine(replies=(BOTH_20,)), sampling=Sampling(logprobs=True))
+    recipe = write_recipe(tmp_path, sampling={"logprobs": True})
+    with pytest.raises(RecipeError, match=r"sampling\.logprobs"):
+        Judge.from_recipe(recipe)
 
 
 # Identity and recipes

@@ -99,6 +99,13 @@ def test_what_is_left_out_is_that_of_the_training(checkpoint: Path, tmp_path: Pa
     assert asked_with(recipe) == asked_with(recipe.build()) == ("brief-v1", 3136, "stored")
 
 
+def test_a_recipe_that_is_made_in_python_is_resolved_when_it_is_built(checkpoint: Path) -> None:
+    recipe = JudgeRecipe(engine=HFEngine(model="owner/base", adapter=checkpoint), passes=2)
+    before = recipe.model_copy()
+    assert asked_with(recipe.build()) == asked_with(recipe.resolved()) == ("brief-v1", 3136, "stored")
+    assert recipe == before
+
+
 def test_the_adapter_s_training_counts_not_that_of_its_base(checkpoint: Path, tmp_path: Path) -> None:
     (tmp_path / "foreign").mkdir()
     assert HFEngine(model=str(checkpoint), adapter=tmp_path / "foreign").trained is None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from curation_ground import make_context, stored_task
+from curation_ground import make_context, run_stage, stored_task
 from factories import make_image, make_triplet
 from pydantic import ValidationError
 
@@ -41,7 +41,7 @@ def say(request: Request, seed: int) -> str:
 def test_cards_come_in_order_and_unscored_ones_fail_with_the_reason(tmp_path):
     rows = make_rows(tmp_path)
     context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
-    outcomes = list(JudgeStage(engine="teacher", passes=2).run(rows, context))
+    outcomes = run_stage(JudgeStage(engine="teacher", passes=2), rows, context)
     assert [card.triplet.id for card in (outcomes[0], outcomes[2])] == ["t0", "t2"]
     assert (outcomes[0].prompt_following, outcomes[0].consistency, outcomes[0].n_ok) == (8, 6, 2)
     assert isinstance(outcomes[1], Fail)
@@ -54,21 +54,22 @@ def test_a_corrupt_image_fails_its_triplet(tmp_path):
     rows = make_rows(tmp_path)
     (tmp_path / rows[0].edited.path).write_bytes(b"")
     context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
-    outcomes = list(JudgeStage(engine="teacher").run(rows, context))
-    assert outcomes[0] == Fail("t0", "unscored: unreadable_image")
+    outcomes = run_stage(JudgeStage(engine="teacher"), rows, context)
+    assert (outcomes[0].error, outcomes[0].row.triplet) == ("unscored: unreadable_image", rows[0])
 
 
 def test_an_empty_instruction_fails_its_triplet(tmp_path):
     (row, *_) = make_rows(tmp_path)
     row = row.model_copy(update={"task": row.task.model_copy(update={"instruction": "\u200b "})})
     context = make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)})
-    assert list(JudgeStage(engine="teacher").run([row], context)) == [Fail("t0", "unscored: no_instruction")]
+    (outcome,) = run_stage(JudgeStage(engine="teacher"), [row], context)
+    assert (outcome.error, outcome.row.triplet) == ("unscored: no_instruction", row)
 
 
 def test_an_engine_that_cannot_work_ends_the_run(tmp_path):
     context = make_context(tmp_path, engines={"teacher": Hopeless()})
     with pytest.raises(EngineError):
-        list(JudgeStage(engine="teacher").run(make_rows(tmp_path), context))
+        run_stage(JudgeStage(engine="teacher"), make_rows(tmp_path), context)
 
 
 def test_what_the_marker_must_know():

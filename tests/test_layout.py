@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 from html.parser import HTMLParser
 from typing import Any
@@ -19,8 +18,7 @@ from editjudge.records.tasks import DIMENSIONS
 
 FIVE = ((3,), (1, 2), (4, 5))
 EVERY = [
-    Layout(kind=kind, candidates=candidates, dimensions=dimensions)
-    for kind in ("matrix", "boards")
+    Layout(candidates=candidates, dimensions=dimensions)
     for candidates in (2, 5, 6, 7, 20)
     for dimensions in (("consistency",), DIMENSIONS)
 ]
@@ -28,7 +26,7 @@ NASTY = "<script>alert(1)</script> \"quotes\" 'too' & &amp; <b>no</b> $strip_htm
 
 
 def layout_id(layout: Layout) -> str:
-    return f"{layout.kind}-{layout.candidates}-{len(layout.dimensions)}"
+    return f"{layout.candidates}-{len(layout.dimensions)}"
 
 
 def answer(layout: Layout, tiers: Any = FIVE) -> list[dict[str, Any]]:
@@ -98,10 +96,10 @@ def test_the_configuration_has_exactly_the_controls_that_an_answer_has(layout):
     root = ElementTree.fromstring(config_xml(layout))
     named = [node.get("name") for node in root.iter() if node.get("name") is not None]
     assert len(set(named)) == len(named)
-    controls = {node.get("name") for tag in ("Choices", "Ranker") for node in root.iter(tag)}
+    controls = {node.get("name") for node in root.iter("Choices")}
     one_tier = answer(layout, [[int(number) for number in layout.numbers]])
     assert controls == {item["from_name"] for item in one_tier} | {"flag"}
-    targets = {node.get("name"): node.get("toName") for tag in ("Choices", "Ranker") for node in root.iter(tag)}
+    targets = {node.get("name"): node.get("toName") for node in root.iter("Choices")}
     assert all(targets[item["from_name"]] == item["to_name"] for item in one_tier)
 
 
@@ -115,8 +113,8 @@ def test_label_studio_accepts_the_configuration_and_the_answers(layout):
     interface.validate_task({"data": page(layout)})
 
 
-@pytest.mark.parametrize("layout", [layout for layout in EVERY if layout.kind == "matrix"], ids=layout_id)
-def test_matrix_asks_for_every_cell_and_offers_every_tier(layout):
+@pytest.mark.parametrize("layout", EVERY, ids=layout_id)
+def test_the_page_asks_for_every_cell_and_offers_every_tier(layout):
     root = ElementTree.fromstring(config_xml(layout))
     required = [node for node in root.iter("Choices") if node.get("required") == "true"]
     assert len(required) == layout.candidates * len(layout.dimensions)
@@ -143,14 +141,6 @@ def test_keys_are_distinct_and_as_the_instructions_say():
     assert keys["consistency_5", "3"] == "shift+g"
     assert keys["overall_3", "5"] == "alt+8"
     assert "hotkey" not in config_xml(Layout(candidates=6))
-
-
-def test_boards_have_one_bucket_per_tier_with_names_unique_in_the_page():
-    root = ElementTree.fromstring(config_xml(Layout(kind="boards", candidates=12)))
-    for board in root.iter("Ranker"):
-        assert [bucket.get("title") for bucket in board] == [str(number) for number in range(1, 13)]
-    names = [bucket.get("name") for bucket in root.iter("Bucket")]
-    assert len(set(names)) == len(names) == 36
 
 
 def test_the_style_sheet_survives_label_studio_which_does_not_turn_escapes_back():
@@ -195,16 +185,9 @@ def test_several_inputs_are_all_beside_the_enlarged_candidate():
 
 def test_an_address_cannot_leave_its_attribute():
     evil = Shown('"><script>alert(1)</script>', "javascript'\"<b>")
-    for kind in ("matrix", "boards"):
-        data = page(Layout(kind=kind, candidates=2), inputs=[evil], candidates=[evil, evil])
-        htmls = [data["strip_html"], *(item["html"] for item in data.get("candidates", []))]
-        assert {tag for html in htmls for tag, _ in Tags(html).tags}.isdisjoint({"script"})
-        assert all(image["src"] == evil.screen for html in htmls for image in Tags(html).all("img"))
-
-
-def test_only_boards_have_cards_to_drag():
-    assert "candidates" not in page(Layout())
-    assert [card["id"] for card in page(Layout(kind="boards"))["candidates"]] == ["1", "2", "3", "4", "5"]
+    strip = Tags(page(Layout(candidates=2), inputs=[evil], candidates=[evil, evil])["strip_html"])
+    assert strip.all("script") == []
+    assert {image["src"] for image in strip.all("img")} == {evil.screen}
 
 
 def test_earlier_rankings_are_shown_as_text_in_the_order_of_the_dimensions():
@@ -250,26 +233,26 @@ def test_what_is_written_is_read(layout):
 def test_dimensions_are_independent():
     layout = Layout(candidates=3)
     tiers = {"prompt_following": ((1,), (2,), (3,)), "consistency": ((1, 2, 3),), "overall": ((2, 3), (1,))}
-    for kind in ("matrix", "boards"):
-        changed = layout.model_copy(update={"kind": kind})
-        assert read_result(changed, make_result(changed, tiers)).tiers == tiers
+    assert read_result(layout, make_result(layout, tiers)).tiers == tiers
 
 
 def test_what_label_studios_page_submits_is_read():
-    """Recorded from the real page; order of items and of names in a bucket is noise, empty tiers are no tiers."""
-    board = {"_": [], "ov_t1": ["3"], "ov_t2": [], "ov_t3": ["2", "1"], "ov_t4": [], "ov_t5": ["5", "4"]}
+    """Recorded from the real page; the order of items is noise, empty tiers are no tiers."""
+    chosen = [("overall_4", "5"), ("overall_1", "3"), ("overall_3", "1"), ("overall_5", "5"), ("overall_2", "3")]
     result = [
         {"id": "aB", "type": "choices", "value": {"choices": ["unsure"]}, "to_name": "instruction", "from_name": "flag"}
         | {"origin": "manual"},
-        {"id": "cD", "type": "ranker", "value": {"ranker": board}, "to_name": "cands", "from_name": "overall"},
-        {"id": "eF", "type": "choices", "value": {"choices": ["ranked"]}, "to_name": "instruction"}
-        | {"from_name": "overall_ranked", "origin": "manual"},
+        *(
+            {"id": f"cD{name}", "type": "choices", "value": choices(tier), "to_name": "instruction", "from_name": name}
+            | {"origin": "manual"}
+            for name, tier in chosen
+        ),
     ]
-    reading = read_result(Layout(kind="boards", dimensions=("overall",)), result)
+    reading = read_result(Layout(dimensions=("overall",)), result)
     assert reading == ({"overall": FIVE}, ("unsure",), ())
 
 
-def test_every_single_choice_of_the_matrix_counts():
+def test_every_single_choice_counts():
     layout = Layout(candidates=3, dimensions=("overall",))
     for chosen in itertools.product("123", repeat=3):
         result = answer(layout, [[1, 2, 3]])
@@ -343,61 +326,14 @@ def choices(*values: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_an_invalid_answer_of_the_matrix_is_refused_with_every_problem(change, problems):
+def test_an_invalid_answer_is_refused_with_every_problem(change, problems):
     reading = read_result(Layout(), change(answer(Layout())))
     assert list(reading.problems) == problems
     assert reading.tiers == {}
 
 
-def board(**changes: Any) -> Any:
-    """Change buckets of the board `overall`; None removes one."""
-
-    def change(result: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        found = copy.deepcopy(result)
-        buckets = next(item for item in found if item["from_name"] == "overall")["value"]["ranker"]
-        buckets.update(changes)
-        for name in [name for name, items in buckets.items() if items is None]:
-            del buckets[name]
-        return found
-
-    return change
-
-
-@pytest.mark.parametrize(
-    ("change", "problems"),
-    [
-        (removed("overall"), ["overall: the board was not touched"]),
-        (board(ov_t2=["1"], _=["2"]), ["overall: candidate 2 was not placed"]),
-        (board(ov_t2=["1"]), ["overall: candidate 2 has no tier"]),
-        (board(ov_t2=None), ["overall: candidate 1 has no tier", "overall: candidate 2 has no tier"]),
-        (board(ov_t5=["1"]), ["overall: candidate 1 stands 2 times"]),
-        (board(ov_t5=["6"]), ["overall: bucket 'ov_t5' holds '6', which is no candidate"]),
-        (board(ov_t5=[1]), ["overall: bucket 'ov_t5' holds 1, which is no candidate"]),
-        (board(ov_t5="1"), ["overall: bucket 'ov_t5' holds '1', which is no candidate"]),
-        (board(pf_t1=[]), ["overall: there is no bucket 'pf_t1'"]),
-        (
-            replaced("overall", value={"ranker": ["1"]}),
-            ["item 5: overall holds no ranker for cands", "overall: the board was not touched"],
-        ),
-    ],
-)
-def test_an_invalid_answer_of_the_boards_is_refused_with_every_problem(change, problems):
-    layout = Layout(kind="boards")
-    reading = read_result(layout, change(answer(layout)))
-    assert list(reading.problems) == problems
-    assert reading.tiers == {}
-
-
-def test_an_untouched_tick_does_not_spoil_boards():
-    """The tick is the page's reminder; the board itself is the answer."""
-    layout = Layout(kind="boards")
-    assert read_result(layout, removed("overall_ranked")(answer(layout))).problems == ()
-
-
-def test_an_answer_to_the_other_layout_or_to_another_number_of_candidates_is_refused():
-    for asked, answered in itertools.permutations(
-        [Layout(), Layout(kind="boards"), Layout(candidates=4), Layout(dimensions=("overall",))], 2
-    ):
+def test_an_answer_to_another_layout_or_to_another_number_of_candidates_is_refused():
+    for asked, answered in itertools.permutations([Layout(), Layout(candidates=4), Layout(dimensions=("overall",))], 2):
         tiers = [[int(number) for number in answered.numbers]]
         assert read_result(asked, answer(answered, tiers)).problems, (asked, answered)
 

@@ -42,7 +42,7 @@ def test_every_row_goes_to_one_part(part, kept, tmp_path):
 def test_an_image_of_the_benchmark_is_kept_out_of_the_other_parts(tmp_path):
     cat, dog, sky = make_rows()
     same = with_input([sky], "cat")[0]
-    assert Drop("sky-0", "image_in_benchmark") in split("train", [cat, dog, same], tmp_path)
+    assert Drop("sky-0", "image_in_benchmark", same) in split("train", [cat, dog, same], tmp_path)
     assert cat in split("benchmark", [cat, dog, same], tmp_path)
 
 

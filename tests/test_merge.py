@@ -13,12 +13,12 @@ from editjudge.asking.judge import Judge
 from editjudge.cli.merge import main as merge_command
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
+from editjudge.engines.merge import merge
 from editjudge.engines.weights import adapter_digest
 from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import render_chat
 from editjudge.files.io import read_marker
 from editjudge.formats.judge_settings import JUDGE_FILE, Trained, read_trained
-from editjudge.training.merge import merge
 from sft.train import main
 
 
@@ -89,7 +89,7 @@ def test_a_half_written_checkpoint_is_refused(run: Path, tmp_path: Path) -> None
 
 def test_a_merge_with_other_logits_leaves_nothing(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a tolerance that rounding cannot meet, as a merge that lost something would not meet the real one."""
-    monkeypatch.setattr("editjudge.training.merge.TOLERANCE", {"float32": -1.0})
+    monkeypatch.setattr("editjudge.engines.merge.TOLERANCE", {"float32": -1.0})
     with pytest.raises(CheckpointError, match="logits"):
         merge(run / "out" / "checkpoint-4", tmp_path / "merged")
     assert list(tmp_path.iterdir()) == []

@@ -69,7 +69,7 @@ def test_a_server_elsewhere_is_asked_through_the_proxy_and_its_refusal_says_so(p
     monkeypatch.setenv("http_proxy", proxy.url.replace("//", "//me:secret@"))
     with Studio(REMOTE, TOKEN) as studio, pytest.raises(StudioError) as refused:
         studio.projects()
-    assert proxy.asked == [f"GET {REMOTE}/api/projects?page=1&page_size=100 HTTP/1.1"]
+    assert proxy.asked == [f"GET {REMOTE}/api/projects/?page=1&page_size=100 HTTP/1.1"]
     assert f"{REMOTE} (through the proxy of http_proxy={proxy.url.replace('//', '//***@')})" in str(refused.value)
 
 

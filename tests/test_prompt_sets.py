@@ -9,7 +9,7 @@ import pytest
 from factories import make_card, make_image, make_task, make_triplet
 from pydantic import ValidationError
 
-from curation.export import SFT, sft_example
+from curation.export.stages import SFT, sft_example
 from editjudge import Judge
 from editjudge.engines.base import Request
 from editjudge.engines.cache import CachedEngine
@@ -114,6 +114,12 @@ def test_a_checklist_is_a_row_and_its_share_of_yes_is_the_score(tmp_path: Path) 
 def test_an_item_that_is_neither_yes_nor_no_is_not_guessed(tmp_path: Path, reply: str, failure: str) -> None:
     parsed = write_set(tmp_path, CHECKLIST).semantic.read(reply)
     assert (parsed.scores, parsed.failure) == (None, failure)
+
+
+def test_the_example_of_the_docs_can_be_asked(tmp_path: Path) -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "judges.md").read_text(encoding="utf-8")
+    prompts = write_set(tmp_path, page.split("```yaml\n")[1].split("```")[0])
+    assert (prompts.system, prompts.quality.scale) == ("You are a careful art critic.", 10)
 
 
 def test_the_order_of_scores_is_the_set_s_own(tmp_path: Path) -> None:

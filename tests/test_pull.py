@@ -8,16 +8,17 @@ import pytest
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_recipe, write_groups
 
-from annotation.campaign.records import InvalidAnnotation, invalid_file, rankings_file
+from annotation.campaign.records import InvalidAnnotation, invalid_file
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.mirror import load_mirror, mirror_file
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
-from annotation.rankings.ranking import Ranking
 from annotation.steps.pull import as_json, main, pull
 from annotation.steps.push import push, push_disputes
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import rankings_file
+from editjudge.formats.rankings import Ranking
 
 DIMENSIONS = ("prompt_following", "consistency", "overall")
 TIERS = {
@@ -69,9 +70,8 @@ def changed(items, name, value):
     return [item | {"value": value} if item["from_name"] == name else item for item in items]
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_rankings_come_back_in_ids_and_in_notation(tmp_path, fake, recipe, layout):
-    campaign = recipe(layout=layout, title="Other").model_copy(update={"out": tmp_path / "other"})
+def test_rankings_come_back_in_ids_and_in_notation(tmp_path, fake, recipe):
+    campaign = recipe(title="Other").model_copy(update={"out": tmp_path / "other"})
     with Studio(fake.url, TOKEN) as studio:
         push(campaign, studio)
     number = max(key for key, task in fake.tasks.items() if task["data"]["group_id"] == "g2")  # of b, pushed last
@@ -339,8 +339,8 @@ def test_a_server_that_dies_in_the_middle_of_a_pull_loses_nothing(fake, recipe):
 
 def test_another_layout_than_the_annotations_is_refused(fake, recipe):
     fake.annotate(task_of(fake, "a", "g0"), result(recipe()))
-    with pytest.raises(StudioError, match=r"matrix/5/.*boards"):
-        run(recipe(layout="boards"))
+    with pytest.raises(StudioError, match=r"annotations made with layout 5/\S+\+overall, the recipe says 5/overall"):
+        run(recipe(dimensions=["overall"]))
 
 
 def test_a_damaged_mirror_is_told(fake, recipe):

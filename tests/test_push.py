@@ -11,18 +11,20 @@ from factories import make_card
 from fake_studio import PAGE_404, TOKEN, fake_studio
 from studio_ground import make_groups, make_recipe, write_groups
 
-from annotation.campaign.groups import plan, read_groups, repeat_id
-from annotation.campaign.records import PushedTask, campaign_lock, tasks_file
+from annotation.campaign.groups import plan, repeat_id
+from annotation.campaign.records import campaign_lock
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.mirror import load_mirror
 from annotation.page.answers import read_result
 from annotation.page.layout import layout_of
-from annotation.page.predictions import score_tiers
-from annotation.rankings.ranking import make_ranking
 from annotation.steps.push import main, push
 from annotation.steps.push_report import print_report
 from editjudge.errors import DataError, StorageError
 from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask, tasks_file
+from editjudge.formats.funnel import Funnel, StageCount, write_funnel
+from editjudge.formats.groups import read_groups
+from editjudge.formats.rankings import make_ranking
 from editjudge.records.types import ScoreCard, TierRanking
 
 
@@ -128,11 +130,10 @@ def test_images_are_linked_and_large_ones_get_a_copy_for_the_screen(tmp_path, fa
     assert all((large.served / "images" / address).is_file() for address in addresses)
 
 
-@pytest.mark.parametrize("layout", ["matrix", "boards"])
-def test_an_instruction_is_text(tmp_path, fake, recipe, layout):
+def test_an_instruction_is_text(tmp_path, fake, recipe):
     nasty = "<script>alert(\"1\")</script> 'q' & <b>b</b> 😀 שלום"
     write_groups(tmp_path / "data", 1, instruction=nasty)
-    run(recipe(layout=layout, instructions="<img src=x onerror=alert(1)>"))
+    run(recipe(instructions="<img src=x onerror=alert(1)>"))
     data = next(iter(fake.tasks.values()))["data"]
     assert data["instruction"] == nasty
     assert "<script>" not in json.dumps({key: value for key, value in data.items() if key != "instruction"})
@@ -280,7 +281,8 @@ def test_an_import_that_arrived_unheard_is_not_repeated(fake, recipe):
             "Validation error.*bad",
         ),
         ((200, b"<html>A captive portal</html>"), "JSON"),
-        ((201, {"task_count": 1}), "4 tasks"),
+        ((201, {"task_count": 1}), "task_ids"),
+        ((201, {"task_ids": [7]}), "4 tasks.* 1"),
     ],
 )
 def test_a_refused_import_is_told(fake, recipe, answer, expected):
@@ -304,15 +306,15 @@ def test_a_server_that_is_down_is_told(tmp_path, groups):
 
 def test_another_layout_is_refused_once_somebody_has_annotated(fake, recipe):
     run(recipe())
-    run(recipe(layout="boards"))  # nobody has: the project is emptied and used for the new page
+    run(recipe(dimensions=["overall"]))  # nobody has: the project is emptied and used for the new page
     assert len(fake.tasks) == 12
-    assert "Ranker" in fake.projects[fake.project_of("a")]["label_config"]
+    assert "Consistency" not in fake.projects[fake.project_of("a")]["label_config"]
     fake.annotate(fake.of_group(fake.project_of("a"), "g1"), [])
     before = json.dumps(fake.tasks)
-    with pytest.raises(StudioError, match=r"boards/5/.*matrix/5/"):
-        run(recipe(layout="matrix"))
-    with pytest.raises(StudioError, match=r"boards/5/.*boards/3/"):
-        run(recipe(layout="boards", candidates=3))
+    with pytest.raises(StudioError, match=r"5/overall.*5/prompt_"):
+        run(recipe())
+    with pytest.raises(StudioError, match=r"5/overall.*3/overall"):
+        run(recipe(dimensions=["overall"], candidates=3))
     assert json.dumps(fake.tasks) == before
 
 
@@ -354,20 +356,6 @@ def test_predictions_are_the_judges_tiers(tmp_path, fake, recipe):
     assert fake.projects[project]["show_collab_predictions"] is True
 
 
-@pytest.mark.parametrize(
-    ("scores", "expected"),
-    [
-        ((5.0, 7.0, 5.5), [[2], [3, 1]]),
-        ((5.0, 6.0, 7.0), [[3], [2], [1]]),
-        ((0.0, 0.0), [[1, 2]]),
-        ((1.0, None), None),
-        ((0.1 + 0.2, 1.3), [[2], [1]]),
-    ],
-)
-def test_score_tiers(scores, expected):
-    assert score_tiers(scores, 1.0) == expected
-
-
 def test_gold_needs_what_the_recipe_asks_for(tmp_path, recipe):
     gold = tmp_path / "gold.jsonl"
     write_jsonl(gold, [TierRanking(task_id="g0", dimension="overall", annotator="x", tiers=(("g0-0",), ("g0-1",)))])
@@ -395,15 +383,16 @@ def test_gold_may_be_what_somebody_ranked_in_a_campaign(tmp_path, recipe):
 
 def test_groups_come_from_a_curation_run(tmp_path):
     run_folder = tmp_path / "run"
-    steps = [
-        {"name": "01-edit", "part": None, "gives": "EditTriplet"},
-        {"name": "02-measure", "part": None, "gives": "ScoreCard"},
-        {"name": "train-01-sft", "part": "train", "gives": "SFTExample"},
-    ]
+    counts = {"rows_in": 10, "kept": 10, "dropped": {}, "failed": 0, "errors": {}}
+    stages = (
+        StageCount(name="01-edit", stage="edit", part=None, gives="EditTriplet", **counts),
+        StageCount(name="02-measure", stage="measure", part=None, gives="ScoreCard", **counts),
+        StageCount(name="train-01-sft", stage="sft", part="train", gives="SFTExample", **counts),
+    )
     triplets = list(make_groups(run_folder, 2))
     write_jsonl(run_folder / "stages" / "02-measure" / "00000.jsonl", [make_card(triplet=row) for row in triplets[:5]])
     write_jsonl(run_folder / "stages" / "02-measure" / "00001.jsonl", [make_card(triplet=row) for row in triplets[5:]])
-    (run_folder / "funnel.json").write_text(json.dumps({"stages": steps}))
+    write_funnel(run_folder, Funnel(stages=stages, parts={}))
     found = read_groups(run_folder)
     assert [[*group.triplets] for group in found.values()] == [
         [f"g{n}-{place}" for place in range(5)] for n in range(2)

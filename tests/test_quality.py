@@ -6,9 +6,9 @@ import pytest
 from ranking_ground import rank
 
 from annotation.agreement.quality import Dispute, against_gold, against_self, find_disputes, match, unit_report
-from annotation.rankings.ranking import Ranking, make_ranking
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.rankings import Ranking, make_ranking
 from editjudge.records.types import TierRanking
 
 

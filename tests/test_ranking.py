@@ -5,7 +5,9 @@ import re
 import pytest
 from pydantic import ValidationError
 
-from annotation.rankings.ranking import (
+from editjudge.errors import DataError
+from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.rankings import (
     Ranking,
     format_tiers,
     ids_of,
@@ -15,8 +17,6 @@ from annotation.rankings.ranking import (
     parse_tiers,
     tier_problems,
 )
-from editjudge.errors import DataError
-from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.records.types import TierRanking
 
 SHOWN = ("a", "b", "c", "d", "e")

@@ -12,10 +12,10 @@ import yaml
 from factories import make_image, make_task, make_triplet
 from ranking_ground import rank
 
-from annotation.campaign.records import PushedTask
-from annotation.rankings.ranking import make_ranking, parse_tiers
 from editjudge.__main__ import main
 from editjudge.files.io import read_json, read_jsonl, write_jsonl
+from editjudge.formats.campaign import PushedTask
+from editjudge.formats.rankings import make_ranking, parse_tiers
 from editjudge.images.store import ImageStore
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, Origin, PreferencePair, TierRanking

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from curation_ground import EDITORS, make_recipe
 from curation.recipe import CurationRecipe
 from curation.runner.run import run_curation
 from editjudge.errors import DataError, EditJudgeError, StaleOutputError, StorageError
-from editjudge.files.io import read_json, read_jsonl
+from editjudge.files.io import read_json, read_jsonl, read_marker, read_objects
 from editjudge.recipes.recipe import load_recipe
 from editjudge.records.types import PreferencePair, SFTExample
 
@@ -82,12 +83,27 @@ def test_what_a_run_leaves(clean):
 def test_the_funnel_accounts_for_every_row(clean):
     funnel = read_json(clean / "funnel.json")
     by_name = {stage["name"]: stage for stage in funnel["stages"]}
-    for name in ("04-group_std", "train-split", "benchmark-split", "train-00-balance"):
+    for name in ("04-group_std", "05-group_max", "train-split", "benchmark-split", "train-00-balance"):
         stage = by_name[name]
         assert stage["in"] == stage["kept"] + sum(stage["dropped"].values()) + stage["failed"]
-    assert by_name["train-split"]["kept"] + by_name["benchmark-split"]["kept"] == by_name["04-group_std"]["kept"]
+    assert by_name["train-split"]["kept"] + by_name["benchmark-split"]["kept"] == by_name["05-group_max"]["kept"]
     assert by_name["train-01-sft"]["kept"] == 2 * by_name["train-00-balance"]["kept"]
+    assert by_name["05-group_max"]["in"] == by_name["04-group_std"]["kept"]
     assert funnel["parts"]["train"]["rows"] == len((clean / "train.jsonl").read_text().splitlines())
+
+
+def test_what_a_stage_left_out_lies_beside_what_it_kept(clean):
+    step = clean / "stages" / "train-split"
+    dropped = [row for _, row in read_objects(step / "dropped" / "all.jsonl")]
+    counted = read_marker(step / "all.done.json")["info"]["dropped"]
+    assert counted == Counter(row["reason"] for row in dropped)
+    assert counted["in_part_benchmark"] > 0
+
+
+def test_of_the_filters_of_one_pass_only_the_last_writes_rows(clean):
+    written = {path.parent.name for path in (clean / "stages").glob("*/0*.jsonl")}
+    assert "05-group_max" in written
+    assert "04-group_std" not in written
 
 
 def test_neither_workers_nor_shards_change_a_byte(clean, tmp_path):
@@ -103,6 +119,16 @@ def test_one_log_line_per_shard_with_its_reasons(tmp_path, caplog):
     lines = caplog.messages
     assert sum(line.startswith("03-measure shard") for line in lines) == 3
     assert any("dropped" in line and "in_part_benchmark: " in line for line in lines)
+
+
+def test_pictures_reach_the_disk_once_for_each_shard_before_its_marker(tmp_path, monkeypatch):
+    marked, synced = [], []
+    monkeypatch.setattr("editjudge.images.store.sync_files", lambda folder: synced.append(len(markers(folder))))
+    monkeypatch.setattr("os.fsync", lambda handle: marked.append(os.readlink(f"/proc/self/fd/{handle}")))
+    out = run(tmp_path)
+    assert synced == [*range(9)], "three passes that store pictures, three shards each"
+    assert marked
+    assert not [path for path in marked if path.startswith(str(out / "images"))]
 
 
 def test_a_second_run_does_nothing_again(tmp_path):
@@ -127,6 +153,16 @@ def test_kill_9_costs_the_shards_in_flight_and_no_byte(workers, times, clean, tm
     assert {marker: markers(out)[marker] for marker in known} == known
     assert data_of(out) == data_of(clean)
     assert not list(out.rglob(".tmp-*"))
+
+
+def test_killed_between_the_markers_of_one_pass(clean, tmp_path):
+    path, out = write_recipe(tmp_path), tmp_path / "out"
+    run_until_killed(command(path), killed_at(f"{out}/stages/05-group_max/00001.done.json"))
+    known = markers(out)
+    assert out / "stages/04-group_std/00001.done.json" in known
+    run(tmp_path)
+    assert {marker: markers(out)[marker] for marker in known} == known
+    assert data_of(out) == data_of(clean)
 
 
 @pytest.mark.parametrize(
@@ -170,7 +206,7 @@ def test_a_corrupt_image_and_an_editor_without_images_are_counted(tmp_path):
     assert edit["failed"] == edit["in"] == edit["kept"] / 2
     assert all("does not exist" in error for error in edit["errors"])
 
-    for step in ("02-edit", "03-measure", "04-group_std", "train-split", "train-00-sft"):
+    for step in ("02-edit", "03-measure", "04-group_std", "05-group_max", "train-split", "train-00-sft"):
         for marker in (out / "stages" / step).glob("*.done.json"):
             marker.unlink()
     photo = next((out / "images" / "photos").glob("*.png"))

@@ -43,7 +43,7 @@ def drops(examples: list[SFTExample], root: Path, processor: Any, max_tokens: in
 
 def batch_of(base: Path, folder: Path) -> tuple[dict[str, Any], list[SFTExample], Any, RowReader]:
     """One collated batch of a trainer, exactly as the recipe builds it."""
-    from sft.train import build_trainer
+    from sft.trainer import build_trainer
 
     recipe = load_recipe(make_run(folder, base), SFTRecipe)
     examples = read_examples(recipe.data)[:4]

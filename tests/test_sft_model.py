@@ -27,7 +27,7 @@ def recipe_of(folder: Path, base: Path, **changes: Any) -> SFTRecipe:
 
 def trainer_of(folder: Path, base: Path, **changes: Any) -> Any:
     from sft.data import RowReader, read_examples
-    from sft.train import build_trainer
+    from sft.trainer import build_trainer
 
     recipe = recipe_of(folder, base, **changes)
     reader = RowReader(read_examples(recipe.data), recipe.image_root, recipe.family, recipe.max_pixels)

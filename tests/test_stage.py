@@ -38,7 +38,12 @@ class PickyGroup(GroupFilter):
 def test_a_filter_keeps_drops_and_fails_row_by_row(tmp_path):
     rows = [make_triplet(id=name) for name in ("good", "bad", "odd", "fine")]
     outcomes = list(Picky().run(rows, make_context(tmp_path)))
-    assert outcomes == [rows[0], Drop("bad", "is_bad"), Fail("odd", "ZeroDivisionError: one and a half"), rows[3]]
+    assert outcomes == [
+        rows[0],
+        Drop("bad", "is_bad", rows[1]),
+        Fail("odd", "ZeroDivisionError: one and a half", rows[2]),
+        rows[3],
+    ]
 
 
 def test_a_machine_error_ends_the_shard_instead_of_failing_every_row(tmp_path):
@@ -50,8 +55,8 @@ def test_a_group_filter_decides_for_the_whole_group(tmp_path):
     cards = [card for name in ("good", "bad", "odd") for card in make_group([1, 2], task_id=name)]
     outcomes = list(PickyGroup().run(cards, make_context(tmp_path)))
     assert outcomes[:2] == cards[:2]
-    assert outcomes[2:4] == [Drop("bad-0", "is_bad"), Drop("bad-1", "is_bad")]
-    assert outcomes[4:] == [Fail("odd-0", "ZeroDivisionError: no"), Fail("odd-1", "ZeroDivisionError: no")]
+    assert outcomes[2:4] == [Drop("bad-0", "is_bad", cards[2]), Drop("bad-1", "is_bad", cards[3])]
+    assert outcomes[4:] == [Fail(row_id(card), "ZeroDivisionError: no", card) for card in cards[4:]]
 
 
 def test_groups_are_runs_of_one_task():

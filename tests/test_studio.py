@@ -248,7 +248,7 @@ def test_serve_tells_where_and_ends_in_order(tmp_path, venv, how):
         pid = home.state().pid
         assert alive(pid)
         with connect(recipe) as studio:
-            assert studio.whoami()["email"] == home.credentials().user
+            assert studio.whoami() == home.credentials().user
         process.send_signal(how)
         _, errors = process.communicate()
     told = "".join(lines) + errors
@@ -342,17 +342,22 @@ def test_the_place_of_the_installation_can_be_named(monkeypatch, tmp_path):
     assert default_venv() == tmp_path / "here"
 
 
+def personal_token(lives_s):
+    import jwt
+
+    return jwt.encode({"exp": int(time.time()) + lives_s}, "0" * 32)
+
+
 def test_a_personal_access_token_is_exchanged_before_use():
+    token, unknown, old = personal_token(3600), personal_token(3601), personal_token(-60)
     with fake_studio() as studio:
-        seen = []
-
-        def fault(_, method, path):
-            seen.append(path)
-
-        studio.fault = fault
-        with Studio(studio.url, TOKEN) as connection:
+        studio.access = {token: personal_token(300)}
+        with Studio(studio.url, token) as connection:
+            assert connection.whoami() == connection.whoami() == "admin@example.com"
+        asked = ["POST /api/token/refresh", "GET /api/current-user/whoami", "GET /api/current-user/whoami"]
+        assert studio.requests == asked, "it is exchanged once"
+        with Studio(studio.url, unknown) as connection, pytest.raises(StudioError, match="token is refused"):
             connection.whoami()
-        with Studio(studio.url, "head.body.signature") as connection, pytest.raises(StudioError, match="log in"):
-            connection.whoami()
-        assert seen == ["/api/current-user/whoami"]
-        assert studio.requests[-1] == "POST /api/token/refresh"
+        assert studio.requests == [*asked, asked[0]]
+        with pytest.raises(StudioError, match="token is refused"):
+            Studio(studio.url, old)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOutputError, StorageError
 from editjudge.files.io import write_marker
+from editjudge.formats.checkpoint import mark_complete
 from editjudge.formats.judge_settings import JudgeSettings
 from editjudge.prompts.prompt_sets import get_prompts
 from eval.checkpoints.recipe import SweepRecipe
@@ -97,7 +98,7 @@ def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path,
     def complete_it():
         assert steps() == [0, 10]
         (half / "noise.json").write_text("3.0")
-        write_marker(half / "done.json", {}, {"step": 20, "world_size": 1})
+        mark_complete(half, {}, 20, 1)
 
     def end():
         assert steps() == [0, 10, 20]

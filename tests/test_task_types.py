@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from curation.balance import Balance
-from curation.report import write_report
 from curation_ground import make_context
 from eval_world import PixelEngine, write_benchmark
 from factories import make_card, make_task, make_triplet
@@ -15,10 +13,12 @@ from pydantic import ValidationError
 from sft_ground import make_examples
 
 from annotation.campaign.task_types import with_task_types
+from curation.filters.balance import Balance
+from curation.runner.report import write_report
 from curation.stage import Drop
-from editjudge.asking.judge import JudgeRecipe
+from editjudge.asking.recipe import JudgeRecipe
 from editjudge.files.io import write_json, write_jsonl
-from editjudge.records.tasks import ALIASES, TASK_TYPES, canonical_task_type, in_task_order
+from editjudge.records.tasks import ALIASES, TASK_TYPES, canonical_task_type, counts_by_task, in_task_order
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
 from sft.data import task_counts
@@ -58,6 +58,10 @@ def test_the_13_come_first_and_the_others_by_name():
     )
 
 
+def test_counts_are_in_that_order():
+    assert [*counts_by_task(["zoom", "compose", "zoom"]).items()] == [("compose", 1), ("zoom", 2)]
+
+
 def cards_of(counts: dict[str, int]) -> list:
     return [
         make_card(
@@ -78,7 +82,7 @@ def test_balance_counts_a_task_of_its_own(tmp_path):
 def test_the_report_of_a_curation_lists_it_after_the_13(tmp_path):
     stage = {"stage": "measure", "part": None, "gives": "ScoreCard", "errors": {}, "dropped": {}, "failed": 0}
     stage |= {"name": "00-measure", "in": 5, "kept": 5}
-    write_json(tmp_path / "funnel.json", {"stages": [stage], "parts": {}})
+    write_json(tmp_path / "funnel.json", {"format": 1, "stages": [stage], "parts": {}})
     write_jsonl(tmp_path / "stages/00-measure/00000.jsonl", cards_of({"relight": 2, "text_change": 3}))
     page = write_report(tmp_path).read_text()
     assert 0 < page.index("text_change") < page.index("relight")

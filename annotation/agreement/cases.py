@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from annotation.agreement.measures import agreements, coincidences
-from annotation.rankings.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.formats.rankings import levels_of
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import TierRanking
 from editjudge.statistics.arrays import Floats

@@ -12,8 +12,8 @@ import numpy as np
 from annotation.agreement.measures import Figure, Measure, Sheet
 from annotation.rankings.consensus import contradicted_pairs
 from annotation.rankings.pairs import by_task
-from annotation.rankings.ranking import Ranking, format_tiers, levels_of, numbers_of
 from editjudge.errors import DataError
+from editjudge.formats.rankings import Ranking, format_tiers, levels_of, numbers_of
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import Record, TierRanking
 from editjudge.statistics.arrays import ratio_of_sums

@@ -6,13 +6,14 @@ import difflib
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from annotation.campaign.groups import groups_files, known_rankings, read_groups
-from annotation.campaign.records import PushedTask, rankings_file, tasks_file
+from annotation.campaign.groups import known_rankings
 from annotation.campaign.task_types import with_task_types
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl
+from editjudge.formats.campaign import rankings_file, read_tasks, tasks_file
+from editjudge.formats.groups import group_files, read_groups
+from editjudge.formats.rankings import Ranking
 from editjudge.records.types import EditTriplet, TierRanking
 
 
@@ -43,7 +44,7 @@ class Campaign:
     def images_root(self) -> Path:
         """What image paths of the groups are relative to."""
         project = self.recipe.project
-        return project.images if project.images is not None else groups_files(project.groups)[1]
+        return project.images if project.images is not None else group_files(project.groups)[1]
 
 
 def read_campaign(recipe: AnnotationRecipe) -> Campaign:
@@ -53,7 +54,7 @@ def read_campaign(recipe: AnnotationRecipe) -> Campaign:
         raise DataError(f"{path}: no such file; run `editjudge annotate pull RECIPE` first, or `import`")
     if not tasks_file(recipe.out).exists():
         raise DataError(f"{tasks_file(recipe.out)}: no such file; run `editjudge annotate push RECIPE` first")
-    tasks = {task.group_id: task for task in read_jsonl(tasks_file(recipe.out), PushedTask)}
+    tasks = read_tasks(recipe.out)
     units = {unit.name for unit in recipe.project.units}
     campaign = Campaign(
         recipe,

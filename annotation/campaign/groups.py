@@ -1,27 +1,17 @@
-"""The groups that are to be ranked, and from them the tasks: which candidates, in which order, gold and repeats."""
+"""From the groups that are to be ranked, the tasks: which candidates, in which order, gold and repeats."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from annotation.campaign.records import PushedTask
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe, Gold
-from editjudge.errors import DataError, EditJudgeError
-from editjudge.files.io import digest, read_json, read_jsonl, read_objects
+from editjudge.errors import DataError
+from editjudge.files.io import digest
 from editjudge.files.text import is_blank
-from editjudge.records.types import EditTask, EditTriplet, ScoreCard, TierRanking
-
-
-@dataclass(frozen=True)
-class Group:
-    """The candidates of one task."""
-
-    task: EditTask
-    triplets: Mapping[str, EditTriplet]
-    """By id, in the order of the file."""
+from editjudge.formats.campaign import PushedTask, read_rankings
+from editjudge.formats.groups import Group, read_groups
+from editjudge.records.types import EditTask, EditTriplet, TierRanking
 
 
 @dataclass(frozen=True)
@@ -47,57 +37,6 @@ class Plan:
     """Groups beyond `project.max_tasks`; left out."""
     changed: tuple[str, ...]
     """`group_id` of tasks that were pushed with candidates the groups no longer hold: kept, but never pushed again."""
-
-
-def groups_files(place: Path) -> tuple[list[Path], Path]:
-    """The files that `project.groups` means, and what image paths in them are relative to.
-
-    A file; a folder of JSONL files; or a curation run: there the last stage before its parts that gives candidates.
-    """
-    funnel = place / "funnel.json"
-    if funnel.is_file():
-        steps = [step for step in read_json(funnel)["stages"] if step["part"] is None]
-        names = [step["name"] for step in steps if step["gives"] in ("EditTriplet", "ScoreCard")]
-        if not names:
-            raise DataError(f"{funnel}: no stage of this run gives EditTriplet or ScoreCard; name a JSONL file instead")
-        return sorted((place / "stages" / names[-1]).glob("*.jsonl")), place
-    if place.is_dir():
-        return sorted(place.glob("*.jsonl")), place
-    return [place], place.parent
-
-
-def read_groups(place: Path) -> dict[str, Group]:
-    """Groups by task id, in the order of the files. `DataError` for a missing, empty or contradictory file."""
-    files, _ = groups_files(place)
-    if not files:
-        raise DataError(f"{place}: holds no .jsonl file; project.groups needs EditTriplet or ScoreCard rows")
-    found: dict[str, tuple[EditTask, dict[str, EditTriplet]]] = {}
-    for path in files:
-        for triplet in _triplets(path):
-            task, triplets = found.setdefault(triplet.task.id, (triplet.task, {}))
-            if task != triplet.task or triplets.setdefault(triplet.id, triplet) != triplet:
-                raise DataError(
-                    f"{path}: triplet {triplet.id} contradicts an earlier row of task {task.id}: same id, other "
-                    "content; make the file again"
-                )
-    if not found:
-        raise DataError(f"{place}: holds no groups; run the step that makes them")
-    return {key: Group(task, triplets) for key, (task, triplets) in found.items()}
-
-
-def _triplets(path: Path) -> Iterator[EditTriplet]:
-    if _first_row_has(path, "judgments"):
-        yield from (card.triplet for card in read_jsonl(path, ScoreCard))
-    else:
-        yield from read_jsonl(path, EditTriplet)
-
-
-def _first_row_has(path: Path, key: str) -> bool:
-    """Tells the kind of record; the rows of a file are all of one kind."""
-    try:
-        return key in next((row for _, row in read_objects(path)), ())
-    except EditJudgeError:
-        return False  # reading its rows says what is wrong, with the line
 
 
 def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mapping[str, Sequence[str]]) -> Plan:
@@ -178,9 +117,8 @@ def known_rankings(gold: Gold) -> list[TierRanking]:
 
     `DataError` for two answers to one question.
     """
-    kind = Ranking if _first_row_has(gold.rankings, "notation") else TierRanking
     found: dict[tuple[str, str], TierRanking] = {}
-    for answer in read_jsonl(gold.rankings, kind):
+    for answer in read_rankings(gold.rankings):
         first = found.setdefault((answer.task_id, answer.dimension), answer)
         if first is not answer:
             raise DataError(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from annotation.campaign.groups import Group
 from annotation.rankings.foreign import ForeignRanking, RowError
 from editjudge.files.text import is_blank
+from editjudge.formats.groups import Group
 from editjudge.records.types import EditTriplet
 
 

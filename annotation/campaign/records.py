@@ -1,7 +1,6 @@
-"""The records of a campaign's files: what was pushed and what could not be read.
+"""The files of a campaign that only annotation reads: what could not be read, and what was ranked elsewhere.
 
-What could be read, rankings.jsonl, holds `ranking.Ranking`: there `annotator` is the unit's name and `task_id` is the
-`group_id` of tasks.jsonl, so that the two showings of a repeated task differ. `candidates` here is `shown` there.
+What others read is in `formats.campaign`.
 """
 
 from __future__ import annotations
@@ -10,37 +9,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pydantic import Field
-
-from annotation.rankings.ranking import Ranking
 from annotation.recipe import AnnotationRecipe, Unit
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_json
+from editjudge.formats.campaign import tasks_file
+from editjudge.formats.rankings import Ranking
 from editjudge.records.types import Record
 from editjudge.system.processes import alone_in
 
-TASKS = "tasks.jsonl"
-RANKINGS = "rankings.jsonl"
 INVALID = "invalid.jsonl"
 CAMPAIGN = "campaign.json"
 """File names below `out`."""
-
-
-class PushedTask(Record):
-    """One row of tasks.jsonl: a task as it is shown, the same for every unit."""
-
-    group_id: str
-    """Joins the units' projects; `Ranking.task_id`. The id of the `EditTask`, except that a repeat has its own."""
-    task_id: str
-    """Id of the `EditTask`; a repeat shares it with the task it repeats."""
-    instruction: str
-    candidates: tuple[str, ...]
-    """Triplet ids in shown order: candidate number 1 is the first."""
-    is_gold: bool = False
-    repeat_of: str | None = None
-    """`group_id` of the task that is shown here a second time."""
-    studio_ids: dict[str, int] = Field(default_factory=dict)
-    """Unit -> id of the task in Label Studio."""
 
 
 class InvalidAnnotation(Record):
@@ -54,16 +33,6 @@ class InvalidAnnotation(Record):
     """Opens the task in Label Studio."""
     problem: str
     """What is wrong, for a person; several problems are separated by `; `."""
-
-
-def tasks_file(out: Path) -> Path:
-    """Where push records what is shown."""
-    return out / TASKS
-
-
-def rankings_file(out: Path) -> Path:
-    """Where pull writes what it could read."""
-    return out / RANKINGS
 
 
 def invalid_file(out: Path) -> Path:

@@ -1,22 +1,20 @@
-"""What is asked of a Label Studio server, and what its refusals mean."""
+"""What is asked of a Label Studio server, through its SDK, and what its refusals mean."""
 
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from editjudge.errors import EditJudgeError
 from editjudge.system.network import check_certificates, proxy_for
 
 if TYPE_CHECKING:
-    import httpx
-
-ACCESS_LIFE_S = 240.0
-"""Access tokens made from a personal access token live five minutes."""
-
+    from label_studio_sdk.core.api_error import ApiError
 
 LISTED_AT_ONCE = 5000
 FETCHED_AT_ONCE = 500
@@ -34,130 +32,111 @@ _WHOLE: Mapping[str, str | int] = {
     "page_size": FETCHED_AT_ONCE,
 }
 
-Query = Mapping[str, str | int] | Sequence[tuple[str, str | int]]
+_NOT_STUDIO = "the answer is not one of Label Studio; is this the address of such a server?"
+
+T = TypeVar("T")
 
 
 class StudioError(EditJudgeError):
     """The Label Studio server is missing, refuses, or does not hold what it should."""
 
 
-class Studio:
-    """A connection to one server. `StudioError` for every refusal and when nobody answers.
+class StudioProject(BaseModel):
+    """A project as the server has it: what is read or compared of it."""
 
-    `NetworkError` when the server is elsewhere and the environment's proxy settings cannot be used.
+    model_config = ConfigDict(frozen=True, from_attributes=True)
+
+    id: int
+    title: str
+    description: str | None
+    created_at: datetime
+    label_config: str | None = None
+    expert_instruction: str | None = None
+    show_instruction: bool | None = None
+    show_skip_button: bool | None = None
+    skip_queue: str | None = None
+    enable_empty_annotation: bool | None = None
+    maximum_annotations: int | None = None
+    sampling: str | None = None
+    show_collab_predictions: bool | None = None
+    task_number: int | None = None
+    total_annotations_number: int | None = None
+    skipped_annotations_number: int | None = None
+    """Counts are missing from the answer to a new project."""
+
+
+class _Page(BaseModel):
+    tasks: list[dict[str, Any]]
+    total: int
+
+
+class Studio:
+    """A connection to one server. `StudioError` for every refusal, for silence, and for an answer that makes no sense.
+
+    Requests are not repeated: a server that was only slow would add the tasks of an import twice. `NetworkError` when
+    the server is elsewhere and the environment's proxy settings cannot be used.
     """
 
     def __init__(self, url: str, token: str, timeout_s: float = 120.0) -> None:
         import httpx
+        from label_studio_sdk.client import LabelStudio
 
         self.url = url.rstrip("/")
-        self._token = token
-        self._access: tuple[str, float] | None = None
         proxy = proxy_for(self.url)
         check_certificates()
         self._name = self.url if proxy is None else f"{self.url} (through the proxy of {proxy})"
         self._http = httpx.Client(
-            base_url=self.url,
             timeout=httpx.Timeout(timeout_s, connect=10.0),
             # A transport or proxy of ours: httpx would read the environment itself, and send loopback to a proxy.
             transport=httpx.HTTPTransport(proxy=None if proxy is None else proxy.url),
         )
+        with self._asking("log in"):
+            # The slash keeps a path of the address where the SDK exchanges a personal access token.
+            self.sdk = LabelStudio(base_url=f"{self.url}/", api_key=token, httpx_client=self._http, max_retries=0)
 
     def __enter__(self) -> Studio:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
+    def __exit__(self, *_: object) -> None:
         self._http.close()
 
-    def whoami(self) -> dict[str, Any]:
-        """The account that the token belongs to."""
-        return self._mapping("GET", "/api/current-user/whoami")
+    def whoami(self) -> str:
+        """The e-mail address of the account that the token belongs to."""
+        with self._asking("whose token this is"):
+            return _attribute(self.sdk.users.whoami(), "email", str)
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: object = None,
-        query: Query | None = None,
-        what: str | None = None,
-    ) -> Any:
-        """One request; the decoded JSON of its answer, None for an empty one. `what` names the thing in messages."""
-        import httpx
+    def projects(self) -> list[StudioProject]:
+        """Every project."""
+        with self._asking("list of projects"):
+            return [StudioProject.model_validate(project) for project in self.sdk.projects.list(page_size=100)]
 
-        name = f"{self._name}: {what or f'{method} {path}'}"
-        try:
-            answer = self._http.request(
-                method, path, json=body, params=_params(query), headers={"Authorization": self._authorization()}
-            )
-        except httpx.TimeoutException as error:
-            raise StudioError(
-                f"{name}: no answer within the time limit ({type(error).__name__}); the server is busy or hangs. "
-                "Try again, or raise server.timeout_s"
-            ) from error
-        except httpx.HTTPError as error:
-            raise StudioError(
-                f"{name}: the server does not answer ({error or type(error).__name__}); start it (a local one with "
-                "`editjudge annotate serve RECIPE`), then run this command again"
-            ) from error
-        return _content(answer, name)
-
-    def _mapping(self, method: str, path: str, body: object = None, what: str | None = None) -> dict[str, Any]:
-        found = self.call(method, path, body, what=what)
-        if not isinstance(found, dict):
-            raise StudioError(f"{self.url}: {what or path}: expected one object, got {str(found)[:80]}")
-        return found
-
-    def _authorization(self) -> str:
-        """The header of a legacy token, or of an access token made from a personal access token (a JWT)."""
-        if self._token.count(".") != 2:
-            return f"Token {self._token}"
-        now = time.monotonic()
-        if self._access is None or now - self._access[1] > ACCESS_LIFE_S:
-            answer = self._http.post("/api/token/refresh", json={"refresh": self._token})
-            self._access = (str(_content(answer, f"{self._name}: log in")["access"]), now)
-        return f"Bearer {self._access[0]}"
-
-    def projects(self) -> list[dict[str, Any]]:
-        """Every project, with title, description, label_config and counts."""
-        found: list[dict[str, Any]] = []
-        page = 1
-        while True:
-            answer = self.call("GET", "/api/projects", query={"page": page, "page_size": 100}, what="list of projects")
-            found += answer["results"]
-            if answer.get("next") is None:
-                return found
-            page += 1
-
-    def project(self, project: int) -> dict[str, Any]:
+    def project(self, project: int) -> StudioProject:
         """One project."""
-        return self._mapping("GET", f"/api/projects/{project}", what=f"project {project}")
+        with self._asking(f"project {project}"):
+            return StudioProject.model_validate(self.sdk.projects.get(project))
 
-    def create_project(self, values: Mapping[str, Any]) -> dict[str, Any]:
+    def create_project(self, values: Mapping[str, Any]) -> StudioProject:
         """A new project."""
-        return self._mapping("POST", "/api/projects", values, what=f"new project {values.get('title')!r}")
+        with self._asking(f"new project {values.get('title')!r}"):
+            return StudioProject.model_validate(self.sdk.projects.create(**values))
 
-    def update_project(self, project: int, values: Mapping[str, Any]) -> dict[str, Any]:
+    def update_project(self, project: int, values: Mapping[str, Any]) -> StudioProject:
         """Change a project."""
-        return self._mapping("PATCH", f"/api/projects/{project}", values, what=f"project {project}")
+        with self._asking(f"project {project}"):
+            return StudioProject.model_validate(self.sdk.projects.update(project, **values))
 
     def import_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
         """Add tasks; the ids they got, in order."""
-        path = f"/api/projects/{project}/import"
-        answer = self.call(
-            "POST", path, tasks, {"return_task_ids": "true", "commit_to_project": "true"}, f"import into {project}"
-        )
-        ids = answer.get("task_ids") if isinstance(answer, dict) else None
-        if not isinstance(ids, list) or len(ids) != len(tasks):
-            raise StudioError(
-                f"{self.url}: import into project {project}: sent {len(tasks)} tasks, got {str(answer)[:200]}"
+        with self._asking(f"import into project {project}"):
+            answer = self.sdk.projects.import_tasks(
+                project, request=tasks, commit_to_project=True, return_task_ids=True
             )
-        return [int(number) for number in ids]
+            numbers = _attribute(answer, "task_ids", list[int])
+        if len(numbers) != len(tasks):
+            raise StudioError(
+                f"{self.url}: import into project {project}: sent {len(tasks)} tasks, got {len(numbers)} numbers"
+            )
+        return numbers
 
     def list_tasks(self, project: int, since: str | None = None) -> dict[int, str]:
         """Number of every task of a project -> when it, or one of its annotations, changed last.
@@ -184,37 +163,71 @@ class Studio:
             yield from self._pages(project, {**_WHOLE, "query": json.dumps(chosen, separators=(",", ":"))})
 
     def _pages(self, project: int, query: Mapping[str, str | int]) -> Iterator[list[dict[str, Any]]]:
+        """The SDK's `tasks.list` knows no `expand`, and builds a typed object of every annotation."""
+        from label_studio_sdk.core.api_error import ApiError
+
         size, page, there = int(query["page_size"]), 1, 1
         while (page - 1) * size < there:
-            asked: Query = {"project": project, "page": page, **query}
-            answer = self.call("GET", "/api/tasks", query=asked, what=f"tasks of project {project}")
-            yield answer["tasks"]
-            there = int(answer["total"])
+            with self._asking(f"tasks of project {project}"):
+                answer = self.sdk._client_wrapper.httpx_client.request(
+                    "api/tasks/", method="GET", params={"project": project, "page": page, **query}
+                )
+                if not answer.is_success:
+                    raise ApiError(status_code=answer.status_code, headers=dict(answer.headers), body=answer.text)
+                found = _Page.model_validate_json(answer.content)
+            yield found.tasks
+            there = found.total
             page += 1
 
     def delete_tasks(self, project: int) -> None:
         """Remove every task of a project."""
-        self.call("DELETE", f"/api/projects/{project}/tasks", what=f"tasks of project {project}")
+        with self._asking(f"tasks of project {project}"):
+            self.sdk.tasks.delete_all_tasks(project)
 
-    def local_storages(self, project: int) -> list[dict[str, Any]]:
+    def image_folders(self, project: int) -> list[str]:
         """The folders whose files a project may show."""
-        found: list[dict[str, Any]] = self.call(
-            "GET", "/api/storages/localfiles", query={"project": project}, what=f"image folders of project {project}"
-        )
-        return found
+        with self._asking(f"image folders of project {project}"):
+            return [_attribute(folder, "path", str) for folder in self.sdk.import_storage.local.list(project=project)]
 
-    def create_local_storage(self, values: Mapping[str, Any]) -> None:
-        """Let a project show the files of a folder."""
-        self.call("POST", "/api/storages/localfiles", values, what=f"image folder {values['path']}")
-
-    def annotate(self, task: int, result: object, lead_time_s: float | None = None, skipped: bool = False) -> int:
-        """Submit an annotation as the token's account; its number. The server checks nothing of `result`."""
-        body = {"result": result, "lead_time": lead_time_s, "was_cancelled": skipped}
-        return int(self.call("POST", f"/api/tasks/{task}/annotations", body, what=f"annotation of task {task}")["id"])
+    def add_image_folder(self, project: int, path: str) -> None:
+        """Let a project show the files of a folder of the server's machine."""
+        with self._asking(f"image folder {path}"):
+            self.sdk.import_storage.local.create(project=project, title="images", path=path, use_blob_urls=True)
 
     def link(self, project: int, task: int | None = None) -> str:
         """Address of a project, or of one of its tasks, in the browser."""
         return f"{self.url}/projects/{project}/data" + (f"?task={task}" if task is not None else "")
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        """Errors of the requests in the block as `StudioError` that names the server and `what` was asked."""
+        import httpx
+        from label_studio_sdk.core.api_error import ApiError
+
+        name = f"{self._name}: {what}"
+        try:
+            yield
+        except httpx.TimeoutException as error:
+            raise StudioError(
+                f"{name}: no answer within the time limit ({type(error).__name__}); the server is busy or hangs. "
+                "Try again, or raise server.timeout_s"
+            ) from error
+        except httpx.HTTPError as error:
+            raise StudioError(
+                f"{name}: the server does not answer ({error or type(error).__name__}); start it (a local one with "
+                "`editjudge annotate serve RECIPE`), then run this command again"
+            ) from error
+        except ApiError as error:
+            raise StudioError(f"{name}: {_refusal(error)}") from error
+        except ValidationError as error:
+            wrong = error.errors()[0]
+            raise StudioError(f"{name}: {_NOT_STUDIO} ({wrong['loc']}: {wrong['msg']})") from error
+
+
+def _attribute(answer: object, name: str, kind: type[T]) -> T:
+    """Of an answer that the SDK read; it takes any JSON, so that nothing of it is certain."""
+    adapter: TypeAdapter[dict[str, T]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
+    return adapter.validate_python({name: getattr(answer, name, None)})[name]
 
 
 def _filter(column: str, operator: str, kind: str, value: str | int) -> dict[str, str]:
@@ -223,40 +236,27 @@ def _filter(column: str, operator: str, kind: str, value: str | int) -> dict[str
     return {"query": json.dumps({"filters": {"conjunction": "and", "items": [item]}})}
 
 
-def _params(query: Query | None) -> list[tuple[str, str | int | float | bool | None]]:
-    return [*(query.items() if isinstance(query, Mapping) else query or ())]
-
-
-def _content(answer: httpx.Response, name: str) -> Any:
-    status = answer.status_code
+def _refusal(error: ApiError) -> str:
+    """What a refusal means and what to do."""
+    status = error.status_code
     if status in (401, 403):
-        raise StudioError(
-            f"{name}: the token is refused ({status}). For a server of your own set LABEL_STUDIO_API_KEY to a token of "
-            "its account page; for the local one, stop it with `editjudge annotate serve RECIPE --stop` and serve again"
+        return (
+            f"the token is refused ({status}). For a server of your own set LABEL_STUDIO_API_KEY to a token of its "
+            "account page; for the local one, stop it with `editjudge annotate serve RECIPE --stop` and serve again"
         )
     if status == 404:
-        raise StudioError(f"{name}: not found (404); was it deleted? `editjudge annotate push RECIPE` makes it again")
-    if status >= 400:
-        raise StudioError(f"{name}: refused with status {status}: {_detail(answer)}")
-    if not answer.content:
-        return None
-    try:
-        return answer.json()
-    except ValueError as error:
-        raise StudioError(
-            f"{name}: the answer is no JSON ({answer.headers.get('content-type', 'no type')}); "
-            "is this address a Label Studio server?"
-        ) from error
+        return "not found (404); was it deleted? `editjudge annotate push RECIPE` makes it again"
+    if status is not None and status < 400:
+        kind = (error.headers or {}).get("content-type", "no type")
+        return f"{_NOT_STUDIO} ({kind}, no JSON)"
+    return f"refused with status {status}: {_detail(error.body)}"
 
 
-def _detail(answer: httpx.Response) -> str:
+def _detail(body: Any) -> str:
     """What the server says of a refusal, in one line; a page of HTML says nothing to a person here."""
-    try:
-        body = answer.json()
-    except ValueError:
-        return "no details" if "<html" in answer.text.lower() else answer.text.strip()[:300]
-    if isinstance(body, dict):
-        told = [str(body[key]) for key in ("detail", "validation_errors") if body.get(key)]
-        if told:
-            return "; ".join(told)[:500]
-    return str(body)[:500]
+    if isinstance(body, str):
+        return "no details" if "<html" in body.lower() else body.strip()[:300]
+    told = (
+        [str(body[key]) for key in ("detail", "validation_errors") if body.get(key)] if isinstance(body, dict) else []
+    )
+    return ("; ".join(told) or str(body))[:500]

@@ -108,7 +108,7 @@ def refresh(studio: Studio, project: UnitProject, mirror: Mirror, annotations: b
         listed = studio.list_tasks(project.id, since)
         unseen = [number for number, task in before.items() if task.updated_at is None and number not in listed]
         tasks = before | _read(studio.tasks_numbered(project.id, [*unseen, *_changed(before, listed)]))
-    if len(tasks) != studio.project(project.id)["task_number"]:
+    if len(tasks) != studio.project(project.id).task_number:
         listed = studio.list_tasks(project.id)
         tasks = {number: task for number, task in tasks.items() if number in listed}
         fetched = _changed(tasks, listed) if annotations else [number for number in listed if number not in tasks]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from annotation.label_studio.client import Studio, StudioError
+from annotation.label_studio.client import Studio, StudioError, StudioProject
 from annotation.label_studio.connect import home_of
 from annotation.label_studio.server import check_serves
 from annotation.page.instructions import annotator_instructions
@@ -64,7 +64,7 @@ def ensure_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> tupl
     else:
         found = _updated(studio, recipe, unit, found)
     if recipe.server.url is None:
-        _ensure_images(studio, recipe, int(found["id"]))
+        _ensure_images(studio, recipe, found.id)
     return _unit_project(unit, found), new
 
 
@@ -73,53 +73,52 @@ def show_predictions(studio: Studio, project: UnitProject) -> None:
     studio.update_project(project.id, {"model_version": MODEL_VERSION})
 
 
-def _search(projects: list[dict[str, Any]], recipe: AnnotationRecipe, unit: Unit) -> dict[str, Any] | None:
+def _search(projects: Sequence[StudioProject], recipe: AnnotationRecipe, unit: Unit) -> StudioProject | None:
     campaign, title = _campaign(recipe, unit), recipe.project.project_title(unit)
     marked = [project for project in projects if _mark(project)[0] == campaign]
     if len(marked) > 1:
-        numbers = ", ".join(str(project["id"]) for project in marked)
+        numbers = ", ".join(str(project.id) for project in marked)
         raise StudioError(
             f"projects {numbers} are both marked as {title!r}; delete the copy, or change its description"
         )
     if marked:
         return marked[0]
-    namesakes = [project for project in projects if project["title"] == title]
+    namesakes = [project for project in projects if project.title == title]
     if namesakes:
         raise StudioError(
-            f"project {namesakes[0]['id']} is called {title!r} but its description does not hold EditJudge's mark "
+            f"project {namesakes[0].id} is called {title!r} but its description does not hold EditJudge's mark "
             f"{_text_mark(campaign, _page(recipe))}; put the mark back, or rename that project"
         )
     return None
 
 
-def _updated(studio: Studio, recipe: AnnotationRecipe, unit: Unit, found: Mapping[str, Any]) -> dict[str, Any]:
+def _updated(studio: Studio, recipe: AnnotationRecipe, unit: Unit, found: StudioProject) -> StudioProject:
     """The project with the texts and the page of the recipe."""
-    number = int(found["id"])
-    current = studio.project(number)
+    current = studio.project(found.id)
     changes: dict[str, Any] = _settings(recipe, unit)
     if _mark(current)[1] != _page(recipe):
         _check_page(studio, recipe, current)
-        studio.delete_tasks(number)
+        studio.delete_tasks(current.id)
         changes |= {"description": _description(recipe, unit)}
     if not _has_annotations(current) or _mark(current)[1] != _page(recipe):
         changes |= {"label_config": config_xml(layout_of(recipe))}
-    changes = {key: value for key, value in changes.items() if current.get(key) != value}
-    return studio.update_project(number, changes) if changes else current
+    changes = {key: value for key, value in changes.items() if getattr(current, key) != value}
+    return studio.update_project(current.id, changes) if changes else current
 
 
-def _check_page(studio: Studio, recipe: AnnotationRecipe, project: Mapping[str, Any]) -> None:
+def _check_page(studio: Studio, recipe: AnnotationRecipe, project: StudioProject) -> None:
     """`StudioError` when the project has annotations that were made on another page."""
     page = _mark(project)[1]
-    if page != _page(recipe) and _has_annotations(studio.project(int(project["id"]))):
+    if page != _page(recipe) and _has_annotations(studio.project(project.id)):
         raise StudioError(
-            f"project {project['id']} ({project['title']!r}) has annotations made with layout {page}, the recipe says "
-            f"{_page(recipe)}; their answers cannot be mixed. Put project.layout, candidates and dimensions back, or "
+            f"project {project.id} ({project.title!r}) has annotations made with layout {page}, the recipe says "
+            f"{_page(recipe)}; their answers cannot be mixed. Put project.candidates and project.dimensions back, or "
             "begin a new campaign with another project.title and another out"
         )
 
 
-def _has_annotations(project: Mapping[str, Any]) -> bool:
-    return any((project.get(key) or 0) > 0 for key in ("total_annotations_number", "skipped_annotations_number"))
+def _has_annotations(project: StudioProject) -> bool:
+    return bool(project.total_annotations_number or project.skipped_annotations_number)
 
 
 def _settings(recipe: AnnotationRecipe, unit: Unit) -> dict[str, Any]:
@@ -138,12 +137,12 @@ def _settings(recipe: AnnotationRecipe, unit: Unit) -> dict[str, Any]:
 def _ensure_images(studio: Studio, recipe: AnnotationRecipe, project: int) -> None:
     """Label Studio gives out only files below a folder that a storage of one of its projects names."""
     path = str((recipe.served / "images").resolve())
-    if path not in [storage["path"] for storage in studio.local_storages(project)]:
-        studio.create_local_storage({"project": project, "title": "images", "path": path, "use_blob_urls": True})
+    if path not in studio.image_folders(project):
+        studio.add_image_folder(project, path)
 
 
-def _unit_project(unit: Unit, project: Mapping[str, Any]) -> UnitProject:
-    return UnitProject(unit, int(project["id"]), f"{project['id']}@{project['created_at']}")
+def _unit_project(unit: Unit, project: StudioProject) -> UnitProject:
+    return UnitProject(unit, project.id, f"{project.id}@{project.created_at.isoformat()}")
 
 
 def _campaign(recipe: AnnotationRecipe, unit: Unit) -> str:
@@ -153,7 +152,7 @@ def _campaign(recipe: AnnotationRecipe, unit: Unit) -> str:
 def _page(recipe: AnnotationRecipe) -> str:
     """What of a layout decides how answers are to be read."""
     layout = layout_of(recipe)
-    return f"{layout.kind}/{layout.candidates}/{'+'.join(layout.dimensions)}"
+    return f"{layout.candidates}/{'+'.join(layout.dimensions)}"
 
 
 def _description(recipe: AnnotationRecipe, unit: Unit) -> str:
@@ -164,7 +163,7 @@ def _text_mark(campaign: str, page: str) -> str:
     return f"[editjudge {campaign} {page}]"
 
 
-def _mark(project: Mapping[str, Any]) -> tuple[str, str]:
+def _mark(project: StudioProject) -> tuple[str, str]:
     """Campaign and page of a project's description; empty when it has no mark."""
-    found = _MARK.search(project.get("description") or "")
+    found = _MARK.search(project.description or "")
     return (found["campaign"], found["page"]) if found else ("", "")

@@ -116,7 +116,7 @@ def answers_to(url: str, credentials: Credentials) -> bool:
     """Whether a Label Studio answers there that knows our secret token, and so is ours."""
     try:
         with Studio(url, credentials.token, ANSWER_S) as studio:
-            return studio.whoami().get("email") == credentials.user
+            return studio.whoami() == credentials.user
     except StudioError:
         return False
 

@@ -63,12 +63,6 @@ def _pair(unit: UnitKind) -> str:
 
 
 def _answering(layout: Layout) -> str:
-    if layout.kind == "boards":
-        return (
-            "<p><b>Answering.</b> Drag every picture into a tier, in every board, then tick <i>ranked</i>"
-            " above it. By keyboard: Tab to a picture, Space to lift it, arrow keys to move it, Space to put it"
-            " down.</p>"
-        )
     text = "Choose a tier for every result, for every question. The page tells you what is still missing."
     if not layout.has_keys:
         return f"<p><b>Answering.</b> {text}</p>"

@@ -1,8 +1,8 @@
 """The page an annotator ranks on: which controls it has, and Label Studio's configuration of it.
 
-Two layouts. `matrix`: one required radio group for each candidate and dimension, the page itself refuses a ranking
-that is not complete. `boards`: one drag-and-drop board per dimension, each with one bucket per tier. Candidates are
-numbered 1..n in the order shown; a tier holds candidates that are equally good, tier 1 is the best.
+One required radio group for each candidate and dimension, so that the page itself refuses a ranking that is not
+complete. Candidates are numbered 1..n in the order shown; a tier holds candidates that are equally good, tier 1 is the
+best.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from xml.sax.saxutils import quoteattr
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from annotation.recipe import AnnotationRecipe, LayoutName
+from annotation.recipe import AnnotationRecipe
 from editjudge.records.tasks import DIMENSIONS, Dimension
 
 MIN_CANDIDATES = 2
@@ -31,23 +31,19 @@ QUESTIONS: dict[Dimension, str] = {
     "consistency": "Is everything else as it was?",
     "overall": "Which result would you rather have?",
 }
-SHORT: dict[Dimension, str] = {"prompt_following": "pf", "consistency": "co", "overall": "ov"}
 
 INSTRUCTION = "instruction"
 STRIP = "strip_html"
-CANDIDATES = "candidates"
 """Keys of a task's data; the first is also the name of the tag that shows it."""
-LIST = "cands"
 FLAG = "flag"
 FLAGS = ("broken image", "unsure")
-DONE = "ranked"
 
 HINT = (
     "Tier 1 is the best; results that are equally good share a tier. Rest on a picture: large, beside the input."
     " Hold it: the input in its place."
 )
 KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
-"""Keys of the matrix: the row is the tier, the place in the row the candidate."""
+"""Keys of the answers: the row is the tier, the place in the row the candidate."""
 KEY_MODIFIERS = ("", "shift+", "alt+")
 """Of the first, second and third dimension on the page."""
 LABEL_KEYS = ("alone", "with Shift", "with Alt")
@@ -59,7 +55,6 @@ class Layout(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    kind: LayoutName = "matrix"
     candidates: int = Field(5, ge=MIN_CANDIDATES, le=MAX_CANDIDATES)
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
     """Top to bottom on the page."""
@@ -85,43 +80,37 @@ class Layout(BaseModel):
 
     @property
     def has_keys(self) -> bool:
-        """Whether every answer has a key of its own (matrix)."""
-        return self.kind == "matrix" and self.candidates <= len(KEY_ROWS[0])
+        """Whether every answer has a key of its own."""
+        return self.candidates <= len(KEY_ROWS[0])
 
     def cell(self, dimension: Dimension, number: str) -> str:
-        """Name of the radio group of one candidate (matrix)."""
+        """Name of the radio group of one candidate."""
         return f"{dimension}_{number}"
-
-    def bucket(self, dimension: Dimension, tier: str) -> str:
-        """Name of the bucket of one tier (boards); Label Studio wants it unique in the whole page."""
-        return f"{SHORT[dimension]}_t{tier}"
 
 
 def layout_of(recipe: AnnotationRecipe) -> Layout:
     """The page that a recipe asks for."""
-    project = recipe.project
-    return Layout(kind=project.layout, candidates=project.candidates, dimensions=project.dimensions)
+    return Layout(candidates=recipe.project.candidates, dimensions=recipe.project.dimensions)
 
 
 def config_xml(layout: Layout) -> str:
     """Label Studio's labelling configuration. Nothing of a task is in it."""
     style = (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
     style = style.replace("{columns}", str(layout.columns))
-    answers = _matrix(layout) if layout.kind == "matrix" else _boards(layout)
     flags = "".join(f"<Choice value={quoteattr(flag)}/>" for flag in FLAGS)
     return (
-        f"<View className={quoteattr('ej-page ej-' + layout.kind)}><Style>{style}</Style>"
+        f'<View className="ej-page"><Style>{style}</Style>'
         f'<View className="ej-instruction"><Text name="{INSTRUCTION}" value="${INSTRUCTION}"/></View>'
         f'<HyperText name="strip" value="${STRIP}" valueType="text" inline="true" selectionEnabled="false"'
         ' clickableLinks="true"/>'
-        f"{answers}"
+        f"{_answers(layout)}"
         f'<View className="ej-flags"><Choices name="{FLAG}" toName="{INSTRUCTION}" choice="multiple" layout="inline">'
         f"{flags}</Choices></View>"
         f'<View className="ej-hint"><Header size="6" value={quoteattr(HINT)}/></View></View>'
     )
 
 
-def _matrix(layout: Layout) -> str:
+def _answers(layout: Layout) -> str:
     rows = []
     for place, dimension in enumerate(layout.dimensions):
         cells = "".join(_cell(layout, dimension, number, KEY_MODIFIERS[place]) for number in layout.numbers)
@@ -156,20 +145,3 @@ def _cell(layout: Layout, dimension: Dimension, number: str, modifier: str) -> s
         f'<Choices name="{layout.cell(dimension, number)}" toName="{INSTRUCTION}" choice="single-radio"'
         f' layout="{style}" required="true" requiredMessage={message}>{"".join(choices)}</Choices></View>'
     )
-
-
-def _boards(layout: Layout) -> str:
-    boards = []
-    for place, dimension in enumerate(layout.dimensions):
-        buckets = "".join(
-            f'<Bucket name="{layout.bucket(dimension, tier)}" title="{tier}"/>' for tier in layout.numbers
-        )
-        message = quoteattr(f"{TITLES[dimension]}: place every result, then tick '{DONE}'.")
-        boards.append(
-            f'<View className="ej-board">{_heading(place, dimension)}'
-            f'<Ranker name="{dimension}" toName="{LIST}">{buckets}</Ranker>'
-            f'<Choices name="{dimension}_{DONE}" toName="{INSTRUCTION}" choice="multiple" required="true"'
-            f' requiredMessage={message}><Choice value="{DONE}"/></Choices></View>'
-        )
-    cards = f'<List name="{LIST}" value="${CANDIDATES}" title="to rank"/>'
-    return f'{cards}<View className="ej-board-row">{"".join(boards)}</View>'

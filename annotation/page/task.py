@@ -1,4 +1,4 @@
-"""What one task puts on the page: the instruction, the pictures side by side, and for boards the cards to drag.
+"""What one task puts on the page: the instruction, and the pictures side by side.
 
 The pictures are static HTML with style sheets only: Label Studio runs no script of ours. Resting on a picture, or
 reaching it with the Tab key, opens input and result large beside each other; holding the mouse button down on it
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any, NamedTuple
 
-from annotation.page.layout import CANDIDATES, INSTRUCTION, STRIP, TITLES, Layout
+from annotation.page.layout import INSTRUCTION, STRIP, TITLES, Layout
 from editjudge.records.tasks import Dimension
 
 
@@ -42,13 +42,7 @@ def task_data(
     strip = _strip(inputs, candidates)
     if earlier is not None:
         strip += _earlier(layout, earlier)
-    data: dict[str, Any] = {INSTRUCTION: instruction, STRIP: strip}
-    if layout.kind == "boards":
-        data[CANDIDATES] = [
-            {"id": number, "html": f'<img src="{escape(shown.screen)}" alt="candidate {number}">'}
-            for number, shown in zip(layout.numbers, candidates, strict=True)
-        ]
-    return data
+    return {INSTRUCTION: instruction, STRIP: strip}
 
 
 def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from annotation.rankings.ranking import levels_of
 from editjudge.errors import DataError
+from editjudge.formats.rankings import levels_of
 from editjudge.records.types import TierRanking
 from editjudge.statistics.graphs import circles
 

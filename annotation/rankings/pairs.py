@@ -10,7 +10,6 @@ from typing import Any
 from annotation.rankings.consensus import Consensus, Preference, Rule, find_consensus
 from annotation.rankings.leaks import TrainingInputs
 from editjudge.errors import DataError
-from editjudge.files.io import digest
 from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.records.types import EditTriplet, PreferencePair, TierRanking
 from editjudge.statistics.graphs import circles
@@ -124,12 +123,10 @@ def _pair(
             "pushed"
         )
     better, worse = triplets[preference.better], triplets[preference.worse]
-    return PreferencePair(
-        id=digest("pair", better.id, worse.id, dimension),
-        task=better.task,
-        better=better,
-        worse=worse,
-        dimension=dimension,
+    return PreferencePair.of(
+        better,
+        worse,
+        dimension,
         tier_gap=preference.tier_gap,
         n_annotators=preference.n_units,
         agreement=preference.share,

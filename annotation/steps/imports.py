@@ -8,30 +8,23 @@ row that does not rank every candidate of one known group exactly once is left o
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import get_args
 
-from annotation.campaign.groups import Group, known_rankings, read_groups
+from annotation.campaign.groups import known_rankings
 from annotation.campaign.names import GroupNames, candidate_of
-from annotation.campaign.records import (
-    PushedTask,
-    campaign_lock,
-    imported_file,
-    imported_rankings,
-    imported_units,
-    rankings_file,
-    tasks_file,
-)
+from annotation.campaign.records import campaign_lock, imported_file, imported_rankings, imported_units
 from annotation.label_studio.mirror import load_mirror, mirror_file
 from annotation.rankings.foreign import ForeignRanking, RowError, read_foreign
-from annotation.rankings.ranking import Ranking, make_ranking, parse_tiers
 from annotation.recipe import AnnotationRecipe
 from editjudge.cli.options import add_json, add_overrides, json_results
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_json, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.campaign import PushedTask, rankings_file, read_tasks, tasks_file
+from editjudge.formats.groups import Group, read_groups
+from editjudge.formats.rankings import Ranking, make_ranking, parse_tiers
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.system.provenance import RunRecord
@@ -119,7 +112,7 @@ class _Reader:
 
     def __init__(self, recipe: AnnotationRecipe, report: ImportReport, unit: str | None, dimension: Dimension) -> None:
         self.report = report
-        self.tasks = {row.group_id: row for row in recorded_tasks(recipe.out)}
+        self.tasks = read_tasks(recipe.out)
         self._shown = {key: row.candidates for key, row in self.tasks.items()}
         """Group -> what every ranking of it must rank: as recorded, or as its first usable row has it."""
         self._recipe = recipe
@@ -236,11 +229,6 @@ def _write(recipe: AnnotationRecipe, found: list[Ranking], reader: _Reader) -> N
     kept = [row for row in there if row.annotator not in imported_units(out, units)]
     write_jsonl(rankings_file(out), [*kept, *imported_rankings(out, units)])
     write_json(out / IMPORT, asdict(reader.report))
-
-
-def recorded_tasks(out: Path) -> Iterable[PushedTask]:
-    """The rows of tasks.jsonl; none before the first push or import."""
-    return read_jsonl(tasks_file(out), PushedTask) if tasks_file(out).exists() else ()
 
 
 def _print(report: ImportReport, out: Path) -> None:

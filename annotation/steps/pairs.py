@@ -20,7 +20,7 @@ from editjudge.files.paths import user_path
 from editjudge.formats.bench_schema import write_editreward_bench
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import load_for_run
-from editjudge.records.tasks import UNKNOWN_TASK
+from editjudge.records.tasks import UNKNOWN_TASK, counts_by_task
 from editjudge.records.types import PreferencePair
 
 PAIRS = "pairs.jsonl"
@@ -81,6 +81,8 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
     if writable:
         path = write_editreward_bench(writable, ImageStore(campaign.images_root()), recipe.out / BENCHMARK)
         print(f"in EditReward-Bench's schema: {path}")
+    by_task = counts_by_task(pair.task.task_type for pair in report.pairs)
+    print(f"by task type: {', '.join(f'{name} {count:,}' for name, count in by_task.items())}")
     unknown = [pair for pair in report.pairs if pair.task.task_type == UNKNOWN_TASK]
     if unknown:
         tasks = len({pair.task.id for pair in unknown})
@@ -98,6 +100,7 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
         "min_tier_gap": settings.min_tier_gap,
         "min_units": settings.min_units,
         "n_in_parquet": len(writable),
+        "task_types": by_task,
         "n_without_task_type": len(unknown),
         "checked_against": [str(path) for path in settings.not_in],
     }

@@ -10,16 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from annotation.campaign.records import (
-    InvalidAnnotation,
-    PushedTask,
-    campaign_lock,
-    imported_rankings,
-    invalid_file,
-    rankings_file,
-    shown_units,
-    tasks_file,
-)
+from annotation.campaign.records import InvalidAnnotation, campaign_lock, imported_rankings, invalid_file, shown_units
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
 from annotation.label_studio.mirror import (
@@ -34,10 +25,11 @@ from annotation.label_studio.mirror import (
 from annotation.label_studio.projects import UnitProject, find_project
 from annotation.page.answers import Reading, read_result
 from annotation.page.layout import Layout, layout_of
-from annotation.rankings.ranking import Ranking, make_ranking
 from annotation.recipe import AnnotationRecipe, Unit
 from editjudge.cli.options import add_json, add_recipe, json_results
-from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.io import write_json, write_jsonl
+from editjudge.formats.campaign import rankings_file, read_tasks
+from editjudge.formats.rankings import Ranking, make_ranking
 from editjudge.recipes.recipe import dump_recipe, load_recipe
 from editjudge.records.tasks import Dimension
 from editjudge.system.provenance import RunRecord
@@ -163,8 +155,7 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject
 
 def recorded_candidates(out: Path) -> dict[str, tuple[str, ...]]:
     """group_id -> candidates of tasks.jsonl; nothing when push has not written it."""
-    path = tasks_file(out)
-    return {row.group_id: row.candidates for row in read_jsonl(path, PushedTask)} if path.exists() else {}
+    return {row.group_id: row.candidates for row in read_tasks(out).values()}
 
 
 class _UnitReader:

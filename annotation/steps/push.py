@@ -9,15 +9,8 @@ from dataclasses import asdict
 from typing import Any
 
 from annotation.agreement.quality import Dispute
-from annotation.campaign.groups import Plan, Planned, groups_files, plan, read_groups
-from annotation.campaign.records import (
-    PushedTask,
-    campaign_lock,
-    imported_rankings,
-    imported_units,
-    shown_units,
-    tasks_file,
-)
+from annotation.campaign.groups import Plan, Planned, plan
+from annotation.campaign.records import campaign_lock, imported_rankings, imported_units, shown_units
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
 from annotation.label_studio.mirror import Mirror, StudioTask, known, load_mirror, refresh, save_mirror, with_pushed
@@ -38,6 +31,8 @@ from annotation.steps.push_report import PushReport, UnitPush, print_report
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.campaign import read_tasks, tasks_file
+from editjudge.formats.groups import group_files, read_groups
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.records.tasks import Dimension
@@ -221,9 +216,7 @@ def recorded_tasks(recipe: AnnotationRecipe, mirrors: Sequence[Mirror]) -> dict[
         for task in (*mirror.deleted, *mirror.tasks.values())
         if task.group_id is not None
     }
-    path = tasks_file(recipe.out)
-    if path.exists():
-        found |= {row.group_id: row.candidates for row in read_jsonl(path, PushedTask)}
+    found |= {row.group_id: row.candidates for row in read_tasks(recipe.out).values()}
     return {key: candidates for key, candidates in found.items() if len(candidates) == recipe.project.candidates}
 
 
@@ -234,7 +227,7 @@ def image_prefix(recipe: AnnotationRecipe) -> str:
 
 def _images(recipe: AnnotationRecipe) -> ServedImages:
     project = recipe.project
-    root = project.images if project.images is not None else groups_files(project.groups)[1]
+    root = project.images if project.images is not None else group_files(project.groups)[1]
     return ServedImages(recipe.served / "images", ImageStore(root), project.screen_px)
 
 
@@ -266,7 +259,9 @@ def record_tasks(recipe: AnnotationRecipe, planned: Plan) -> None:
         for task in mirror.tasks.values() if mirror is not None else ():
             if task.group_id is not None:
                 numbers.setdefault(task.group_id, {})[unit.name] = task.id
-    path = tasks_file(recipe.out)
-    rows = {row.group_id: row for row in read_jsonl(path, PushedTask)} if path.exists() else {}
+    rows = read_tasks(recipe.out)
     rows |= {task.row.group_id: task.row for task in planned.tasks if task.row.group_id in numbers}
-    write_jsonl(path, (row.model_copy(update={"studio_ids": numbers.get(key, {})}) for key, row in rows.items()))
+    write_jsonl(
+        tasks_file(recipe.out),
+        (row.model_copy(update={"studio_ids": numbers.get(key, {})}) for key, row in rows.items()),
+    )

@@ -18,6 +18,7 @@ from editjudge.files.text import is_blank
 from editjudge.prompts.prompt_sets import PromptSet, format_completion, get_prompts
 from editjudge.records.tasks import ASPECTS, DIMENSIONS, Aspect, Dimension
 from editjudge.records.types import Judgment, PreferencePair, Record, ScoreCard, SFTExample
+from editjudge.statistics.tiers import tiers_of_scores
 
 
 class SFT(Stage):
@@ -58,7 +59,7 @@ class SFT(Stage):
                 index = score_bin(scored(card), self.bins)
                 examples = [sft_example(card, aspect, prompts, index) for aspect in ASPECTS]
             except ValueError as error:
-                yield Fail(row_id(card), describe_error(error))
+                yield Fail(row_id(card), describe_error(error), card)
                 continue
             yield from examples
 
@@ -121,47 +122,16 @@ class Tiers(Stage):
         """The pairs of each group; the cards of a group without any pair are dropped as `one_tier`."""
         for _, cards in groups(rows):
             usable = [card for card in cards if all(card.value(name) is not None for name in self.dimensions)]
-            yield from (Fail(row_id(card), "no score to rank by") for card in cards if card not in usable)
+            yield from (Fail(row_id(card), "no score to rank by", card) for card in cards if card not in usable)
             pairs = [pair for name in self.dimensions for pair in tier_pairs(usable, name, self.min_gap)]
-            yield from pairs or (Drop(row_id(card), "one_tier") for card in usable)
-
-
-def tiers_of(cards: Sequence[ScoreCard], dimension: Dimension, min_gap: float) -> list[list[ScoreCard]]:
-    """The cards of one group in tiers, best first. Every card must have a value in the dimension."""
-    ranked = sorted(
-        ((_value(card, dimension), card) for card in cards), key=lambda pair: (-pair[0], pair[1].triplet.id)
-    )
-    tiers: list[list[ScoreCard]] = []
-    previous = float("inf")
-    for value, card in ranked:
-        # Scores are computed in floating point: a step of exactly min_gap must not be lost in the last bit.
-        if previous - value >= min_gap - 1e-9:
-            tiers.append([])
-        tiers[-1].append(card)
-        previous = value
-    return tiers
+            yield from pairs or (Drop(row_id(card), "one_tier", card) for card in usable)
 
 
 def tier_pairs(cards: Sequence[ScoreCard], dimension: Dimension, min_gap: float) -> Iterator[PreferencePair]:
-    """Every pair of cards of different tiers, better first."""
-    tiers = tiers_of(cards, dimension, min_gap)
-    for (high, upper), (low, lower) in combinations(enumerate(tiers), 2):
+    """Every pair of cards of different tiers, better first. Every card must have a value in the dimension."""
+    scores = {card.triplet.id: value for card in cards if (value := card.value(dimension)) is not None}
+    triplets = {card.triplet.id: card.triplet for card in cards}
+    for (high, upper), (low, lower) in combinations(enumerate(tiers_of_scores(scores, min_gap)), 2):
         for better in upper:
             for worse in lower:
-                yield PreferencePair(
-                    id=digest("pair", better.triplet.id, worse.triplet.id, dimension),
-                    task=better.triplet.task,
-                    better=better.triplet,
-                    worse=worse.triplet,
-                    dimension=dimension,
-                    tier_gap=low - high,
-                    n_annotators=1,
-                    agreement=1.0,
-                )
-
-
-def _value(card: ScoreCard, dimension: Dimension) -> float:
-    value = card.value(dimension)
-    if value is None:
-        raise ValueError(f"triplet {card.triplet.id} has no {dimension} score")
-    return value
+                yield PreferencePair.of(triplets[better], triplets[worse], dimension, tier_gap=low - high)

@@ -80,7 +80,7 @@ class Balance(Stage):
             try:
                 cell = (card.triplet.task.task_type, score_bin(scored(card), self.bins))
             except ValueError as error:
-                yield Fail(row_id(card), describe_error(error))
+                yield Fail(row_id(card), describe_error(error), card)
                 continue
             cards.append(card)
             cells[cell].append(card.triplet.id)
@@ -94,7 +94,7 @@ class Balance(Stage):
             surplus.update(dict.fromkeys(ranked[limit:], reason))
         for card in cards:
             dropped = surplus.get(card.triplet.id)
-            yield card if dropped is None else Drop(card.triplet.id, dropped)
+            yield card if dropped is None else Drop(card.triplet.id, dropped, card)
 
 
 class PickGroups(Stage):
@@ -121,4 +121,4 @@ class PickGroups(Stage):
         for ids in tasks.values():
             picked.update(sorted(ids, key=lambda task_id: digest("pick", ctx.seed, task_id))[: self.per_task])
         for card in cards:
-            yield card if card.triplet.task.id in picked else Drop(card.triplet.id, "not_picked")
+            yield card if card.triplet.task.id in picked else Drop(card.triplet.id, "not_picked", card)

@@ -41,10 +41,10 @@ class Split(Stage):
         owner = {image.sha256: name for name, row in every for image in images_of(row) if name in before}
         for name, row in every:
             if name != self.part:
-                yield Drop(row_id(row), f"in_part_{name}")
+                yield Drop(row_id(row), f"in_part_{name}")  # the row lies in its own part
                 continue
             shared = [owner[image.sha256] for image in images_of(row) if image.sha256 in owner]
-            yield Drop(row_id(row), f"image_in_{shared[0]}") if shared else row
+            yield Drop(row_id(row), f"image_in_{shared[0]}", row) if shared else row
 
 
 def source_of(row: Record) -> str:

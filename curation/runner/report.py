@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from curation.filters.balance import score_bin
-from curation.runner.funnel import Funnel, read_funnel
 from curation.stage import groups
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write, digest, read_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.funnel import FUNNEL, Funnel, read_funnel
 from editjudge.images.store import ImageStore
 from editjudge.records.tasks import in_task_order
 from editjudge.records.types import ImageRef, ScoreCard
@@ -56,7 +56,7 @@ def write_report(out: Path) -> Path:
     """Write the report of a finished curation; `DataError` when `out` does not hold one."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
-    funnel = read_funnel(out)
+    funnel = read_funnel(out / FUNNEL)
     environment = Environment(loader=PackageLoader("curation.runner"), autoescape=True, undefined=StrictUndefined)
     html = environment.get_template("report.html").render(**_content(out, funnel))
     path = out / "report.html"

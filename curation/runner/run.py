@@ -5,30 +5,31 @@ from __future__ import annotations
 import argparse
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
 from curation.filters.leakage import check_images, check_known, check_sources
 from curation.recipe import CurationRecipe
 from curation.runner.dryrun import dry
-from curation.runner.funnel import Funnel, PartCount, count_stages, infos, write_funnel
+from curation.runner.executors import Executors, Opening, local_executors
+from curation.runner.funnel import count_stages, infos
 from curation.runner.report import write_report
-from curation.runner.steps import Step, Tally, Task, Work, plan_steps
+from curation.runner.steps import Step, plan_passes, plan_steps
+from curation.runner.work import Task, Work
 from curation.stage import group_id, row_id
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, MissingExtraError, StaleOutputError
 from editjudge.files.io import write_jsonl
 from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.formats.funnel import Funnel, PartCount, write_funnel
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
 from editjudge.records.types import PreferencePair
 from editjudge.system.processes import alone_in
 from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
-from editjudge.system.workers import Seat, Workers
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +44,7 @@ class CurationResult:
     """The JSONL file of each part."""
 
 
-def run_curation(recipe: CurationRecipe) -> CurationResult:
+def run_curation(recipe: CurationRecipe, executors: Executors = local_executors) -> CurationResult:
     """Run or resume a curation.
 
     Raises `StaleOutputError` when `out` was made by another recipe, `DataError` when a part ends up empty or a source
@@ -54,15 +55,14 @@ def run_curation(recipe: CurationRecipe) -> CurationResult:
     steps = plan_steps(recipe)
     if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
         raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
-    work = Work(recipe.out, recipe.seed, recipe.shards, {step.name: step for step in steps}, _cached_engines(recipe))
+    passes = {steps[-1].name: steps for steps in plan_passes(steps)}
+    work = Work(recipe.out, recipe.seed, recipe.shards, passes, _cached_engines(recipe))
     with alone_in(recipe.out, "another run is writing here"):
         done = _check_done(work, steps)
         _remove_partial_files(recipe.out)
         record = RunRecord(recipe.out, dump_recipe(recipe))
-        with ExitStack() as engines:
-            for engine in work.engines.values():
-                engines.enter_context(engine)
-            _run_steps(recipe, work, steps, done, record)
+        with executors(work, recipe.runtime) as executor:
+            _run_passes(recipe, work, done, record, executor)
         with record.phase("export"):
             return _finish(recipe, work, steps)
 
@@ -81,8 +81,8 @@ def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
     left = f"{stages}: holds {', '.join(unknown)}, which the recipe does not have (any more)"
     done: set[Task] = set()
     try:
-        for step in steps:
-            done.update(task for task in work.tasks(step.name) if work.is_done(task))
+        for name in work.passes:
+            done.update(task for task in work.tasks(name) if work.is_done(task))
     except StaleOutputError as error:
         lines = [str(error), *([left] if unknown else []), f"Whatever was made from it has to go too, in {stages}."]
         raise StaleOutputError("\n".join(lines)) from error
@@ -91,27 +91,23 @@ def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
     return done
 
 
-def _run_steps(recipe: CurationRecipe, work: Work, steps: Sequence[Step], done: set[Task], record: RunRecord) -> None:
-    """Do what is not done, step by step. A model is loaded once, so stages with an engine stay in this process."""
-    total = sum(len(work.tasks(step.name)) for step in steps)
-    elsewhere = Work(work.out, work.seed, work.shards, work.steps, {})
-    here: Workers[Task, Tally] = Workers(work)
-    workers = recipe.runtime.workers
-    with Workers[Task, Tally](elsewhere, [Seat()] * workers if workers > 1 else []) as pool:
+def _run_passes(recipe: CurationRecipe, work: Work, done: set[Task], record: RunRecord, executor: Opening) -> None:
+    """Do what is not done, pass by pass."""
+    total = sum(len(work.tasks(name)) for name in work.passes)
 
-        def results() -> Iterator[None]:
-            for step in steps:
-                tasks = [task for task in work.tasks(step.name) if task not in done]
-                executor = here if step.stage.in_first_process() or len(tasks) == 1 else pool
-                with record.phase(step.name):
-                    for task, future in executor.run(tasks):
-                        logger.info("%s: %s", task, future.result().line())
-                        yield
-                if step.reads is None:
-                    _check_sources_exist(recipe, work, step)
+    def results() -> Iterator[None]:
+        for name, steps in work.passes.items():
+            tasks = [task for task in work.tasks(name) if task not in done]
+            with record.phase(name), executor(steps, len(tasks)) as at_work:
+                for task, future in at_work.run(tasks):
+                    for step, tally in future.result().items():
+                        logger.info("%s: %s", replace(task, work=step), tally.line())
+                    yield
+            if steps[0].reads is None:
+                _check_sources_exist(recipe, work, steps[0])
 
-        for _ in track(results(), "curate", total - len(done)):
-            pass
+    for _ in track(results(), "curate", total - len(done)):
+        pass
 
 
 def _check_sources_exist(recipe: CurationRecipe, work: Work, source: Step) -> None:
@@ -121,15 +117,14 @@ def _check_sources_exist(recipe: CurationRecipe, work: Work, source: Step) -> No
 
 def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> CurationResult:
     """Check the parts against each other and write their files, the funnel and the report."""
-    everything = range(work.shards)
     splits = {step.part: step for step in steps if step.part is not None and step.name == f"{step.part}-split"}
     for check in (check_sources, check_images):
-        check({name: work.read(step.name, everything) for name, step in splits.items()})
+        check({name: work.read(step.name) for name, step in splits.items()})
     parts: dict[str, PartCount] = {}
     for name in recipe.parts:
         last = [step for step in steps if step.part == name][-1]
         # In the order of ids, the file does not depend on the number of shards.
-        rows = sorted(work.read(last.name, everything), key=lambda row: (group_id(row), row_id(row)))
+        rows = sorted(work.read(last.name), key=lambda row: (group_id(row), row_id(row)))
         write_jsonl(recipe.out / f"{name}.jsonl", rows)
         parts[name] = PartCount(file=f"{name}.jsonl", record=last.row_type.__name__, rows=len(rows))
         pairs = [row for row in rows if isinstance(row, PreferencePair)]

@@ -29,12 +29,12 @@ from typing import Any, ClassVar
 import numpy as np
 
 from curation.judging import SCALE, StandInScorer, recorded
-from curation.stage import FATAL, Context, Drop, Fail, Stage, describe_error
+from curation.stage import Context, Drop, Fail, Stage, describe_error
 from curation.synthetic.artefacts import Artefact
 from curation.synthetic.drawing import Array, blur
 from curation.synthetic.programmatic import Outcome, Programmatic
 from editjudge.asking.cards import make_card
-from editjudge.errors import DataError
+from editjudge.errors import FATAL, DataError
 from editjudge.records.types import EditTriplet, Record, ScoreCard
 
 ENGINE = "measured-v2"
@@ -143,7 +143,7 @@ class Measure(Stage):
             except FATAL:
                 raise
             except Exception as error:
-                yield Fail(triplet.id, describe_error(error))
+                yield Fail(triplet.id, describe_error(error), triplet)
 
     def card(self, triplet: EditTriplet, ctx: Context) -> ScoreCard:
         """The teacher's card of one triplet."""

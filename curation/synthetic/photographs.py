@@ -13,8 +13,8 @@ import numpy as np
 from PIL import Image
 from pydantic import Field, field_validator
 
-from curation.stage import FATAL, Context, Drop, Fail, Photo, Stage, describe_error
-from editjudge.errors import MissingExtraError
+from curation.stage import Context, Drop, Fail, Photo, Stage, describe_error
+from editjudge.errors import FATAL, MissingExtraError
 from editjudge.files.io import digest, rng
 from editjudge.images.pixels import load_image
 from editjudge.records.types import Record

@@ -10,9 +10,10 @@ from typing import Any, ClassVar
 
 from pydantic import Field, field_validator
 
-from curation.stage import FATAL, Context, Drop, Fail, Photo, Stage, describe_error
+from curation.stage import Context, Drop, Fail, Photo, Stage, describe_error
 from curation.synthetic.drawing import to_array, to_image
 from curation.synthetic.edits import EDITS
+from editjudge.errors import FATAL
 from editjudge.files.io import digest, rng
 from editjudge.records.types import EditTask, Origin, Record
 
@@ -46,7 +47,7 @@ class Templates(Stage):
                 except FATAL:
                     raise
                 except Exception as error:
-                    yield Fail(photo.id, describe_error(error))
+                    yield Fail(photo.id, describe_error(error), photo)
 
     def task(self, photo: Photo, task_type: str, ctx: Context) -> EditTask:
         """One task; its input image is the photograph with whatever the edit needs to find there."""

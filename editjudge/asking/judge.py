@@ -14,6 +14,7 @@ from PIL import Image
 from editjudge.asking.base import BaseJudge
 from editjudge.asking.base_recipe import load_judge
 from editjudge.asking.cards import make_card
+from editjudge.asking.certainty import score_logprob
 from editjudge.asking.questions import Question, make_questions
 from editjudge.engines.base import BatchEffect, Completion, Engine, Request, Sampling, each_once
 from editjudge.engines.cache import CachedEngine
@@ -208,7 +209,7 @@ class Judge(BaseJudge[list[Question]]):
         """What one pass said; a string as `outcome` is the reason why nothing was asked. `tokens`: read, written."""
         if isinstance(outcome, str):
             failure: str | None = outcome
-            raw, scores, rationale, parsed_by = "", None, "", "none"
+            raw, scores, rationale, parsed_by, logprob = "", None, "", "none", None
         else:
             if outcome.stop == "error":
                 logger.warning("triplet %s, %s, pass %d: %s", triplet.id, aspect, index, outcome.error)
@@ -217,6 +218,7 @@ class Judge(BaseJudge[list[Question]]):
             failure = outcome.reason if outcome.stop == "error" else parsed.failure
             scores = parsed.scores
             rationale, parsed_by = parsed.rationale, parsed.parsed_by
+            logprob = None if scores is None else score_logprob(outcome.tokens)
         return Judgment(
             triplet_id=triplet.id,
             aspect=aspect,
@@ -224,6 +226,7 @@ class Judge(BaseJudge[list[Question]]):
             scale=self.prompts.prompt(aspect).scale,
             rationale=rationale,
             raw=raw,
+            score_logprob=logprob,
             parsed_by=parsed_by,
             failure=failure,
             pass_index=index,

@@ -13,7 +13,7 @@ from editjudge.asking.base_recipe import BaseJudgeRecipe
 from editjudge.asking.judge import Judge
 from editjudge.asking.parameters import JudgeParameters
 from editjudge.engines import ENGINES
-from editjudge.engines.base import Engine, Request, Sampling, sampling_mistakes
+from editjudge.engines.base import Engine, Problem, Request, Sampling, sampling_mistakes
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError
 from editjudge.families import too_few_pixels
@@ -122,6 +122,10 @@ class GoneEngine(Engine):
     def identity(self) -> str:
         """As it was when the weights were there."""
         return self._identity
+
+    def check(self, sampling: Sampling) -> list[Problem]:
+        """Nothing: it was asked in this way."""
+        return []
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> NoReturn:
         """Always `EngineError`."""

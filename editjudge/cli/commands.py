@@ -38,7 +38,7 @@ class Command(NamedTuple):
 START, BUILD, PEOPLE, MEASURE, USE = "Start here", "Build", "Rank with people, in Label Studio", "Measure", "Use"
 
 CURATION = RecipeKind("curation", ("stages",), "curation.recipe:CurationRecipe")
-SFT = RecipeKind("sft", ("train",), "sft.recipe:SFTRecipe")
+SFT = RecipeKind("sft", ("train",), "sft.check:RunnableRecipe")
 ANNOTATION = RecipeKind("annotation", ("project",), "annotation.recipe:AnnotationRecipe")
 SWEEP = RecipeKind("sweep", ("run", "runs"), "eval.checkpoints.recipe:SweepRecipe")
 EVAL = RecipeKind("eval", ("bench",), "eval.recipe:EvalRecipe")

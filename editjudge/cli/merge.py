@@ -6,9 +6,9 @@ import argparse
 from collections.abc import Sequence
 
 from editjudge.cli.options import add_json, json_results
+from editjudge.engines.merge import TOLERANCE, merge
 from editjudge.engines.quiet import quiet
 from editjudge.files.paths import user_model, user_path
-from editjudge.training.merge import TOLERANCE, merge
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections import Counter
 from collections.abc import Sequence
+from math import exp
+from statistics import fmean
 
 from editjudge.asking.judge import Judge
 from editjudge.cli.options import add_json, add_overrides, json_results
@@ -55,6 +57,13 @@ def _table(card: ScoreCard) -> str:
         said = next((row.rationale for row in card.judgments if row.aspect == aspect and row.scores is not None), None)
         if said:
             lines.append(f"{aspect:<20}{said}")
+    likely = {
+        aspect: [row.score_logprob for row in card.judgments if row.aspect == aspect and row.score_logprob is not None]
+        for aspect in ASPECTS
+    }
+    if any(likely.values()):
+        shown = ", ".join(f"{aspect} {fmean(map(exp, found)):.2f}" for aspect, found in likely.items() if found)
+        lines.append(f"{'score probability':<20}{shown}, mean over passes")
     failures = Counter(f"{row.aspect}: {row.failure}" for row in card.judgments if row.failure is not None)
     lines += [
         f"{'unreadable':<20}{reason} ({count} of {card.n_ok + card.n_failed} passes)"

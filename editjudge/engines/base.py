@@ -6,13 +6,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_core import InitErrorDetails
 
 from editjudge.errors import EditJudgeError, EngineError
+from editjudge.files.identity import Neutral
 from editjudge.prompts.parsing import Stop
 from editjudge.recipes.recipe_use import mistake
 
@@ -28,6 +29,8 @@ class Sampling(BaseModel):
     top_k: int = Field(20, ge=0)
     """0 keeps the whole vocabulary."""
     max_new_tokens: int = Field(512, gt=0)
+    logprobs: Annotated[bool, Neutral(False)] = False
+    """Also give the log-probability of every token that is written (`Completion.tokens`)."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,9 @@ class Completion:
     reason: str = "engine_error"
     """With "error", in snake_case: what a judgment's `failure` becomes. "engine_error": the engine is at fault;
     anything else names what is odd about this one request."""
+    tokens: tuple[tuple[str, float], ...] = ()
+    """With `Sampling.logprobs`: each token as text with its natural log-probability, that of the model itself, before
+    temperature, top_k and top_p. Together the texts are `text`, but for characters of several tokens."""
 
 
 @dataclass(frozen=True)
@@ -76,8 +82,8 @@ BatchEffect = Literal["none", "rounding", "any"]
 """What the other requests of a batch can change in a reply; see `Engine.batch_effect`."""
 
 
-Option = Literal["top_k", "top_p", "seed"]
-"""What some engines do not take: many servers know no `top_k`, some no seed."""
+Option = Literal["top_k", "top_p", "seed", "logprobs"]
+"""What some engines do not take: many servers know no `top_k`, some no seed, and many give no log-probabilities."""
 
 
 @dataclass(frozen=True)
@@ -123,8 +129,12 @@ class Engine(ABC):
         return "any"
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """What of `sampling` the engine cannot honour; asked before a run, without loading a model."""
-        return []
+        """What of `sampling` the engine cannot honour; asked before a run, without loading a model.
+
+        An engine that gives log-probabilities says so here, in its own `check`.
+        """
+        unknown: tuple[Option, ...] = ("logprobs",)
+        return unknown_options(sampling, unknown, f"the engine {type(self).__name__}")
 
     def with_adapter(self, path: Path) -> Engine:
         """An engine of its own, not loaded yet, with the weights of a checkpoint: an adapter or full weights.
@@ -173,6 +183,8 @@ class OneByOne(Engine):
 def unknown_options(sampling: Sampling, unknown: Collection[Option], engine: str) -> list[Problem]:
     """For `Engine.check`: the options of `unknown` that are in use. `engine` names it in the messages."""
     problems: list[Problem] = []
+    if "logprobs" in unknown and sampling.logprobs:
+        problems.append(Problem("logprobs", f"{engine} gives no log-probabilities; leave it out"))
     if sampling.temperature == 0:  # greedy: nothing is drawn
         return problems
     for name, value, neutral in (("top_k", sampling.top_k, 0), ("top_p", sampling.top_p, 1)):

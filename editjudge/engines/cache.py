@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -20,8 +21,10 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS passes (
     key TEXT PRIMARY KEY,
     text TEXT NOT NULL, stop TEXT NOT NULL, n_tokens INTEGER NOT NULL, prompt_tokens INTEGER NOT NULL
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS logprobs (key TEXT PRIMARY KEY, tokens TEXT NOT NULL) WITHOUT ROWID;
 """
+"""`logprobs.tokens`: JSON of `Completion.tokens`, of the passes that have any."""
 _BUSY_TIMEOUT_S = 60
 
 _Entries = dict[str, tuple[Completion, int]]
@@ -130,8 +133,7 @@ class CachedEngine(Engine):
                 with FileLock(self.path.with_suffix(".lock")):
                     database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
-                with database:
-                    database.execute(_SCHEMA)
+                database.executescript(_SCHEMA)
             yield database
 
     @contextmanager
@@ -153,17 +155,27 @@ def _joined(keys: list[str], known: _Entries) -> Reply:
 
 def _store(database: sqlite3.Connection, fresh: _Entries) -> None:
     """In one transaction; it outlives the process when this returns."""
+    known = {key: entry for key, entry in fresh.items() if entry[0].stop != "error"}
     with database:
         database.executemany(
             "INSERT OR IGNORE INTO passes VALUES (?, ?, ?, ?, ?)",
             [
                 (key, completion.text, completion.stop, completion.n_tokens, prompt_tokens)
-                for key, (completion, prompt_tokens) in fresh.items()
-                if completion.stop != "error"
+                for key, (completion, prompt_tokens) in known.items()
             ],
+        )
+        database.executemany(
+            "INSERT OR IGNORE INTO logprobs VALUES (?, ?)",
+            [(key, json.dumps(completion.tokens)) for key, (completion, _) in known.items() if completion.tokens],
         )
 
 
 def _look_up(database: sqlite3.Connection, key: str) -> tuple[Completion, int] | None:
-    row = database.execute("SELECT text, stop, n_tokens, prompt_tokens FROM passes WHERE key = ?", (key,)).fetchone()
-    return None if row is None else (Completion(row[0], row[1], row[2]), row[3])
+    row = database.execute(
+        "SELECT text, stop, n_tokens, prompt_tokens, tokens FROM passes LEFT JOIN logprobs USING (key) WHERE key = ?",
+        (key,),
+    ).fetchone()
+    if row is None:
+        return None
+    tokens = () if row[4] is None else tuple((piece, logprob) for piece, logprob in json.loads(row[4]))
+    return Completion(row[0], row[1], row[2], tokens=tokens), row[3]

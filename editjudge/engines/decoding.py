@@ -27,6 +27,8 @@ class Written:
     """False: cut at `max_new_tokens`, or `broken`."""
     broken: bool = False
     """The logits after the last token hold NaN or an infinity, so that no token can be chosen."""
+    logprobs: tuple[float, ...] = ()
+    """Of each token, when `Sampling.logprobs` asks for them."""
 
 
 def write_passes(
@@ -56,17 +58,20 @@ def write_passes(
         cache.batch_select_indices(owners)
         draws = _draws([seed for _, seed in rows], sampling).to(device)
         written: list[list[int]] = [[] for _ in rows]
+        logprobs: list[list[float]] = [[] for _ in rows]
         live = list(range(len(rows)))
         broken: set[int] = set()
         for step in range(sampling.max_new_tokens):
             usable = logits.amax(-1).isfinite()
             chosen = choose(logits, sampling, draws[:, step])
+            likely = _logprobs(logits, chosen) if sampling.logprobs else []
             slots = []
             for slot, (row, token) in enumerate(zip(live, chosen.where(usable, -1).tolist(), strict=True)):
                 if token < 0:
                     broken.add(row)
                 elif token not in stop_tokens:
                     written[row].append(token)
+                    logprobs[row] += likely[slot : slot + 1]
                     slots.append(slot)
             if len(slots) < len(live):
                 live = [live[slot] for slot in slots]
@@ -90,7 +95,7 @@ def write_passes(
     cut = set(live) | broken
     passes: list[list[Written]] = [[] for _ in seeds]
     for row, (prompt, _) in enumerate(rows):
-        result = Written(tuple(written[row]), row not in cut, row in broken)
+        result = Written(tuple(written[row]), row not in cut, row in broken, tuple(logprobs[row]))
         passes[prompt] += [result] * (len(seeds[prompt]) if sampling.temperature == 0 else 1)
     return passes
 
@@ -110,6 +115,12 @@ def choose(logits: Tensor, sampling: Sampling, draws: Tensor) -> Tensor:
     reached = chances.masked_fill(before >= sampling.top_p, 0).cumsum(-1)
     slots = (reached <= draws[:, None] * reached[:, -1:]).sum(-1, keepdim=True)
     return tokens.gather(-1, slots.clamp(max=best - 1)).squeeze(-1)
+
+
+def _logprobs(logits: Tensor, tokens: Tensor) -> list[float]:
+    """Natural log-probability of each row's token. `logits`: (rows, vocabulary); `tokens`: (rows,)."""
+    found: list[float] = logits.float().log_softmax(-1).gather(-1, tokens[:, None]).squeeze(-1).tolist()
+    return found
 
 
 def _draws(seeds: Sequence[int], sampling: Sampling) -> Tensor:

@@ -296,8 +296,11 @@ class HFEngine(Engine, BaseModel):
                 f"{self.dtype}, or its weights are damaged: try another dtype or an earlier checkpoint"
             )
             return Completion("", "error", n_tokens, reason)
-        text = loaded.processor.tokenizer.decode(written.tokens, skip_special_tokens=True)
-        return Completion(text, "stop" if written.ended else "length", n_tokens)
+        tokenizer = loaded.processor.tokenizer
+        text = tokenizer.decode(written.tokens, skip_special_tokens=True)
+        pieces = tokenizer.batch_decode([[token] for token in written.tokens], skip_special_tokens=True)
+        tokens = tuple(zip(pieces, written.logprobs, strict=True)) if written.logprobs else ()
+        return Completion(text, "stop" if written.ended else "length", n_tokens, tokens=tokens)
 
 
 def _trained(model: str, adapter: Path | None) -> Trained | None:

@@ -49,8 +49,10 @@ class ScriptedEngine(OneByOne, BaseModel):
         return f"scripted:{self.name}:{said}:{digest(self.fail)}"
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """The options of `without` that are in use."""
-        return unknown_options(sampling, self.without, f"the engine {self.name!r}")
+        """The options of `without` that are in use; texts have no log-probabilities, completions of a function may."""
+        silent: tuple[Option, ...] = ("logprobs",) if isinstance(self.replies, tuple) else ()
+        unknown = {*self.without, *silent}
+        return unknown_options(sampling, unknown, f"the engine {self.name!r}")
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
         """One reply after the other, the first after `latency_s`."""

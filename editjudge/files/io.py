@@ -5,12 +5,13 @@ A file that exists under its final name is whole: it is written beside its place
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import json
 import os
 import uuid
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
@@ -57,11 +58,33 @@ def rng(seed: int, *keys: object) -> np.random.Generator:
     return np.random.default_rng(int.from_bytes(_sha256(("rng", seed, *keys)).digest()[:16], "big"))
 
 
-def atomic_write(path: str | Path, data: bytes | str) -> None:
-    """Write a file wholly or not at all; its folder is made. Text is stored as UTF-8. `StorageError` if it fails."""
+def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None:
+    """Write a file wholly or not at all; its folder is made. Text is stored as UTF-8. `StorageError` if it fails.
+
+    Without `sync` that holds when the process is killed, but not when the machine loses power before `sync_files`.
+    """
     content = data.encode() if isinstance(data, str) else data
-    with _replacing(Path(path)) as handle, _storage_errors(Path(path)):
+    with _replacing(Path(path), sync) as handle, _storage_errors(Path(path)):
         handle.write(content)
+
+
+def sync_files(folder: str | Path) -> None:
+    """Wait until all that was written to the file system of `folder` is on its disk: once for many files.
+
+    `StorageError` when it cannot be.
+    """
+    syncfs = getattr(ctypes.CDLL(None), "syncfs", None) if os.name == "posix" else None
+    if syncfs is None:
+        if hasattr(os, "sync"):
+            os.sync()
+        return
+    with _storage_errors(Path(folder)):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            if syncfs(handle) != 0:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        finally:
+            os.close(handle)
 
 
 def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
@@ -104,6 +127,17 @@ def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
         yield value
 
 
+def first_row_has(path: str | Path, key: str) -> bool:
+    """Which of two kinds of record a JSONL file holds, by a key that one of them has; its rows are all of one kind.
+
+    False for what cannot be read: reading its rows says what is wrong, with the line.
+    """
+    try:
+        return key in next((row for _, row in read_objects(path)), ())
+    except DataError:
+        return False
+
+
 def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """The objects of a JSON array or a JSONL file, each with its place for messages; `DataError` for anything else."""
     path = Path(path)
@@ -122,9 +156,25 @@ def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]])
 
     When `rows` raises, the error passes through and no file is left. `DataError` for NaN and infinities.
     """
+    count = 0
+    with jsonl_writer(path) as write:
+        for row in rows:
+            write(row)
+            count += 1
+    return count
+
+
+@contextmanager
+def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str, Any]], None]]:
+    """For rows that come one by one: a function that writes a row. The file appears when the block ends well.
+
+    The function raises `DataError` for NaN and infinities.
+    """
     path, count = Path(path), 0
     with _replacing(path) as handle:
-        for row in rows:
+
+        def write(row: BaseModel | Mapping[str, Any]) -> None:
+            nonlocal count
             count += 1
             try:
                 line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
@@ -132,7 +182,8 @@ def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]])
                 raise DataError(f"{path}:{count}: row cannot be written as JSON: {error}") from error
             with _storage_errors(path):
                 handle.write(line.encode() + b"\n")
-    return count
+
+        yield write
 
 
 def read_marker(path: str | Path) -> Marker | None:
@@ -229,7 +280,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 @contextmanager
-def _replacing(path: Path) -> Iterator[IO[bytes]]:
+def _replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place when the block ends well, and is removed when it does not."""
     temporary = path.parent / f".tmp-{uuid.uuid4().hex[:16]}"
     with _storage_errors(path):
@@ -240,7 +291,8 @@ def _replacing(path: Path) -> Iterator[IO[bytes]]:
             yield handle
             with _storage_errors(path):
                 handle.flush()
-                os.fsync(handle.fileno())
+                if sync:
+                    os.fsync(handle.fileno())
         finally:
             _close(handle)
         with _storage_errors(path):

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.files.io import atomic_write
+from editjudge.files.io import atomic_write, sync_files
 from editjudge.images.colors import Colors
 from editjudge.images.pixels import load_image
 from editjudge.images.shards import Shards, shard_of
@@ -28,6 +28,7 @@ class ImageStore:
         self.root = Path(root)
         self.colors = colors
         self._shards = Shards()
+        self._unsynced = False
 
     def read(self, ref: ImageRef) -> Image.Image:
         """The image as RGB. `ImageError` when it is missing or not the one that `ref` was made from."""
@@ -76,9 +77,16 @@ class ImageStore:
         """Store a file's bytes as they are. `ImageError` when they are no image."""
         return self._write(content, path, load_image(content, path).size)
 
+    def sync(self) -> None:
+        """Wait until all that was added is on the disk; call it before a marker says that it is there."""
+        if self._unsynced:
+            sync_files(self.root)
+        self._unsynced = False
+
     def _write(self, content: bytes, path: str, size: tuple[int, int]) -> ImageRef:
         target = self._checked(path)
-        atomic_write(self.root / target, content)
+        atomic_write(self.root / target, content, sync=False)
+        self._unsynced = True
         sha256 = hashlib.sha256(content).hexdigest()
         return ImageRef(path=target.as_posix(), sha256=sha256, width=size[0], height=size[1])
 

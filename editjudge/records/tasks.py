@@ -7,6 +7,7 @@ Source: EditScore paper (arXiv 2509.23909), section 3.1, with the identifiers of
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from typing import Literal, get_args
 
@@ -65,3 +66,9 @@ def in_task_order(names: Iterable[str]) -> tuple[str, ...]:
     """Each task type once: those of the benchmark in its order, then the others by name."""
     found = set(names)
     return (*(task for task in TASK_TYPES if task in found), *sorted(found - CATEGORY_OF.keys()))
+
+
+def counts_by_task(names: Iterable[str]) -> dict[str, int]:
+    """How often each task type comes, `in_task_order`."""
+    counts = Counter(names)
+    return {name: counts[name] for name in in_task_order(counts)}

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from editjudge.files.io import digest
 from editjudge.files.text import printable_id, valid_text
 from editjudge.records.tasks import Aspect, Dimension, canonical_task_type
 
@@ -95,6 +96,9 @@ class Judgment(Record):
     """What the judge wrote before the scores; may be empty."""
     raw: Text
     """The reply; what is no Unicode is U+FFFD."""
+    score_logprob: float | None = None
+    """Natural log-probability of the scores as the judge wrote them, given what it wrote before; None unless
+    `Sampling.logprobs` asks for it, and for replies in which the list of scores is not plain JSON."""
     parsed_by: str
     """How the scores were read: "json", "repaired", or "none"."""
     failure: str | None = None
@@ -184,6 +188,29 @@ class PreferencePair(Record):
     n_annotators: int = Field(ge=1)
     agreement: float = Field(gt=0, le=1)
     """Share of the annotators who prefer `better`."""
+
+    @classmethod
+    def of(
+        cls,
+        better: EditTriplet,
+        worse: EditTriplet,
+        dimension: Dimension,
+        *,
+        tier_gap: int = 1,
+        n_annotators: int = 1,
+        agreement: float = 1.0,
+    ) -> PreferencePair:
+        """The pair of two candidates of one task; its id follows from them and the dimension."""
+        return cls(
+            id=digest("pair", better.id, worse.id, dimension),
+            task=better.task,
+            better=better,
+            worse=worse,
+            dimension=dimension,
+            tier_gap=tier_gap,
+            n_annotators=n_annotators,
+            agreement=agreement,
+        )
 
 
 OLD_ROW = "old_training_row"

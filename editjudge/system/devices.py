@@ -5,11 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import StringConstraints
 
 from editjudge.errors import RecipeError
 from editjudge.system.provenance import cores, gpu_names
 from editjudge.system.workers import Seat
+
+Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+(,\d+)*)$")]
+"""`cpu`, `cuda:3`, or for an engine that spreads a model over several GPUs `cuda:0,1`."""
 
 
 def resolve_devices(wanted: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:

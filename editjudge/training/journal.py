@@ -14,7 +14,6 @@ from editjudge.files.io import atomic_write
 JOURNAL = "log.jsonl"
 """In a run's folder."""
 
-_LOGGED = ("loss", "learning_rate", "grad_norm", "mean_token_accuracy", "num_tokens", "epoch")
 _SECONDS_BETWEEN_LINES = 10.0
 
 
@@ -26,9 +25,8 @@ class Journal:
         self._start = time.monotonic()
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """Append one line: step, seconds since this process began, and the trainer's values."""
-        row = {"step": step, "seconds": round(time.monotonic() - self._start, 2)}
-        row |= {key: values[key] for key in _LOGGED if key in values}
+        """Append one line: step, seconds since this process began, and the values."""
+        row = {"step": step, "seconds": round(time.monotonic() - self._start, 2), **values}
         with self._path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")
 

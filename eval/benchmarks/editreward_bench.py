@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.files.io import digest
 from editjudge.files.paths import ModelName
 from editjudge.files.text import is_blank
 from editjudge.formats.bench_schema import OWN_COLUMN, PUBLIC_COLUMNS, OwnColumn
@@ -104,16 +103,7 @@ def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Prefere
         return _own_pair(row, [before, *after], task_type, isinstance(store, AbsentImages))
     task = make_task("editreward_bench", instruction, before, task_type=task_type)
     better, worse = (make_triplet(task, ref, str(key)) for key, ref in zip(keys, after, strict=True))
-    return PreferencePair(
-        id=digest("pair", better.id, worse.id, dimension),
-        task=task,
-        better=better,
-        worse=worse,
-        dimension=dimension,
-        tier_gap=1,
-        n_annotators=1,
-        agreement=1.0,
-    )
+    return PreferencePair.of(better, worse, dimension)
 
 
 def _own_pair(row: dict[str, Any], images: list[ImageRef], task_type: str, absent: bool) -> PreferencePair:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationInfo, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, model_validator
 from pydantic_core import InitErrorDetails
 
 from editjudge.asking.base_recipe import AnyJudge
@@ -15,11 +15,9 @@ from editjudge.engines.base import Sampling
 from editjudge.files.paths import InputPath
 from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
 from editjudge.records.tasks import Dimension
+from editjudge.system.devices import Device
 from eval.labels.types import Scale
 from eval.metrics.figures import FigureName
-
-Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+(,\d+)*)$")]
-"""`cpu`, `cuda:3`, or for an engine that spreads a model over several GPUs `cuda:0,1`."""
 
 
 class _Block(BaseModel):

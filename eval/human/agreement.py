@@ -25,12 +25,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from editjudge.formats.rankings import levels_of
 from editjudge.records.tasks import DIMENSIONS, Dimension
-from editjudge.records.types import ScoreCard
+from editjudge.records.types import ScoreCard, TierRanking
 from editjudge.statistics.arrays import Floats, mean_of_known, ratio
 from editjudge.statistics.bootstrap import Figure, draw_weights, sampled
 from editjudge.statistics.correlation import tau_b
-from eval.human.rankings import RankedRow
 from eval.metrics.pairs import score_margin
 
 FIGURES = ("preference", "relation", "majority", "kendall_tau_b")
@@ -50,12 +50,12 @@ class Votes:
     """[pairs, units]: 1 when the first is better, -1 when the second is, 0 when tied; NaN when not ranked."""
 
 
-def tabulate(rows: Sequence[RankedRow], dimension: Dimension, known: Mapping[str, ScoreCard]) -> Votes:
+def tabulate(rows: Sequence[TierRanking], dimension: Dimension, known: Mapping[str, ScoreCard]) -> Votes:
     """The votes of one dimension about candidates that have a card, scored or not."""
     of_task: dict[str, dict[str, dict[str, int]]] = {}
     for row in rows:
         if row.dimension == dimension:
-            levels = {name: level for level, tier in enumerate(row.tiers) for name in tier if name in known}
+            levels = {name: level for name, level in levels_of(row).items() if name in known}
             if len(levels) > 1:
                 of_task.setdefault(row.task_id, {})[row.annotator] = levels
     units = tuple(sorted({unit for ranked in of_task.values() for unit in ranked}))
@@ -159,7 +159,7 @@ def _defined(values: Floats) -> tuple[Floats, Floats]:
 
 
 def compare_with_people(
-    rows: Sequence[RankedRow], cards: Mapping[str, ScoreCard], rounds: int, seed: int
+    rows: Sequence[TierRanking], cards: Mapping[str, ScoreCard], rounds: int, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Per dimension that people ranked: sizes, `figures` (judge, people, difference) and `units`.
 

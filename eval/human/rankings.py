@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel, ConfigDict
 
 from editjudge.errors import DataError
-from editjudge.files.io import read_jsonl
 from editjudge.files.paths import InputPath
+from editjudge.formats.campaign import read_rankings, read_tasks
 from editjudge.records.types import TierRanking
 from eval.labels.findings import Findings
 
@@ -23,37 +23,20 @@ class Human(BaseModel):
     gold and repeated tasks, which are left out."""
 
 
-class RankedRow(TierRanking):
-    """A row of rankings.jsonl; what a campaign writes besides the ranking is not needed here."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class _ShownTask(BaseModel):
-    """What is needed of a row of tasks.jsonl."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    group_id: str
-    is_gold: bool = False
-    repeat_of: str | None = None
-
-
 @dataclass
 class Rankings:
     """What people said."""
 
-    rows: list[RankedRow]
+    rows: list[TierRanking]
     left_out: Findings = field(default_factory=Findings)
 
 
-def read_rankings(options: Human) -> Rankings:
+def rankings_that_count(options: Human) -> Rankings:
     """The rankings that count. `DataError` when the file is not one of rankings or holds two of a unit for one task."""
-    beside = options.rankings.parent / "tasks.jsonl"
-    shown = {row.group_id: row for row in read_jsonl(beside, _ShownTask)} if beside.is_file() else {}
+    shown = read_tasks(options.rankings.parent)
     found = Rankings([])
     seen: set[tuple[str, str, str]] = set()
-    for row in read_jsonl(options.rankings, RankedRow):
+    for row in read_rankings(options.rankings):
         task = shown.get(row.task_id)
         if task is not None and (task.is_gold or task.repeat_of is not None):
             found.left_out.add("gold" if task.is_gold else "repeat", f"{row.task_id}: {row.annotator}")

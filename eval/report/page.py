@@ -6,13 +6,12 @@ import json
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from editjudge.errors import DataError
-from editjudge.files.io import atomic_write, read_json
+from editjudge.files.io import atomic_write
+from editjudge.formats.funnel import read_funnel
 from editjudge.records.tasks import DIMENSIONS
 from eval.report.charts import strip
 from eval.report.gallery import build_gallery
@@ -47,7 +46,7 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
             parts=_parts(results, sections, funnel is not None),
             boards=_boards(results),
             funnel=funnel,
-            widest=max((max(stage["in"], stage["kept"]) for stage in funnel), default=0) if funnel else 0,
+            widest=max((max(stage.rows_in, stage.kept) for stage in funnel.stages), default=0) if funnel else 0,
             # Keys are hexadecimal and values Base64, so that nothing in it can end the element it stands in.
             pictures=Markup(json.dumps(pictures.content)) if pictures.content else None,
             dimensions=DIMENSIONS,
@@ -83,19 +82,6 @@ def _environment() -> Environment:
         "who": lambda label: "the judge" if label == "judge" else label,
     }
     return environment
-
-
-def read_funnel(path: Path) -> list[dict[str, Any]]:
-    """The stages of a curation run's funnel.json: `name`, `in`, `kept`, `dropped` by reason, `failed`.
-
-    `DataError` when the file is missing or something else.
-    """
-    content = read_json(path)
-    needed = {"name", "part", "in", "kept", "dropped", "failed"}
-    stages = content.get("stages") if isinstance(content, dict) else None
-    if not isinstance(stages, list) or not all(isinstance(stage, dict) and needed <= set(stage) for stage in stages):
-        raise DataError(f"{path}: not the funnel of a curation run; give the funnel.json in the `out` of its recipe")
-    return stages
 
 
 def _sections(results: Row, measured: Sequence[Measured], options: Report, pictures: Pictures) -> list[Section]:

@@ -25,8 +25,8 @@ import numpy as np
 
 from annotation.agreement.figures import measure_agreement
 from annotation.agreement.quality import find_disputes, unit_report
-from annotation.rankings.ranking import Ranking, make_ranking
 from editjudge.files.io import read_jsonl, rng, write_jsonl
+from editjudge.formats.rankings import Ranking, make_ranking
 from editjudge.records.tasks import DIMENSIONS
 
 CANDIDATES = 5

@@ -144,8 +144,8 @@ def measure(folder: Path, n_tasks: int, n_units: int, px: int) -> dict[str, floa
             mirror = load_mirror(second.out, "unit0")
             assert mirror is not None
             task = next(iter(mirror.tasks.values()))
-            body = {"result": task.annotations[0].result, "lead_time": 50.0}
-            studio.call("PATCH", f"/api/annotations/{task.annotations[0].id}", body)
+            annotation = task.annotations[0]
+            studio.sdk.annotations.update(annotation.id, result=annotation.result, lead_time=50.0)
             with timed("pull after one change", results):
                 pull(second, studio)
     finally:

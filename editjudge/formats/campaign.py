@@ -1,0 +1,54 @@
+"""What an annotation campaign leaves for others: `tasks.jsonl`, what was shown, and `rankings.jsonl`, what people said.
+
+In rankings.jsonl `annotator` is the unit's name, and `task_id` is the `group_id` of tasks.jsonl, so that the two
+showings of a repeated task differ. `Ranking.shown` is `PushedTask.candidates`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import Field
+
+from editjudge.files.io import first_row_has, read_jsonl
+from editjudge.formats.rankings import Ranking
+from editjudge.records.types import Record, TierRanking
+
+
+class PushedTask(Record):
+    """One row of tasks.jsonl: a task as it is shown, the same for every unit."""
+
+    group_id: str
+    """Joins the units' projects; `Ranking.task_id`. The id of the `EditTask`, except that a repeat has its own."""
+    task_id: str
+    """Id of the `EditTask`; a repeat shares it with the task it repeats."""
+    instruction: str
+    candidates: tuple[str, ...]
+    """Triplet ids in shown order: candidate number 1 is the first."""
+    is_gold: bool = False
+    repeat_of: str | None = None
+    """`group_id` of the task that is shown here a second time."""
+    studio_ids: dict[str, int] = Field(default_factory=dict)
+    """Unit -> id of the task in Label Studio."""
+
+
+def tasks_file(out: Path) -> Path:
+    """Where a campaign says what is shown."""
+    return out / "tasks.jsonl"
+
+
+def rankings_file(out: Path) -> Path:
+    """Where a campaign says what was ranked, gold and repeated tasks included."""
+    return out / "rankings.jsonl"
+
+
+def read_tasks(out: Path) -> dict[str, PushedTask]:
+    """What a campaign shows, by `group_id`; nothing when there is no such file yet."""
+    path = tasks_file(out)
+    return {row.group_id: row for row in read_jsonl(path, PushedTask)} if path.exists() else {}
+
+
+def read_rankings(path: Path) -> Iterator[TierRanking]:
+    """The rows of a file of rankings: those of a campaign (`Ranking`), or made elsewhere (plain `TierRanking`)."""
+    yield from read_jsonl(path, Ranking if first_row_has(path, "notation") else TierRanking)
