@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from editjudge.errors import DataError
 from editjudge.formats.funnel import read_funnel
+from editjudge.formats.results.results import read_results
 from eval.human.rankings import rankings_that_count
 from eval.labels.benchmark import Benchmark
 from eval.recipe import MeasureRecipe
-from eval.report.leaderboard import read_results
 
 
 def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:

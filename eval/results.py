@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -10,9 +10,23 @@ from typing import Any
 import numpy as np
 
 from editjudge.errors import DataError
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS
+from editjudge.formats.results.evaluation import (
+    BenchmarkSize,
+    Calibration,
+    CountedElsewhere,
+    DimensionFigures,
+    JudgeDescription,
+    JudgeOnBenchmark,
+    KCurve,
+    ScoreSpreads,
+    TaskFigures,
+)
+from editjudge.formats.results.human import HumanResults, JudgeBesidePeople
+from editjudge.formats.results.labels import LabelFigures
+from editjudge.formats.results.results import Bootstrap, ProbeFigures, ProbeResult, Results
+from editjudge.formats.results.sweep import CheckpointSummary, MainFigure
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, Dimension
 from editjudge.statistics.arrays import Ints
-from editjudge.statistics.bootstrap import Figure, figure
 from eval.evaluations.cost import Prices, describe_cost
 from eval.evaluations.evaluation import Evaluation
 from eval.human.agreement import compare_with_people
@@ -24,11 +38,8 @@ from eval.metrics.figures import keys_in, read_coverage, read_figure
 from eval.metrics.intervals import Intervals, intervals
 from eval.metrics.kcurve import k_curve
 from eval.metrics.labels import measure_labels
-from eval.metrics.pairs import OUTCOMES, count, coverage, outcome_counts
+from eval.metrics.pairs import OUTCOMES, PairTable, count, coverage, outcome_counts
 from eval.metrics.published import published_figures
-
-FORMAT = 2
-"""Raised when the meaning of a key in results.json changes."""
 
 
 @dataclass(frozen=True)
@@ -42,227 +53,217 @@ class Measured:
     evaluation: Evaluation
     run: str | None = None
     """Name of the training run; None outside of one."""
-    probes: tuple[dict[str, Any], ...] = ()
+    probes: tuple[ProbeFigures, ...] = ()
     """What `probes.run_probes` found."""
 
 
-def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: Prices | None = None) -> dict[str, Any]:
-    """The content of results.json.
+def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: Prices | None = None) -> Results:
+    """The content of results.json, without what is built from it (leaderboard, people, a sweep's runs).
 
     `evaluations` is in the order of `measured`; all of one benchmark share their resamples. Costs are in money where
     `prices` says what things cost.
     """
-    rows: dict[int, dict[str, Any]] = {}
-    benches: dict[str, dict[str, Any]] = {}
+    found: dict[int, JudgeOnBenchmark] = {}
+    benches: dict[str, BenchmarkSize] = {}
     for name in dict.fromkeys(item.evaluation.bench.name for item in measured):
         places = [place for place, item in enumerate(measured) if item.evaluation.bench.name == name]
-        of_bench = [measured[place] for place in places]
-        benches[name] = _describe_benchmark(of_bench[0].evaluation.bench, of_bench[0].evaluation.n_triplets)
-        found = intervals([count(item.evaluation.table) for item in of_bench], rounds, seed)
-        margins = calibrations([item.evaluation.table for item in of_bench], rounds, seed)
-        for place, item, interval, calibration in zip(places, of_bench, found, margins, strict=True):
-            evaluation = item.evaluation
-            rows[place] = _describe(item, interval) | {
-                "k_curve": evaluation.once(("k_curve", rounds, seed), partial(_k_curve, evaluation, rounds, seed)),
-                "cost": describe_cost(evaluation.cost, evaluation.seconds, evaluation.n_triplets, prices),
-                "scores": evaluation.once(("scores",), partial(_distributions, evaluation)),
-                "calibration": calibration,
-            }
-            if evaluation.bench.has_other_labels:
-                rows[place]["labels"] = evaluation.once(
-                    ("labels", rounds, seed), partial(_measure_labels, evaluation, rounds, seed)
-                )
-            theirs = evaluation.once(("published", rounds, seed), partial(_as_published, evaluation, rounds, seed))
-            rows[place] |= {"published": theirs} if theirs else {}
-    probed = [
-        {"label": item.label, "run": item.run, "step": item.step, "benchmark": item.evaluation.bench.name, **row}
-        for item in measured
-        for row in item.probes
-    ]
-    return {
-        "format": FORMAT,
-        "bootstrap": {"rounds": rounds, "seed": seed, "level": 0.95, "clusters": "groups"},
-        "benchmarks": benches,
-        "evaluations": [rows[place] for place in range(len(measured))],
-        **({"probes": probed} if probed else {}),
-    }
+        evaluations = [measured[place].evaluation for place in places]
+        benches[name] = _describe_benchmark(evaluations[0].bench, evaluations[0].n_triplets)
+        of_pairs = intervals([count(evaluation.table) for evaluation in evaluations], rounds, seed)
+        margins = calibrations([evaluation.table for evaluation in evaluations], rounds, seed)
+        for place, interval, calibration in zip(places, of_pairs, margins, strict=True):
+            found[place] = _describe(measured[place], interval, calibration, rounds, seed, prices)
+    return Results(
+        bootstrap=Bootstrap(rounds=rounds, seed=seed, level=0.95, clusters="groups"),
+        benchmarks=benches,
+        evaluations=[found[place] for place in range(len(measured))],
+        probes=[_probed(item, probe) for item in measured for probe in item.probes],
+    )
 
 
-def _k_curve(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Any] | None:
+def _probed(item: Measured, probe: ProbeFigures) -> ProbeResult:
+    bench = item.evaluation.bench.name
+    return ProbeResult(label=item.label, run=item.run, step=item.step, benchmark=bench, **dict(probe))
+
+
+def _describe_benchmark(bench: Benchmark, n_triplets: int) -> BenchmarkSize:
+    return BenchmarkSize(
+        source=bench.source,
+        identity=bench.identity,
+        labels=bench.label_identity,
+        n_pairs=len(bench.pairs),
+        n_comparisons=len(bench.comparisons),
+        n_multiways=len(bench.multiways),
+        n_ratings=len(bench.ratings),
+        n_groups=len({triplet.task.id for triplet in bench.mentioned()}),
+        n_triplets=n_triplets,
+        partial=bench.partial,
+        left_out=bench.left_out.by_kind(),
+        notes=bench.notes.by_kind(),
+    )
+
+
+def _describe(
+    item: Measured,
+    of_pairs: Intervals,
+    calibration: dict[Dimension, Calibration],
+    rounds: int,
+    seed: int,
+    prices: Prices | None,
+) -> JudgeOnBenchmark:
+    evaluation = item.evaluation
+    n, seconds = evaluation.n_triplets, evaluation.seconds
+    return JudgeOnBenchmark(
+        label=item.label,
+        run=item.run,
+        step=item.step,
+        passes=evaluation.judge["passes"],
+        benchmark=evaluation.bench.name,
+        partial=evaluation.bench.partial,
+        judge=JudgeDescription.model_validate(evaluation.judge),
+        reading=evaluation.reading,
+        n_triplets=n,
+        seconds=round(seconds, 3),
+        unreadable=evaluation.unreadable,
+        triplets_per_second=round(n / seconds, 3) if seconds > 0 else None,
+        dimensions=_dimensions(evaluation.table, of_pairs),
+        k_curve=evaluation.once(("k_curve", rounds, seed), partial(_k_curve, evaluation, rounds, seed)),
+        cost=describe_cost(evaluation.cost, seconds, n, prices),
+        scores=evaluation.once(("scores",), partial(_distributions, evaluation)),
+        calibration=calibration,
+        labels=evaluation.once(("labels", rounds, seed), partial(_measure_labels, evaluation, rounds, seed)),
+        published=evaluation.once(("published", rounds, seed), partial(_as_published, evaluation, rounds, seed)),
+    )
+
+
+def _k_curve(evaluation: Evaluation, rounds: int, seed: int) -> KCurve | None:
     return k_curve(evaluation.bench.pairs, evaluation.table, evaluation.values(), rounds, seed)
 
 
-def _distributions(evaluation: Evaluation) -> dict[str, Any]:
+def _distributions(evaluation: Evaluation) -> ScoreSpreads:
     return distributions(evaluation.values())
 
 
-def _measure_labels(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Any]:
+def _measure_labels(evaluation: Evaluation, rounds: int, seed: int) -> LabelFigures:
+    if not evaluation.bench.has_other_labels:
+        return LabelFigures()
     return measure_labels(evaluation.bench, evaluation.cards(), evaluation.votes, rounds, seed)
 
 
-def _as_published(evaluation: Evaluation, rounds: int, seed: int) -> list[dict[str, Any]]:
+def _as_published(evaluation: Evaluation, rounds: int, seed: int) -> list[CountedElsewhere]:
     bench = evaluation.bench
     cards = evaluation.cards() if bench.comparisons or bench.multiways else {}
     return published_figures(bench, cards, evaluation.votes is not None, evaluation.published, rounds, seed)
 
 
-def _describe_benchmark(bench: Benchmark, n_triplets: int) -> dict[str, Any]:
+def _dimensions(table: PairTable, found: Intervals) -> dict[Dimension, DimensionFigures]:
+    """Of the dimensions that have pairs."""
+    outcomes = outcome_counts(table)
+    groups = count(table).pairs > 0
     return {
-        "source": bench.source,
-        "identity": bench.identity,
-        "labels": bench.label_identity,
-        "n_pairs": len(bench.pairs),
-        "n_comparisons": len(bench.comparisons),
-        "n_multiways": len(bench.multiways),
-        "n_ratings": len(bench.ratings),
-        "n_groups": len({triplet.task.id for triplet in bench.mentioned()}),
-        "n_triplets": n_triplets,
-        "partial": bench.partial,
-        "left_out": bench.left_out.as_json(),
-        "notes": bench.notes.as_json(),
-    }
-
-
-def _describe(item: Measured, found: Intervals) -> dict[str, Any]:
-    evaluation = item.evaluation
-    outcomes = outcome_counts(evaluation.table)
-    groups = count(evaluation.table).pairs > 0
-    dimensions = {}
-    for column, dimension in enumerate(DIMENSIONS):
-        if not outcomes[:, column].any():
-            continue
-        dimensions[dimension] = {
+        dimension: DimensionFigures(
             **_counts(outcomes[:, column], int(groups[:, :, column].any(axis=1).sum())),
-            "pair_mean": _figure(found, "pair_mean", column),
-            "task_mean": _figure(found, "task_mean", column),
-            "categories": {
-                name: _figure(found, "category", (row, column))
+            pair_mean=found.estimate("pair_mean", column),
+            task_mean=found.estimate("task_mean", column),
+            categories={
+                name: found.estimate("category", (row, column))
                 for row, name in enumerate(CATEGORIES)
                 if not np.isnan(found.value.category[row, column])
             },
-            "tasks": {
-                name: {
-                    **_figure(found, "task", (row, column)),
+            tasks={
+                name: TaskFigures(
+                    **dict(found.estimate("task", (row, column))),
                     **_counts(outcomes[row, column], int(groups[:, row, column].sum())),
-                }
-                for row, name in enumerate(evaluation.table.task_types)
+                )
+                for row, name in enumerate(table.task_types)
                 if outcomes[row, column].any()
             },
-        }
-    seconds = evaluation.seconds
-    return {
-        "label": item.label,
-        "run": item.run,
-        "step": item.step,
-        "passes": evaluation.judge["passes"],
-        "benchmark": evaluation.bench.name,
-        "partial": evaluation.bench.partial,
-        "judge": evaluation.judge,
-        "reading": evaluation.reading,
-        "n_triplets": evaluation.n_triplets,
-        "seconds": round(seconds, 3),
-        "unreadable": evaluation.unreadable,
-        "triplets_per_second": round(evaluation.n_triplets / seconds, 3) if seconds > 0 else None,
-        "dimensions": dimensions,
+        )
+        for column, dimension in enumerate(DIMENSIONS)
+        if outcomes[:, column].any()
     }
 
 
 def _counts(outcomes: Ints, n_groups: int) -> dict[str, Any]:
-    """Pairs by outcome, from counts whose last axis is `OUTCOMES`."""
+    """The fields of `Outcomes`, from counts whose last axis is `OUTCOMES`."""
     totals = outcomes.reshape(-1, len(OUTCOMES)).sum(axis=0)
-    return {
-        "n_pairs": int(totals.sum()),
-        "n_groups": n_groups,
-        **{name: int(total) for name, total in zip(OUTCOMES, totals, strict=True)},
-        "coverage": coverage(totals),
-    }
+    by_outcome: dict[str, int] = {name: int(total) for name, total in zip(OUTCOMES, totals, strict=True)}
+    return {"n_pairs": int(totals.sum()), "n_groups": n_groups, **by_outcome, "coverage": coverage(totals)}
 
 
-def _figure(found: Intervals, name: str, where: int | tuple[int, int]) -> Figure:
-    """A figure with its 95 % interval; None for an interval that too few groups stand behind."""
-    return figure(*(float(getattr(part, name)[where]) for part in (found.value, found.low, found.high)))
+def summarise(results: Results, benchmark: str | None = None, run: str | None = None) -> list[CheckpointSummary]:
+    """One entry per checkpoint of one training run, the untrained base first.
 
-
-def summarise(results: Mapping[str, Any], benchmark: str | None = None, run: str | None = None) -> list[dict[str, Any]]:
-    """One entry per checkpoint of one training run, the untrained base first, from what is in results.json.
-
-    `prompt_following`, `consistency` and `overall` are pair-mean accuracies, 0 to 1, or None without such pairs.
-    `coverage`, `low`, `high`, `task_mean`, `task_mean_low`, `task_mean_high` hold the same three keys. `figures` holds
-    the main figures of every kind of label: kind -> dimension -> `figure` (name), `value`, `low`, `high`, `coverage`.
-    Of a checkpoint measured with several numbers of passes the entry with the fewest is taken.
-    `benchmark` and `run` are the first ones when they are not given.
+    Of a checkpoint measured with several numbers of passes the entry with the fewest is taken. `benchmark` and `run`
+    are the first ones when they are not given.
     """
-    name = next(iter(results["benchmarks"])) if benchmark is None else benchmark
-    of_bench = [row for row in results["evaluations"] if row["benchmark"] == name and row["step"] is not None]
+    name = next(iter(results.benchmarks)) if benchmark is None else benchmark
+    of_bench = [found for found in results.of_benchmark(name) if found.step is not None]
     if run is None and of_bench:
-        run = of_bench[0]["run"]
-    by_step: dict[int, Mapping[str, Any]] = {}
-    for row in of_bench:
-        if row["run"] != run:
-            continue
-        known = by_step.get(row["step"])
-        if known is None or row["passes"] < known["passes"]:
-            by_step[row["step"]] = row
+        run = of_bench[0].run
+    by_step: dict[int, JudgeOnBenchmark] = {}
+    for found in sorted(of_bench, key=lambda found: found.passes):
+        if found.run == run and found.step is not None:
+            by_step.setdefault(found.step, found)
     return [summary(by_step[step]) for step in sorted(by_step)]
 
 
-def summary(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The entry of one evaluation; see `summarise`."""
+def summary(found: JudgeOnBenchmark) -> CheckpointSummary:
+    """The entry of one evaluation of a checkpoint; see `summarise`."""
+    known = {name: found.dimensions.get(name) for name in DIMENSIONS}
 
-    def pick(figure: str, key: str) -> dict[str, float | None]:
-        return {name: found[figure][key] if (found := row["dimensions"].get(name)) else None for name in DIMENSIONS}
+    def pick(figure: str, end: str) -> dict[Dimension, float | None]:
+        return {name: None if about is None else getattr(getattr(about, figure), end) for name, about in known.items()}
 
-    figures: dict[str, dict[str, Any]] = {}
-    for key in keys_in(row):
-        found = {"figure": key.figure, **(read_figure(row, key) or {}), "coverage": read_coverage(row, key)}
-        figures.setdefault(key.kind, {})[key.dimension] = found
-    return {
-        "step": row["step"],
-        "label": row["label"],
-        "passes": row["passes"],
-        "partial": row["partial"],
+    figures: dict[str, dict[str, MainFigure]] = {}
+    for key in keys_in(found):
+        value = read_figure(found, key)
+        assert value is not None  # `keys_in` names what is there
+        figure = MainFigure(figure=key.figure, **dict(value), coverage=read_coverage(found, key))
+        figures.setdefault(key.kind, {})[key.dimension] = figure
+    return CheckpointSummary(
+        step=found.step or 0,
+        label=found.label,
+        passes=found.passes,
+        partial=found.partial,
         **pick("pair_mean", "value"),
-        "coverage": {
-            name: row["dimensions"][name]["coverage"] if name in row["dimensions"] else None for name in DIMENSIONS
-        },
-        "low": pick("pair_mean", "low"),
-        "high": pick("pair_mean", "high"),
-        "task_mean": pick("task_mean", "value"),
-        "task_mean_low": pick("task_mean", "low"),
-        "task_mean_high": pick("task_mean", "high"),
-        "figures": figures,
-    }
+        coverage={name: None if about is None else about.coverage for name, about in known.items()},
+        low=pick("pair_mean", "low"),
+        high=pick("pair_mean", "high"),
+        task_mean=pick("task_mean", "value"),
+        task_mean_low=pick("task_mean", "low"),
+        task_mean_high=pick("task_mean", "high"),
+        figures=figures,
+    )
 
 
-def human_results(options: Human, measured: Sequence[Measured], rounds: int, seed: int) -> dict[str, Any]:
-    """The key `human` of results.json: what was read, and one entry per evaluation whose candidates people ranked.
+def human_results(options: Human, measured: Sequence[Measured], rounds: int, seed: int) -> HumanResults:
+    """What was read, and one entry per evaluation whose candidates people ranked.
 
     Raises `DataError` when not one ranking is about candidates of these benchmarks.
     """
     rankings = rankings_that_count(options)
-    evaluations = []
-    for item in measured:
-        found = compare_with_people(rankings.rows, item.evaluation.cards(), rounds, seed)
-        if found:
-            evaluations.append(
-                {
-                    "label": item.label,
-                    "run": item.run,
-                    "step": item.step,
-                    "passes": item.evaluation.judge.get("passes"),
-                    "benchmark": item.evaluation.bench.name,
-                    "dimensions": found,
-                }
-            )
+    evaluations = [
+        JudgeBesidePeople(
+            label=item.label,
+            run=item.run,
+            step=item.step,
+            passes=item.evaluation.judge["passes"],
+            benchmark=item.evaluation.bench.name,
+            dimensions=found,
+        )
+        for item in measured
+        if (found := compare_with_people(rankings.rows, item.evaluation.cards(), rounds, seed))
+    ]
     if not evaluations:
         raise DataError(
             f"human.rankings: {options.rankings}: none of its {len(rankings.rows)} rankings is about candidates of the "
             "benchmarks measured; triplet ids must be the same, as in pairs.jsonl or the Parquet of the same campaign"
         )
-    return {
-        "source": str(options.rankings),
-        "units": sorted({row.annotator for row in rankings.rows}),
-        "n_rankings": len(rankings.rows),
-        "left_out": rankings.left_out.as_json(),
-        "evaluations": evaluations,
-    }
+    return HumanResults(
+        source=str(options.rankings),
+        units=sorted({row.annotator for row in rankings.rows}),
+        n_rankings=len(rankings.rows),
+        left_out=rankings.left_out.by_kind(),
+        evaluations=evaluations,
+    )

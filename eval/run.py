@@ -10,6 +10,7 @@ from typing import Any
 from editjudge.asking.base import BaseJudge
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.files.io import write_json
+from editjudge.formats.results.results import Results
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.processes import alone_in
 from editjudge.system.provenance import RunRecord
@@ -26,7 +27,7 @@ from eval.results import Measured, build_results, human_results
 from eval.terminal import print_leaderboards, print_results
 
 
-def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
+def run_eval(recipe: EvalRecipe) -> Results:
     """Score what is not scored yet, write results.json and report.html, and return the results.
 
     Raises `StaleOutputError` when `out` holds another judge's scores, `DataError` for an unusable benchmark,
@@ -36,7 +37,7 @@ def run_eval(recipe: EvalRecipe) -> dict[str, Any]:
         return _measure(recipe)
 
 
-def _measure(recipe: EvalRecipe) -> dict[str, Any]:
+def _measure(recipe: EvalRecipe) -> Results:
     record = RunRecord(recipe.out, dump_recipe(recipe))
     with record.phase("load"):
         check_files(recipe)
@@ -47,14 +48,14 @@ def _measure(recipe: EvalRecipe) -> dict[str, Any]:
     with record.phase("judge"), nullcontext() if judge is None else judge:
         measured = list(_evaluations(recipe, benches, judge))
     with record.phase("report"):
-        results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
-        if recipe.human is not None:
-            results["human"] = human_results(recipe.human, measured, recipe.bootstrap_rounds, recipe.seed)
-        options = recipe.leaderboard
-        results["leaderboard"] = build_leaderboard(
+        rounds, options = recipe.bootstrap_rounds, recipe.leaderboard
+        results = build_results(measured, rounds, recipe.seed, recipe.prices)
+        human = None if recipe.human is None else human_results(recipe.human, measured, rounds, recipe.seed)
+        board = build_leaderboard(
             results, recipe.out.name, kinds_of(recipe.bench, benches), options.results, options.published
         )
-        write_json(recipe.out / "results.json", results)
+        results = results.model_copy(update={"human": human, "leaderboard": board})
+        write_json(recipe.out / "results.json", results.as_json())
         write_report(recipe.out / "report.html", results, measured, recipe.report)
     return results
 
@@ -89,7 +90,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     recipe = load_for_run(arguments.recipe, EvalRecipe, arguments.overrides)
     with json_results(arguments.json) as write:
         results = run_eval(recipe)
-        write(results)
+        write(results.as_json())
         print_results(results)
         print_leaderboards(results)
         print(f"report: {recipe.out / 'report.html'}")

@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, WorkerError
 from editjudge.files.io import write_json
 from editjudge.formats.checkpoint import RunFolder, scan
+from editjudge.formats.results.results import Results
+from editjudge.formats.results.sweep import FailedCheckpoint, RunState
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.devices import resolve_devices, seats
 from editjudge.system.processes import alone_in
@@ -61,7 +62,7 @@ class Sweep:
         self.measured: list[Measured] = []
         self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}
         self._known: dict[Path, Measured] = {}
-        self._states: dict[str, dict[str, Any]] = {}
+        self._states: dict[str, RunState] = {}
 
     def look(self) -> dict[str, RunFolder]:
         """What lies in the folders of the runs now."""
@@ -86,12 +87,13 @@ class Sweep:
             pin_training(run.path, run_folder(self.recipe, name))
             of_run, missed = plan_run(self.recipe, name, found[name], self.benches, closing)
             jobs += of_run
-            self._states[name] = {
-                "path": str(run.path),
-                "finished": found[name].finished,
-                "incomplete": [path.name for path in found[name].incomplete],
-                "missed": missed,
-            }
+            self._states[name] = RunState(
+                path=str(run.path),
+                finished=found[name].finished,
+                incomplete=[path.name for path in found[name].incomplete],
+                missed=missed,
+                failed=[],
+            )
         before = len(self._known)
         with self.record.phase("judge"):
             self._collect(jobs)  # refuses other judges' scores before anything new is asked
@@ -157,16 +159,16 @@ class Sweep:
     def _is_new(self, job: Job) -> bool:
         return any(job.place(way, bench) not in self._known for way in job.ways for bench in self.benches)
 
-    def write(self) -> dict[str, Any]:
+    def write(self) -> Results:
         """Write results.json, report.html and the log for wandb, and return the results."""
         recipe = self.recipe
-        failed: dict[str, list[dict[str, Any]]] = {name: [] for name in self._states}
+        failed: dict[str, list[FailedCheckpoint]] = {name: [] for name in self._states}
         for (name, step), (_, error) in sorted(self._failed.items()):
-            failed[name].append({"step": step, "error": str(error)})
-        states = {name: {**state, "failed": failed[name]} for name, state in self._states.items()}
+            failed[name].append(FailedCheckpoint(step=step, error=str(error)))
+        states = {name: state.model_copy(update={"failed": failed[name]}) for name, state in self._states.items()}
         with self.record.phase("report"):
             results = build_sweep_results(recipe, self.benches, self.measured, states)
-            write_json(recipe.out / "results.json", results)
+            write_json(recipe.out / "results.json", results.as_json())
             write_report(recipe.out / "report.html", results, self.measured, recipe.report)
             if recipe.wandb is not None:
                 Tracker(recipe.wandb, recipe.out).log(results)
@@ -178,7 +180,7 @@ def only_sweep(out: Path) -> AbstractContextManager[None]:
     return alone_in(out, "another sweep works in this folder")
 
 
-def run_sweep(recipe: SweepRecipe) -> dict[str, Any]:
+def run_sweep(recipe: SweepRecipe) -> Results:
     """Measure what is not measured yet, write results.json and report.html, and return the results.
 
     `results` is what `build_sweep_results` makes. A checkpoint that cannot be measured stands in `runs.*.failed`.
@@ -192,7 +194,7 @@ def run_sweep(recipe: SweepRecipe) -> dict[str, Any]:
         return sweep.write()
 
 
-def watch_sweep(recipe: SweepRecipe) -> dict[str, Any]:
+def watch_sweep(recipe: SweepRecipe) -> Results:
     """As `run_sweep`, again and again, until every run says that it is finished; returns the last results.
 
     A run need not exist yet. results.json and report.html are written again whenever something was measured. The last
@@ -201,7 +203,7 @@ def watch_sweep(recipe: SweepRecipe) -> dict[str, Any]:
     """
     with only_sweep(recipe.out):
         sweep = Sweep(recipe)
-        results: dict[str, Any] | None = None
+        results: Results | None = None
         last_news = time.monotonic()
         while True:
             found = sweep.look()
@@ -223,26 +225,24 @@ def watch_sweep(recipe: SweepRecipe) -> dict[str, Any]:
         return results
 
 
-def failures(results: dict[str, Any]) -> list[str]:
+def failures(results: Results) -> list[str]:
     """A line for each checkpoint that could not be measured."""
     return [
-        f"{name}, step {failed['step']}: {failed['error']}"
-        for name, state in results["runs"].items()
-        for failed in state["failed"]
+        f"{name}, step {failed.step}: {failed.error}" for name, run in results.runs.items() for failed in run.failed
     ]
 
 
-def sentences(results: dict[str, Any]) -> list[str]:
+def sentences(results: Results) -> list[str]:
     """What to do with each run, in words."""
     found = []
-    for name, run in results["runs"].items():
-        bench = results["benchmarks"].get(run["best"]["benchmark"])
-        mark = f" PARTIAL: rows of {run['best']['benchmark']} could not be used." if bench and bench["partial"] else ""
-        found.append(f"{name}: {run['best']['words']} {run['early_stop']['words']}{mark}")
+    for name, run in results.runs.items():
+        bench = results.benchmarks.get(run.best.benchmark)
+        mark = f" PARTIAL: rows of {run.best.benchmark} could not be used." if bench and bench.partial else ""
+        found.append(f"{name}: {run.best.words} {run.early_stop.words}{mark}")
     return found
 
 
-def show(results: dict[str, Any]) -> None:
+def show(results: Results) -> None:
     """The tables and sentences a sweep ends with, on standard output."""
     print_results(results)
     print_leaderboards(results)
@@ -262,7 +262,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)
     with json_results(arguments.json) as write:
         results = watch_sweep(recipe) if arguments.watch else run_sweep(recipe)
-        write(results)
+        write(results.as_json())
         show(results)
         print(f"report: {recipe.out / 'report.html'}")
     problems = failures(results)

@@ -69,7 +69,14 @@ def evaluation(folder: Path, bench: Benchmark, cards: dict[str, ScoreCard], pass
     """As it is on disk after a judge gave these cards; a candidate without one was not scored."""
     write_jsonl(folder / "cards.jsonl", cards.values())
     table = build_table(bench.pairs, [pair_values(pair, cards) for pair in bench.pairs])
-    return Evaluation(folder, bench, {"passes": passes, "identity": str(folder)}, table, len(cards), 1.0)
+    return Evaluation(
+        folder,
+        bench,
+        {"engine": "", "prompts": None, "passes": passes, "identity": str(folder)},
+        table,
+        len(cards),
+        1.0,
+    )
 
 
 def benchmark(name: str = "bench", **labels: Any) -> Benchmark:

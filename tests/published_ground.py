@@ -18,7 +18,7 @@ def published(
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
     """The figures by whose code, kind of label and column."""
     found = published_figures(bench, cards or {}, votes is not None, said or AsPublished(votes or {}), 200, 0)
-    return {(row["by"], row["kind"], row["column"]): row for row in found}
+    return {(row.by, row.kind, row.column): row.as_json() for row in found}
 
 
 def write(path: Path, rows: object) -> Path:

@@ -64,10 +64,11 @@ def make_report(folder: Path) -> dict[str, Any]:
         evaluation = evaluate(judge, bench, folder / f"step-{step}-k{passes}", 64, "judge")
         measured.append(Measured(f"step {step}" if step else "base", step, evaluation))
     results = build_results(measured, rounds=200, seed=1)
-    results["human"] = human_results(Human(rankings=rankings(folder / "rankings.jsonl", bench)), measured, 200, 1)
+    human = human_results(Human(rankings=rankings(folder / "rankings.jsonl", bench)), measured, 200, 1)
+    results = results.model_copy(update={"human": human})
     options = Report(examples=8, right_examples=4, funnel=folder / "funnel.json", tables=("latex", "markdown"))
     write_report(folder / "report.html", results, measured, options)
-    return results
+    return results.as_json()
 
 
 def rankings(path: Path, bench: Benchmark) -> Path:

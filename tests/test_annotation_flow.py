@@ -70,7 +70,7 @@ def evaluate(folder, use="editreward_bench"):
     root = {} if use == "editreward_bench" else {"root": str(folder)}
     bench = [{"use": use, "path": str(path), "name": "campaign", **root}]
     judge = PixelEngine(adapter=str(write_checkpoint(folder / "judge", 1, noise=0)))
-    return run_eval(make_eval(folder / f"eval-{use}", path, judge, bench=bench))
+    return run_eval(make_eval(folder / f"eval-{use}", path, judge, bench=bench)).as_json()
 
 
 @pytest.mark.parametrize("use", ["editreward_bench", "pairs"])

@@ -47,7 +47,7 @@ def test_two_evaluations_do_not_share_a_folder(tmp_path, pairs):
 
 
 def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
-    results = run_eval(make_recipe(tmp_path, pairs))
+    results = run_eval(make_recipe(tmp_path, pairs)).as_json()
     folder = tmp_path / "pairs"
     cards = list(read_jsonl(folder / "cards.jsonl", ScoreCard))
     rows = list(read_jsonl(folder / "pairs.jsonl", ScoredPair))
@@ -76,14 +76,14 @@ def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
 
 
 def test_a_second_run_asks_nothing_and_gives_the_same(tmp_path, pairs):
-    first = run_eval(make_recipe(tmp_path, pairs))
+    first = run_eval(make_recipe(tmp_path, pairs)).as_json()
     cards = (tmp_path / "pairs" / "cards.jsonl").stat().st_mtime_ns
-    assert run_eval(make_recipe(tmp_path, pairs)) == first
+    assert run_eval(make_recipe(tmp_path, pairs)).as_json() == first
     assert (tmp_path / "pairs" / "cards.jsonl").stat().st_mtime_ns == cards
 
 
 def test_unreadable_replies_are_wrong_and_lower_the_coverage(tmp_path, pairs):
-    results = run_eval(make_recipe(tmp_path, pairs, PixelEngine(unreadable=0.3)))
+    results = run_eval(make_recipe(tmp_path, pairs, PixelEngine(unreadable=0.3))).as_json()
     found = results["evaluations"][0]["dimensions"]["overall"]
     assert found["unscored"] > 0
     assert found["right"] + found["wrong"] + found["tie"] + found["unscored"] == found["n_pairs"] == 36
@@ -92,7 +92,7 @@ def test_unreadable_replies_are_wrong_and_lower_the_coverage(tmp_path, pairs):
 
 
 def test_a_judge_that_says_nothing_readable_gets_zero_not_a_crash(tmp_path, pairs):
-    results = run_eval(make_recipe(tmp_path, pairs, PixelEngine(unreadable=1.0)))
+    results = run_eval(make_recipe(tmp_path, pairs, PixelEngine(unreadable=1.0))).as_json()
     found = results["evaluations"][0]["dimensions"]["overall"]
     assert (found["pair_mean"]["value"], found["coverage"], found["unscored"]) == (0, 0, 36)
 
@@ -111,8 +111,8 @@ def test_another_judge_in_the_same_folder_is_refused(tmp_path, pairs, changes, s
 
 
 def test_more_bootstrap_rounds_need_no_new_scores(tmp_path, pairs):
-    first = run_eval(make_recipe(tmp_path, pairs))
-    again = run_eval(make_recipe(tmp_path, pairs, bootstrap_rounds=400))
+    first = run_eval(make_recipe(tmp_path, pairs)).as_json()
+    again = run_eval(make_recipe(tmp_path, pairs, bootstrap_rounds=400)).as_json()
     assert again["bootstrap"]["rounds"] == 400
     assert again["evaluations"][0]["judge"] == first["evaluations"][0]["judge"]
 
@@ -127,11 +127,13 @@ run_eval(make_recipe(Path(sys.argv[1]), Path(sys.argv[2])))
 
 
 def test_killed_and_resumed_gives_the_same_bytes(tmp_path, pairs):
-    whole = run_eval(make_recipe(tmp_path / "whole" / "out", pairs))  # the folder's name stands in the leaderboard
+    whole = run_eval(
+        make_recipe(tmp_path / "whole" / "out", pairs)
+    ).as_json()  # the folder's name stands in the leaderboard
     out = tmp_path / "killed" / "out"
     run_until_killed(["-c", KILLED, str(out), str(pairs)], killed_at(f"{out}/pairs/shards/*.done.json", 4))
     assert len(list(out.glob("pairs/shards/*.done.json"))) == 3
-    resumed = run_eval(make_recipe(out, pairs))
+    resumed = run_eval(make_recipe(out, pairs)).as_json()
     for name in ("cards.jsonl", "pairs.jsonl", "values.npz"):
         assert (out / "pairs" / name).read_bytes() == (tmp_path / "whole" / "out" / "pairs" / name).read_bytes()
     assert comparable(resumed) == comparable(whole)
@@ -203,7 +205,7 @@ def test_done_shards_are_not_scored_again(tmp_path, pairs):
 
 def test_two_benchmarks_stand_side_by_side(tmp_path, pairs):
     bench = [{"use": "pairs", "path": pairs, "name": name} for name in ("one", "two")]
-    results = run_eval(make_recipe(tmp_path, pairs, bench=bench))
+    results = run_eval(make_recipe(tmp_path, pairs, bench=bench)).as_json()
     assert [row["benchmark"] for row in results["evaluations"]] == ["one", "two"] == list(results["benchmarks"])
     assert (tmp_path / "two" / "cards.jsonl").is_file()
 
@@ -217,7 +219,7 @@ def test_two_benchmarks_of_one_name_are_refused(tmp_path, pairs):
 def test_missing_images_make_the_figures_partial(tmp_path):
     pairs = write_benchmark(tmp_path / "bench", groups=6)
     (tmp_path / "bench" / "edits" / "0-0.png").unlink()
-    results = run_eval(make_recipe(tmp_path / "out", pairs))
+    results = run_eval(make_recipe(tmp_path / "out", pairs)).as_json()
     assert results["benchmarks"]["pairs"]["partial"]
     assert results["benchmarks"]["pairs"]["left_out"]["missing_image"]["count"] == 6
     assert results["evaluations"][0]["partial"]
@@ -227,7 +229,7 @@ def test_missing_images_make_the_figures_partial(tmp_path):
 def test_a_corrupt_image_is_a_fault_of_the_benchmark(tmp_path):
     pairs = write_benchmark(tmp_path / "bench", groups=6)
     (tmp_path / "bench" / "edits" / "0-0.png").write_bytes(b"no image")
-    results = run_eval(make_recipe(tmp_path / "out", pairs))
+    results = run_eval(make_recipe(tmp_path / "out", pairs)).as_json()
     assert results["benchmarks"]["pairs"]["left_out"]["unreadable_image"]["count"] == 6
     assert results["evaluations"][0]["partial"]
     assert results["evaluations"][0]["dimensions"]["overall"]["unscored"] == 0

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from filled import filled
 
+from editjudge.formats.results.results import Results
+from editjudge.statistics.estimate import Estimate
 from eval.report.gallery import Gallery
 from eval.report.sections import make_section, pick_shown
 from eval.report.tables import Table, as_latex, as_markdown, figure, make_tables, write_tables
@@ -28,6 +31,7 @@ def results(left_out=0, label="step 10"):
         "passes": 4,
         "benchmark": "mine",
         "dimensions": {"overall": found},
+        "scores": {"edges": [0, 10]},
     }
     about = {
         "n_pairs": 40,
@@ -41,8 +45,9 @@ def results(left_out=0, label="step 10"):
 
 
 def tables(content):
-    section = make_section("mine", content, content["evaluations"][0], Gallery((), 0, 0))
-    return make_tables(content, [section])
+    found = filled(Results, **content)
+    section = make_section("mine", found, found.evaluations[0], Gallery((), 0, 0))
+    return make_tables(found, [section])
 
 
 def test_cells():
@@ -54,7 +59,7 @@ def test_cells():
         ["mean of advanced", "–", "–", "50.0"],
     ]
     assert "PARTIAL" not in judges.caption
-    assert figure({"value": None, "low": None, "high": None}) == "–"
+    assert figure(Estimate(value=None, low=None, high=None)) == "–"
 
 
 def test_partial_figures_say_so_in_every_table():
@@ -75,21 +80,22 @@ def test_names_are_escaped():
 
 
 def test_only_what_was_asked_for_is_written(tmp_path):
-    content = results()
-    section = make_section("mine", content, content["evaluations"][0], Gallery((), 0, 0))
+    content = filled(Results, **results())
+    section = make_section("mine", content, content.evaluations[0], Gallery((), 0, 0))
     write_tables(tmp_path, content, [section], ("latex",))
     assert [file.name for file in tmp_path.iterdir()] == ["tables.tex"]
     assert (tmp_path / "tables.tex").read_text().count(r"\begin{tabular}") == 2
 
 
-@pytest.mark.parametrize(("best", "gain"), [(None, 0.2), ({"run": None, "step": 5}, None)])
+@pytest.mark.parametrize(("best", "gain"), [(None, 0.2), ({"run": "sft", "step": 5}, None)])
 def test_the_gain_of_the_last_checkpoint_stands_beside_no_other(best, gain):
     content = results()
-    last = content["evaluations"][0]
+    last = content["evaluations"][0] | {"run": "sft"}
     content["evaluations"] = [last | {"step": 0}, last | {"step": 5}, last]
-    content |= {"gain": {"mine": {"overall": {"value": 0.2}}}, "best": best}
-    section = make_section("mine", content, pick_shown(content["evaluations"], best), Gallery((), 0, 0))
-    assert (section.gain or {"overall": {"value": None}})["overall"]["value"] == gain
+    run = {"gain": {"mine": {"dimensions": {"overall": {"value": 0.2}}}}}
+    found = filled(Results, **content, runs={"sft": run}, best=best)
+    section = make_section("mine", found, pick_shown(found.evaluations, found.best), Gallery((), 0, 0))
+    assert (section.gain["overall"].value if section.gain else None) == gain
 
 
 def test_labels_that_are_no_pairs_and_leaderboards_have_tables_too():

@@ -48,13 +48,13 @@ def scores_recipe(out: Path, pairs: Path, scores, **changes) -> EvalRecipe:
 
 
 def test_the_cards_of_a_judge_give_the_figures_of_that_judge(tmp_path, pairs):
-    judged = run_eval(make_recipe(tmp_path / "judge", pairs, PixelEngine(unreadable=0.1)))
+    judged = run_eval(make_recipe(tmp_path / "judge", pairs, PixelEngine(unreadable=0.1))).as_json()
     file = str(tmp_path / "judge" / "pairs" / "cards.jsonl")
-    again = run_eval(scores_recipe(tmp_path / "file", pairs, file))
+    again = run_eval(scores_recipe(tmp_path / "file", pairs, file)).as_json()
     assert again["evaluations"][0]["dimensions"] == judged["evaluations"][0]["dimensions"]
     assert again["evaluations"][0]["label"] == "cards"
     assert again["evaluations"][0]["judge"]["unused"] == {}
-    second = run_eval(scores_recipe(tmp_path / "file", pairs, file))
+    second = run_eval(scores_recipe(tmp_path / "file", pairs, file)).as_json()
     assert comparable(second) == comparable(again)
 
 
@@ -130,7 +130,9 @@ def test_what_cannot_be_used_is_unscored_and_counted(tmp_path, bench):
 
 def test_unscored_candidates_lower_the_coverage(tmp_path, pairs, bench):
     write_jsonl(tmp_path / "s.jsonl", rows_for(bench, overall=5.0)[1:])
-    results = run_eval(scores_recipe(tmp_path / "out", pairs, {"path": tmp_path / "s.jsonl", "name": "Rival"}))
+    results = run_eval(
+        scores_recipe(tmp_path / "out", pairs, {"path": tmp_path / "s.jsonl", "name": "Rival"})
+    ).as_json()
     row = results["evaluations"][0]
     assert row["label"] == "Rival"
     assert row["dimensions"]["overall"]["unscored"] == 2

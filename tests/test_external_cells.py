@@ -38,7 +38,7 @@ def test_auroras_ratings_per_model_with_odd_cells(tmp_path):
             scores.append({"image": f"{model}/{place}.png", "overall": value})
     bench = [{"use": "aurora", "path": str(write(tmp_path / "points.json", rows)), "labels_only": True}]
     file = write(tmp_path / "s.json", scores)
-    results = run_eval(scores_recipe(tmp_path / "out", tmp_path, file, bench=bench))
+    results = run_eval(scores_recipe(tmp_path / "out", tmp_path, file, bench=bench)).as_json()
     found = results["evaluations"][0]["labels"]["ratings"]["overall"]
     assert {name: about["spearman"]["value"] for name, about in found["models"].items()} == {
         "one": 1,
@@ -74,7 +74,9 @@ def test_imagenhubs_json_table_gives_editrewards_figure(tmp_path):
             rows.append(path | {"instruction": f"Edit {place}.", "score": int(people[place]), "model": model})
             scores.append({"image": f"{model}/{place}.jpg", "overall": int(judge[place])})
     bench = [{"use": "aurora", "path": str(write(tmp_path / "t.json", rows)), "labels_only": True, "name": "IH"}]
-    results = run_eval(scores_recipe(tmp_path / "out", tmp_path, write(tmp_path / "s.json", scores), bench=bench))
+    results = run_eval(
+        scores_recipe(tmp_path / "out", tmp_path, write(tmp_path / "s.json", scores), bench=bench)
+    ).as_json()
     found = results["evaluations"][0]["labels"]["ratings"]["overall"]["spearman"]
     z = sum(rho) / len(rho)
     assert found["viescore"]["value"] == pytest.approx((math.exp(2 * z) - 1) / (math.exp(2 * z) + 1), abs=1e-6)

@@ -89,7 +89,7 @@ def test_several_judges_in_one_recipe(tmp_path):
         (tmp_path / name).mkdir()
         scores.append({"path": str(write(tmp_path / name / "pairwise.json", rows)), "name": name})
     out = tmp_path / "out"
-    results = run_eval(scores_recipe(out, tmp_path, scores, bench=bench, report={"tables": ["markdown"]}))
+    results = run_eval(scores_recipe(out, tmp_path, scores, bench=bench, report={"tables": ["markdown"]})).as_json()
     assert [row["label"] for row in results["evaluations"]] == ["gpt4o", "idefics2"]
     board = results["leaderboard"][0]
     assert [row["name"] for row in board["rows"] if row["kind"] == "measured"] == ["out: gpt4o", "out: idefics2"]

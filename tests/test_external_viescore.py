@@ -154,7 +154,7 @@ def test_a_file_with_odd_scores_gives_the_figure_of_the_published_code(tmp_path,
         judge=None,
         scores=folder,
     )
-    results = run_eval(recipe)
+    results = run_eval(recipe).as_json()
     published, ours = results["evaluations"]
     assert [row["reading"] for row in (published, ours)] == ["as published", "ours"]
     assert [row["label"] for row in (published, ours)] == ["llava, as published", "llava, ours"]
@@ -184,7 +184,10 @@ def measured(tmp_path, bench):
     )
     tables = {"use": "imagenhub", "ratings": str(TABLES), "models": ["MagicBrush", "SDEdit"]}
     outs = {path: tmp_path / "out" / path.name for path in (folder, plain)}
-    return {path.name: (out, run_eval(make_recipe(out, tables, judge=None, scores=path))) for path, out in outs.items()}
+    return {
+        path.name: (out, run_eval(make_recipe(out, tables, judge=None, scores=path)).as_json())
+        for path, out in outs.items()
+    }
 
 
 def test_where_the_readings_agree_there_is_one_row(measured):
@@ -215,7 +218,7 @@ def test_a_recipe_may_want_one_reading(tmp_path, bench, reading, says):
     folder = odd_folder(tmp_path / "llava", bench)
     tables = {"use": "imagenhub", "ratings": str(TABLES), "models": ["MagicBrush", "SDEdit"]}
     recipe = make_recipe(tmp_path / "out", tables, judge=None, scores={"path": folder, "reading": reading})
-    [row] = run_eval(recipe)["evaluations"]
+    [row] = run_eval(recipe).as_json()["evaluations"]
     assert (row["label"], row["reading"]) == ("llava", says)
     assert not (tmp_path / "out" / "ImagenHub" / "ours").exists()
 
@@ -224,7 +227,7 @@ def test_half_a_surrogate_pair_is_counted_and_its_score_kept(tmp_path, bench):
     uid = images(bench)[0]
     write(tmp_path / "f", {uid: [7, 9]}, {uid: [5, 5]}, reasoning="A cat \ud83d sits.")
     tables = {"use": "imagenhub", "ratings": str(TABLES), "models": ["MagicBrush", "SDEdit"]}
-    [row] = run_eval(make_recipe(tmp_path / "out", tables, judge=None, scores=tmp_path / "f"))["evaluations"]
+    [row] = run_eval(make_recipe(tmp_path / "out", tables, judge=None, scores=tmp_path / "f")).as_json()["evaluations"]
     assert row["judge"]["unused"]["invalid_unicode"]["count"] == 4
     cards, _ = read(tmp_path / "f", bench, "published")
     assert (cards["SDEdit", uid].overall, cards["SDEdit", uid].rationale) == (

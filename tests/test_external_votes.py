@@ -66,7 +66,7 @@ def test_a_public_results_file_gives_its_own_accuracy(tmp_path):
     (tmp_path / "gpt4o.json").write_text(json.dumps(rows))
     bench = [{"use": "genai_bench", "path": str(tmp_path / "gpt4o.json")}]
     recipe = scores_recipe(tmp_path / "out", tmp_path, tmp_path / "gpt4o.json", bench=bench)
-    results = run_eval(recipe)
+    results = run_eval(recipe).as_json()
     assert results["evaluations"][0]["label"] == "gpt4o"
     assert results["evaluations"][0]["judge"]["unused"]["unreadable_vote"]["count"] == 3
     kinds = [json.loads(line)["kind"] for line in (tmp_path / "out/gpt4o/answers.jsonl").read_text().splitlines()]

@@ -10,6 +10,7 @@ from editjudge.files.io import write_jsonl
 from editjudge.formats.campaign import PushedTask, rankings_file, tasks_file
 from editjudge.formats.rankings import make_ranking
 from editjudge.records.types import TierRanking
+from editjudge.statistics.estimate import Estimate
 from eval.human.agreement import compare_with_people
 from eval.human.rankings import Human, rankings_that_count
 
@@ -44,22 +45,22 @@ def test_figures_by_hand():
     found = compare_with_people(rows, cards_of(a=8.0, b=6.0, c=None), rounds=100, seed=1)
     assert list(found) == ["overall"]
     overall = found["overall"]
-    assert (overall["n_tasks"], overall["n_pairs"]) == (1, 3)
-    assert overall["coverage"] == pytest.approx(1 / 3, abs=1e-6)
+    assert (overall.n_tasks, overall.n_pairs) == (1, 3)
+    assert overall.coverage == pytest.approx(1 / 3, abs=1e-6)
     expected = {"preference": (2 / 8, 5 / 8), "relation": (2 / 9, 5 / 9), "majority": (1 / 5, 3 / 5)}
     for name, (judge, people) in expected.items():
-        figures = overall["figures"][name]
-        assert figures["judge"]["value"] == pytest.approx(judge, abs=1e-6)
-        assert figures["people"]["value"] == pytest.approx(people, abs=1e-6)
-        assert figures["difference"]["value"] == pytest.approx(judge - people, abs=1e-6)
-        assert figures["judge"]["low"] is None  # one task shows nothing about how much it may vary
+        figures = getattr(overall.figures, name)
+        assert figures.judge.value == pytest.approx(judge, abs=1e-6)
+        assert figures.people.value == pytest.approx(people, abs=1e-6)
+        assert figures.difference.value == pytest.approx(judge - people, abs=1e-6)
+        assert figures.judge.low is None  # one task shows nothing about how much it may vary
     # tau-b: judge with x and y over the pair ab 1, with z -1; x-y 2/sqrt(2*3), x-z 0, y-z 1/3.
-    tau = overall["figures"]["kendall_tau_b"]
-    assert tau["judge"]["value"] == pytest.approx(1 / 3, abs=1e-6)
+    tau = overall.figures.kendall_tau_b
+    assert tau.judge.value == pytest.approx(1 / 3, abs=1e-6)
     xy = 2 / 6**0.5
-    assert tau["people"]["value"] == pytest.approx((xy / 2 + (xy + 1 / 3) / 2 + (0 + 1 / 3) / 2) / 3, abs=1e-6)
-    assert overall["units"]["z"]["majority"]["judge"]["value"] == pytest.approx(1 / 2, abs=1e-6)
-    assert overall["units"]["z"]["majority"]["people"]["value"] == pytest.approx(1 / 2, abs=1e-6)
+    assert tau.people.value == pytest.approx((xy / 2 + (xy + 1 / 3) / 2 + (0 + 1 / 3) / 2) / 3, abs=1e-6)
+    assert overall.units["z"].majority.judge.value == pytest.approx(1 / 2, abs=1e-6)
+    assert overall.units["z"].majority.people.value == pytest.approx(1 / 2, abs=1e-6)
 
 
 def test_intervals_and_a_difference_that_is_paired():
@@ -70,20 +71,20 @@ def test_intervals_and_a_difference_that_is_paired():
         rows += [row(f"t{number}", unit, (a,), (b,)) for unit in ("x", "y")]
         if number % 3 == 0:
             rows[-1] = row(f"t{number}", "y", (b,), (a,))
-    figures = compare_with_people(rows, cards_of(**values), rounds=2000, seed=1)["overall"]["figures"]["preference"]
-    assert figures["people"]["value"] == pytest.approx(2 / 3, abs=1e-6)
-    judge = figures["judge"]
-    assert judge["low"] < judge["value"] < judge["high"]
-    assert figures["difference"]["low"] < figures["difference"]["value"] < figures["difference"]["high"]
+    figures = compare_with_people(rows, cards_of(**values), rounds=2000, seed=1)["overall"].figures.preference
+    assert figures.people.value == pytest.approx(2 / 3, abs=1e-6)
+    judge = figures.judge
+    assert judge.low < judge.value < judge.high
+    assert figures.difference.low < figures.difference.value < figures.difference.high
 
 
 def test_tasks_of_one_unit_are_left_out_where_others_have_two():
     rows = [row("t", "x", ("a",), ("b",)), row("t", "y", ("a",), ("b",)), row("u", "x", ("d",), ("c",))]
     cards = cards_of(a=8.0, b=6.0, c=8.0, d=6.0)
     both = compare_with_people(rows, cards, rounds=10, seed=1)["overall"]
-    assert (both["n_tasks"], both["figures"]["preference"]["judge"]["value"]) == (1, 1.0)
-    alone = compare_with_people(rows[2:], cards, rounds=10, seed=1)["overall"]["figures"]["preference"]
-    assert (alone["judge"]["value"], alone["people"]["value"], alone["difference"]["value"]) == (0.0, None, None)
+    assert (both.n_tasks, both.figures.preference.judge.value) == (1, 1.0)
+    alone = compare_with_people(rows[2:], cards, rounds=10, seed=1)["overall"].figures.preference
+    assert (alone.judge.value, alone.people.value, alone.difference.value) == (0.0, None, None)
 
 
 def test_gold_repeats_and_unknown_candidates_do_not_count(tmp_path):
@@ -119,6 +120,6 @@ def test_a_figure_that_is_the_same_in_every_resample_has_no_interval():
             row(f"t{number}", "y", *(((b,), (a,)) if number % 3 == 0 else ((a,), (b,)))),
         ]
     found = compare_with_people(rows, cards_of(**values), rounds=200, seed=1)["overall"]
-    unit = found["units"]["x"]["preference"]
-    assert unit["judge"] == {"value": 1.0, "low": None, "high": None}
-    assert unit["people"]["low"] < unit["people"]["value"] < unit["people"]["high"]
+    unit = found.units["x"].preference
+    assert unit.judge == Estimate(value=1.0, low=None, high=None)
+    assert unit.people.low < unit.people.value < unit.people.high

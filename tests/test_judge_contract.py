@@ -195,13 +195,13 @@ def test_a_scalar_head_is_evaluated(tmp_path: Path, bench: Benchmark) -> None:
             "probes": {"groups": 5, "use": ["black", "batch_position"]},
         }
     )
-    results = run_eval(recipe)
+    results = run_eval(recipe).as_json()
     [row] = results["evaluations"]
     assert row["dimensions"]["overall"]["pair_mean"]["value"] == 1
     assert row["dimensions"]["consistency"]["coverage"] == 0
     assert [probe["passed"] for probe in results["probes"]] == [5, 5]
     assert (tmp_path / "out" / "report.html").is_file()
-    assert comparable(run_eval(recipe)) == comparable(results)
+    assert comparable(run_eval(recipe).as_json()) == comparable(results)
 
 
 def test_a_scalar_head_is_swept(tmp_path: Path, bench: Benchmark) -> None:
@@ -216,7 +216,7 @@ def test_a_scalar_head_is_swept(tmp_path: Path, bench: Benchmark) -> None:
             "bootstrap_rounds": 100,
         }
     )
-    results = run_sweep(recipe)
+    results = run_sweep(recipe).as_json()
     found = [row["dimensions"]["overall"]["pair_mean"]["value"] for row in results["evaluations"]]
     assert [(row["step"], row["passes"]) for row in results["evaluations"]] == [(0, 1), (10, 1), (20, 1)]
     assert (found[0], found[2]) == (0, 1)
@@ -241,12 +241,16 @@ def test_a_judge_without_weights_is_not_swept(tmp_path: Path, bench: Benchmark) 
 def test_any_judge_scores_candidates_of_a_curation(tmp_path: Path, bench: Benchmark) -> None:
     stage = JudgeStage(judge=ScalarRecipe())
     assert stage.samplings() == {}
-    assert stage.in_first_process()
+    assert stage.needs_device
     assert stage.depends_on() != JudgeStage(judge=ScalarRecipe(weight=2)).depends_on()
-    cards = [*stage.run(bench.triplets, make_context(bench.root))]
+    context = make_context(bench.root)
+    stage.setup(context)
+    cards = [*stage.run(bench.triplets, context)]
     assert not any(isinstance(card, Drop | Fail) for card in cards)
     lost = bench.triplets[0].model_copy(update={"task": make_task(instruction=" ")})
-    assert [*stage.run([lost], make_context(bench.root))] == [Fail(lost.id, "unscored: no judgment")]
+    (failed,) = stage.run([lost], context)
+    assert isinstance(failed, Fail)
+    assert (failed.row_id, failed.error) == (lost.id, "unscored: no judgment")
     for given in ({}, {"engine": "teacher", "judge": ScalarRecipe()}, {"judge": ScalarRecipe(), "passes": 2}):
         with pytest.raises(ValidationError):
             JudgeStage.model_validate(given)
@@ -258,9 +262,9 @@ def test_any_judge_scores_candidates_of_a_curation(tmp_path: Path, bench: Benchm
 def test_recorded_cards_give_the_figures_of_the_judge_that_made_them(tmp_path: Path, bench: Benchmark) -> None:
     base = {"bench": [{"use": "pairs", "path": bench.root / "pairs.jsonl", "name": "b"}], "bootstrap_rounds": 100}
     asked = JudgeRecipe(engine=PixelEngine(unreadable=0.1), passes=3, retries=0)
-    first = run_eval(EvalRecipe.model_validate({"out": tmp_path / "asked", "judge": asked, **base}))
+    first = run_eval(EvalRecipe.model_validate({"out": tmp_path / "asked", "judge": asked, **base})).as_json()
     block = {"use": "recorded", "path": tmp_path / "asked" / "b" / "cards.jsonl"}
-    again = run_eval(EvalRecipe.model_validate({"out": tmp_path / "again", "judge": block, **base}))
+    again = run_eval(EvalRecipe.model_validate({"out": tmp_path / "again", "judge": block, **base})).as_json()
     for key in ("dimensions", "passes", "k_curve", "unreadable"):
         assert again["evaluations"][0][key] == first["evaluations"][0][key]
     assert again["evaluations"][0]["judge"]["engine"] == "scores made elsewhere: b"

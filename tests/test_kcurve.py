@@ -23,7 +23,8 @@ from eval.metrics.values import Values, values_of
 
 
 def curve_of(evaluation, rounds):
-    return k_curve(evaluation.bench.pairs, evaluation.table, evaluation.values(), rounds, seed=0)
+    found = k_curve(evaluation.bench.pairs, evaluation.table, evaluation.values(), rounds, seed=0)
+    return None if found is None else found.as_json()
 
 
 @pytest.fixture(scope="module")
@@ -118,11 +119,11 @@ def test_tokens_are_counted_once_per_reading_and_for_every_attempt():
 def test_price_by_hand():
     used = {"judgments": 4, "prompt_tokens": 2_000_000, "completion_tokens": 500_000}
     prices = Prices(per_million_prompt_tokens=3, per_million_completion_tokens=10, per_hour=2)
-    found = describe_cost(used, 1800, 100, prices)
+    found = describe_cost(used, 1800, 100, prices).as_json()
     assert found["price"]["total"] == 6 + 5 + 1
     assert found["price"]["per_1000_triplets"] == 120
     assert found["prompt_tokens_per_triplet"] == 20_000
-    untold = describe_cost({"judgments": 4, "prompt_tokens": 0, "completion_tokens": 0}, 1800, 100, prices)
+    untold = describe_cost({"judgments": 4, "prompt_tokens": 0, "completion_tokens": 0}, 1800, 100, prices).as_json()
     assert (untold["prompt_tokens"], untold["price"]["total"]) == (None, None)
     assert describe_cost({}, 0, 100, prices) is None
     with pytest.raises(ValidationError, match="every rate is 0"):
@@ -138,7 +139,7 @@ def test_distribution_by_hand():
         make_card(judgments=(make_judgment(scores=(5, 10)), make_judgment(aspect="quality", scores=(12.5, 25)))),
         make_card(judgments=(), prompt_following=10.0, overall=None),
     ]
-    found = distributions(values_of(cards))
+    found = distributions(values_of(cards)).as_json()
     success = found["aspects"]["semantic"]["success"]
     assert (success["n"], success["unscored"], success["mean"], success["std"]) == (2, 1, 6, 4)
     assert (success["counts"][4], success["counts"][19], sum(success["counts"])) == (1, 1, 2)
@@ -162,7 +163,7 @@ def test_a_known_slope_is_found_and_margins_of_noise_mean_nothing():
     right = generator.random(4000) < 1 / (1 + np.exp(-0.8 * width))
     noise = generator.random(4000) < 0.7
     tables = [make_table(np.where(sign, width, -width)) for sign in (right, noise)]
-    known, flat = (found["prompt_following"] for found in calibrations(tables, rounds=200, seed=0))
+    known, flat = (found["prompt_following"].as_json() for found in calibrations(tables, rounds=200, seed=0))
     assert known["slope"] == pytest.approx(0.8, abs=0.06)
     assert known["error"] < 0.02 < flat["error"]
     assert known["auc"] > 0.65
@@ -174,7 +175,7 @@ def test_a_known_slope_is_found_and_margins_of_noise_mean_nothing():
 
 
 def test_ties_and_unscored_pairs_are_left_out_and_separated_ones_have_no_slope():
-    found = calibrations([make_table([1, 2, 3, 0, np.nan])], rounds=100, seed=0)[0]["prompt_following"]
+    found = calibrations([make_table([1, 2, 3, 0, np.nan])], rounds=100, seed=0)[0]["prompt_following"].as_json()
     assert (found["n_pairs"], found["slope"], found["auc"]) == (3, None, None)
     assert found["bins"][0]["right"] == {"value": 1.0, "low": None, "high": None}
     assert calibrations([make_table([0, np.nan])], rounds=100, seed=0) == [{}]

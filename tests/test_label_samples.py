@@ -8,11 +8,12 @@ from eval_world import write_benchmark
 from label_ground import benchmark, card, comparison, evaluation, group, group_cards, rating, scored
 
 from editjudge.errors import RecipeError
+from editjudge.statistics.estimate import Difference
 from eval.benchmarks.pairs import Pairs
 from eval.checkpoints.options import Selection
 from eval.checkpoints.selection import advise, choose, curve_of, key_of
 from eval.evaluations.samples import draw_samples
-from eval.metrics.figures import FIGURES, Key, keys_in, main_keys, read_figure
+from eval.metrics.figures import FIGURES, FigureKey, keys_in, main_keys, read_figure
 from eval.results import Measured, build_results
 
 ROUNDS = 400
@@ -62,9 +63,8 @@ def test_what_is_known_of_a_judge_is_not_computed_anew(tmp_path):
     results, samples = build_results([Measured("judge", 1, item)], ROUNDS, 0), draw_samples(key, [item], ROUNDS, 0)
     cards = (tmp_path / "cards.jsonl").read_text()
     (tmp_path / "cards.jsonl").write_text("damaged")
-    assert (
-        build_results([Measured("judge", 1, item)], ROUNDS, 0)["evaluations"][0]["labels"]
-        == (results["evaluations"][0]["labels"])
+    assert build_results([Measured("judge", 1, item)], ROUNDS, 0).evaluations[0].labels == (
+        results.evaluations[0].labels
     )
     assert (draw_samples(key, [item], ROUNDS, 0).drawn == samples.drawn).all()
     (tmp_path / "cards.jsonl").write_text(cards)
@@ -74,22 +74,22 @@ def test_what_is_known_of_a_judge_is_not_computed_anew(tmp_path):
 @pytest.mark.parametrize("kind", list(EXPECTED))
 def test_samples_are_those_of_the_reports_own_intervals(tmp_path, kind):
     both = [judged(tmp_path / str(which), kind, which) for which in (0, 1)]
-    rows = build_results([Measured(str(w), None, e) for w, e in enumerate(both)], ROUNDS, 3)["evaluations"]
+    rows = build_results([Measured(str(w), None, e) for w, e in enumerate(both)], ROUNDS, 3).evaluations
     [main] = main_keys(both[0].bench)
-    assert main == Key(kind, "overall", FIGURES[kind][0]) == keys_in(rows[1])[0]
+    assert main == FigureKey(kind, "overall", FIGURES[kind][0]) == keys_in(rows[1])[0]
     for name, expected in EXPECTED[kind].items():
-        key = Key(kind, "overall", name)
+        key = FigureKey(kind, "overall", name)
         samples = draw_samples(key, both, ROUNDS, 3)
         assert samples.value[1] == pytest.approx(expected)
         assert samples.drawn.shape == (ROUNDS, 2)
         figure = read_figure(rows[1], key)
-        assert figure["value"] == pytest.approx(samples.value[1], abs=1e-6)
+        assert figure.value == pytest.approx(samples.value[1], abs=1e-6)
         ends = np.nanquantile(samples.drawn[:, 1], (0.025, 0.975))
-        assert (figure["low"], figure["high"]) == pytest.approx(tuple(ends), abs=1e-6)
+        assert (figure.low, figure.high) == pytest.approx(tuple(ends), abs=1e-6)
         assert samples.n_groups == {"comparisons": 16 if name == "without_ties" else 20, "multiway": 10}.get(kind, 8)
         gap = samples.difference(0, 1)
-        assert gap["value"] == pytest.approx(samples.value[0] - samples.value[1], abs=1e-6)
-        assert gap["p"] == pytest.approx((samples.drawn[:, 0] - samples.drawn[:, 1] <= 1e-12).mean(), abs=1e-6)
+        assert gap.value == pytest.approx(samples.value[0] - samples.value[1], abs=1e-6)
+        assert gap.p == pytest.approx((samples.drawn[:, 0] - samples.drawn[:, 1] <= 1e-12).mean(), abs=1e-6)
 
 
 def rated_curve(folder, by_step):
@@ -99,21 +99,21 @@ def rated_curve(folder, by_step):
         cards = rated_cards(x=given, y=list(range(8)))
         found = evaluation(folder / str(step), benchmark(ratings=tuple(RATINGS)), cards)
         measured.append(Measured(f"step {step}", step, found))
-    return curve_of(measured, 1, Key("ratings", "overall", "mean"), ROUNDS, 0)
+    return curve_of(measured, 1, FigureKey("ratings", "overall", "mean"), ROUNDS, 0)
 
 
 def test_the_earliest_checkpoint_whose_correlation_cannot_be_told_from_the_highest(tmp_path):
     rising, nearly, reversed_ = list(range(8)), [1, 0, 2, 3, 4, 5, 6, 7], list(range(8))[::-1]
-    best = choose(rated_curve(tmp_path, {0: reversed_, 10: reversed_, 20: nearly, 30: rising}))
-    assert (best["step"], best["top_step"], best["kind"], best["figure"]) == (20, 30, "ratings", "mean")
-    assert best["top_value"] == 1
-    assert best["value"] == pytest.approx((1 + 1 - 6 * 2 / 504) / 2, abs=1e-6)
-    assert best["differences"]["10"]["value"] == pytest.approx(1)  # (1 + 1) / 2 - (1 - 1) / 2
-    assert best["differences"]["10"]["low"] > 0
-    assert best["tied"] == [20, 30]
-    assert best["against_base"]["p"] == 0
-    assert "overall, Spearman's correlation" in best["words"]
-    assert advise(best, (0, 10, 20, 30), 1, False)["advice"] == "stop"
+    best = choose(rated_curve(tmp_path, {0: reversed_, 10: reversed_, 20: nearly, 30: rising}), "run", "bench")
+    assert (best.step, best.top_step, best.kind, best.figure) == (20, 30, "ratings", "mean")
+    assert best.top_value == 1
+    assert best.value == pytest.approx((1 + 1 - 6 * 2 / 504) / 2, abs=1e-6)
+    assert best.differences["10"].value == pytest.approx(1)  # (1 + 1) / 2 - (1 - 1) / 2
+    assert best.differences["10"].low > 0
+    assert best.tied == [20, 30]
+    assert best.against_base.p == 0
+    assert "overall, Spearman's correlation" in best.words
+    assert advise(best, (0, 10, 20, 30), 1, False).advice == "stop"
 
 
 def test_a_judge_that_scores_all_alike_is_never_chosen_and_hides_nobody(tmp_path):
@@ -125,14 +125,14 @@ def test_a_judge_that_scores_all_alike_is_never_chosen_and_hides_nobody(tmp_path
     for step, given in ((10, [2, 1, 3, 4, 5, 6, 7, 8]), (20, constant)):
         found = evaluation(tmp_path / f"b{step}", benchmark(ratings=tuple(RATINGS)), rated_cards(x=given, y=given))
         measured.append(Measured(f"step {step}", step, found))
-    best = choose(curve_of(measured, 1, Key("ratings", "overall", "mean"), ROUNDS, 0))
-    assert best["step"] == best["top_step"] == 10
-    assert best["differences"]["20"] == {"value": None, "low": None, "high": None, "p": None}
-    assert best["tied"] == [10]
-    assert best["chance_top"] == {"10": 1, "20": 0}
-    nobody = choose(curve_of(measured[1:], 1, Key("ratings", "overall", "mean"), ROUNDS, 0))
-    assert nobody["step"] is None
-    assert "above 0" in nobody["words"]
+    best = choose(curve_of(measured, 1, FigureKey("ratings", "overall", "mean"), ROUNDS, 0), "run", "bench")
+    assert best.step == best.top_step == 10
+    assert best.differences["20"] == Difference(value=None, low=None, high=None, p=None)
+    assert best.tied == [10]
+    assert best.chance_top == {"10": 1, "20": 0}
+    nobody = choose(curve_of(measured[1:], 1, FigureKey("ratings", "overall", "mean"), ROUNDS, 0), "run", "bench")
+    assert nobody.step is None
+    assert "above 0" in nobody.words
 
 
 @pytest.fixture(scope="module")

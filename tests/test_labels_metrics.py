@@ -34,7 +34,7 @@ def genai(tmp_path_factory):
 @pytest.mark.parametrize("judge", sorted(VOTES["published_accuracy"]))
 def test_votes_give_the_published_accuracy_of_genai_bench(genai, judge):
     votes = {f"genai_bench-{i}": vote.strip("[]") for i, vote in enumerate(VOTES["model_vote"][judge])}
-    found = measure_labels(genai, {}, votes, rounds=200, seed=0)["comparisons"]["overall"]
+    found = measure_labels(genai, {}, votes, rounds=200, seed=0).as_json()["comparisons"]["overall"]
     assert (found["n"], found["n_untied"], found["coverage"]) == (919, 503, 1)
     assert round(100 * found["four_label"]["value"], 2) == VOTES["published_accuracy"][judge]
     assert found["four_label"]["low"] < found["four_label"]["value"] < found["four_label"]["high"]
@@ -53,7 +53,7 @@ def test_an_unread_vote_is_wrong_and_counted(genai):
         i for i, vote in enumerate(VOTES["human_vote"]) if vote == "leftvote" and votes[f"genai_bench-{i}"] == "A>B"
     )
     del votes[f"genai_bench-{right}"]
-    found = measure_labels(genai, {}, votes, rounds=200, seed=0)["comparisons"]["overall"]
+    found = measure_labels(genai, {}, votes, rounds=200, seed=0).as_json()["comparisons"]["overall"]
     assert found["four_label"]["value"] == pytest.approx((round(0.5354 * 919) - 1) / 919, abs=1e-6)
     assert found["coverage"] == pytest.approx(918 / 919, abs=1e-6)
     assert found["answers"]["A>B"]["unanswered"] == 1
@@ -78,7 +78,7 @@ def test_figures_with_ties_by_hand():
     """Margins 2, -1, 0.2, 0.5, none; people: A, B, tie, A, tie. Best threshold 0.2: C + Thm = A, B, tie, A = 4 of 5."""
     items = [comparison(f"c{i}", label) for i, label in enumerate(["A>B", "B>A", "A=B=Good", "A>B", "A=B=Bad"])]
     cards = scored(items, [2, -1, 0.2, 0.5, None])
-    found = measure_comparisons(items, cards, None, rounds=100, seed=0)
+    found = measure_comparisons(items, cards, None, rounds=100, seed=0).as_json()
     assert found["tie_threshold"] == 0.2
     assert found["with_ties"]["value"] == 0.8
     assert found["three_class"]["value"] == 0.6
@@ -117,7 +117,7 @@ def test_a_group_is_right_only_when_all_of_it_is():
     cards = {}
     for item, values in zip(groups, ([3, 2], [5, 5.1], [9, 5, 1], [9, 1, 5], [9, 5, None, 7]), strict=True):
         cards |= group_cards(item, values)
-    found = measure_multiways(groups, cards, None, rounds=100, seed=0)
+    found = measure_multiways(groups, cards, None, rounds=100, seed=0).as_json()
     assert {k: (block["n"], block["group"]["value"]) for k, block in found["k"].items()} == {
         "2": (2, 0.5),
         "3": (2, 0.5),
@@ -137,10 +137,10 @@ def test_a_group_is_right_only_when_all_of_it_is():
 def test_votes_on_groups():
     groups = [group("p1", {"AB": "A>B"}), group("t1", {"AB": "A>B", "AC": "A>B", "BC": "B>A"})]
     votes = {"p1_AvsB": "A>B", "t1_AvsB": "A>B", "t1_AvsC": "A>B"}
-    found = measure_multiways(groups, {}, votes, rounds=100, seed=0)
+    found = measure_multiways(groups, {}, votes, rounds=100, seed=0).as_json()
     assert found["overall"]["group"]["value"] == 0.5
     assert found["coverage"] == 0.75
-    found = measure_multiways(groups, {}, votes | {"t1_BvsC": "B>A"}, rounds=100, seed=0)
+    found = measure_multiways(groups, {}, votes | {"t1_BvsC": "B>A"}, rounds=100, seed=0).as_json()
     assert found["overall"]["group"]["value"] == 1
 
 
@@ -153,7 +153,7 @@ def test_groups_of_one_task_are_one_draw():
         cards = {}
         for place, item in enumerate(groups):
             cards |= group_cards(item, [9, 5] if place % 10 < 5 else [5, 9])
-        figure = measure_multiways(groups, cards, None, rounds=4000, seed=1)["overall"]["group"]
+        figure = measure_multiways(groups, cards, None, rounds=4000, seed=1).as_json()["overall"]["group"]
         widths.append(figure["high"] - figure["low"])
     assert widths[1] / widths[0] == pytest.approx(2, rel=0.15)
 
@@ -197,7 +197,7 @@ def test_ratings_per_model_and_coverage():
             item = rating(f"i{image}", model, image / 4)
             ratings.append(item)
             cards[item.triplet.id] = card(item.triplet, overall=value)
-    found = measure_ratings(ratings, cards, rounds=100, seed=0)
+    found = measure_ratings(ratings, cards, rounds=100, seed=0).as_json()
     models = found["models"]
     assert [models[name]["spearman"]["value"] for name in "xyzw"] == [1, pytest.approx(0.8), None, -1]
     assert models["y"]["kendall"]["value"] == pytest.approx(2 / 3, abs=1e-6)
@@ -216,8 +216,8 @@ def test_intervals_of_a_correlation_hold_the_truth_about_as_often_as_they_say():
         one = generator.normal(size=120)
         other = 0.5 * one + np.sqrt(0.75) * generator.normal(size=120)
         found = correlate([Column("m", one, other, np.arange(120))], 120, rounds=300, seed=0)
-        figure = found.models["m"]["spearman"]
-        held += figure["low"] < truth < figure["high"]
+        figure = found.models["m"].spearman
+        held += figure.low < truth < figure.high
     assert held >= 52
 
 
@@ -226,7 +226,7 @@ def test_raters_of_imagenhub_agree_as_far_as_scipy_says():
     bench = ImagenHub(ratings=DATA / "imagenhub" / "Text-Guided_IE").load(Path("unused"))
     assert len(bench.ratings) == 179 * 9 * 3
     assert not bench.has_images
-    found = measure_labels(bench, {}, None, rounds=2000, seed=0)["ratings"]
+    found = measure_labels(bench, {}, None, rounds=2000, seed=0).as_json()["ratings"]
     assert found["semantic"]["coverage"] == 0
     assert found["semantic"]["spearman"]["mean"]["value"] is None
     by_pair = []
@@ -262,5 +262,5 @@ def test_semantic_is_the_lower_score_of_each_pass():
 
 def test_same_seed_same_figures(genai):
     votes = {f"genai_bench-{i}": vote.strip("[]") for i, vote in enumerate(VOTES["model_vote"]["gpt4o"])}
-    first, again, other = (measure_labels(genai, {}, votes, rounds=200, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (measure_labels(genai, {}, votes, rounds=200, seed=seed).as_json() for seed in (1, 1, 2))
     assert first == again != other

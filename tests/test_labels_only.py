@@ -149,6 +149,8 @@ def test_scores_of_labels_alone_stand_in_one_leaderboard_with_those_with_images(
     run_eval(scores_recipe(tmp_path / "one", pairs, tmp_path / "s.jsonl", bench=[with_images]))
     others = {"results": [str(tmp_path / "one" / "results.json")]}
     alone = [with_images | {"labels_only": True}]
-    results = run_eval(scores_recipe(tmp_path / "two", pairs, tmp_path / "s.jsonl", bench=alone, leaderboard=others))
+    results = run_eval(
+        scores_recipe(tmp_path / "two", pairs, tmp_path / "s.jsonl", bench=alone, leaderboard=others)
+    ).as_json()
     assert sorted(row["kind"] for row in results["leaderboard"][0]["rows"]) == ["measured", "other"]
     assert ImageStore(pairs.parent).read(bench.triplets[0].edited).size == make_image(width=32, height=24).size

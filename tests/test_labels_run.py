@@ -49,7 +49,9 @@ def test_pairs_with_ties(folder):
         )
     ]
     (folder / "images" / "rows.json").write_text(json.dumps(rows))
-    results = run_eval(make_recipe(folder / "out", {"use": "aurora", "path": folder / "images" / "rows.json"}))
+    results = run_eval(
+        make_recipe(folder / "out", {"use": "aurora", "path": folder / "images" / "rows.json"})
+    ).as_json()
     about = results["benchmarks"]["AURORA-Bench"]
     assert (about["n_pairs"], about["n_comparisons"], about["n_groups"]) == (0, 6, 6)
     row = results["evaluations"][0]
@@ -74,7 +76,9 @@ def test_ratings(folder):
                 | {"score": score, "model": model}
             )
     (folder / "images" / "rows.json").write_text(json.dumps(rows))
-    results = run_eval(make_recipe(folder / "out", {"use": "aurora", "path": folder / "images" / "rows.json"}))
+    results = run_eval(
+        make_recipe(folder / "out", {"use": "aurora", "path": folder / "images" / "rows.json"})
+    ).as_json()
     found = results["evaluations"][0]["labels"]["ratings"]["overall"]
     assert {name: model["spearman"]["value"] for name, model in found["models"].items()} == {"Alpha": 1, "Beta": -1}
     assert found["spearman"]["mean"]["value"] == 0
@@ -95,7 +99,7 @@ def test_votes_made_elsewhere_reach_the_report(folder):
     (folder / "gpt4o.json").write_text(json.dumps(rows))
     path = folder / "gpt4o.json"
     recipe = make_recipe(folder / "out", {"use": "genai_bench", "path": str(path)}, judge=None, scores={"path": path})
-    found = run_eval(recipe)["evaluations"][0]["labels"]["comparisons"]["overall"]
+    found = run_eval(recipe).as_json()["evaluations"][0]["labels"]["comparisons"]["overall"]
     assert round(100 * found["four_label"]["value"], 2) == votes["published_accuracy"]["gpt4o"]
     page = (folder / "out" / "report.html").read_text()
     assert "919 comparisons from 919 groups" in page

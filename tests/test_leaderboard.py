@@ -3,9 +3,12 @@
 import json
 
 import pytest
+from filled import filled
 from rich.console import Console
 
 from editjudge.errors import DataError
+from editjudge.formats.results.leaderboard import Board
+from editjudge.formats.results.results import Results, read_results
 from eval.benchmarks import BENCHMARKS
 from eval.report.leaderboard import build_leaderboard
 from eval.report.published import published
@@ -28,13 +31,13 @@ def make_row(run="sft", step=10, passes=1, overall=0.6, sizes=SIZES, **changes):
 
 def make_results(rows, best=None, identity="abc"):
     runs = {row["run"]: {"best": {"step": best}} for row in rows if row["run"] is not None}
-    about = {"n_pairs": 3072, "identity": identity}
-    return {"format": 2, "evaluations": rows, "benchmarks": {"bench": about}, "runs": runs}
+    about = {"n_pairs": 3072, "labels": identity}
+    return filled(Results, evaluations=rows, benchmarks={"bench": about}, runs=runs)
 
 
 def board(results, others=(), kind="editreward_bench", with_published=True):
     [table] = build_leaderboard(results, "sweep", {"bench": kind}, others, with_published)
-    return table
+    return table.as_json()
 
 
 def test_measured_and_published_rows_in_one_order():
@@ -89,7 +92,7 @@ def test_rows_of_other_evaluations_of_the_same_pairs(tmp_path):
     for name, identity in (("rival", "abc"), ("stranger", "xyz")):
         (tmp_path / name).mkdir()
         results = make_results([rival], identity=identity)
-        (tmp_path / name / "results.json").write_text(json.dumps(results))
+        (tmp_path / name / "results.json").write_text(results.model_dump_json())
     others = [tmp_path / name / "results.json" for name in ("rival", "stranger")]
     table = board(make_results([make_row()]), others, kind="pairs")
     assert [(row["kind"], row["values"]["overall"]["value"]) for row in table["rows"]] == [
@@ -154,11 +157,16 @@ def test_ratings_have_a_table_of_their_own():
     assert table["columns"] == {"overall": "overall, Spearman", "overall.viescore": "overall, VIEScore"}
 
 
-def test_viescores_figure_of_an_older_results_file_is_not_taken():
-    """Format 1 held tanh of our mean under that name."""
-    found = {"overall": {"n": 8, "coverage": 0.5, "spearman": {"mean": figures(-0.2)[0], "viescore": figures(-0.1)[0]}}}
-    old = make_results([labelled({"ratings": found})]) | {"format": 1}
-    assert set(board(old, kind="imagenhub")["rows"][0]["values"]) == {"overall"}
+def test_a_file_of_another_version_is_refused_and_so_is_one_that_was_edited(tmp_path):
+    path, results = tmp_path / "results.json", make_results([make_row()]).as_json()
+    path.write_text(json.dumps(results))
+    assert read_results(path) == make_results([make_row()])
+    path.write_text(json.dumps(results | {"format": 2}))
+    with pytest.raises(DataError, match=r"results\.json: format 2.* 3; run its recipe again"):
+        board(make_results([make_row()]), [path])
+    path.write_text(json.dumps(results | {"benchmarks": {"bench": {}}}))
+    with pytest.raises(DataError, match=r"results\.json: benchmarks\.bench\.source: Field required"):
+        read_results(path)
 
 
 @pytest.mark.parametrize(("n", "shown"), [(1432, True), (1611, False)])
@@ -186,7 +194,7 @@ def test_every_published_figure_is_one_of_a_known_benchmark_and_names_its_source
 
 def test_the_terminal_table_says_what_is_published_and_what_is_partial():
     console = Console(width=200, record=True)
-    [table] = leaderboard_tables(board(make_results([make_row(partial=True)], best=10)), 200)
+    [table] = leaderboard_tables(Board(**board(make_results([make_row(partial=True)], best=10))), 200)
     console.print(table)
     lines = console.export_text().splitlines()
     assert any("sft: step 10 *" in line and "PARTIAL" in line and "[0.580, 0.620]" in line for line in lines)
@@ -210,7 +218,7 @@ def test_on_a_narrow_screen_nothing_is_cut(width):
     }
     row = labelled({"ratings": labels}, reading="as published") | {"label": "A judge with a long name, as published"}
     console = Console(width=width, record=True)
-    for table in leaderboard_tables(board(make_results([row]), kind="imagenhub"), width):
+    for table in leaderboard_tables(Board(**board(make_results([row]), kind="imagenhub")), width):
         console.print(table)
     text = console.export_text()
     assert "…" not in text

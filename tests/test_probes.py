@@ -13,7 +13,8 @@ from editjudge.engines.base import Completion, Engine, Reply, Sampling
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import StaleOutputError
 from editjudge.images.store import ImageStore
-from editjudge.statistics.exact import exact_share
+from editjudge.statistics.estimate import Estimate
+from editjudge.statistics.shares import exact_share
 from eval.benchmarks.pairs import Pairs
 from eval.evaluations.scoring import evaluate
 from eval.probes import MUST_FALL, Probes, run_probes
@@ -83,7 +84,7 @@ def bench(tmp_path_factory):
 def probe(folder, bench, engine, **changes):
     judge = Judge(engine, "brief-v1", sampling=GREEDY, chunk=8)
     evaluation = evaluate(judge, bench, folder, 8, "test")
-    return {row["probe"]: row for row in run_probes(judge, evaluation, Probes(**changes))}
+    return {row.probe: row.as_json() for row in run_probes(judge, evaluation, Probes(**changes))}
 
 
 def test_a_judge_that_sees_passes(tmp_path, bench):
@@ -196,5 +197,5 @@ def test_alterations_keep_the_size():
 
 def test_exact_interval():
     """Clopper-Pearson of 8 in 10, as tables have it."""
-    assert exact_share(8, 10) == {"value": 0.8, "low": 0.443905, "high": 0.974789}
-    assert exact_share(0, 0) == {"value": None, "low": None, "high": None}
+    assert exact_share(8, 10) == Estimate(value=0.8, low=0.443905, high=0.974789)
+    assert exact_share(0, 0) == Estimate(value=None, low=None, high=None)

@@ -10,6 +10,7 @@ from published_ground import editscore_folder, published, write
 from test_external import scores_recipe
 
 from editjudge.files.io import read_jsonl, write_jsonl
+from editjudge.formats.results.results import Results
 from editjudge.records.types import PreferencePair
 from eval.benchmarks.pairs import Pairs
 from eval.external import read_scores
@@ -43,7 +44,7 @@ def test_an_editscore_folder_gives_the_published_figure_per_row_and_ours_per_ima
             ranks = (int(pair.better.editor[-1]), int(pair.worse.editor[-1]))
             rows.append((pair, *scores[pair.task.task_type][ranks]))
     folder = editscore_folder(tmp_path / "results" / "qwen25vl", rows)
-    results = run_eval(scores_recipe(tmp_path / "out", pairs, folder))
+    results = run_eval(scores_recipe(tmp_path / "out", pairs, folder)).as_json()
     theirs, ours = results["evaluations"]
     assert (theirs["reading"], ours["reading"]) == ("as published", "ours")
     assert theirs["judge"]["unused"] == ours["judge"]["unused"] == {}
@@ -86,7 +87,7 @@ def test_an_editscore_folder_with_one_score_per_image_has_one_row(tmp_path, pair
     bench = Pairs(path=pairs).load(pairs.parent)
     level = {"editor0": 9, "editor1": 5, "editor2": 1}
     rows = [(pair, level[pair.better.editor], level[pair.worse.editor]) for pair in bench.pairs]
-    results = run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows)))
+    results = run_eval(scores_recipe(tmp_path / "out", pairs, editscore_folder(tmp_path / "r", rows))).as_json()
     (row,) = results["evaluations"]
     assert row["reading"] == "as published, same as ours"
     assert row["judge"]["otherwise"] == {}
@@ -235,7 +236,7 @@ def test_figures_counted_by_others_stand_in_the_leaderboard_and_on_the_terminal(
     level = {"leftvote": 7, "tievote": 7, "rightvote": 3}
     rows = [{"id": f"{n}-left", "overall": level[human]} for n, human in enumerate(labels)]
     rows += [{"id": f"{n}-right", "overall": 5} for n in range(len(labels))]
-    results = run_eval(scores_recipe(tmp_path / "out", pairs, write(tmp_path / "s.json", rows), bench=bench))
+    results = run_eval(scores_recipe(tmp_path / "out", pairs, write(tmp_path / "s.json", rows), bench=bench)).as_json()
     row = results["evaluations"][0]
     ours = row["labels"]["comparisons"]["overall"]["with_ties"]["value"]
     (theirs,) = row["published"]
@@ -247,4 +248,4 @@ def test_figures_counted_by_others_stand_in_the_leaderboard_and_on_the_terminal(
     assert measured["EditReward"]["values"]["with_ties"]["value"] == theirs["value"]
     assert measured["EditReward"]["values"]["without_ties"] is None
     assert "counted as EditReward" in (tmp_path / "out" / "report.html").read_text()
-    assert any("as EditReward's code counts" in line and "0.833" in line for line in remarks(results))
+    assert any("as EditReward's code counts" in line and "0.833" in line for line in remarks(Results(**results)))

@@ -65,14 +65,14 @@ def test_genai_votes_give_the_published_figure_and_ours(tmp_path):
     rows = [{"idx": n, "human_vote": human, "model_vote": vote} for n, (human, vote) in enumerate(VOTED)]
     path = write(tmp_path / "rival.json", rows)
     recipe = scores_recipe(tmp_path / "out", tmp_path, path, bench=[{"use": "genai_bench", "path": str(path)}])
-    results = run_eval(recipe)
+    results = run_eval(recipe).as_json()
     theirs, ours = results["evaluations"]
     assert (theirs["label"], ours["label"]) == ("rival, as published", "rival, ours")
     assert theirs["labels"]["comparisons"]["overall"]["four_label"]["value"] == 2 / 8
     assert ours["labels"]["comparisons"]["overall"]["four_label"]["value"] == 5 / 8
     (row,) = theirs["published"]
     assert (row["by"], row["column"], row["n"], row["value"]) == ("GenAI-Bench", "four_label", 8, 2 / 8)
-    assert "published" not in ours
+    assert ours["published"] == []
     assert theirs["judge"]["otherwise"]["vote"]["count"] == 3
     assert {kind: found["count"] for kind, found in theirs["judge"]["unused"].items()} == {"unreadable_vote": 2}
     # The leaderboard and `compare` say which reading a row uses.
@@ -136,7 +136,7 @@ def test_a_judge_without_a_readable_vote_is_last_and_no_file_of_scores(tmp_path)
             bench=bench,
             leaderboard={"results": others},
         )
-        results[name] = run_eval(recipe)
+        results[name] = run_eval(recipe).as_json()
     silent = results["silent"]["evaluations"][0]
     assert silent["labels"]["comparisons"]["overall"]["answered_by"] == "votes"
     assert silent["labels"]["comparisons"]["overall"]["four_label"]["value"] == 0
@@ -187,7 +187,9 @@ def test_labels_without_prompts_are_the_same_labels(tmp_path):
     for name, rows, others in (("plain", labels, []), ("told", told, ["plain"])):
         bench = [{"use": "genai_bench", "path": str(write(tmp_path / f"{name}-labels.json", rows)), "name": "g"}]
         paths = [str(tmp_path / other / "results.json") for other in others]
-        results = run_eval(scores_recipe(tmp_path / name, tmp_path, file, bench=bench, leaderboard={"results": paths}))
+        results = run_eval(
+            scores_recipe(tmp_path / name, tmp_path, file, bench=bench, leaderboard={"results": paths})
+        ).as_json()
         # A vote says what it was about and the labels do not: nothing contradicts it.
         assert "other_instruction" not in results["evaluations"][0]["judge"]["unused"]
     board = results["leaderboard"][0]
@@ -234,7 +236,7 @@ def test_editrewards_results_files_of_votes_on_groups(write_tiger, tmp_path):
     for column, (n, value) in wanted.items():
         row = theirs["EditReward", "multiway", column]
         assert (row["n"], row["value"]) == (n, pytest.approx(value, abs=1e-6))
-    ours = measure_multiways(bench.multiways, {}, found.votes.ours, 100, 0)
+    ours = measure_multiways(bench.multiways, {}, found.votes.ours, 100, 0).as_json()
     assert ours["k"]["3"]["group"]["value"] == pytest.approx(2 / 3, abs=1e-6)
     assert ours["overall"]["group"]["value"] == pytest.approx(6 / 8, abs=1e-6)
 

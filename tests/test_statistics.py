@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from editjudge.errors import DataError
-from editjudge.statistics.bootstrap import gaps_of, sampled
+from editjudge.statistics.bootstrap import gaps_of
+from editjudge.statistics.estimate import Difference, Estimate, estimate, sampled
 from editjudge.statistics.shares import Share, share_figures
 from eval.metrics.intervals import compare, groups_behind, intervals, resample
 from eval.metrics.pairs import Counts, PairTable, count
@@ -116,8 +117,8 @@ def test_a_comparison_on_too_few_groups_has_a_value_and_no_interval():
         compare(count(make_table([True] * n, range(n))), count(make_table([False] * n, range(n))), rounds=100)
         for n in (4, 5)
     )
-    assert four.as_json()["prompt_following"] == {"value": 1.0, "low": None, "high": None, "p": None}
-    assert five.as_json()["prompt_following"] == {"value": 1.0, "low": 1.0, "high": 1.0, "p": 0.0}
+    assert four.by_dimension()["prompt_following"] == Difference(value=1.0, low=None, high=None, p=None)
+    assert five.by_dimension()["prompt_following"] == Difference(value=1.0, low=1.0, high=1.0, p=0.0)
 
 
 def test_sums_in_another_order_are_no_difference():
@@ -134,17 +135,17 @@ def test_an_interval_without_width_is_none():
     assert half.value.pair_mean[0] == 0.5
     assert np.isnan([half.low.pair_mean[0], half.high.pair_mean[0]]).all()
     share = share_figures({"x": Share(np.ones(8), np.full(8, 2.0)), "all": Share(np.ones(8), np.ones(8))}, 100, 0)
-    assert share["x"] == {"value": 0.5, "low": None, "high": None}
-    assert share["all"] == {"value": 1.0, "low": pytest.approx(0.025 ** (1 / 8), abs=1e-6), "high": 1.0}
-    assert sampled(1.0, np.ones(100), 8) == {"value": 1.0, "low": None, "high": None}  # a perfect correlation
+    assert share["x"] == Estimate(value=0.5, low=None, high=None)
+    assert share["all"] == estimate(1.0, 0.025 ** (1 / 8), 1.0)
+    assert sampled(1.0, np.ones(100), 8) == estimate(1.0)  # a perfect correlation
 
 
 def test_half_of_the_resamples_must_define_a_figure():
     samples = np.arange(10.0)
     samples[:4] = np.nan
-    assert sampled(5.0, samples, 5)["low"] == pytest.approx(4.125)
+    assert sampled(5.0, samples, 5).low == pytest.approx(4.125)
     samples[4] = np.nan
-    assert sampled(5.0, samples, 5) == {"value": 5.0, "low": None, "high": None}
+    assert sampled(5.0, samples, 5) == estimate(5.0)
 
 
 def test_other_pairs_are_refused():

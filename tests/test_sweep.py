@@ -13,6 +13,7 @@ from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import Sampling
 from editjudge.errors import CheckpointError, EditJudgeError, StaleOutputError
 from editjudge.formats.judge_settings import JudgeSettings
+from editjudge.formats.results.results import read_results
 from editjudge.prompts.prompt_sets import get_prompts
 from editjudge.recipes.recipe import dump_recipe
 from eval.checkpoints.recipe import SweepRecipe
@@ -69,21 +70,21 @@ def asked(world) -> list:
 
 
 def test_base_and_complete_checkpoints_in_order_and_the_last_with_four_passes(world):
-    results = run_sweep(make_recipe(world))
+    results = run_sweep(make_recipe(world)).as_json()
     table = [(row["label"], row["step"], row["passes"]) for row in results["evaluations"]]
     assert table == [("base", 0, 1), ("step 10", 10, 1), ("step 20", 20, 1), ("step 20", 20, 4)]
     edits = 30 * 3 * 2  # both aspects of every triplet
     assert asked(world) == [(None, edits), ("checkpoint-10", edits), ("checkpoint-20", edits * 5)]
     checkpoints = results["checkpoints"]
-    assert checkpoints == summarise(json.loads((world[0] / "sweep" / "results.json").read_text()))
+    assert checkpoints == [found.as_json() for found in summarise(read_results(world[0] / "sweep" / "results.json"))]
     assert [entry["step"] for entry in checkpoints] == [0, 10, 20]
     for dimension in ("prompt_following", "consistency", "overall"):
         base, middle, last = (entry[dimension] for entry in checkpoints)
         assert base < middle < last
         assert checkpoints[-1]["low"][dimension] < last <= checkpoints[-1]["high"][dimension]
         assert checkpoints[-1]["coverage"][dimension] == 1
-        assert results["gain"]["pairs"][dimension]["value"] == pytest.approx(last - base, abs=1e-5)
-        assert results["gain"]["pairs"][dimension]["p"] < 0.05
+        assert results["gain"]["pairs"]["dimensions"][dimension]["value"] == pytest.approx(last - base, abs=1e-5)
+        assert results["gain"]["pairs"]["dimensions"][dimension]["p"] < 0.05
     assert results["ensemble"]["passes"] == 4
 
 
@@ -93,7 +94,7 @@ def test_finished_checkpoints_are_not_asked_again_and_new_ones_are(world):
     run_sweep(make_recipe(world))
     assert asked(world) == []
     write_checkpoint(world[0] / "run", 40, noise=0.5)
-    results = run_sweep(make_recipe(world))
+    results = run_sweep(make_recipe(world)).as_json()
     assert [name for name, _ in asked(world)] == ["checkpoint-40"]
     assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 40, 40]
 
@@ -110,7 +111,7 @@ def test_base_and_checkpoints_are_asked_as_they_were_trained(world):
         SETTINGS.write(folder)
     judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"), retries=0)
     recipe = make_recipe(world, judge=judge, probes={"groups": 5, "use": ["identical"]})
-    results = run_sweep(recipe)
+    results = run_sweep(recipe).as_json()
     assert [row["step"] for row in results["evaluations"]] == [0, 10, 20, 20]
     judges = [row["judge"] for row in results["evaluations"]]
     for said in (*judges, dump_recipe(recipe.resolved())["judge"]):
@@ -157,7 +158,7 @@ def test_runs_that_were_trained_otherwise_have_a_base_of_their_own(world):
         SETTINGS.model_copy(update={"max_pixels": side}).write(write_checkpoint(world[0] / name, 10, noise=1.0))
     judge = JudgeRecipe(engine=CountingEngine(log=world[0] / "log"), retries=0)
     runs = {name: world[0] / name for name in "abc"}
-    results = run_sweep(make_recipe(world, judge=judge, run=None, runs=runs, last=None))
+    results = run_sweep(make_recipe(world, judge=judge, run=None, runs=runs, last=None)).as_json()
     asked_with = [(row["run"], row["step"], row["judge"]["max_pixels"]) for row in results["evaluations"]]
     sides = {"a": 500, "b": 500, "c": 600}
     assert asked_with == [(name, step, side) for name, side in sides.items() for step in (0, 10)]
@@ -168,11 +169,13 @@ def test_the_last_may_be_left_out_and_may_be_sampled_differently(world):
     greedy = JudgeRecipe(
         engine=CountingEngine(log=world[0] / "log"), prompts="brief-v1", sampling=Sampling(temperature=0)
     )
-    results = run_sweep(make_recipe(world, judge=greedy, last={"passes": 2, "sampling": {"temperature": 0.7}}))
+    results = run_sweep(
+        make_recipe(world, judge=greedy, last={"passes": 2, "sampling": {"temperature": 0.7}})
+    ).as_json()
     assert [row["judge"]["sampling"]["temperature"] for row in results["evaluations"]] == [0, 0, 0, 0.7]
     with pytest.raises(ValidationError, match="all alike"):
         make_recipe(world, judge=greedy)
-    results = run_sweep(make_recipe(world, judge=greedy, last=None, base=False))
+    results = run_sweep(make_recipe(world, judge=greedy, last=None, base=False)).as_json()
     assert [row["step"] for row in results["evaluations"]] == [10, 20]
     assert results["ensemble"] is None
     assert results["gain"] == {}
@@ -207,8 +210,8 @@ def test_the_terminal_table_has_every_judge_and_figure(world, capsys):
     print_results(results, Console(width=160))
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
     assert judges(rows) == ["base", "step 10", "step 20", "step 20"]
-    figure = results["evaluations"][0]["dimensions"]["consistency"]["pair_mean"]
-    assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in rows[0]
+    figure = results.evaluations[0].dimensions["consistency"].pair_mean
+    assert f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" in rows[0]
 
 
 def test_judges_of_several_runs_are_told_apart_on_the_terminal(world, capsys):

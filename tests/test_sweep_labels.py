@@ -12,14 +12,15 @@ from rich.console import Console
 
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import RecipeError
+from editjudge.formats.results.sweep import MainFigure
 from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.tracking import metrics
 from eval.compare.verdict import compare_folders
-from eval.metrics.figures import Key, read_figure
+from eval.metrics.figures import FigureKey, read_figure
 from eval.sweep import run_sweep, show
 from eval.terminal import print_results
 
-MEAN = Key("ratings", "overall", "mean")
+MEAN = FigureKey("ratings", "overall", "mean")
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +74,7 @@ def results(world):
 
 
 def test_the_best_checkpoint_and_advice_come_from_the_first_benchmarks_main_figure(world, results, tmp_path):
-    best = results["best"]
+    best = results.best.as_json()
     assert {key: best[key] for key in ("benchmark", "kind", "dimension", "figure", "step")} == {
         "benchmark": "rated",
         "kind": "ratings",
@@ -81,32 +82,33 @@ def test_the_best_checkpoint_and_advice_come_from_the_first_benchmarks_main_figu
         "figure": "mean",
         "step": 20,
     }
-    rows = {row["step"]: row for row in results["evaluations"] if row["benchmark"] == "rated"}
-    assert best["value"] == read_figure(rows[20], MEAN)["value"]
+    rows = {row.step: row for row in results.evaluations if row.benchmark == "rated"}
+    assert best["value"] == read_figure(rows[20], MEAN).value
     assert best["differences"]["10"]["low"] > 0
     assert best["against_base"]["low"] > 0
-    assert results["early_stop"][0]["n_after"] == 2
-    assert results["early_stop"][0]["advice"] == "go_on"
-    chosen = run_sweep(make_recipe(world, out=tmp_path, select={"figure": "with_ties", "patience": 2}))
+    assert results.early_stop[0].n_after == 2
+    assert results.early_stop[0].advice == "go_on"
+    chosen = run_sweep(make_recipe(world, out=tmp_path, select={"figure": "with_ties", "patience": 2})).as_json()
     assert (chosen["best"]["benchmark"], chosen["best"]["step"]) == ("compared", 20)
     assert chosen["early_stop"][0]["advice"] == "stop"
     assert [row["best"] for row in chosen["leaderboard"][0]["rows"]].count(True) == 1
 
 
 def test_gains_and_checkpoints_hold_the_main_figures(results):
-    rows = {(row["benchmark"], row["step"]): row for row in results["evaluations"]}
-    assert [entry["step"] for entry in results["checkpoints"]] == [0, 10, 20, 30, 40]
-    for entry in results["checkpoints"]:
-        assert entry["overall"] is None
-        figure = read_figure(rows["rated", entry["step"]], MEAN)
-        assert entry["figures"] == {"ratings": {"overall": {"figure": "mean", **figure, "coverage": 1.0}}}
-    for bench, key in (("rated", MEAN), ("compared", Key("comparisons", "overall", "without_ties"))):
-        gain = results["gain"][bench]["labels"][key.kind]["overall"]
-        last, base = (read_figure(rows[bench, step], key)["value"] for step in (40, 0))
-        assert gain["figure"] == key.figure
-        assert gain["value"] == pytest.approx(last - base, abs=2e-6)
-        assert 0 < gain["low"] < gain["value"] < gain["high"]
-        assert gain["p"] < 0.05
+    rows = {(row.benchmark, row.step): row for row in results.evaluations}
+    assert [entry.step for entry in results.checkpoints] == [0, 10, 20, 30, 40]
+    for entry in results.checkpoints:
+        assert entry.overall is None
+        figure = read_figure(rows["rated", entry.step], MEAN)
+        main = MainFigure(figure="mean", **dict(figure), coverage=1.0)
+        assert entry.figures == {"ratings": {"overall": main}}
+    for bench, key in (("rated", MEAN), ("compared", FigureKey("comparisons", "overall", "without_ties"))):
+        gain = results.gain[bench].labels[key.kind]["overall"]
+        last, base = (read_figure(rows[bench, step], key).value for step in (40, 0))
+        assert gain.figure == key.figure
+        assert gain.value == pytest.approx(last - base, abs=2e-6)
+        assert 0 < gain.low < gain.value < gain.high
+        assert gain.p < 0.05
 
 
 def test_the_report_draws_a_curve_per_benchmark(world, results):
@@ -115,7 +117,7 @@ def test_the_report_draws_a_curve_per_benchmark(world, results):
     assert "Spearman&#39;s correlation, mean over editing models after each training step" in page
     assert "Accuracy without ties after each training step" in page
     assert page.count("Last minus base: +") == 2
-    value = read_figure(results["evaluations"][0], MEAN)["value"]
+    value = read_figure(results.evaluations[0], MEAN).value
     assert f"training step base: {value:.2f} (" in page
     assert page.count('<polygon class="band"') == 2
     assert "Take step 20 (overall, Spearman&#39;s" in page
@@ -124,14 +126,14 @@ def test_the_report_draws_a_curve_per_benchmark(world, results):
 def test_the_terminal_and_the_log_have_every_checkpoint(results, capsys):
     print_results(results, Console(width=160))
     printed = capsys.readouterr().out
-    for row in results["evaluations"]:
-        key = MEAN if row["benchmark"] == "rated" else Key("comparisons", "overall", "without_ties")
+    for row in results.evaluations:
+        key = MEAN if row.benchmark == "rated" else FigureKey("comparisons", "overall", "without_ties")
         figure = read_figure(row, key)
-        assert f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]" in printed
+        assert f"{figure.value:.3f} [{figure.low:.3f}, {figure.high:.3f}]" in printed
         logged = metrics(row)
-        prefix = f"{row['benchmark']}/k1/{key.kind}/overall"
-        assert logged[f"{prefix}/{key.figure}"] == figure["value"]
-        assert (logged[f"{prefix}/{key.figure}_low"], logged[f"{prefix}/coverage"]) == (figure["low"], 1)
+        prefix = f"{row.benchmark}/k1/{key.kind}/overall"
+        assert logged[f"{prefix}/{key.figure}"] == figure.value
+        assert (logged[f"{prefix}/{key.figure}_low"], logged[f"{prefix}/coverage"]) == (figure.low, 1)
     show(results)
     assert "Take step 20" in capsys.readouterr().out
 
@@ -140,8 +142,8 @@ def test_two_checkpoints_of_a_sweep_can_be_compared(world, results):
     folders = [world / "sweep" / f"step-{step:06d}-k1" for step in (40, 0)]
     verdicts = {verdict.benchmark: verdict for verdict in compare_folders(*folders, 400)}
     rated = verdicts["rated"].differences[0]
-    gain = results["gain"]["rated"]["labels"]["ratings"]["overall"]
-    assert (rated.value, rated.low, rated.high) == pytest.approx((gain["value"], gain["low"], gain["high"]), abs=1e-6)
+    gain = results.gain["rated"].labels["ratings"]["overall"]
+    assert (rated.value, rated.low, rated.high) == pytest.approx((gain.value, gain.low, gain.high), abs=1e-6)
 
 
 def test_a_figure_that_is_not_there_is_told_before_anything_is_judged(world, tmp_path):
@@ -153,7 +155,7 @@ def test_a_figure_that_is_not_there_is_told_before_anything_is_judged(world, tmp
 
 def test_runs_and_passes_are_told_apart_in_the_tables_of_labels(world, tmp_path):
     runs = {"small": world / "run", "large": world / "run"}
-    results = run_sweep(make_recipe(world, out=tmp_path, run=None, runs=runs, last={"passes": 2}))
+    results = run_sweep(make_recipe(world, out=tmp_path, run=None, runs=runs, last={"passes": 2})).as_json()
     assert results["ensemble"]["passes"] == 2
     page = (tmp_path / "report.html").read_text()
     for name in ("small base", "small step 40", "large step 40", "large step 40, K = 2"):

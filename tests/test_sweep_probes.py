@@ -43,7 +43,7 @@ def test_only_the_last_checkpoint_of_each_run_is_probed_and_once(tmp_path, pairs
         write_checkpoint(tmp_path / name, 20, noise=0.5)
     runs = {"first": tmp_path / "a", "second": tmp_path / "b"}
     recipe = make_recipe(tmp_path, pairs, run=None, runs=runs, probes={"groups": 6, "use": MUST_FALL})
-    results = run_sweep(recipe)
+    results = run_sweep(recipe).as_json()
     assert [(row["run"], row["step"], row["probe"]) for row in results["probes"]] == [
         (run, 20, probe) for run in runs for probe in MUST_FALL
     ]
@@ -54,7 +54,7 @@ def test_only_the_last_checkpoint_of_each_run_is_probed_and_once(tmp_path, pairs
         f"runs/{run}/step-000020-k1/pairs/probes" for run in runs
     ]
     asked(tmp_path)
-    again = run_sweep(recipe)
+    again = run_sweep(recipe).as_json()
     assert asked(tmp_path) == set()
     assert again["probes"] == results["probes"]
 
@@ -64,7 +64,7 @@ def test_a_newer_checkpoint_is_probed_in_place_of_the_older(tmp_path, pairs):
     run_sweep(make_recipe(tmp_path, pairs, last=None))
     write_checkpoint(tmp_path / "run", 20, noise=0.5)
     asked(tmp_path)
-    results = run_sweep(make_recipe(tmp_path, pairs, last=None))
+    results = run_sweep(make_recipe(tmp_path, pairs, last=None)).as_json()
     assert asked(tmp_path) == {"checkpoint-20"}
     assert {row["step"] for row in results["probes"]} == {20}
 
@@ -74,9 +74,9 @@ def test_a_last_checkpoint_that_was_removed_is_not_probed(tmp_path, pairs):
         write_checkpoint(tmp_path / "run", step, noise=1.0)
     run_sweep(make_recipe(tmp_path, pairs, last=None, probes=None))
     shutil.rmtree(tmp_path / "run" / "checkpoint-20")
-    results = run_sweep(make_recipe(tmp_path, pairs, last=None))
+    results = run_sweep(make_recipe(tmp_path, pairs, last=None)).as_json()
     assert measured(results) == [("run", 0, 1), ("run", 10, 1), ("run", 20, 1)]
-    assert "probes" not in results
+    assert results["probes"] == []
 
 
 def test_other_settings_of_the_probes_are_refused(tmp_path, pairs):
@@ -103,8 +103,8 @@ def test_killed_between_probes_and_resumed_gives_the_same_figures(tmp_path, pair
     run_until_killed(["-c", KILLED, str(tmp_path), str(pairs)], killed_at(f"{probes}/*.done.json", 3))
     markers = {path: path.stat().st_mtime_ns for path in probes.glob("*.done.json")}
     assert len(markers) == 2
-    resumed = run_sweep(make_recipe(tmp_path, pairs, last=None))
+    resumed = run_sweep(make_recipe(tmp_path, pairs, last=None)).as_json()
     assert {path: path.stat().st_mtime_ns for path in markers} == markers
-    whole = run_sweep(make_recipe(tmp_path, pairs, last=None, out=tmp_path / "whole" / "sweep"))
+    whole = run_sweep(make_recipe(tmp_path, pairs, last=None, out=tmp_path / "whole" / "sweep")).as_json()
     assert len(resumed["probes"]) == 7
     assert comparable(resumed) == comparable(whole)

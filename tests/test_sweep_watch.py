@@ -16,6 +16,7 @@ from editjudge.errors import CheckpointError, EngineError, RecipeError, StaleOut
 from editjudge.files.io import write_marker
 from editjudge.formats.checkpoint import mark_complete
 from editjudge.formats.judge_settings import JudgeSettings
+from editjudge.formats.results.results import Results
 from editjudge.prompts.prompt_sets import get_prompts
 from eval.checkpoints.recipe import SweepRecipe
 from eval.sweep import failures, main, only_sweep, run_sweep, watch_sweep
@@ -108,7 +109,7 @@ def test_watch_takes_checkpoints_as_they_appear_and_ends_with_training(tmp_path,
         finish(run)
 
     play(monkeypatch, begin, begin_the_next, complete_it, end)
-    results = watch_sweep(make_recipe(tmp_path, pairs))
+    results = watch_sweep(make_recipe(tmp_path, pairs)).as_json()
     assert measured(results) == [("run", 0, 1), ("run", 10, 1), ("run", 20, 1), ("run", 30, 1), ("run", 30, 4)]
     state = results["runs"]["run"]
     assert (state["finished"], state["incomplete"], state["missed"], state["failed"]) == (True, [], [], [])
@@ -135,7 +136,7 @@ def test_the_base_waits_for_what_is_left_to_the_training(tmp_path, pairs, monkey
 
     play(monkeypatch, begin, train, remove)
     judge = JudgeRecipe(engine=FragileEngine(), retries=0)
-    results = watch_sweep(make_recipe(tmp_path, pairs, judge=judge, last=None))
+    results = watch_sweep(make_recipe(tmp_path, pairs, judge=judge, last=None)).as_json()
     asked = [(row["step"], row["judge"]["prompts"], row["judge"]["max_pixels"]) for row in results["evaluations"]]
     assert asked == [(step, "brief-v1", 500) for step in (0, 10, 20)]
 
@@ -151,7 +152,9 @@ def test_watch_waits_for_the_last_of_several_runs(tmp_path, pairs, monkeypatch):
         finish(late)
 
     play(monkeypatch, train)
-    results = watch_sweep(make_recipe(tmp_path, pairs, run=None, runs={"done": done, "late": late}, last=None))
+    results = watch_sweep(
+        make_recipe(tmp_path, pairs, run=None, runs={"done": done, "late": late}, last=None)
+    ).as_json()
     assert [row[:2] for row in measured(results)] == [("done", 0), ("done", 10), ("late", 0), ("late", 10)]
 
 
@@ -162,7 +165,7 @@ def test_watch_gives_up_when_nothing_comes(tmp_path, pairs, monkeypatch):
         watch_sweep(make_recipe(tmp_path, pairs, base=False, runtime=runtime))
     write_checkpoint(tmp_path / "run", 10, noise=1.0)
     write_checkpoint(tmp_path / "run", 20, noise=1.0, complete=False)
-    results = watch_sweep(make_recipe(tmp_path, pairs, base=False, runtime=runtime))
+    results = watch_sweep(make_recipe(tmp_path, pairs, base=False, runtime=runtime)).as_json()
     assert measured(results) == [("run", 10, 1), ("run", 10, 4)]
     assert results["runs"]["run"]["incomplete"] == ["checkpoint-20"]
     assert not results["runs"]["run"]["finished"]
@@ -172,8 +175,8 @@ def test_watch_over_a_finished_run_gives_what_a_sweep_gives(tmp_path, pairs):
     for step, noise in ((10, 4.0), (20, 1.0)):
         write_checkpoint(tmp_path / "run", step, noise)
     finish(tmp_path / "run")
-    swept = run_sweep(make_recipe(tmp_path, pairs))
-    watched = watch_sweep(make_recipe(tmp_path, pairs, out=tmp_path / "watched"))
+    swept = run_sweep(make_recipe(tmp_path, pairs)).as_json()
+    watched = watch_sweep(make_recipe(tmp_path, pairs, out=tmp_path / "watched")).as_json()
     for results in (swept, watched):
         results["leaderboard"] = None
     assert comparable(watched) == comparable(swept)
@@ -185,13 +188,13 @@ def test_a_checkpoint_that_cannot_be_measured_is_told_and_the_others_go_on(tmp_p
     broken = tmp_path / "run" / "checkpoint-20" / "broken"
     broken.touch()
     recipe = make_recipe(tmp_path, pairs, last=None)
-    results = run_sweep(recipe)
+    results = run_sweep(recipe).as_json()
     assert [step for _, step, _ in measured(results)] == [0, 10, 30]
-    assert failures(results) == [f"run, step 20: {broken.parent}: the weights are damaged"]
+    assert failures(Results(**results)) == [f"run, step 20: {broken.parent}: the weights are damaged"]
     broken.unlink()
-    results = run_sweep(recipe)
+    results = run_sweep(recipe).as_json()
     assert [step for _, step, _ in measured(results)] == [0, 10, 20, 30]
-    assert failures(results) == []
+    assert failures(Results(**results)) == []
 
 
 def test_nothing_that_can_be_measured_is_an_error(tmp_path, pairs):
@@ -208,10 +211,10 @@ def test_several_runs_on_two_devices_are_what_they_are_on_none(tmp_path, pairs):
         write_checkpoint(tmp_path / name, 10, noise)
         write_checkpoint(tmp_path / name, 20, noise / 2)
     runs = {"first": tmp_path / "a", "second": tmp_path / "b", "third": other}
-    alone = run_sweep(make_recipe(tmp_path, pairs, run=None, runs=runs))
+    alone = run_sweep(make_recipe(tmp_path, pairs, run=None, runs=runs)).as_json()
     shared = run_sweep(
         make_recipe(tmp_path, pairs, run=None, runs=runs, out=tmp_path / "two", runtime={"devices": ["cpu", "cpu"]})
-    )
+    ).as_json()
     assert comparable(shared) == comparable(alone)
     assert measured(alone) == [
         (name, step, passes)
@@ -233,9 +236,9 @@ def test_a_failure_on_a_device_is_told_and_the_others_go_on(tmp_path, pairs):
     for step in (10, 20):
         write_checkpoint(tmp_path / "run", step, noise=1.0)
     (tmp_path / "run" / "checkpoint-10" / "broken").touch()
-    results = run_sweep(make_recipe(tmp_path, pairs, last=None, runtime={"devices": ["cpu", "cpu"]}))
+    results = run_sweep(make_recipe(tmp_path, pairs, last=None, runtime={"devices": ["cpu", "cpu"]})).as_json()
     assert [step for _, step, _ in measured(results)] == [0, 20]
-    assert "damaged" in failures(results)[0]
+    assert "damaged" in failures(Results(**results))[0]
 
 
 def test_a_removed_checkpoint_keeps_its_figures_but_not_of_another_training(tmp_path, pairs):
@@ -244,10 +247,10 @@ def test_a_removed_checkpoint_keeps_its_figures_but_not_of_another_training(tmp_
     write_checkpoint(run, 10, noise=4.0)
     write_marker_of(1)
     recipe = make_recipe(tmp_path, pairs, last=None)
-    before = run_sweep(recipe)
+    before = run_sweep(recipe).as_json()
     shutil.rmtree(run / "checkpoint-10")
     write_checkpoint(run, 20, noise=1.0)
-    after = run_sweep(recipe)
+    after = run_sweep(recipe).as_json()
     assert [step for _, step, _ in measured(after)] == [0, 10, 20]
     assert after["checkpoints"][1] == before["checkpoints"][1]
     write_marker_of(2)
@@ -258,7 +261,7 @@ def test_a_removed_checkpoint_keeps_its_figures_but_not_of_another_training(tmp_
 def test_a_checkpoint_removed_before_it_was_measured_is_missed(tmp_path, pairs):
     write_checkpoint(tmp_path / "run", 20, noise=1.0)
     (tmp_path / "sweep" / "step-000010-k1" / "pairs" / "shards").mkdir(parents=True)
-    results = run_sweep(make_recipe(tmp_path, pairs, last=None))
+    results = run_sweep(make_recipe(tmp_path, pairs, last=None)).as_json()
     assert results["runs"]["run"]["missed"] == [10]
     assert [step for _, step, _ in measured(results)] == [0, 20]
 
@@ -310,9 +313,9 @@ def test_killed_and_resumed_gives_the_same_figures(tmp_path, pairs, devices):
     assert list(out.glob("step-000010-k1/pairs/shards/*.done.json"))
     finished = {path: path.stat().st_mtime_ns for path in out.glob("step-*/pairs/done.json")}
     assert len(finished) < 4
-    resumed = run_sweep(make_recipe(tmp_path, pairs))
+    resumed = run_sweep(make_recipe(tmp_path, pairs)).as_json()
     assert {path: path.stat().st_mtime_ns for path in finished} == finished
-    whole = run_sweep(make_recipe(tmp_path, pairs, out=tmp_path / "whole" / "sweep"))
+    whole = run_sweep(make_recipe(tmp_path, pairs, out=tmp_path / "whole" / "sweep")).as_json()
     assert comparable(resumed) == comparable(whole)
     for cards in (tmp_path / "whole" / "sweep").rglob("cards.jsonl"):
         assert (out / cards.relative_to(tmp_path / "whole" / "sweep")).read_bytes() == cards.read_bytes()

@@ -7,9 +7,12 @@ import sys
 
 import pytest
 from eval_world import write_benchmark, write_checkpoint
+from filled import filled
 from test_sweep_watch import make_recipe
 
 from editjudge.errors import MissingExtraError
+from editjudge.formats.results.evaluation import JudgeOnBenchmark
+from editjudge.formats.results.results import Results
 from eval.checkpoints.options import Wandb
 from eval.checkpoints.tracking import Tracker, metrics
 from eval.sweep import run_sweep
@@ -19,9 +22,9 @@ INSTALLED = importlib.util.find_spec("wandb") is not None
 
 def row(step=10, **changes):
     figure = {"value": 0.6, "low": None, "high": 0.7}
-    found = {"pair_mean": figure, "task_mean": {"value": 0.5, "low": None, "high": None}, "coverage": 0.9}
+    found = {"pair_mean": figure, "task_mean": {"value": 0.5}, "coverage": 0.9}
     values = {"run": "sft", "step": step, "passes": 4, "benchmark": "bench", "judge": {"identity": str(step)}}
-    return values | {"dimensions": {"overall": found}} | changes
+    return filled(JudgeOnBenchmark, **(values | {"dimensions": {"overall": found}} | changes))
 
 
 def test_what_is_undefined_is_not_logged():
@@ -45,9 +48,9 @@ def test_a_missing_package_is_told_before_anything_is_judged(tmp_path, monkeypat
 @pytest.mark.skipif(not INSTALLED, reason="wandb is not installed")
 def test_every_local_copy_is_whole_and_nothing_is_written_twice(tmp_path, monkeypatch):
     monkeypatch.setenv("WANDB_SILENT", "true")
-    results = {"evaluations": [row(10), row(20)], "runs": {"sft": {"best": {"step": 10}}}}
+    results = filled(Results, evaluations=[row(10), row(20)], runs={"sft": {"best": {"step": 10}}})
     assert Tracker(Wandb(), tmp_path).log(results) == 2
-    results["evaluations"].append(row(30))
+    results.evaluations.append(row(30))
     assert Tracker(Wandb(), tmp_path).log(results) == 1
     assert Tracker(Wandb(), tmp_path).log(results) == 0
     assert len(json.loads((tmp_path / "wandb.json").read_text())["logged"]) == 3

@@ -52,7 +52,7 @@ def judged(bench, value=lambda place: (5.0, 5.0)) -> dict:
 def test_people_agree_per_model_as_the_notebook_prints(model):
     """tanh of the mean over raters, rho of each with the mean of the other two; the model's tanh is taken off again."""
     bench = ImagenHub(ratings=TABLES, models=(model,)).load(Path("unused"))
-    found = measure_labels(bench, judged(bench), None, rounds=100, seed=0)["ratings"]
+    found = measure_labels(bench, judged(bench), None, rounds=100, seed=0).as_json()["ratings"]
     values = [np.arctanh(found[scale]["human"]["viescore"]["value"]) for scale in SCALES]
     assert np.round(values, 4) == pytest.approx(PEOPLE[model], abs=1e-9)
 
@@ -62,7 +62,7 @@ def test_people_are_of_the_models_that_the_judge_scored():
     bench = ImagenHub(ratings=TABLES).load(Path("unused"))
     cards = judged(bench)
     scored = {name: cards[name] for name in cards if cards[name].triplet.editor in PEOPLE}
-    found = measure_labels(bench, scored, None, rounds=200, seed=0)["ratings"]
+    found = measure_labels(bench, scored, None, rounds=200, seed=0).as_json()["ratings"]
     for place, scale in enumerate(SCALES):
         people = found[scale]["human"]["viescore"]
         assert people["value"] == pytest.approx((0.4230, 0.5053, 0.4184)[place], abs=5e-5)
@@ -71,7 +71,7 @@ def test_people_are_of_the_models_that_the_judge_scored():
     people = found["quality"]["human"]["viescore"]
     assert people["low"] < people["value"] < people["high"]
     # All raters gave all of Imagic's outputs SC 0: with it the printed figure is "nan".
-    found = measure_labels(bench, cards, None, rounds=100, seed=0)["ratings"]
+    found = measure_labels(bench, cards, None, rounds=100, seed=0).as_json()["ratings"]
     assert found["semantic"]["human"]["viescore"]["value"] is None
     assert found["quality"]["human"]["viescore"]["value"] is not None
 
@@ -98,7 +98,7 @@ def test_only_images_with_both_scores_count():
     judge = [(1.0, 5.0), (2.0, 4.0), (3.0, 6.0), (4.0, 7.0), (0.0, None)]
     people = [(1, 2), (2, 1), (3, 3), (4, 4), (5, 5)]
     bench, cards = worked(judge, people)
-    found = measure_labels(bench, cards, None, rounds=100, seed=0)["ratings"]["semantic"]
+    found = measure_labels(bench, cards, None, rounds=100, seed=0).as_json()["ratings"]["semantic"]
     assert found["spearman"]["mean"]["value"] == pytest.approx(spearmanr([1, 2, 3, 4, 5], [1, 2, 3, 4, 0]).statistic)
     assert found["spearman"]["viescore"]["value"] == pytest.approx(np.tanh(1), abs=1e-6)
     assert found["viescore"] == {"models": {"x": {"n": 4, "spearman": 1}}, "undefined": []}
@@ -109,7 +109,7 @@ def test_overall_values_are_products_compared_to_the_last_bit():
     judge = [(1.0, 9.0), (3.0, 3.0), (8.0, 8.0), (2.0, 2.0)]
     people = [(3, 3), (2, 2), (4, 4), (1, 1)]
     bench, cards = worked(judge, people)
-    found = measure_labels(bench, cards, None, rounds=100, seed=0)["ratings"]["overall"]
+    found = measure_labels(bench, cards, None, rounds=100, seed=0).as_json()["ratings"]["overall"]
     exact = [(a / 10.0 * (b / 10.0)) ** 0.5 for a, b in judge]
     assert exact[0] > exact[1]
     assert found["viescore"]["models"]["x"]["spearman"] == pytest.approx(spearmanr(exact, [3, 2, 4, 1]).statistic)
@@ -125,17 +125,17 @@ def test_one_undefined_model_makes_the_figure_undefined():
         for item in ratings
     }
     found = measure_viescore(ratings, cards, "overall", rounds=200, seed=0)
-    assert found["judge"] == {"value": None, "low": None, "high": None}
-    assert found["undefined"] == ["z"]
-    assert found["people"] is None
+    assert found.judge.value is None
+    assert found.of.undefined == ["z"]
+    assert found.people is None
     only = {name: made for name, made in cards.items() if made.triplet.editor == "x"}
-    assert measure_viescore(ratings, only, "overall", 200, 0)["judge"]["value"] == pytest.approx(np.tanh(1), abs=1e-6)
+    assert measure_viescore(ratings, only, "overall", 200, 0).judge.value == pytest.approx(np.tanh(1), abs=1e-6)
 
 
 def test_a_model_with_one_of_the_two_scores_alone_is_undefined_not_left_out():
     """Its folder has SC.json and no PQ.json: VIEScore's code stops there."""
     bench, cards = worked([(1.0, None), (2.0, None)], [(1, 2), (2, 1)])
-    found = measure_labels(bench, cards, None, rounds=100, seed=0)["ratings"]["semantic"]
+    found = measure_labels(bench, cards, None, rounds=100, seed=0).as_json()["ratings"]["semantic"]
     assert found["spearman"]["viescore"]["value"] is None
     assert found["viescore"]["undefined"] == ["x"]
 

@@ -39,10 +39,6 @@ ZERO_DECIMALS = 12
 """Sums of the same shares in another order differ in the last bits; that is no difference."""
 
 
-Figure = dict[str, float | None]
-"""`value`, `low`, `high`; None where undefined or, of an interval, where too few groups stand behind it."""
-
-
 def draw_weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
     """How often each group was drawn, [chunk, groups], rows summing to `n_groups`; `rounds` rows in all."""
     generator = rng(seed, "bootstrap", n_groups)
@@ -93,48 +89,9 @@ def share_ends(value: Floats, samples: Floats, n_behind: Ints) -> tuple[Floats, 
     return np.where(all_right, bound, low), np.where(none, 1 - bound, high)
 
 
-def figure(value: float, low: float, high: float) -> Figure:
-    """As results.json holds it: six decimals, None for NaN."""
-    return {"value": rounded(value), "low": rounded(low), "high": rounded(high)}
-
-
-def rounded(number: float) -> float | None:
-    """Six decimals, None for NaN, and no negative zero."""
-    return None if np.isnan(number) else round(float(number), 6) + 0.0
-
-
-def sampled(value: float, samples: Floats, n_groups: int) -> Figure:
-    """A figure with the ends of its resamples [rounds]; see `shows_spread` and `spread_ends` for when it has none."""
-    if np.isnan(value) or not shows_spread(samples, n_groups):
-        return figure(value, np.nan, np.nan)
-    low, high = spread_ends(samples[:, None])
-    return figure(value, float(low[0]), float(high[0]))
-
-
 def shows_spread(samples: Floats, n_groups: int) -> bool:
     """Whether resamples say how much a figure may vary: of `MIN_GROUPS` or more, and most of them defined."""
     return n_groups >= MIN_GROUPS and 2 * int(np.isnan(samples).sum()) < len(samples)
-
-
-@dataclass(frozen=True)
-class Samples:
-    """One figure of several judges on the same labels. NaN where it is undefined."""
-
-    value: Floats
-    """[judges]"""
-    drawn: Floats
-    """[rounds, judges]: of resamples that are the same for all judges."""
-    n_groups: int
-    """Groups that stand behind the figure."""
-
-    def difference(self, one: int, other: int) -> Figure:
-        """Judge `one` minus judge `other`: a figure, with `p` as in `Gaps`."""
-        samples = self.drawn[:, one] - self.drawn[:, other]
-        value = round(float(self.value[one] - self.value[other]), ZERO_DECIMALS)
-        if np.isnan(value) or not shows_spread(samples, self.n_groups):
-            return {**figure(value, np.nan, np.nan), "p": None}
-        gaps = gaps_of(samples[:, None])
-        return {**figure(value, float(gaps.low[0]), float(gaps.high[0])), "p": rounded(float(gaps.p[0]))}
 
 
 @dataclass(frozen=True)

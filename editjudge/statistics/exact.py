@@ -11,13 +11,3 @@ def exact_bound(n: Ints | int, outside: float) -> Floats:
     """The lower end of the interval of a share of which all `n` trials (1 or more) were right; 1 minus it is the upper
     end where none was. `outside`: 1 minus the level, such as 0.05."""
     return np.asarray((outside / 2) ** (1 / n))
-
-
-def exact_share(passed: int, n: int) -> dict[str, float | None]:
-    """A share with its exact 95 % interval (Clopper and Pearson 1934); None without trials."""
-    if n == 0:
-        return {"value": None, "low": None, "high": None}
-    from scipy.stats import binomtest
-
-    found = binomtest(passed, n).proportion_ci(0.95, method="exact")
-    return {"value": round(passed / n, 6), "low": round(float(found.low), 6), "high": round(float(found.high), 6)}

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from editjudge.statistics.arrays import Floats, Ints, ratio
-from editjudge.statistics.bootstrap import MIN_GROUPS, Figure, Samples, draw_weights, figure, share_ends
+from editjudge.statistics.bootstrap import MIN_GROUPS, draw_weights, share_ends
+from editjudge.statistics.estimate import Estimate, Samples, estimate
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -40,10 +41,10 @@ def group_index(ids: Sequence[str]) -> tuple[Ints, int]:
     return np.array([places[name] for name in ids], dtype=np.int64), len(places)
 
 
-def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[Name, Figure]:
+def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[Name, Estimate]:
     """Every share with its interval; all of them have the same groups and so the same draws.
 
-    Its ends are those of `statistics.share_ends`.
+    Its ends are those of `bootstrap.share_ends`.
     """
     if not shares:
         return {}
@@ -55,7 +56,7 @@ def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[
     if len(stacked) >= MIN_GROUPS:
         drawn = np.concatenate([_ratio(weights @ stacked) for weights in draw_weights(len(stacked), rounds, seed)])
         low, high = share_ends(value, drawn, behind)
-    return {name: figure(*ends) for name, *ends in zip(shares, value, low, high, strict=True)}
+    return {name: estimate(*ends) for name, *ends in zip(shares, value, low, high, strict=True)}
 
 
 def share_samples(shares: Sequence[Share], rounds: int, seed: int) -> Samples:
@@ -67,3 +68,13 @@ def share_samples(shares: Sequence[Share], rounds: int, seed: int) -> Samples:
 
 def _ratio(sums: Floats) -> Floats:
     return ratio(sums[..., 0::2], sums[..., 1::2])
+
+
+def exact_share(passed: int, n: int) -> Estimate:
+    """A share with its exact 95 % interval; None without trials."""
+    if n == 0:
+        return Estimate(value=None, low=None, high=None)
+    from scipy.stats import binomtest
+
+    found = binomtest(passed, n).proportion_ci(0.95, method="exact")
+    return estimate(passed / n, float(found.low), float(found.high))

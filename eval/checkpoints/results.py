@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from editjudge.formats.results.results import Results
+from editjudge.formats.results.sweep import CheckpointSummary, Gains, LabelDifference, RunResults, RunState
+from editjudge.records.tasks import DIMENSIONS, Dimension
+from editjudge.statistics.estimate import Difference
 from eval.checkpoints.recipe import SweepRecipe
 from eval.checkpoints.selection import advise, choose, curve_of, key_of
 from eval.evaluations.samples import draw_samples
@@ -15,92 +18,95 @@ from eval.results import Measured, build_results, human_results, summarise, summ
 
 
 def build_sweep_results(
-    recipe: SweepRecipe,
-    benches: Sequence[Benchmark],
-    measured: Sequence[Measured],
-    states: Mapping[str, Mapping[str, Any]],
-) -> dict[str, Any]:
-    """The content of a sweep's results.json.
-
-    `runs` holds per run what `states` says of it (`path`, `finished`, `incomplete`, `missed`, `failed`) and its
-    `checkpoints`, `gain`, `ensemble`, `best` (what `choose` found) and `early_stop` (what `advise` says). The first
-    three of the first run also stand at the top, and so does the highest of the runs' `best` (with its `run`, or None).
-    `early_stop` at the top has one entry per run, `leaderboard` one per benchmark.
-    """
+    recipe: SweepRecipe, benches: Sequence[Benchmark], measured: Sequence[Measured], states: Mapping[str, RunState]
+) -> Results:
+    """The content of a sweep's results.json; `states` says what the folders of the runs held."""
     results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
-    passes = {name: recipe.judge_of_run(run).n_passes() for name, run in recipe.named_runs().items()}
-    runs: dict[str, dict[str, Any]] = {}
-    for name, state in states.items():
-        of_run = [item for item in measured if item.run == name]
-        runs[name] = {
-            **state,
-            "checkpoints": summarise(results, run=name),
-            "gain": gains([item for item in of_run if item.evaluation.judge["passes"] == passes[name]], recipe),
-            "ensemble": _ensemble(results, name, passes[name]),
-        }
+    runs = {name: _run_results(recipe, name, state, benches, measured, results) for name, state in states.items()}
     first = next(iter(runs.values()))
-    results |= {key: first[key] for key in ("checkpoints", "gain", "ensemble")}
-    results["runs"] = runs
-    bench, key = key_of(recipe.select, benches)
-    for name, about in runs.items():
-        of_choice = [item for item in measured if item.run == name and item.evaluation.bench.name == bench.name]
-        curve = curve_of(of_choice, passes[name], key, recipe.bootstrap_rounds, recipe.seed)
-        best = choose(curve)
-        advice = advise(best, curve.steps, recipe.select.patience, about["finished"])
-        about["best"] = {"run": name, "benchmark": bench.name, **best}
-        about["early_stop"] = {"run": name, **advice}
-    chosen = [about["best"] for about in runs.values() if about["best"]["step"] is not None]
-    results["best"] = max(chosen, key=lambda best: best["value"], default=None)
-    results["early_stop"] = [about["early_stop"] for about in runs.values()]
+    chosen = [run.best for run in runs.values() if run.best.step is not None]
+    human = None
     if recipe.human is not None:
-        results["human"] = human_results(recipe.human, _notable(measured, runs), recipe.bootstrap_rounds, recipe.seed)
-    results["leaderboard"] = build_leaderboard(
+        human = human_results(recipe.human, _notable(measured, runs), recipe.bootstrap_rounds, recipe.seed)
+    results = results.model_copy(
+        update={
+            "human": human,
+            "runs": runs,
+            "checkpoints": first.checkpoints,
+            "gain": first.gain,
+            "ensemble": first.ensemble,
+            "best": max(chosen, key=lambda best: best.value or 0.0, default=None),
+            "early_stop": [run.early_stop for run in runs.values()],
+        }
+    )
+    board = build_leaderboard(
         results,
         recipe.out.name,
         kinds_of(recipe.bench, benches),
         recipe.leaderboard.results,
         recipe.leaderboard.published,
     )
-    return results
+    return results.model_copy(update={"leaderboard": board})
 
 
-def _notable(measured: Sequence[Measured], runs: Mapping[str, Mapping[str, Any]]) -> list[Measured]:
+def _run_results(
+    recipe: SweepRecipe,
+    name: str,
+    state: RunState,
+    benches: Sequence[Benchmark],
+    measured: Sequence[Measured],
+    results: Results,
+) -> RunResults:
+    """One run: its curve, and the checkpoint to take."""
+    of_run = [item for item in measured if item.run == name]
+    passes = recipe.judge_of_run(recipe.named_runs()[name]).n_passes()
+    bench, key = key_of(recipe.select, benches)
+    of_choice = [item for item in of_run if item.evaluation.bench.name == bench.name]
+    curve = curve_of(of_choice, passes, key, recipe.bootstrap_rounds, recipe.seed)
+    best = choose(curve, name, bench.name)
+    return RunResults(
+        **dict(state),
+        checkpoints=summarise(results, run=name),
+        gain=gains([item for item in of_run if item.evaluation.judge["passes"] == passes], recipe),
+        ensemble=_ensemble(results, name, passes),
+        best=best,
+        early_stop=advise(best, curve.steps, recipe.select.patience, state.finished),
+    )
+
+
+def _notable(measured: Sequence[Measured], runs: Mapping[str, RunResults]) -> list[Measured]:
     """Of each run the base, the best and the last checkpoint: what is worth a comparison with people."""
     wanted = set()
-    for name, about in runs.items():
+    for name, run in runs.items():
         last = max((item.step or 0 for item in measured if item.run == name), default=0)
-        wanted |= {(name, 0), (name, last), (name, about["best"]["step"])}
+        wanted |= {(name, 0), (name, last), (name, run.best.step)}
     return [item for item in measured if (item.run, item.step) in wanted]
 
 
-def _ensemble(results: Mapping[str, Any], run: str, passes: int) -> dict[str, Any] | None:
+def _ensemble(results: Results, run: str, passes: int) -> CheckpointSummary | None:
     """The last entry with more passes than usual, on the first benchmark."""
-    bench = next(iter(results["benchmarks"]))
-    rows = [row for row in results["evaluations"] if row["run"] == run and row["benchmark"] == bench]
-    more = [row for row in rows if row["passes"] > passes]
+    of_bench = results.of_benchmark(next(iter(results.benchmarks)))
+    more = [found for found in of_bench if found.run == run and found.passes > passes]
     return summary(more[-1]) if more else None
 
 
-def gains(measured: Sequence[Measured], recipe: SweepRecipe) -> dict[str, Any]:
-    """Last checkpoint minus untrained base, asked the same way: the main figures of every benchmark.
-
-    By benchmark: of pairs by dimension, and of other labels under `labels`, by kind and dimension, with the name of
-    the `figure`. `value`, `low`, `high` are differences; `p` is one-sided, the share of resamples without a gain.
-    """
-    found: dict[str, Any] = {}
+def gains(measured: Sequence[Measured], recipe: SweepRecipe) -> dict[str, Gains]:
+    """Last checkpoint minus untrained base, asked the same way: the main figures of every benchmark, by its name."""
+    found: dict[str, Gains] = {}
     for name in dict.fromkeys(item.evaluation.bench.name for item in measured):
         of_bench = [item for item in measured if item.evaluation.bench.name == name]
         first, last = of_bench[0], of_bench[-1]
         if first.step != 0 or first is last:
             continue
-        gain: dict[str, Any] = {}
+        of_pairs: dict[Dimension, Difference] = {}
+        of_labels: dict[str, dict[str, LabelDifference]] = {}
         for key in main_keys(first.evaluation.bench):
             both = [last.evaluation, first.evaluation]
             difference = draw_samples(key, both, recipe.bootstrap_rounds, recipe.seed).difference(0, 1)
             if key.kind == "pairs":
-                gain[key.dimension] = difference
+                of_pairs |= {name: difference for name in DIMENSIONS if name == key.dimension}
             else:
-                of_kind = gain.setdefault("labels", {}).setdefault(key.kind, {})
-                of_kind[key.dimension] = {"figure": key.figure, **difference}
-        found[name] = gain
+                of_kind = of_labels.setdefault(key.kind, {})
+                of_kind[key.dimension] = LabelDifference(figure=key.figure, **dict(difference))
+        found[name] = Gains(dimensions=of_pairs, labels=of_labels)
     return found

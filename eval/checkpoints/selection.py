@@ -7,26 +7,26 @@ best checkpoint is *the earliest one that cannot be told from the highest*: the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from functools import partial
 
 import numpy as np
 
 from editjudge.errors import RecipeError
+from editjudge.formats.results.sweep import Advice, Choice, EarlyStop
 from editjudge.statistics.arrays import Floats
-from editjudge.statistics.bootstrap import Figure, Samples
+from editjudge.statistics.estimate import Difference, Samples
 from eval.checkpoints.options import Selection
 from eval.evaluations.samples import draw_samples
 from eval.labels.benchmark import Benchmark
-from eval.metrics.figures import FIGURES, Key, kind_of, main_keys
+from eval.metrics.figures import FIGURES, FigureKey, kind_of, main_keys
 from eval.results import Measured
 
 RULE = "the earliest checkpoint whose paired 95 % interval against the highest one includes 0"
-Advice = Literal["too_early", "go_on", "stop", "falling"]
 
 
-def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark, Key]:
+def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark, FigureKey]:
     """The benchmark and the figure that decide. Raises `RecipeError` for one that is not there."""
     named = [bench for bench in benches if options.benchmark in (None, bench.name)]
     if not named:
@@ -48,21 +48,21 @@ def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark,
     if topic not in topics:
         reason = f"the {kind} of {bench.name} are not about {topic!r}; they are about: {', '.join(topics)}"
         raise RecipeError("recipe", [f"select.dimension: {reason}"])
-    return bench, Key(kind, topic, of_kind[0].figure if options.figure is None else options.figure)
+    return bench, FigureKey(kind, topic, of_kind[0].figure if options.figure is None else options.figure)
 
 
 @dataclass(frozen=True)
 class Curve:
     """One figure of the checkpoints of a run, asked the same way, in the order of their steps."""
 
-    key: Key
+    key: FigureKey
     steps: tuple[int, ...]
     labels: tuple[str, ...]
     samples: Samples | None
     """One column per checkpoint; None without any."""
 
 
-def curve_of(measured: Sequence[Measured], passes: int, key: Key, rounds: int, seed: int) -> Curve:
+def curve_of(measured: Sequence[Measured], passes: int, key: FigureKey, rounds: int, seed: int) -> Curve:
     """From the evaluations of one run on one benchmark; those with another number of passes are left out."""
     rows = {item.step: item for item in measured if item.evaluation.judge["passes"] == passes and item.step is not None}
     ordered = [rows[step] for step in sorted(rows)]
@@ -70,48 +70,46 @@ def curve_of(measured: Sequence[Measured], passes: int, key: Key, rounds: int, s
     return Curve(key, tuple(sorted(rows)), tuple(item.label for item in ordered), samples)
 
 
-def choose(curve: Curve) -> dict[str, Any]:
+def choose(curve: Curve, run: str, benchmark: str) -> Choice:
     """The best trained checkpoint by `RULE`.
 
-    `step` and `top_step` (the highest; the earlier of equals), `value` of `step`, `differences` (per step: highest
-    minus it, `{value, low, high, p}`), `tied` (steps that cannot be told from the highest), `chance_top` (per step:
-    share of resamples in which it is the highest), `against_base` (best minus base, or None) and `words`.
-    `step` is None, with the reason in `words`, when there is nothing to choose from. A checkpoint whose figure is
-    undefined, as the correlation of a judge that gives every output the same score, is never chosen.
+    A checkpoint whose figure is undefined, as the correlation of a judge that gives every output the same score, is
+    never chosen.
     """
     key, samples = curve.key, curve.samples
     about = {"rule": RULE, "kind": key.kind, "dimension": key.dimension, "figure": key.figure}
+    bare = partial(Choice, run=run, benchmark=benchmark, **about)
     trained = [place for place, step in enumerate(curve.steps) if step > 0]
     if samples is None or not trained:
-        return {**about, "step": None, "words": "No checkpoint can be chosen: no trained checkpoint is measured."}
+        return bare(step=None, words="No checkpoint can be chosen: no trained checkpoint is measured.")
     value = samples.value
     top = max(trained, key=lambda place: (np.nan_to_num(value[place], nan=-np.inf), -place))
     if not value[top] > 0:
         why = f"none judged a single pair about {key.says} right"
         if key.kind != "pairs":
             why = f"of none is the figure ({key.says}) above 0"
-        return {**about, "step": None, "words": f"No checkpoint can be chosen: {why}."}
+        return bare(step=None, words=f"No checkpoint can be chosen: {why}.")
     gaps = {place: samples.difference(top, place) for place in trained}
-    enough = gaps[top]["low"] is not None
-    tied = [place for place in trained if (low := gaps[place]["low"]) is not None and low <= 0] if enough else trained
+    enough = gaps[top].low is not None
+    tied = [place for place in trained if (low := gaps[place].low) is not None and low <= 0] if enough else trained
     best = tied[0] if enough else top
     base = 0 if curve.steps[0] == 0 else None
     chances = zip(trained, _chances(samples.drawn[:, trained]).tolist(), strict=True)
-    found = {
-        **about,
-        "step": curve.steps[best],
-        "label": curve.labels[best],
-        "value": round(float(value[best]), 6),
-        "top_step": curve.steps[top],
-        "top_value": round(float(value[top]), 6),
-        "n_checkpoints": len(trained),
-        "n_groups": samples.n_groups,
-        "tied": [curve.steps[place] for place in tied],
-        "differences": {str(curve.steps[place]): gap for place, gap in gaps.items()},
-        "chance_top": {str(curve.steps[place]): round(share, 4) for place, share in chances},
-        "against_base": None if base is None else samples.difference(best, base),
-    }
-    return {**found, "words": _words(found, key, enough)}
+    found = bare(
+        step=curve.steps[best],
+        words="",
+        label=curve.labels[best],
+        value=round(float(value[best]), 6),
+        top_step=curve.steps[top],
+        top_value=round(float(value[top]), 6),
+        n_checkpoints=len(trained),
+        n_groups=samples.n_groups,
+        tied=[curve.steps[place] for place in tied],
+        differences={str(curve.steps[place]): gap for place, gap in gaps.items()},
+        chance_top={str(curve.steps[place]): round(share, 4) for place, share in chances},
+        against_base=None if base is None else samples.difference(best, base),
+    )
+    return found.model_copy(update={"words": _words(found, key, enough)})
 
 
 def _chances(drawn: Floats) -> Floats:
@@ -124,52 +122,48 @@ def _chances(drawn: Floats) -> Floats:
     return shares
 
 
-def _above_zero(difference: Figure) -> bool:
-    low = difference["low"]
-    return low is not None and low > 0
+def _above_zero(difference: Difference) -> bool:
+    return difference.low is not None and difference.low > 0
 
 
-def _words(found: Mapping[str, Any], key: Key, enough: bool) -> str:
+def _words(found: Choice, key: FigureKey, enough: bool) -> str:
     if not enough:
         return (
-            f"Step {found['step']} is the highest ({key.says}: {found['value']:.3f}), but only {found['n_groups']} "
+            f"Step {found.step} is the highest ({key.says}: {found.value:.3f}), but only {found.n_groups} "
             "groups stand behind it: too few to tell it from the others."
         )
-    text = f"Take step {found['step']} ({key.says}: {found['value']:.3f})"
-    if found["step"] == found["top_step"]:
-        first = next(iter(found["differences"])) == str(found["step"])
+    text = f"Take step {found.step} ({key.says}: {found.value:.3f})"
+    if found.step == found.top_step:
+        first = next(iter(found.differences)) == str(found.step)
         text += ": the highest." if first else ": the highest, and every earlier checkpoint is measurably lower."
     else:
-        gap = found["differences"][str(found["step"])]
+        gap = found.differences[str(found.step)]
         text += (
-            f": step {found['top_step']} is the highest ({found['top_value']:.3f}), but the difference of "
-            f"{gap['value']:+.3f} [{gap['low']:+.3f}, {gap['high']:+.3f}] may be chance."
+            f": step {found.top_step} is the highest ({found.top_value:.3f}), but the difference of "
+            f"{gap.value:+.3f} [{gap.low:+.3f}, {gap.high:+.3f}] may be chance."
         )
-    against = found["against_base"]
-    if against is not None and not _above_zero(against):
+    if found.against_base is not None and not _above_zero(found.against_base):
         text += " It is not measurably better than the untrained base."
     return text
 
 
-def advise(best: Mapping[str, Any], steps: Sequence[int], patience: int, finished: bool) -> dict[str, Any]:
+def advise(best: Choice, steps: Sequence[int], patience: int, finished: bool) -> EarlyStop:
     """Whether to train on, from what `choose` found and the measured steps.
 
-    `advice`: "too_early" (fewer than two checkpoints, or too few groups), "go_on", "stop" (`patience` checkpoints after
-    the best brought nothing that can be told from noise), "falling" (the last one is measurably below the highest).
-    `n_after` is the number of checkpoints after the best; `could_miss` the largest gain that the benchmark would not
-    have shown, the upper end of the interval of highest minus best.
+    "too_early": fewer than two checkpoints, or too few groups. "stop": `patience` checkpoints after the best brought
+    nothing that can be told from noise. "falling": the last one is measurably below the highest.
     """
     trained = [step for step in steps if step > 0]
-    chosen = best["step"]
-    known = chosen is not None and len(trained) > 1 and best["differences"][str(chosen)]["low"] is not None
+    chosen = best.step
+    gap = None if chosen is None or len(trained) < 2 else best.differences[str(chosen)]
     n_after = sum(step > chosen for step in trained) if chosen is not None else 0
-    could_miss = max(0.0, best["differences"][str(chosen)]["high"]) if known else None
+    could_miss = None if gap is None or gap.low is None else max(0.0, gap.high or 0.0)
     advice: Advice
-    if not known:
+    if could_miss is None:
         advice, words = "too_early", "Too early to say: too few checkpoints or too few groups."
-    elif _above_zero(best["differences"][str(trained[-1])]):
+    elif _above_zero(best.differences[str(trained[-1])]):
         advice = "falling"
-        words = f"Stop: the last checkpoint is measurably worse than step {best['top_step']}; training overfits."
+        words = f"Stop: the last checkpoint is measurably worse than step {best.top_step}; training overfits."
     elif n_after >= patience:
         advice = "stop"
         words = f"Stop: the {n_after} checkpoints after step {chosen} brought no gain that can be told from noise"
@@ -180,4 +174,6 @@ def advise(best: Mapping[str, Any], steps: Sequence[int], patience: int, finishe
         words = words.replace("Stop: ", "Training could have stopped earlier: ", 1)
     elif finished and advice == "go_on":
         words = "Training has ended while the figures may still have been rising; more steps could help."
-    return {"advice": advice, "n_after": n_after, "patience": patience, "could_miss": could_miss, "words": words}
+    return EarlyStop(
+        run=best.run, advice=advice, n_after=n_after, patience=patience, could_miss=could_miss, words=words
+    )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from editjudge.errors import DataError, MissingExtraError
 from editjudge.files.io import digest, read_json, write_json
+from editjudge.formats.results.evaluation import JudgeOnBenchmark
+from editjudge.formats.results.results import Results
 from editjudge.system.network import check_network
 from eval.checkpoints.options import Wandb
 from eval.metrics.figures import keys_in, read_coverage, read_figure
@@ -36,20 +36,20 @@ class Tracker:
         self._path = out / "wandb.json"
         self._logged = _read_logged(self._path)
 
-    def log(self, results: Mapping[str, Any]) -> int:
-        """Log the rows of `results` that were not logged yet, and return their number."""
-        fresh: dict[str, list[Mapping[str, Any]]] = {}
-        for row in results["evaluations"]:
-            if _key(row) not in self._logged:
-                fresh.setdefault(row["run"], []).append(row)
-        for run, rows in fresh.items():
-            of_run = [row for row in results["evaluations"] if row["run"] == run]
-            self._log_run(run, rows if self._options.mode == "online" else of_run, results)
-            self._logged |= {_key(row) for row in rows}
+    def log(self, results: Results) -> int:
+        """Log the evaluations that were not logged yet, and return their number."""
+        fresh: dict[str, list[JudgeOnBenchmark]] = {}
+        for found in results.evaluations:
+            if found.run is not None and _name(found) not in self._logged:
+                fresh.setdefault(found.run, []).append(found)
+        for run, new in fresh.items():
+            of_run = [found for found in results.evaluations if found.run == run]
+            self._log_run(run, new if self._options.mode == "online" else of_run, results)
+            self._logged |= {_name(found) for found in new}
             write_json(self._path, {"logged": sorted(self._logged)})
         return sum(map(len, fresh.values()))
 
-    def _log_run(self, run: str, rows: list[Mapping[str, Any]], results: Mapping[str, Any]) -> None:
+    def _log_run(self, run: str, evaluations: list[JudgeOnBenchmark], results: Results) -> None:
         import wandb
 
         options = self._options
@@ -70,45 +70,37 @@ class Tracker:
             # Checkpoints may come out of order, so the step is a value of its own and not wandb's counter.
             handle.define_metric("checkpoint_step")
             handle.define_metric("*", step_metric="checkpoint_step")
-            for step in sorted({row["step"] for row in rows}):
+            for step in sorted({found.step or 0 for found in evaluations}):
                 values: dict[str, float] = {"checkpoint_step": step}
-                for row in rows:
-                    values |= metrics(row) if row["step"] == step else {}
+                for found in evaluations:
+                    values |= metrics(found) if found.step == step else {}
                 handle.log(values)
-            best = results["runs"][run]["best"]["step"]
+            best = results.runs[run].best.step
             if best is not None:
                 handle.summary["best_step"] = best
 
 
-def metrics(row: Mapping[str, Any]) -> dict[str, float]:
+def metrics(evaluation: JudgeOnBenchmark) -> dict[str, float]:
     """What is logged of one evaluation; what is undefined is left out.
 
     Of pairs `<benchmark>/k<passes>/<dimension>/<figure>`, and of other labels the main figure of each kind, as
     `<benchmark>/k<passes>/<kind>/<dimension>/<figure>`.
     """
-    found: dict[str, float] = {}
-    for dimension, about in row["dimensions"].items():
-        prefix = f"{row['benchmark']}/k{row['passes']}/{dimension}"
-        values = {
-            "pair_mean": about["pair_mean"]["value"],
-            "pair_mean_low": about["pair_mean"]["low"],
-            "pair_mean_high": about["pair_mean"]["high"],
-            "task_mean": about["task_mean"]["value"],
-            "coverage": about["coverage"],
-        }
-        found |= {f"{prefix}/{name}": value for name, value in values.items() if value is not None}
-    for key in keys_in(row):
-        if key.kind != "pairs":
-            prefix = f"{row['benchmark']}/k{row['passes']}/{key.kind}/{key.dimension}"
-            ends = read_figure(row, key) or {}
-            values = {f"{key.figure}{'' if name == 'value' else '_' + name}": value for name, value in ends.items()}
-            values["coverage"] = read_coverage(row, key)
-            found |= {f"{prefix}/{name}": value for name, value in values.items() if value is not None}
-    return found
+    found: dict[str, float | None] = {}
+    start = f"{evaluation.benchmark}/k{evaluation.passes}"
+    for key in keys_in(evaluation):
+        prefix = f"{start}/{key.dimension}" if key.kind == "pairs" else f"{start}/{key.kind}/{key.dimension}"
+        figure = read_figure(evaluation, key)
+        for name, value in ({} if figure is None else dict(figure)).items():
+            found[f"{prefix}/{key.figure}{'' if name == 'value' else '_' + name}"] = value
+        found[f"{prefix}/coverage"] = read_coverage(evaluation, key)
+    for dimension, about in evaluation.dimensions.items():
+        found[f"{start}/{dimension}/task_mean"] = about.task_mean.value
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _key(row: Mapping[str, Any]) -> str:
-    return digest(row["run"], row["step"], row["passes"], row["benchmark"], row["judge"].get("identity"))
+def _name(found: JudgeOnBenchmark) -> str:
+    return digest(found.run, found.step, found.passes, found.benchmark, found.judge.identity)
 
 
 def _read_logged(path: Path) -> set[str]:

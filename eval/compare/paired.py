@@ -38,7 +38,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Difference:
+class Contrast:
     """One figure of two judges. None where it is undefined, or where too few groups stand behind it for an interval."""
 
     figure: str
@@ -78,7 +78,7 @@ class _Column:
     cells: tuple[int, ...]
 
 
-def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[Difference]:
+def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[Contrast]:
     """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task. See `corrected`.
 
     Figures come in the order in which the questions name them. The same questions and seed give the same numbers.
@@ -147,12 +147,12 @@ def difference_of(
     values: tuple[float, float],
     samples: Floats,
     unit: Unit = "share",
-) -> Difference:
+) -> Contrast:
     """From the values of both judges and the resampled differences [rounds]; `size` is questions and groups."""
     n, n_groups = size
     a, b = (None if math.isnan(value) else value for value in values)
     value = None if a is None or b is None else round(a - b, ZERO_DECIMALS)
-    bare = Difference(figure, scope, task, n, n_groups, a, b, value, unit=unit)
+    bare = Contrast(figure, scope, task, n, n_groups, a, b, value, unit=unit)
     if value is None or not shows_spread(samples, n_groups):
         return bare
     gaps = gaps_of(samples[:, None])
@@ -166,7 +166,7 @@ def difference_of(
     )
 
 
-def corrected(found: Sequence[Difference]) -> list[Difference]:
+def corrected(found: Sequence[Contrast]) -> list[Contrast]:
     """With `p_holm`, per scope: a family is what a reader looks through at once."""
     adjusted = [*found]
     for scope in get_args(Scope):

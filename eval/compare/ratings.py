@@ -15,7 +15,7 @@ import numpy as np
 
 from editjudge.statistics.arrays import Floats
 from editjudge.statistics.shares import group_index
-from eval.compare.paired import Difference, Scope, difference_of
+from eval.compare.paired import Contrast, Scope, difference_of
 from eval.labels.types import SCALES, Scale
 from eval.metrics.correlation import Column, averages, make_columns, resampled_rho
 from eval.metrics.viescore import printed
@@ -33,7 +33,7 @@ class RatedByBoth:
     b: float | None
 
 
-def rating_differences(ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> list[Difference]:
+def rating_differences(ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> list[Contrast]:
     """Per scale the plain mean over editing models (`all`), VIEScore's average (`viescore`) and each of several models.
 
     Not yet corrected for being many. Undefined coefficients are None. A scale without an output that both scored gives
@@ -67,7 +67,7 @@ def _with_all_parts(ratings: Sequence[RatedByBoth]) -> set[tuple[str, str]]:
     return {(item.model, item.image) for item in ratings} - lacking
 
 
-def _of_scale(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> list[Difference]:
+def _of_scale(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> list[Contrast]:
     """The plain mean over models, then every one of several models."""
     columns, values, drawn = _coefficients(ratings, rounds, seed)
     both, drawn_both = _defined_in_both(values), _defined_in_both(drawn)
@@ -81,7 +81,7 @@ def _of_scale(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: i
     return found
 
 
-def _viescore(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> Difference:
+def _viescore(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> Contrast:
     columns, values, drawn = _coefficients(ratings, rounds, seed)
     both = _defined_in_both(tuple(printed(each)[None] for each in values))[:, 0]
     samples = printed(drawn[0]) - printed(drawn[1])
@@ -100,7 +100,7 @@ def _coefficients(
     return columns[0], (value_a, value_b), (drawn_a, drawn_b)
 
 
-def _row(scale: Scale, scope: Scope, columns: Sequence[Column], value: Floats, samples: Floats) -> Difference:
+def _row(scale: Scale, scope: Scope, columns: Sequence[Column], value: Floats, samples: Floats) -> Contrast:
     """`value` [2]; the size is that of these columns, and a single one gives its model's name."""
     size = (
         sum(len(column.human) for column in columns),

@@ -11,7 +11,7 @@ from typing import Any
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, read_marker
 from editjudge.statistics.bootstrap import ROUNDS
-from eval.compare.paired import Difference, Question, corrected, differences
+from eval.compare.paired import Contrast, Question, corrected, differences
 from eval.compare.ratings import RatedByBoth, rating_differences
 from eval.evaluations.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
 from eval.evaluations.evaluation import DONE, PAIRS, ScoredPair
@@ -47,7 +47,7 @@ class Verdict:
     reading_a: str | None
     """How A's file of scores was read, where its publisher's code reads it otherwise than we do."""
     reading_b: str | None
-    differences: list[Difference]
+    differences: list[Contrast]
 
     def as_json(self) -> dict[str, Any]:
         """Everything that is printed, six decimals."""

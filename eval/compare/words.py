@@ -74,7 +74,7 @@ def _headline(row: Row) -> list[str]:
         return [start, "  No verdict: where a judge scores all outputs alike, its correlation is undefined."]
     if row["p_holm"] is None:
         return [start, f"  No verdict: it has fewer than {MIN_GROUPS} {groups}."]
-    lines = [start, f"  {_sentence(row)} Difference {_numbers(row)}"]
+    lines = [start, f"  {_sentence(row)} Contrast {_numbers(row)}"]
     power = row["power"]
     if power is None:
         return lines

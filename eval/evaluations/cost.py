@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from editjudge.formats.results.evaluation import Cost, Price
 from editjudge.records.types import ScoreCard
 
 
@@ -41,9 +42,7 @@ def usage(cards: Iterable[ScoreCard]) -> dict[str, int]:
     return found
 
 
-def describe_cost(
-    used: Mapping[str, Any], seconds: float, n_triplets: int, prices: Prices | None
-) -> dict[str, Any] | None:
+def describe_cost(used: Mapping[str, Any], seconds: float, n_triplets: int, prices: Prices | None) -> Cost | None:
     """The `cost` of an evaluation in results.json from its `usage`; None for scores that nobody asked a judge for.
 
     Tokens are None where the engine does not tell them; a price that needs them is then None too.
@@ -53,30 +52,30 @@ def describe_cost(
     # Every reply has read a prompt, so a total of 0 means that the engine did not count.
     read = used.get("prompt_tokens") or None
     wrote = used.get("completion_tokens") or None
-    return {
-        "seconds": round(seconds, 3),
-        "triplets_per_second": _per(n_triplets, seconds),
-        "judgments": used["judgments"],
-        "prompt_tokens": read,
-        "completion_tokens": wrote,
-        "prompt_tokens_per_triplet": None if read is None else _per(read, n_triplets),
-        "completion_tokens_per_triplet": None if wrote is None else _per(wrote, n_triplets),
-        "completion_tokens_per_second": None if wrote is None else _per(wrote, seconds),
-        "price": None if prices is None else _price(prices, read, wrote, seconds, n_triplets),
-    }
+    return Cost(
+        seconds=round(seconds, 3),
+        triplets_per_second=_per(n_triplets, seconds),
+        judgments=used["judgments"],
+        prompt_tokens=read,
+        completion_tokens=wrote,
+        prompt_tokens_per_triplet=None if read is None else _per(read, n_triplets),
+        completion_tokens_per_triplet=None if wrote is None else _per(wrote, n_triplets),
+        completion_tokens_per_second=None if wrote is None else _per(wrote, seconds),
+        price=None if prices is None else _price(prices, read, wrote, seconds, n_triplets),
+    )
 
 
-def _price(prices: Prices, read: int | None, wrote: int | None, seconds: float, n_triplets: int) -> dict[str, Any]:
+def _price(prices: Prices, read: int | None, wrote: int | None, seconds: float, n_triplets: int) -> Price:
     total: float | None = prices.per_hour * seconds / 3600
     for rate, tokens in ((prices.per_million_prompt_tokens, read), (prices.per_million_completion_tokens, wrote)):
         if rate > 0:
             total = None if total is None or tokens is None else total + rate * tokens / 1e6
-    return {
-        "currency": prices.currency,
-        "total": None if total is None else round(total, 6),
-        "per_1000_triplets": None if total is None else _per(1000 * total, n_triplets),
-        "rates": prices.model_dump(mode="json", exclude={"currency"}),
-    }
+    return Price(
+        currency=prices.currency,
+        total=None if total is None else round(total, 6),
+        per_1000_triplets=None if total is None else _per(1000 * total, n_triplets),
+        rates=prices.model_dump(mode="json", exclude={"currency"}),
+    )
 
 
 def _per(amount: float, of: float) -> float | None:

@@ -9,20 +9,21 @@ import numpy as np
 
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.statistics.arrays import Floats
-from editjudge.statistics.bootstrap import Samples, draw_weights
+from editjudge.statistics.bootstrap import draw_weights
+from editjudge.statistics.estimate import Samples
 from editjudge.statistics.shares import share_samples
 from eval.evaluations.evaluation import Evaluation
 from eval.labels.types import SCALES
 from eval.metrics.comparisons import answer, comparison_shares
 from eval.metrics.correlation import averages, resampled_rho
-from eval.metrics.figures import FigureName, Key
+from eval.metrics.figures import FigureKey, FigureName
 from eval.metrics.labels import rating_columns
 from eval.metrics.multiway import decide, group_shares
 from eval.metrics.pairs import Counts, count, measure
 from eval.metrics.viescore import viescore_samples
 
 
-def draw_samples(key: Key, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:
+def draw_samples(key: FigureKey, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:
     """The figure of each evaluation, defined and resampled as in results.json; at least one evaluation."""
     bench = evaluations[0].bench
     if key.kind == "pairs":
@@ -52,13 +53,13 @@ def pair_samples(counts: Sequence[Counts], column: int, figure: FigureName, roun
     return Samples(read(stacked.sum(axis=0)), np.concatenate(drawn), int((pairs.sum(axis=1) > 0).sum()))
 
 
-def _rating_samples(key: Key, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:
+def _rating_samples(key: FigureKey, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:
     found = [item.once((key, rounds, seed), partial(_rating_sample, key, item, rounds, seed)) for item in evaluations]
     values, drawn = (np.stack(parts, axis=-1) for parts in zip(*((one.value, one.drawn) for one in found), strict=True))
     return Samples(values, drawn, found[0].n_groups)
 
 
-def _rating_sample(key: Key, evaluation: Evaluation, rounds: int, seed: int) -> Samples:
+def _rating_sample(key: FigureKey, evaluation: Evaluation, rounds: int, seed: int) -> Samples:
     """Of one judge: a number, and [rounds]."""
     if key.figure == "viescore":
         scale = next(scale for scale in SCALES if scale == key.dimension)

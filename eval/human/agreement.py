@@ -26,18 +26,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from editjudge.formats.rankings import levels_of
+from editjudge.formats.results.human import BesidePeople, PeopleFigures, RankedDimension
 from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.records.types import ScoreCard, TierRanking
 from editjudge.statistics.arrays import Floats, mean_of_known, ratio
-from editjudge.statistics.bootstrap import Figure, draw_weights, sampled
+from editjudge.statistics.bootstrap import draw_weights
 from editjudge.statistics.correlation import tau_b
+from editjudge.statistics.estimate import sampled
 from eval.metrics.pairs import score_margin
-
-FIGURES = ("preference", "relation", "majority", "kendall_tau_b")
 
 
 @dataclass(frozen=True)
-class Votes:
+class RankedPairs:
     """All votes of one dimension. One entry per pair of candidates of a task."""
 
     tasks: tuple[str, ...]
@@ -50,7 +50,7 @@ class Votes:
     """[pairs, units]: 1 when the first is better, -1 when the second is, 0 when tied; NaN when not ranked."""
 
 
-def tabulate(rows: Sequence[TierRanking], dimension: Dimension, known: Mapping[str, ScoreCard]) -> Votes:
+def tabulate(rows: Sequence[TierRanking], dimension: Dimension, known: Mapping[str, ScoreCard]) -> RankedPairs:
     """The votes of one dimension about candidates that have a card, scored or not."""
     of_task: dict[str, dict[str, dict[str, int]]] = {}
     for row in rows:
@@ -69,7 +69,7 @@ def tabulate(rows: Sequence[TierRanking], dimension: Dimension, known: Mapping[s
             task.append(place)
             candidates.append((one, other))
             relation.append([_vote(ranked.get(unit, {}), one, other) for unit in units])
-    return Votes(
+    return RankedPairs(
         tuple(chosen),
         units,
         np.array(task, dtype=np.int64),
@@ -84,14 +84,14 @@ def _vote(levels: Mapping[str, int], one: str, other: str) -> float:
     return float(np.sign(levels[other] - levels[one]))
 
 
-def judge_relation(votes: Votes, cards: Mapping[str, ScoreCard], dimension: Dimension) -> Floats:
-    """[pairs]: what the judge's scores say, as `Votes.relation`; NaN where one of the two is unscored."""
+def judge_relation(votes: RankedPairs, cards: Mapping[str, ScoreCard], dimension: Dimension) -> Floats:
+    """[pairs]: what the judge's scores say, as `RankedPairs.relation`; NaN where one of the two is unscored."""
     values = {name: cards[name].value(dimension) for pair in votes.candidates for name in pair}
     margins = [score_margin(values[one], values[other]) for one, other in votes.candidates]
     return np.sign(np.array(margins, dtype=np.float64))
 
 
-def sums_per_task(votes: Votes, judge: Floats) -> dict[str, Floats]:
+def sums_per_task(votes: RankedPairs, judge: Floats) -> dict[str, Floats]:
     """Per figure [tasks, units, 4]: judge's sum and number of votes, people's sum and number of votes.
 
     Unit u's entries are the votes of u, answered by the judge and by the units other than u.
@@ -115,7 +115,7 @@ def sums_per_task(votes: Votes, judge: Floats) -> dict[str, Floats]:
     }
 
 
-def _tally(votes: Votes, judge: Floats, judged: NDArray[Any], human: Floats, heard: NDArray[Any]) -> Floats:
+def _tally(votes: RankedPairs, judge: Floats, judged: NDArray[Any], human: Floats, heard: NDArray[Any]) -> Floats:
     columns = np.stack([judge * judged, judged, human * heard, heard], axis=-1).astype(np.float64)
     sums = np.zeros((len(votes.tasks), *columns.shape[1:]))
     np.add.at(sums, votes.task, columns)
@@ -131,7 +131,7 @@ def _majority_of_others(human: Floats) -> Floats:
     return np.where(winning.any(axis=-1), winning.argmax(axis=-1) - 1.0, np.nan)
 
 
-def _tau_sums(votes: Votes, judge: Floats) -> Floats:
+def _tau_sums(votes: RankedPairs, judge: Floats) -> Floats:
     """As `sums_per_task`; the people's part of a unit is its mean tau-b with the others."""
     n_units = len(votes.units)
     sums = np.zeros((len(votes.tasks), n_units, 4))
@@ -144,7 +144,7 @@ def _tau_sums(votes: Votes, judge: Floats) -> Floats:
     return sums
 
 
-def _tau_b(votes: Votes, one: Floats, other: Floats) -> Floats:
+def _tau_b(votes: RankedPairs, one: Floats, other: Floats) -> Floats:
     """[tasks]: Kendall's tau-b (1945) over the pairs that both answered; NaN where one has them all tied."""
     both = ~np.isnan(one) & ~np.isnan(other)
     columns = np.stack([one * other, one**2, other**2], axis=-1)
@@ -160,33 +160,34 @@ def _defined(values: Floats) -> tuple[Floats, Floats]:
 
 def compare_with_people(
     rows: Sequence[TierRanking], cards: Mapping[str, ScoreCard], rounds: int, seed: int
-) -> dict[str, dict[str, Any]]:
-    """Per dimension that people ranked: sizes, `figures` (judge, people, difference) and `units`.
-
-    Every figure is `{"value", "low", "high"}`, null where undefined; shares 0 to 1, tau-b and differences -1 to 1.
-    """
-    found: dict[str, dict[str, Any]] = {}
+) -> dict[Dimension, RankedDimension]:
+    """Per dimension that people ranked; shares 0 to 1, tau-b and differences -1 to 1."""
+    found: dict[Dimension, RankedDimension] = {}
     for dimension in DIMENSIONS:
         votes = tabulate(rows, dimension, cards)
         if not votes.candidates:
             continue
         judge = judge_relation(votes, cards, dimension)
         sums = sums_per_task(votes, judge)
-        found[dimension] = {
-            "n_tasks": len(votes.tasks),
-            "n_pairs": len(votes.candidates),
-            "coverage": round(float(1 - np.isnan(judge).mean()), 6),
-            "figures": {name: _figures(sums[name].sum(axis=1), rounds, seed) for name in FIGURES},
-            "units": {
-                unit: {name: _figures(sums[name][:, place], rounds, seed) for name in FIGURES}
+        found[dimension] = RankedDimension(
+            n_tasks=len(votes.tasks),
+            n_pairs=len(votes.candidates),
+            coverage=round(float(1 - np.isnan(judge).mean()), 6),
+            figures=_figures({name: sums[name].sum(axis=1) for name in sums}, rounds, seed),
+            units={
+                unit: _figures({name: sums[name][:, place] for name in sums}, rounds, seed)
                 for place, unit in enumerate(votes.units)
             },
-        }
+        )
     return found
 
 
-def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Figure]:
-    """From columns [tasks, 4] as in `sums_per_task`."""
+def _figures(columns: Mapping[str, Floats], rounds: int, seed: int) -> PeopleFigures:
+    """From columns [tasks, 4] of every figure, as in `sums_per_task`."""
+    return PeopleFigures(**{name: _beside_people(mine, rounds, seed) for name, mine in columns.items()})
+
+
+def _beside_people(columns: Floats, rounds: int, seed: int) -> BesidePeople:
     drawn = np.concatenate([weights @ columns for weights in draw_weights(len(columns), rounds, seed)])
     parts = {"judge": (0, 1), "people": (2, 3)}
     value, samples, behind = {}, {}, {}
@@ -197,4 +198,4 @@ def _figures(columns: Floats, rounds: int, seed: int) -> dict[str, Figure]:
     value["difference"] = value["judge"] - value["people"]
     samples["difference"] = samples["judge"] - samples["people"]
     behind["difference"] = min(behind.values())
-    return {name: sampled(float(value[name]), samples[name], behind[name]) for name in value}
+    return BesidePeople(**{name: sampled(float(value[name]), samples[name], behind[name]) for name in value})

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from editjudge.files.text import valid_text
+from editjudge.formats.results.evaluation import Finding
 
 SHOWN = 20
 """Names kept per kind of finding; the count is always complete."""
@@ -30,6 +31,10 @@ class Findings:
         """Findings of all kinds."""
         return sum(self.counts.values())
 
+    def by_kind(self) -> dict[str, Finding]:
+        """Kinds in alphabetical order."""
+        return {kind: Finding(count=self.counts[kind], names=self.names[kind]) for kind in sorted(self.counts)}
+
     def as_json(self) -> dict[str, dict[str, Any]]:
-        """`{kind: {"count": ..., "names": [...]}}`, kinds in alphabetical order."""
-        return {kind: {"count": self.counts[kind], "names": self.names[kind]} for kind in sorted(self.counts)}
+        """`by_kind` as JSON has it."""
+        return {kind: found.as_json() for kind, found in self.by_kind().items()}

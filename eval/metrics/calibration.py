@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from editjudge.records.tasks import DIMENSIONS
+from editjudge.formats.results.evaluation import Calibration, MarginBin
+from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.statistics.arrays import Floats, Ints
+from editjudge.statistics.estimate import Estimate
 from editjudge.statistics.shares import Share, share_figures
 from eval.metrics.pairs import PairTable
 
@@ -20,28 +21,32 @@ _MAX_SLOPE = 100.0
 """Per point of margin. A steeper fit means that no pair but a tie is wrong."""
 
 
-def calibrations(tables: Sequence[PairTable], rounds: int, seed: int) -> list[dict[str, Any]]:
-    """The `calibration` of each evaluation of one benchmark in results.json, per dimension; shared resamples.
-
-    Ties and unscored pairs say nothing about margins and are left out; `n_pairs` counts the rest.
-    `bins`: equally many pairs each, by margin (points of 10): `low`, `high`, `mean` margin, `n_pairs`, `n_groups`,
-    `right` (share with interval over groups). `slope`: a of P(right) = 1 / (1 + exp(-a * margin)) by maximum
-    likelihood, None when right and wrong are separated; `error`: expected calibration error of that curve, the mean
-    over bins of |share right - mean predicted|. `auc`: chance that a right pair has a wider margin than a wrong one,
-    0.5 when margins mean nothing; None without both kinds.
-    """
-    cut: list[tuple[int, int, Ints, Ints]] = []
-    described: list[dict[str, Any]] = [{} for _ in tables]
+def calibrations(tables: Sequence[PairTable], rounds: int, seed: int) -> list[dict[Dimension, Calibration]]:
+    """The `calibration` of each evaluation of one benchmark in results.json, per dimension; shared resamples."""
+    cut: dict[tuple[int, int], tuple[Ints, Ints]] = {}
     for place, table in enumerate(tables):
-        for column, name in enumerate(DIMENSIONS):
+        for column in range(len(DIMENSIONS)):
             chosen = np.flatnonzero((table.dimension == column) & ~np.isnan(table.margin) & (table.margin != 0))
             if chosen.size:
-                bins = _bins(np.abs(table.margin[chosen]))
-                described[place][name] = _describe(table.margin[chosen], bins)
-                cut.append((place, column, chosen, bins))
-    if cut:
-        _add_intervals(tables, described, cut, rounds, seed)
+                cut[place, column] = (chosen, _bins(np.abs(table.margin[chosen])))
+    shares = {
+        (place, column, number): _share(tables[place], chosen[bins == number])
+        for (place, column), (chosen, bins) in cut.items()
+        for number in range(int(bins.max()) + 1)
+    }
+    right = share_figures(shares, rounds, seed)
+    described: list[dict[Dimension, Calibration]] = [{} for _ in tables]
+    for (place, column), (chosen, bins) in cut.items():
+        of_bins = [
+            (int((shares[key].all > 0).sum()), right[key])
+            for key in ((place, column, number) for number in range(int(bins.max()) + 1))
+        ]
+        described[place][DIMENSIONS[column]] = _describe(tables[place].margin[chosen], bins, of_bins)
     return described
+
+
+def _share(table: PairTable, inside: Ints) -> Share:
+    return Share.of(table.margin[inside] > 0, table.group[inside], len(table.group_ids))
 
 
 def _bins(margins: Floats) -> Ints:
@@ -52,32 +57,28 @@ def _bins(margins: Floats) -> Ints:
     return np.unique(raw, return_inverse=True)[1].astype(np.int64)
 
 
-def _describe(margins: Floats, bins: Ints) -> dict[str, Any]:
-    """Figures of one dimension; intervals come later."""
+def _describe(margins: Floats, bins: Ints, of_bins: Sequence[tuple[int, Estimate]]) -> Calibration:
+    """Figures of one dimension; `of_bins` has the number of groups and the share right of each bin."""
     width, right = np.abs(margins), margins > 0
     slope = _slope(margins)
-    rows, error = [], 0.0
-    for number in range(int(bins.max()) + 1):
+    found, error = [], 0.0
+    for number, (n_groups, share) in enumerate(of_bins):
         inside = bins == number
-        share = float(right[inside].mean())
-        rows.append(
-            {
-                "low": round(float(width[inside].min()), 6),
-                "high": round(float(width[inside].max()), 6),
-                "mean": round(float(width[inside].mean()), 6),
-                "n_pairs": int(inside.sum()),
-                "right": {"value": round(share, 6), "low": None, "high": None},
-            }
+        low, high, mean = (
+            round(float(part), 6) for part in (width[inside].min(), width[inside].max(), width[inside].mean())
+        )
+        found.append(
+            MarginBin(low=low, high=high, mean=mean, n_pairs=int(inside.sum()), n_groups=n_groups, right=share)
         )
         if slope is not None:
-            error += inside.mean() * abs(share - float(_logistic(slope * width[inside]).mean()))
-    return {
-        "n_pairs": int(margins.size),
-        "bins": rows,
-        "slope": None if slope is None else round(slope, 6),
-        "error": None if slope is None else round(float(error), 6),
-        "auc": _auc(width[right], width[~right]),
-    }
+            error += inside.mean() * abs(float(right[inside].mean()) - float(_logistic(slope * width[inside]).mean()))
+    return Calibration(
+        n_pairs=int(margins.size),
+        bins=found,
+        slope=None if slope is None else round(slope, 6),
+        error=None if slope is None else round(float(error), 6),
+        auc=_auc(width[right], width[~right]),
+    )
 
 
 def _logistic(x: Floats) -> Floats:
@@ -108,26 +109,3 @@ def _auc(right: Floats, wrong: Floats) -> float | None:
     ordered = np.sort(wrong)
     below, up_to = np.searchsorted(ordered, right, "left"), np.searchsorted(ordered, right, "right")
     return round(float((below + up_to).sum() / 2 / right.size / wrong.size), 6)
-
-
-def _add_intervals(
-    tables: Sequence[PairTable],
-    described: list[dict[str, Any]],
-    cut: Sequence[tuple[int, int, Ints, Ints]],
-    rounds: int,
-    seed: int,
-) -> None:
-    """Intervals of every bin of every table from one set of draws, written into `described`."""
-    n_groups = len(tables[0].group_ids)
-    shares: dict[str, Share] = {}
-    rows: list[dict[str, Any]] = []
-    for place, column, chosen, bins in cut:
-        table, found = tables[place], described[place][DIMENSIONS[column]]["bins"]
-        for number, row in enumerate(found):
-            inside = chosen[bins == number]
-            share = Share.of(table.margin[inside] > 0, table.group[inside], n_groups)
-            shares[str(len(rows))] = share
-            row["n_groups"] = int((share.all > 0).sum())
-            rows.append(row)
-    for row, figure in zip(rows, share_figures(shares, rounds, seed).values(), strict=True):
-        row["right"] = figure

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from editjudge.formats.results.labels import ComparisonFigures
 from editjudge.records.types import ScoreCard
 from editjudge.statistics.arrays import Ints
 from editjudge.statistics.shares import Share, group_index, share_figures
@@ -31,7 +31,7 @@ def measure_comparisons(
     votes: Mapping[str, Label] | None,
     rounds: int,
     seed: int,
-) -> dict[str, Any]:
+) -> ComparisonFigures:
     """Figures of the comparisons of one dimension. What is unanswered is wrong everywhere.
 
     `four_label`: exact match of A>B, B>A, both good, both bad (GenAI-Bench, arXiv 2406.04485); a vote "A=B" matches
@@ -45,17 +45,20 @@ def measure_comparisons(
     if votes is not None:
         exact = [same_label(item.label, votes.get(item.id)) for item in comparisons]
         shares["four_label"] = Share.of(exact, *group_index([item.task.id for item in comparisons]))
-    return {
-        "n": len(comparisons),
-        "n_groups": len(shares["three_class"].all),
-        "n_untied": int((found.human != 0).sum()),
-        "coverage": round(float((found.judged != UNREADABLE).mean()), 6),
-        "answered_by": "scores" if votes is None else "votes",
-        "four_label": None,
-        **share_figures(shares, rounds, seed),
-        "tie_threshold": None if found.threshold is None else round(found.threshold.value, 9),
-        "answers": _confusion(comparisons, found.judged),
-    }
+    figures = share_figures(shares, rounds, seed)
+    return ComparisonFigures(
+        n=len(comparisons),
+        n_groups=len(shares["three_class"].all),
+        n_untied=int((found.human != 0).sum()),
+        coverage=round(float((found.judged != UNREADABLE).mean()), 6),
+        answered_by="scores" if votes is None else "votes",
+        four_label=figures.get("four_label"),
+        three_class=figures["three_class"],
+        with_ties=figures["with_ties"],
+        without_ties=figures["without_ties"],
+        tie_threshold=None if found.threshold is None else round(found.threshold.value, 9),
+        answers=_confusion(comparisons, found.judged),
+    )
 
 
 @dataclass(frozen=True)

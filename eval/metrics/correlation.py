@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from editjudge.formats.results.labels import KendallAverages, ModelCorrelation
 from editjudge.statistics.arrays import TIE_DECIMALS, Floats, Ints, mean_of_known
-from editjudge.statistics.bootstrap import MIN_GROUPS, Figure, draw_weights, sampled
+from editjudge.statistics.bootstrap import MIN_GROUPS, draw_weights
 from editjudge.statistics.correlation import kendall, spearman
+from editjudge.statistics.estimate import Estimate, sampled
 
 KENDALL_ROUNDS = 1_000
 """Resamples behind an interval of Kendall's tau, whose cost grows with the square of the ratings."""
@@ -85,12 +87,10 @@ def averages(by_model: Floats) -> dict[str, Floats]:
 class Correlations:
     """Coefficients with their 95 % intervals from resampled images."""
 
-    models: dict[str, dict[str, Figure]]
-    """Model -> "spearman" and "kendall"."""
-    spearman: dict[str, Figure]
+    models: dict[str, ModelCorrelation]
+    spearman: dict[str, Estimate]
     """`mean` and `fisher` over models, and `pooled`: all ratings of all models as one column."""
-    kendall: dict[str, Figure]
-    """`mean` over models."""
+    kendall: KendallAverages
 
 
 def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> Correlations:
@@ -112,15 +112,16 @@ def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int
     drawn_rho, drawn_tau = np.concatenate(rhos), np.concatenate(taus)
     models = {}
     for place, column in enumerate(columns):
-        models[column.model] = {
-            "spearman": sampled(rho[0, place], drawn_rho[:, place], column.n_clusters),
-            "kendall": sampled(tau[0, place], drawn_tau[:, place], column.n_clusters),
-        }
+        models[column.model] = ModelCorrelation(
+            n=len(column.human),
+            spearman=sampled(rho[0, place], drawn_rho[:, place], column.n_clusters),
+            kendall=sampled(tau[0, place], drawn_tau[:, place], column.n_clusters),
+        )
     means, drawn_means = averages(rho), averages(drawn_rho)
     found = {name: sampled(means[name][0], drawn_means[name], n_clusters) for name in means}
     found["pooled"] = sampled(pooled[0, 0], np.concatenate(pools)[:, 0], n_clusters)
     mean_tau = sampled(averages(tau)["mean"][0], averages(drawn_tau)["mean"], n_clusters)
-    return Correlations(models, found, {"mean": mean_tau})
+    return Correlations(models, found, KendallAverages(mean=mean_tau))
 
 
 def resampled_rho(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> tuple[Floats, Floats]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
+from editjudge.formats.results.evaluation import ScoreSpreads, Spread
+from editjudge.records.tasks import Aspect
 from editjudge.statistics.arrays import TIE_DECIMALS, Floats
 from eval.metrics.values import CARD_VALUES, PASS_SCORES, Values
 
@@ -13,39 +13,33 @@ EDGES = [step / 2 for step in range(21)]
 """Of the histograms, on 0 to 10; a bin holds its lower edge, the last one both."""
 
 
-def distributions(values: Values) -> dict[str, Any]:
-    """The `scores` of an evaluation in results.json, everything on 0 to 10.
-
-    `dimensions`: per triplet, the values of its card. `aspects`: every readable pass, the two raw scores of each
-    reply. `spread`: the mean over triplets of the standard deviation of `overall` between passes; None for one pass.
-    Each has `n` and `unscored` (counts), `mean`, `std` (population), `distinct` (different values), `counts` (bins).
-    """
+def distributions(values: Values) -> ScoreSpreads:
+    """The `scores` of an evaluation in results.json, everything on 0 to 10."""
     passes = 10 * values.passes
-    return {
-        "edges": EDGES,
-        "dimensions": {name: _spread_of(values.cards[:, column]) for column, name in enumerate(CARD_VALUES)},
-        "aspects": {
-            "semantic": {name: _spread_of(passes[:, :, column]) for column, name in enumerate(PASS_SCORES[:2])},
-            "quality": {name: _spread_of(passes[:, :, 2 + column]) for column, name in enumerate(PASS_SCORES[2:])},
-        }
-        if values.n_passes
-        else None,
-        "spread": _between_passes(values),
+    aspects: dict[Aspect, dict[str, Spread]] = {
+        "semantic": {name: _spread_of(passes[:, :, column]) for column, name in enumerate(PASS_SCORES[:2])},
+        "quality": {name: _spread_of(passes[:, :, 2 + column]) for column, name in enumerate(PASS_SCORES[2:])},
     }
+    return ScoreSpreads(
+        edges=EDGES,
+        dimensions={name: _spread_of(values.cards[:, column]) for column, name in enumerate(CARD_VALUES)},
+        aspects=aspects if values.n_passes else None,
+        spread=_between_passes(values),
+    )
 
 
-def _spread_of(scores: Floats) -> dict[str, Any]:
+def _spread_of(scores: Floats) -> Spread:
     known = scores[~np.isnan(scores)]
     # Sums of floats may end a hair above 10 or below an edge.
     known = np.clip(np.round(known, TIE_DECIMALS), 0, 10)
-    return {
-        "n": int(known.size),
-        "unscored": int(scores.size - known.size),
-        "mean": round(float(known.mean()), 6) if known.size else None,
-        "std": round(float(known.std()), 6) if known.size else None,
-        "distinct": len(np.unique(known)),
-        "counts": np.histogram(known, bins=EDGES)[0].tolist(),
-    }
+    return Spread(
+        n=int(known.size),
+        unscored=int(scores.size - known.size),
+        mean=round(float(known.mean()), 6) if known.size else None,
+        std=round(float(known.std()), 6) if known.size else None,
+        distinct=len(np.unique(known)),
+        counts=np.histogram(known, bins=EDGES)[0].tolist(),
+    )
 
 
 def _between_passes(values: Values) -> float | None:

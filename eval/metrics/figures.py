@@ -13,16 +13,18 @@ One figure per kind and dimension decides which checkpoint is best, is drawn as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from editjudge.formats.results.evaluation import DimensionFigures, JudgeOnBenchmark
+from editjudge.formats.results.labels import ComparisonFigures, MultiwayFigures, RatingFigures
 from editjudge.records.tasks import DIMENSIONS, Dimension
-from editjudge.statistics.bootstrap import Figure
+from editjudge.statistics.estimate import Estimate
 from eval.labels.benchmark import Benchmark
 from eval.labels.types import SCALES, Scale
 
-Kind = Literal["pairs", "comparisons", "multiway", "ratings"]
+LabelKind = Literal["pairs", "comparisons", "multiway", "ratings"]
 FigureName = Literal[
     "pair_mean",
     "task_mean",
@@ -36,7 +38,7 @@ FigureName = Literal[
     "viescore",
     "fisher",
 ]
-FIGURES: dict[Kind, tuple[FigureName, ...]] = {
+FIGURES: dict[LabelKind, tuple[FigureName, ...]] = {
     "pairs": ("pair_mean", "task_mean"),
     "comparisons": ("without_ties", "with_ties", "three_class"),
     "multiway": ("group_with_ties", "group", "pairwise"),
@@ -61,10 +63,10 @@ Topic = Dimension | Scale
 
 
 @dataclass(frozen=True)
-class Key:
+class FigureKey:
     """Names one figure of an evaluation."""
 
-    kind: Kind
+    kind: LabelKind
     dimension: Topic
     figure: FigureName
 
@@ -82,14 +84,14 @@ class Key:
         return name if self.kind == "pairs" else f"{name}, {SAYS[self.figure]}"
 
 
-def kind_of(figure: FigureName) -> Kind:
+def kind_of(figure: FigureName) -> LabelKind:
     """The kind of label a figure is of."""
     return next(kind for kind, names in FIGURES.items() if figure in names)
 
 
-def main_keys(bench: Benchmark) -> list[Key]:
+def main_keys(bench: Benchmark) -> list[FigureKey]:
     """The main figures of a benchmark, in the order of `FIGURES` and of the dimensions."""
-    groups: dict[Kind, set[str]] = {
+    groups: dict[LabelKind, set[str]] = {
         "pairs": {pair.dimension for pair in bench.pairs},
         "comparisons": {item.dimension for item in bench.comparisons},
         "multiway": {"overall"} if bench.multiways else set(),
@@ -98,47 +100,52 @@ def main_keys(bench: Benchmark) -> list[Key]:
     return _keys(groups)
 
 
-def keys_in(row: Mapping[str, Any]) -> list[Key]:
-    """The same from an evaluation in results.json."""
-    labels = row.get("labels") or {}
+def keys_in(found: JudgeOnBenchmark) -> list[FigureKey]:
+    """The same from results.json."""
+    labels = found.labels
     return _keys(
         {
-            "pairs": set(row["dimensions"]),
-            "comparisons": set(labels.get("comparisons", {})),
-            "multiway": {"overall"} if labels.get("multiway") else set(),
-            "ratings": set(labels.get("ratings", {})),
+            "pairs": {*found.dimensions},
+            "comparisons": {*labels.comparisons},
+            "multiway": {"overall"} if labels.multiway is not None else set(),
+            "ratings": {*labels.ratings},
         }
     )
 
 
-def _keys(topics: Mapping[Kind, set[str]]) -> list[Key]:
-    found: list[Key] = []
+def _keys(topics: Mapping[LabelKind, set[str]]) -> list[FigureKey]:
+    found: list[FigureKey] = []
     for kind, names in FIGURES.items():
         order: tuple[Topic, ...] = SCALES if kind == "ratings" else DIMENSIONS
-        found += [Key(kind, topic, names[0]) for topic in order if topic in topics[kind]]
+        found += [FigureKey(kind, topic, names[0]) for topic in order if topic in topics[kind]]
     return found
 
 
-def read_figure(row: Mapping[str, Any], key: Key) -> Figure | None:
-    """A figure of an evaluation in results.json; None when it has no such labels."""
-    about = _about(row, key)
+def read_figure(found: JudgeOnBenchmark, key: FigureKey) -> Estimate | None:
+    """A figure from results.json; None when there are no such labels."""
+    about = _about(found, key)
     if about is None:
         return None
-    inner = {"multiway": "overall", "ratings": "spearman"}.get(key.kind)
-    found: Figure = (about if inner is None else about[inner])[key.figure]
-    return found
+    inner = about.overall if isinstance(about, MultiwayFigures) else about
+    figure: Estimate = getattr(inner.spearman if isinstance(inner, RatingFigures) else inner, key.figure)
+    return figure
 
 
-def read_coverage(row: Mapping[str, Any], key: Key) -> float | None:
-    """The share of its labels that the judge answered; None when it has no such labels."""
-    about = _about(row, key)
-    return None if about is None else about["coverage"]
+def read_coverage(found: JudgeOnBenchmark, key: FigureKey) -> float | None:
+    """The share of its labels that the judge answered; None when there are no such labels."""
+    about = _about(found, key)
+    return None if about is None else about.coverage
 
 
-def _about(row: Mapping[str, Any], key: Key) -> Mapping[str, Any] | None:
-    if key.kind == "pairs":
-        found = row["dimensions"].get(key.dimension)
-    else:
-        of_kind = (row.get("labels") or {}).get(key.kind)
-        found = of_kind if of_kind is None or key.kind == "multiway" else of_kind.get(key.dimension)
-    return found if found is None else dict(found)
+def lowest_coverage(found: JudgeOnBenchmark, keys: Iterable[FigureKey]) -> float | None:
+    """Of these figures; None without any."""
+    return min((known for key in keys if (known := read_coverage(found, key)) is not None), default=None)
+
+
+def _about(
+    found: JudgeOnBenchmark, key: FigureKey
+) -> DimensionFigures | ComparisonFigures | MultiwayFigures | RatingFigures | None:
+    if key.kind == "multiway":
+        return found.labels.multiway
+    of_kind: Mapping[Any, Any] = found.dimensions if key.kind == "pairs" else getattr(found.labels, key.kind)
+    return of_kind.get(key.dimension)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from editjudge.errors import DataError
-from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES
+from editjudge.records.tasks import CATEGORIES, DIMENSIONS, TASK_TYPES, Dimension
 from editjudge.statistics.arrays import Floats, Ints
-from editjudge.statistics.bootstrap import MIN_GROUPS, ROUNDS, Figure, draw_weights, gaps_of, rounded, share_ends
+from editjudge.statistics.bootstrap import MIN_GROUPS, ROUNDS, draw_weights, gaps_of, share_ends
+from editjudge.statistics.estimate import Difference, Estimate, estimate, rounded
 from eval.metrics.pairs import Counts, Measures, measure
 
 
@@ -21,6 +22,10 @@ class Intervals:
     value: Measures
     low: Measures
     high: Measures
+
+    def estimate(self, name: str, where: int | tuple[int, int]) -> Estimate:
+        """One figure: an attribute of `Measures` and a place in its array."""
+        return estimate(*(float(getattr(part, name)[where]) for part in (self.value, self.low, self.high)))
 
 
 def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]:
@@ -81,7 +86,7 @@ def intervals(judges: Sequence[Counts], rounds: int = ROUNDS, seed: int = 0) -> 
 
 
 @dataclass(frozen=True)
-class Comparison:
+class PairedMeasures:
     """Judge A minus judge B on the same pairs; NaN where no pair, or of the interval and p too few groups, stand."""
 
     difference: Measures
@@ -90,17 +95,17 @@ class Comparison:
     p: Measures
     """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
 
-    def as_json(self) -> dict[str, Figure]:
-        """Pair-mean `value`, `low`, `high` and `p` of each dimension that has pairs."""
+    def by_dimension(self) -> dict[Dimension, Difference]:
+        """Of the pair mean, of each dimension that has pairs."""
         parts = {"value": self.difference, "low": self.low, "high": self.high, "p": self.p}
         return {
-            name: {key: rounded(float(part.pair_mean[column])) for key, part in parts.items()}
+            name: Difference(**{key: rounded(float(part.pair_mean[column])) for key, part in parts.items()})
             for column, name in enumerate(DIMENSIONS)
             if not np.isnan(self.difference.pair_mean[column])
         }
 
 
-def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> Comparison:
+def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> PairedMeasures:
     """Paired bootstrap of the difference (EditScore, appendix D, there over pairs; here over groups).
 
     Raises `DataError` when the two were not asked about the same pairs.
@@ -110,4 +115,4 @@ def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> Compar
     value = a.measures().flat() - b.measures().flat()
     enough = groups_behind(a.pairs) >= MIN_GROUPS
     shown = (np.where(enough, part, np.nan) for part in (gaps.low, gaps.high, gaps.p))
-    return Comparison(*(Measures.unflat(part) for part in (value, *shown)))
+    return PairedMeasures(*(Measures.unflat(part) for part in (value, *shown)))

@@ -10,15 +10,14 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from editjudge.files.io import rng
-from editjudge.records.tasks import DIMENSIONS
+from editjudge.formats.results.evaluation import AveragedFigures, KCurve, KGain, KPoint
+from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.records.types import PreferencePair
 from editjudge.statistics.arrays import Floats
-from editjudge.statistics.bootstrap import Figure, figure
 from eval.metrics.intervals import Intervals, compare, intervals
 from eval.metrics.pairs import OUTCOMES, Counts, PairTable, count, outcome_counts
 from eval.metrics.values import PairPlaces, Values
@@ -44,16 +43,12 @@ def subsets(n_passes: int, size: int) -> list[tuple[int, ...]]:
     return sorted(found)
 
 
-def k_curve(
-    pairs: Sequence[PreferencePair], table: PairTable, values: Values, rounds: int, seed: int
-) -> dict[str, Any] | None:
+def k_curve(pairs: Sequence[PreferencePair], table: PairTable, values: Values, rounds: int, seed: int) -> KCurve | None:
     """The `k_curve` of an evaluation in results.json; None with fewer than two passes or without pairs.
 
     `table` is of the pairs, in their order, and `values` of their candidates.
 
-    `points`, by k: `subsets` averaged, and per dimension `pair_mean` and `task_mean` (mean over the subsets, its
-    interval over groups), `coverage` and `ties` (shares of pairs), and `sd`: standard deviation of the pair mean
-    between subsets, None for one subset. `gain`: all passes minus one, paired, as `Comparison.as_json`.
+    Figures are means over the subsets, with intervals over groups; the gain is of all passes over one.
     """
     if values.n_passes < 2 or len(table) == 0:
         return None
@@ -72,28 +67,24 @@ def k_curve(
         between.append(np.array([each.measures().pair_mean for each in counts]))
     found = intervals(averaged, rounds, seed)
     gain = compare(averaged[-1], averaged[0], rounds, seed)
-    return {
-        "points": [_point(*parts) for parts in zip(ks, found, outcomes, between, strict=True)],
-        "gain": {"k": ks[-1], "over": ks[0], "dimensions": gain.as_json()},
-    }
+    return KCurve(
+        points=[_point(*parts) for parts in zip(ks, found, outcomes, between, strict=True)],
+        gain=KGain(k=ks[-1], over=ks[0], dimensions=gain.by_dimension()),
+    )
 
 
-def _point(k: int, found: Intervals, outcomes: Floats, between: Floats) -> dict[str, Any]:
+def _point(k: int, found: Intervals, outcomes: Floats, between: Floats) -> KPoint:
     """One k; `outcomes` [3, 4] are mean counts, `between` [subsets, 3] pair means."""
-    dimensions = {}
+    dimensions: dict[Dimension, AveragedFigures] = {}
     for column, name in enumerate(DIMENSIONS):
         total = float(outcomes[column].sum())
         if total == 0:
             continue
-        dimensions[name] = {
-            "pair_mean": _figure(found, "pair_mean", column),
-            "task_mean": _figure(found, "task_mean", column),
-            "coverage": round(1 - float(outcomes[column][OUTCOMES.index("unscored")]) / total, 6),
-            "ties": round(float(outcomes[column][OUTCOMES.index("tie")]) / total, 6),
-            "sd": round(float(between[:, column].std(ddof=1)), 6) if len(between) > 1 else None,
-        }
-    return {"k": k, "subsets": len(between), "dimensions": dimensions}
-
-
-def _figure(found: Intervals, name: str, column: int) -> Figure:
-    return figure(*(float(getattr(part, name)[column]) for part in (found.value, found.low, found.high)))
+        dimensions[name] = AveragedFigures(
+            pair_mean=found.estimate("pair_mean", column),
+            task_mean=found.estimate("task_mean", column),
+            coverage=round(1 - float(outcomes[column][OUTCOMES.index("unscored")]) / total, 6),
+            ties=round(float(outcomes[column][OUTCOMES.index("tie")]) / total, 6),
+            sd=round(float(between[:, column].std(ddof=1)), 6) if len(between) > 1 else None,
+        )
+    return KPoint(k=k, subsets=len(between), dimensions=dimensions)

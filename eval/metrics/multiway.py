@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from editjudge.formats.results.labels import GroupFigures, MultiwayFigures, SizedGroupFigures
 from editjudge.records.types import ScoreCard
 from editjudge.statistics.arrays import Ints
 from editjudge.statistics.shares import Share, group_index, share_figures
@@ -74,7 +75,7 @@ def measure_multiways(
     votes: Mapping[str, Label] | None,
     rounds: int,
     seed: int,
-) -> dict[str, Any]:
+) -> MultiwayFigures:
     """Figures per number of candidates K and over all groups pooled (arXiv 2509.26346, table 2).
 
     `group` is the share of groups whose comparisons are all right, a tie being right only between equal scores;
@@ -83,21 +84,22 @@ def measure_multiways(
     """
     found = decide(multiways, cards, votes)
     shares = group_shares(multiways, found)
-    by_size: dict[str, dict[str, Any]] = {
-        str(size): {"tie_threshold": found.thresholds[size]} for size in sorted(found.thresholds)
-    }
-    for (name, kind), figures in share_figures(shares, rounds, seed).items():
+    by_size: dict[str, dict[str, Any]] = {}
+    for (name, kind), figure in share_figures(shares, rounds, seed).items():
         n, n_comparisons = (int(shares[name, of].all.sum()) for of in ("group", "pairwise"))
-        by_size.setdefault(name, {}).update({"n": n, "n_comparisons": n_comparisons, kind: figures})
-    return {
-        "n": len(multiways),
-        "n_tasks": len(shares["overall", "group"].all),
-        "n_comparisons": len(found.place),
-        "coverage": round(float(found.answered.mean()), 6),
-        "answered_by": "scores" if votes is None else "votes",
-        "k": {name: block for name, block in by_size.items() if name != "overall"},
-        "overall": by_size["overall"],
-    }
+        by_size.setdefault(name, {}).update({"n": n, "n_comparisons": n_comparisons, kind: figure})
+    return MultiwayFigures(
+        n=len(multiways),
+        n_tasks=len(shares["overall", "group"].all),
+        n_comparisons=len(found.place),
+        coverage=round(float(found.answered.mean()), 6),
+        answered_by="scores" if votes is None else "votes",
+        k={
+            str(size): SizedGroupFigures(**by_size[str(size)], tie_threshold=found.thresholds[size])
+            for size in sorted(found.thresholds)
+        },
+        overall=GroupFigures(**by_size["overall"]),
+    )
 
 
 def group_shares(multiways: Sequence[Multiway], found: Decided) -> dict[tuple[str, str], Share]:

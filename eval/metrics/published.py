@@ -22,14 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
+from editjudge.formats.results.evaluation import CountedElsewhere
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, PreferencePair, ScoreCard
 from editjudge.statistics.arrays import Floats, Ints, ratio
-from editjudge.statistics.bootstrap import MIN_GROUPS, Figure, draw_weights, figure, share_ends
+from editjudge.statistics.bootstrap import MIN_GROUPS, draw_weights, share_ends
+from editjudge.statistics.estimate import Estimate, estimate
 from editjudge.statistics.shares import Share, group_index, share_figures
 from eval.labels.benchmark import Benchmark
 from eval.labels.types import SIGN, Comparison, Label, Multiway
@@ -37,8 +39,6 @@ from eval.metrics.comparisons import same_label
 from eval.metrics.intervals import intervals
 from eval.metrics.pairs import build_table, count
 from eval.metrics.ties import best_threshold, margin
-
-Kind = Literal["pairs", "comparisons", "multiway"]
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,8 @@ def published_figures(
     said: AsPublished,
     rounds: int,
     seed: int,
-) -> list[dict[str, Any]]:
-    """Rows `by` (whose code), `kind`, `column` (as in the leaderboard), `says`, `n`, `value`, `low`, `high`.
+) -> list[CountedElsewhere]:
+    """Each figure that is another's.
 
     `by_votes`: the judge voted, and its scores, if any, are not looked at. Intervals resample groups, as ours do; a
     figure without one has none.
@@ -76,20 +76,28 @@ def published_figures(
     if bench.multiways and (said.votes or not by_votes):
         groups = _voted(bench.multiways, said.votes) if by_votes else _ranked(bench.multiways, cards)
         found += _by_size(bench.multiways, groups, by_votes, rounds, seed)
-    several = len({item.dimension for item in bench.comparisons}) > 1
-    for row in found:
-        if row["kind"] == "comparisons" and several:
-            row["column"] = f"{row['dimension']}.{row['column']}"
+    if len({item.dimension for item in bench.comparisons}) > 1:
+        columns = [f"{one.dimension}.{one.column}" if one.kind == "comparisons" else one.column for one in found]
+        found = [one.model_copy(update={"column": name}) for one, name in zip(found, columns, strict=True)]
     return found
 
 
-def _entry(by: str, kind: Kind, dimension: str, column: str, says: str, n: int, value: Figure) -> dict[str, Any]:
-    return {"by": by, "kind": kind, "dimension": dimension, "column": column, "says": says, "n": n, **value}
+def _entry(
+    by: str,
+    kind: Literal["pairs", "comparisons", "multiway"],
+    dimension: str,
+    column: str,
+    says: str,
+    n: int,
+    value: Estimate,
+) -> CountedElsewhere:
+    ends = dict(value)
+    return CountedElsewhere(by=by, kind=kind, dimension=dimension, column=column, says=says, n=n, **ends)
 
 
 def _editscore(
     rows: Sequence[tuple[PreferencePair, float | None, float | None]], rounds: int, seed: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[CountedElsewhere]:
     if not rows:
         return
     pairs = [pair for pair, _, _ in rows]
@@ -99,38 +107,38 @@ def _editscore(
     for place, dimension in enumerate(DIMENSIONS):
         n = sum(pair.dimension == dimension for pair in pairs)
         if n:
-            value = figure(*(float(part.task_mean[place]) for part in (found.value, found.low, found.high)))
+            value = found.estimate("task_mean", place)
             yield _entry("EditScore", "pairs", dimension, dimension, "per row, mean over tasks", n, value)
 
 
 def _genai(
     asked: Sequence[Comparison], votes: Mapping[str, Sequence[Label | None]], dimension: str, rounds: int, seed: int
-) -> dict[str, Any]:
+) -> CountedElsewhere:
     rows = [(item, vote) for item in asked for vote in votes.get(item.id, ())]
     right = [same_label(item.label, vote) for item, vote in rows]
     share = Share.of(right, *group_index([item.task.id for item, _ in rows]))
-    value = share_figures({"four_label": share}, rounds, seed)["four_label"] if rows else figure(*[float("nan")] * 3)
+    value = share_figures({"four_label": share}, rounds, seed)["four_label"] if rows else estimate(float("nan"))
     return _entry("GenAI-Bench", "comparisons", dimension, "four_label", "rows with the right vote", len(rows), value)
 
 
 def _with_ties(
     asked: Sequence[Comparison], cards: Mapping[str, ScoreCard], dimension: str, rounds: int, seed: int
-) -> dict[str, Any]:
+) -> CountedElsewhere:
     human = np.array([SIGN[item.label] for item in asked], dtype=np.int64)
     margins = np.array([margin(item.first, item.second, item.dimension, cards) for item in asked], dtype=np.float64)
     value = _with_ties_figure(human, margins, [item.task.id for item in asked], rounds, seed)
     return _entry("EditReward", "comparisons", dimension, "with_ties", "best share on the way", len(asked), value)
 
 
-def _with_ties_figure(human: Ints, margins: Floats, group_ids: Sequence[str], rounds: int, seed: int) -> Figure:
+def _with_ties_figure(human: Ints, margins: Floats, group_ids: Sequence[str], rounds: int, seed: int) -> Estimate:
     """EditReward's accuracy with ties and its interval: every resample of groups has its own best threshold."""
     group, n_groups = group_index(group_ids)
     value = with_ties(human, margins, np.ones((1, len(human))))
     if n_groups < MIN_GROUPS:
-        return figure(float(value[0]), float("nan"), float("nan"))
+        return estimate(float(value[0]))
     drawn = [with_ties(human, margins, weights[:, group]) for weights in draw_weights(n_groups, rounds, seed)]
     low, high = share_ends(value, np.concatenate(drawn)[:, None], np.array([n_groups]))
-    return figure(float(value[0]), float(low[0]), float(high[0]))
+    return estimate(float(value[0]), float(low[0]), float(high[0]))
 
 
 def with_ties(human: Ints, margins: Floats, weights: Floats) -> Floats:
@@ -201,7 +209,7 @@ def _voted(groups: Sequence[Multiway], votes: Mapping[str, Sequence[Label | None
 
 def _by_size(
     groups: Sequence[Multiway], right: Sequence[bool | None], by_votes: bool, rounds: int, seed: int
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[CountedElsewhere]:
     place, n_places = group_index([group.task.id for group in groups])
     sizes = np.array([len(group.candidates) for group in groups])
     counted = np.array([flag is not None for flag in right])

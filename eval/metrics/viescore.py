@@ -22,9 +22,10 @@ from typing import Any
 
 import numpy as np
 
+from editjudge.formats.results.labels import VIEScoreModel, VIEScoreModels
 from editjudge.records.types import ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS, Floats
-from editjudge.statistics.bootstrap import Samples, rounded, sampled
+from editjudge.statistics.estimate import Estimate, Samples, rounded, sampled
 from editjudge.statistics.shares import group_index
 from eval.labels.types import Rating, Scale, card_value
 from eval.metrics.correlation import Column, resampled_rho
@@ -47,27 +48,34 @@ class _Output:
     """The judge has at least one of the two scores."""
 
 
+@dataclass(frozen=True)
+class VIEScoreFigures:
+    """Both figures of one scale."""
+
+    judge: Estimate
+    people: Estimate | None
+    """None with fewer than two raters (VIEScore's code has three)."""
+    of: VIEScoreModels
+    """The editing models behind the judge's figure."""
+
+
 def measure_viescore(
     ratings: Sequence[Rating], cards: Mapping[str, ScoreCard], scale: Scale, rounds: int, seed: int
-) -> dict[str, Any]:
-    """Both figures of one scale; `ratings` are those of all scales of a benchmark.
-
-    `judge`: `{value, low, high}`. `people`: the same, None with fewer than two raters (VIEScore's code has three).
-    `models`: per editing model `n` images and `spearman`. `undefined`: models whose coefficient is undefined.
-    """
+) -> VIEScoreFigures:
+    """Both figures of one scale; `ratings` are those of all scales of a benchmark."""
     outputs, n_images = _outputs(ratings, cards, scale)
     columns = _judge_columns(outputs)
     rho, drawn = resampled_rho(columns, n_images, rounds, seed)
     models = {
-        column.model: {"n": len(column.human), "spearman": rounded(float(value))}
+        column.model: VIEScoreModel(n=len(column.human), spearman=rounded(float(value)))
         for column, value in zip(columns, rho, strict=True)
     }
-    return {
-        "judge": sampled(float(printed(rho)), printed(drawn), n_images),
-        "people": _people(outputs, tuple(models), n_images, rounds, seed),
-        "models": models,
-        "undefined": [name for name, found in models.items() if found["spearman"] is None],
-    }
+    undefined = [name for name, found in models.items() if found.spearman is None]
+    return VIEScoreFigures(
+        sampled(float(printed(rho)), printed(drawn), n_images),
+        _people(outputs, tuple(models), n_images, rounds, seed),
+        VIEScoreModels(models=models, undefined=undefined),
+    )
 
 
 def viescore_samples(
@@ -141,7 +149,7 @@ def _judge_columns(outputs: Sequence[_Output]) -> list[Column]:
 
 def _people(
     outputs: Sequence[_Output], models: Sequence[str], n_images: int, rounds: int, seed: int
-) -> dict[str, float | None] | None:
+) -> Estimate | None:
     n_raters = min((len(output.people) for output in outputs), default=0)
     if n_raters < 2 or not models:
         return None

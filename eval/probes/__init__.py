@@ -18,9 +18,10 @@ from editjudge.asking.base import BaseJudge
 from editjudge.engines.base import BatchEffect
 from editjudge.files.identity import identity_values
 from editjudge.files.io import is_done, read_jsonl, write_jsonl, write_marker
+from editjudge.formats.results.results import ProbeFigures
 from editjudge.records.types import ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS
-from editjudge.statistics.exact import exact_share
+from editjudge.statistics.shares import exact_share
 from editjudge.system.progress import bar
 from eval.evaluations.evaluation import Evaluation
 from eval.labels.preferences import Preferred
@@ -82,13 +83,8 @@ class Probes(BaseModel):
         return Altered(self.jpeg_quality, self.resize)
 
 
-def run_probes(judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes) -> list[dict[str, Any]]:
+def run_probes(judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes) -> list[ProbeFigures]:
     """Ask what is not asked yet, below `probes/` in the evaluation's folder; one row of results.json per probe.
-
-    A row: `probe`, `says`, `dimension` (None: every value), `n` probed, `passed`, `rate` (share passed with its exact
-    95 % interval; groups are independent, and each is probed once), `unscored` (count as not passed), `skipped` (the
-    edit had nothing to lose, an image cannot be read, or there is no other instruction), `flips` (verdicts turned
-    round; None where there is no verdict), `mean_change` of the value, `failed` (ids of triplets or pairs).
 
     Raises `StaleOutputError` when the folder holds other probes than the recipe's.
     """
@@ -142,7 +138,7 @@ Cards = Mapping[str, Any]
 """Card values by triplet id, in the order of `CARD_VALUES`."""
 
 
-def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> dict[str, Any]:
+def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> ProbeFigures:
     """A probe whose value must be lower than before."""
     column = CARD_VALUES.index(MUST_FALL[name])
     changes: list[float] = []
@@ -156,12 +152,12 @@ def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards
         changes.append(float(after[subject][column] - had))
         if not changes[-1] < 0:
             failed.append(subject)
-    return _row(name, MUST_FALL[name], changes, failed, skipped, None)
+    return _figures(name, MUST_FALL[name], changes, failed, skipped, None)
 
 
 def _unmoved(
     name: str, couples: Sequence[Preferred], before: Cards, after: Cards, promise: BatchEffect | None
-) -> dict[str, Any]:
+) -> ProbeFigures:
     """A probe after which a pair's verdict, or in `batch_position` every value, must be as before."""
     changes: list[float] = []
     skipped, flips, failed = 0, 0, []
@@ -182,10 +178,10 @@ def _unmoved(
             kept = bool(np.sign(was) == np.sign(now))
         if not kept:
             failed.append(couple.id)
-    return _row(name, None, changes, failed, skipped, flips, promise)
+    return _figures(name, None, changes, failed, skipped, flips, promise)
 
 
-def _row(
+def _figures(
     name: str,
     dimension: str | None,
     changes: list[float],
@@ -193,19 +189,19 @@ def _row(
     skipped: int,
     flips: int | None,
     promise: BatchEffect | None = None,
-) -> dict[str, Any]:
+) -> ProbeFigures:
     n, known = len(changes), [change for change in changes if not np.isnan(change)]
     passed = n - len(failed)
-    return {
-        "probe": name,
-        "says": SAYS[name] + ("" if promise is None else f"; {PROMISES[promise]}"),
-        "dimension": dimension,
-        "n": n,
-        "passed": passed,
-        "rate": exact_share(passed, n),
-        "unscored": n - len(known),
-        "skipped": skipped,
-        "flips": flips,
-        "mean_change": round(float(np.mean(known)), 6) if known else None,
-        "failed": failed[:SHOWN],
-    }
+    return ProbeFigures(
+        probe=name,
+        says=SAYS[name] + ("" if promise is None else f"; {PROMISES[promise]}"),
+        dimension=dimension,
+        n=n,
+        passed=passed,
+        rate=exact_share(passed, n),
+        unscored=n - len(known),
+        skipped=skipped,
+        flips=flips,
+        mean_change=round(float(np.mean(known)), 6) if known else None,
+        failed=failed[:SHOWN],
+    )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Literal, get_args
 
+from editjudge.formats.results.evaluation import JudgeOnBenchmark
+from editjudge.formats.results.labels import LabelFigures
+from editjudge.formats.results.leaderboard import BoardKind
 from editjudge.records.tasks import DIMENSIONS
-from eval.report.published import Figure
+from editjudge.statistics.estimate import Estimate
 
-Row = Mapping[str, Any]
-LABEL_FIGURES: tuple[Figure, ...] = ("comparisons", "multiway", "ratings")
-SAYS: dict[Figure, str] = {
+LabelBoard = Literal["comparisons", "multiway", "ratings"]
+LABEL_BOARDS: tuple[LabelBoard, ...] = get_args(LabelBoard)
+SAYS: dict[BoardKind, str] = {
     "pair_mean": "share of all pairs judged right",
     "task_mean": "share of pairs judged right, mean over tasks",
     "comparisons": "share of comparisons answered as people did",
@@ -18,7 +21,7 @@ SAYS: dict[Figure, str] = {
     "ratings": "Spearman's correlation with ratings, mean over editing models (ours), and VIEScore's own figure",
 }
 """What the figures of a table are."""
-VIESCORE = ".viescore"
+_VIESCORE = ".viescore"
 """Ends the keys of columns with VIEScore's own figure."""
 _COMPARISONS = {
     "without_ties": "without ties",
@@ -28,64 +31,75 @@ _COMPARISONS = {
 }
 
 
-def figures_of(row: Row, of_pairs: Figure | None) -> list[Figure]:
+def label_boards(labels: LabelFigures) -> list[LabelBoard]:
+    """The kinds of labels that there are."""
+    return [name for name in LABEL_BOARDS if getattr(labels, name)]
+
+
+def boards_of(found: JudgeOnBenchmark, of_pairs: BoardKind | None) -> list[BoardKind]:
     """Which tables a benchmark gets; `of_pairs` is the published figure, the mean over tasks where there is none."""
-    found: list[Figure] = []
-    if row["dimensions"]:
-        found.append("pair_mean" if of_pairs == "pair_mean" else "task_mean")
-    labels = row.get("labels", {})
-    return found + [name for name in LABEL_FIGURES if labels.get(name)]
+    pairs: BoardKind = "pair_mean" if of_pairs == "pair_mean" else "task_mean"
+    return [*([pairs] if found.dimensions else []), *label_boards(found.labels)]
 
 
-def columns_of(row: Row, which: Figure) -> dict[str, str]:
+def columns_of(found: JudgeOnBenchmark, which: BoardKind) -> dict[str, str]:
     """Key and title of each column of a table."""
-    labels = row.get("labels", {})
+    labels = found.labels
     if which == "comparisons":
-        several = len(labels[which]) > 1
+        several = len(labels.comparisons) > 1
         return {
             f"{name}.{key}" if several else key: f"{name.replace('_', ' ')}, {title}" if several else title
-            for name in labels[which]
+            for name in labels.comparisons
             for key, title in _COMPARISONS.items()
         }
     if which == "multiway":
-        return {f"k{k}": f"{k} candidates" for k in labels[which]["k"]} | {"overall": "overall"}
+        sizes = () if labels.multiway is None else labels.multiway.k
+        return {f"k{k}": f"{k} candidates" for k in sizes} | {"overall": "overall"}
     if which == "ratings":
-        titles = {name: f"{name}, Spearman" for name in labels[which]}
-        return titles | {f"{name}{VIESCORE}": f"{name}, VIEScore" for name in labels[which]}
-    return {name: name.replace("_", " ") for name in DIMENSIONS if name in row["dimensions"]}
+        titles = {name: f"{name}, Spearman" for name in labels.ratings}
+        return titles | {f"{name}{_VIESCORE}": f"{name}, VIEScore" for name in labels.ratings}
+    return {name: name.replace("_", " ") for name in DIMENSIONS if name in found.dimensions}
 
 
-def values_of(row: Row, which: Figure) -> dict[str, Any]:
+def values_of(found: JudgeOnBenchmark, which: BoardKind) -> dict[str, Estimate | None]:
     """The figures of one evaluation by column."""
-    labels = row.get("labels", {})
+    labels = found.labels
     if which == "comparisons":
-        several = len(labels[which]) > 1
+        several = len(labels.comparisons) > 1
         return {
-            f"{name}.{key}" if several else key: found[key]
-            for name, found in labels[which].items()
+            f"{name}.{key}" if several else key: getattr(figures, key)
+            for name, figures in labels.comparisons.items()
             for key in _COMPARISONS
         }
     if which == "multiway":
-        by_size = {f"k{k}": found["group_with_ties"] for k, found in labels[which]["k"].items()}
-        return by_size | {"overall": labels[which]["overall"]["group_with_ties"]}
+        if labels.multiway is None:
+            return {}
+        by_size = {f"k{k}": figures.group_with_ties for k, figures in labels.multiway.k.items()}
+        return {**by_size, "overall": labels.multiway.overall.group_with_ties}
     if which == "ratings":
-        means = {name: found["spearman"]["mean"] for name, found in labels[which].items()}
-        return means | {f"{name}{VIESCORE}": found["spearman"]["viescore"] for name, found in labels[which].items()}
-    return {name: found[which] for name, found in row["dimensions"].items()}
+        means = {name: figures.spearman.mean for name, figures in labels.ratings.items()}
+        theirs = {f"{name}{_VIESCORE}": figures.spearman.viescore for name, figures in labels.ratings.items()}
+        return {**means, **theirs}
+    return {name: getattr(figures, which) for name, figures in found.dimensions.items()}
 
 
-def size_of(row: Row) -> dict[str, int]:
+def size_of(found: JudgeOnBenchmark) -> dict[str, int]:
     """How many labels stand behind an evaluation, by kind; published figures are of benchmarks of one size."""
-    size = {name: found["n_pairs"] for name, found in row["dimensions"].items()}
-    labels = row.get("labels", {})
-    size |= {f"comparisons of {name}": found["n"] for name, found in labels.get("comparisons", {}).items()}
-    if labels.get("multiway"):
-        size |= {f"groups of {k}": found["n"] for k, found in labels["multiway"]["k"].items()}
-    return size | {f"ratings of {name}": found["n"] for name, found in labels.get("ratings", {}).items()}
+    labels = found.labels
+    size: dict[str, int] = {name: figures.n_pairs for name, figures in found.dimensions.items()}
+    size |= {f"comparisons of {name}": figures.n for name, figures in labels.comparisons.items()}
+    if labels.multiway is not None:
+        size |= {f"groups of {k}": figures.n for k, figures in labels.multiway.k.items()}
+    return size | {f"ratings of {name}": figures.n for name, figures in labels.ratings.items()}
 
 
-def lowest_coverage(row: Row, which: Figure) -> float | None:
+def board_coverage(found: JudgeOnBenchmark, which: BoardKind) -> float | None:
     """The lowest of what stands in a row."""
-    found = row["dimensions"] if which in ("task_mean", "pair_mean") else row["labels"][which]
-    parts = [found] if which == "multiway" else found.values()
-    return min((part["coverage"] for part in parts if part["coverage"] is not None), default=None)
+    labels = found.labels
+    parts: Mapping[BoardKind, Iterable[float | None]] = {
+        "comparisons": [figures.coverage for figures in labels.comparisons.values()],
+        "multiway": [None if labels.multiway is None else labels.multiway.coverage],
+        "ratings": [figures.coverage for figures in labels.ratings.values()],
+    }
+    of_pairs = [figures.coverage for figures in found.dimensions.values()]
+    return min((part for part in parts.get(which, of_pairs) if part is not None), default=None)

@@ -2,82 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Literal, cast
 
 from pydantic import BaseModel
 
-from editjudge.errors import DataError
-from editjudge.files.io import read_json
+from editjudge.formats.results.evaluation import JudgeOnBenchmark
+from editjudge.formats.results.leaderboard import Board, BoardKind, BoardRow
+from editjudge.formats.results.results import Results, read_results
 from editjudge.recipes.recipe_use import Use
+from editjudge.statistics.estimate import Estimate
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.labels.benchmark import Benchmark
-from eval.report.columns import SAYS, VIESCORE, columns_of, figures_of, lowest_coverage, size_of, values_of
-from eval.report.published import Figure, PublishedBenchmark, PublishedRow, published
+from eval.report.columns import SAYS, board_coverage, boards_of, columns_of, size_of, values_of
+from eval.report.published import PublishedBenchmark, PublishedJudge, published
 
-Row = Mapping[str, Any]
 _READINGS = (
     "file read as published: as its publisher's code reads it; file read ours: by our own rules (docs/evaluation.md)"
 )
 _COUNTED = "counted as another's code does: the same answers, but only the figure that this code prints"
-_VIESCORE_SINCE = 2
-"""Format of results.json in which the figure is VIEScore's own; before, it was tanh of our mean."""
 
 
 def build_leaderboard(
-    results: Row, name: str, kinds: Mapping[str, str], others: Sequence[Path], with_published: bool
-) -> list[dict[str, Any]]:
-    """One table per benchmark and kind of label: `benchmark`, `figure`, `says` (the figure in words), `columns` (key:
-    title), `rows` by value, best first, and `notes`.
+    results: Results, name: str, kinds: Mapping[str, str], others: Sequence[Path], with_published: bool
+) -> list[Board]:
+    """One table per benchmark and kind of label.
 
-    A row: `kind` ("measured", "other", "published"), `name`, `run`, `step`, `passes`, `best` (chosen by the rule),
-    `values` (per column `{value, low, high}` or None), `coverage`, `partial`, `reading` (of a file of scores, where its
-    publisher's code reads it otherwise than we do), `counted_by` (whose code counts so; None: ours), `source`,
-    `protocol`.
     `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
-    `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same benchmark, by content, are
-    taken over; `DataError` when one is no results.json.
+    `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same labels are taken over;
+    `DataError` when one is no results.json.
     """
     elsewhere = [(path, read_results(path)) for path in others]
-    tables = []
-    for benchmark, about in results["benchmarks"].items():
+    boards = []
+    for benchmark in results.benchmarks:
         known = published().get(kinds.get(benchmark, ""))
-        first = next(row for row in results["evaluations"] if row["benchmark"] == benchmark)
-        for which in figures_of(first, None if known is None else known.figure):
+        first = results.of_benchmark(benchmark)[0]
+        for which in boards_of(first, None if known is None else known.figure):
+            rows = _measured_rows(results, benchmark, which, "measured", name)
             notes: list[str] = []
-            rows = [
-                found
-                for row in notable(results, benchmark)
-                for found in _measured_rows(row, which, "measured", name, results)
-            ]
             for path, other in elsewhere:
-                same = [key for key, value in other["benchmarks"].items() if _same_labels(value, about)]
-                if not same:
-                    notes.append(f"{path}: has no evaluation of exactly these labels")
-                for key in same:
-                    for row in notable(other, key):
-                        rows += _measured_rows(row, which, "other", str(path.parent), other)
+                more, note = _rows_elsewhere(path, other, results.benchmarks[benchmark].labels, which)
+                rows += more
+                notes += note
             columns = columns_of(first, which)
             if with_published and known is not None and known.figure == which:
                 reason = _not_comparable(size_of(first), known)
                 rows += [] if reason else [_published_row(row, columns) for row in known.rows]
                 notes += [reason] if reason else []
-            notes += [_READINGS] if any(row["reading"] for row in rows) else []
-            notes += [_COUNTED] if any(row["counted_by"] for row in rows) else []
+            notes += [_READINGS] if any(row.reading for row in rows) else []
+            notes += [_COUNTED] if any(row.counted_by for row in rows) else []
             rows.sort(key=partial(_order, decides=_decides(columns, rows)))
-            table = {"benchmark": benchmark, "figure": which, "says": SAYS[which], "columns": columns}
-            tables.append(table | {"rows": rows, "notes": notes})
-    return tables
+            says = SAYS[which]
+            boards.append(Board(benchmark=benchmark, figure=which, says=says, columns=columns, rows=rows, notes=notes))
+    return boards
 
 
-def _same_labels(one: Row, other: Row) -> bool:
-    """Whether two entries of `benchmarks` hold the same labels; results.json of earlier versions have no digest of
-    them, there the edits must be the same too."""
-    if "labels" in one and "labels" in other:
-        return bool(one["labels"] == other["labels"])
-    return bool(one.get("identity") == other.get("identity"))
+def _rows_elsewhere(path: Path, other: Results, labels: str, which: BoardKind) -> tuple[list[BoardRow], list[str]]:
+    """Rows of another file's evaluations of exactly these labels, or a note that it has none."""
+    same = [key for key, about in other.benchmarks.items() if about.labels == labels]
+    rows = [row for key in same for row in _measured_rows(other, key, which, "other", str(path.parent))]
+    return rows, [] if same else [f"{path}: has no evaluation of exactly these labels"]
 
 
 def kinds_of(sources: Sequence[BenchmarkSource], benches: Sequence[Benchmark]) -> dict[str, str]:
@@ -86,101 +72,103 @@ def kinds_of(sources: Sequence[BenchmarkSource], benches: Sequence[Benchmark]) -
     return {bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, sources, strict=True)}
 
 
-def notable(results: Row, benchmark: str) -> list[Row]:
+def notable(results: Results, benchmark: str) -> list[JudgeOnBenchmark]:
     """Of each run: base, best and last checkpoint, and what was asked with more passes; everything that is no run."""
-    rows = [row for row in results["evaluations"] if row["benchmark"] == benchmark]
-    best = _best_steps(results)
-    found, seen = [], set()
-    for row in rows:
-        of_run = [other for other in rows if other["run"] == row["run"]]
-        last, fewest = max(other["step"] or 0 for other in of_run), min(other["passes"] for other in of_run)
-        wanted = row["step"] in (None, 0, last, best.get(row["run"])) or row["passes"] > fewest
+    of_bench = results.of_benchmark(benchmark)
+    chosen, seen = [], set()
+    for found in of_bench:
+        of_run = [other for other in of_bench if other.run == found.run]
+        last, fewest = max(other.step or 0 for other in of_run), min(other.passes for other in of_run)
+        wanted = found.step in (None, 0, last, _best_step(results, found.run)) or found.passes > fewest
         # Runs that share a base have one measurement of it.
-        key = (row["judge"].get("identity"), None if row["step"] == 0 else (row["run"], row["label"]))
-        if wanted and (key[0] is None or key not in seen):
+        key = (found.judge.identity, None if found.step == 0 else (found.run, found.label))
+        if wanted and key not in seen:
             seen.add(key)
-            found.append(row)
-    return found
+            chosen.append(found)
+    return chosen
 
 
-def _best_steps(results: Row) -> dict[str, int | None]:
-    """The chosen checkpoint of each run."""
-    return {name: run["best"]["step"] for name, run in results.get("runs", {}).items()}
+def _best_step(results: Results, run: str | None) -> int | None:
+    """The chosen checkpoint of a run."""
+    return None if run not in results.runs else results.runs[run].best.step
 
 
-def _measured_rows(row: Row, which: Figure, kind: str, place: str, results: Row) -> list[dict[str, Any]]:
-    """An evaluation's row, and below it one with the figures of the same answers as their publisher's code counts
-    them, where these are others."""
-    found = [_measured_row(row, which, kind, place, results)]
+def _measured_rows(
+    results: Results, benchmark: str, which: BoardKind, kind: Literal["measured", "other"], place: str
+) -> list[BoardRow]:
+    """The rows of a benchmark's evaluations. Below each stands one with the figures of the same answers as their
+    publisher's code counts them, where these are others."""
+    rows = []
+    for found in notable(results, benchmark):
+        row = _measured_row(found, which, kind, place, results)
+        rows += [row, *_counted_elsewhere(row, found, which)]
+    return rows
+
+
+def _counted_elsewhere(row: BoardRow, found: JudgeOnBenchmark, which: BoardKind) -> Iterator[BoardRow]:
     wanted = "pairs" if which == "task_mean" else which
-    theirs = [entry for entry in row.get("published") or () if entry["kind"] == wanted]
-    for by in dict.fromkeys(entry["by"] for entry in theirs):
-        values: dict[str, Any] = dict.fromkeys(found[0]["values"])
-        values |= {
-            entry["column"]: {key: entry[key] for key in ("value", "low", "high")}
+    theirs = [entry for entry in found.published if entry.kind == wanted and entry.column in row.values]
+    for by in dict.fromkeys(entry.by for entry in theirs):
+        known = {
+            entry.column: Estimate(value=entry.value, low=entry.low, high=entry.high)
             for entry in theirs
-            if entry["by"] == by and entry["column"] in values
+            if entry.by == by
         }
-        known = {name: value["value"] for name, value in values.items() if value is not None}
-        if any(found[0]["values"][name]["value"] != value for name, value in known.items()):
-            counted = f"{found[0]['name']}, counted as {by}"
-            found.append(found[0] | {"name": counted, "values": values, "counted_by": by, "best": False})
-    return found
+        if any((ours := row.values[name]) is None or ours.value != one.value for name, one in known.items()):
+            values = {name: known.get(name) for name in row.values}
+            counted = f"{row.name}, counted as {by}"
+            yield row.model_copy(update={"name": counted, "values": values, "counted_by": by, "best": False})
 
 
-def _measured_row(row: Row, which: Figure, kind: str, place: str, results: Row) -> dict[str, Any]:
-    best = _best_steps(results)
-    values = values_of(row, which)
-    if results["format"] < _VIESCORE_SINCE:
-        values = {key: found for key, found in values.items() if not key.endswith(VIESCORE)}
-    what = row["label"] if row["step"] is None else f"step {row['step']}"
-    runs = row["run"]
-    if row["step"] == 0:
+def _measured_row(
+    found: JudgeOnBenchmark, which: BoardKind, kind: Literal["measured", "other"], place: str, results: Results
+) -> BoardRow:
+    what = found.label if found.step is None else f"step {found.step}"
+    runs = found.run
+    if found.step == 0:
         what = "base"
-        runs = ", ".join(dict.fromkeys(other["run"] for other in results["evaluations"] if _same_judge(row, other)))
-    return {
-        "kind": kind,
-        "name": f"{place if row['run'] is None else runs}: {what}",
-        "run": row["run"],
-        "step": row["step"],
-        "passes": row["passes"],
-        "best": row["run"] is not None and best.get(row["run"]) == row["step"],
-        "values": values,
-        "coverage": lowest_coverage(row, which),
-        "partial": row["partial"],
-        "reading": row.get("reading"),
-        "counted_by": None,
-        "source": None,
-        "protocol": None,
-    }
-
-
-def _same_judge(row: Row, other: Row) -> bool:
-    return row is other or (row["step"], row["judge"].get("identity")) == (
-        other["step"],
-        other["judge"].get("identity"),
+        same = [other.run for other in results.evaluations if _same_judge(found, other)]
+        runs = ", ".join(dict.fromkeys(run for run in same if run is not None))
+    return BoardRow(
+        kind=kind,
+        name=f"{place if found.run is None else runs}: {what}",
+        run=found.run,
+        step=found.step,
+        passes=found.passes,
+        best=found.run is not None and found.step is not None and _best_step(results, found.run) == found.step,
+        values=values_of(found, which),
+        coverage=board_coverage(found, which),
+        partial=found.partial,
+        reading=found.reading,
+        counted_by=None,
+        source=None,
+        protocol=None,
     )
 
 
-def _published_row(row: PublishedRow, columns: Mapping[str, str]) -> dict[str, Any]:
-    return {
-        "kind": "published",
-        "name": row.name,
-        "run": None,
-        "step": None,
-        "passes": row.passes,
-        "best": False,
-        "values": {
-            name: {"value": row.values[name], "low": None, "high": None} if name in row.values else None
+def _same_judge(one: JudgeOnBenchmark, other: JudgeOnBenchmark) -> bool:
+    return one is other or (one.step, one.judge.identity) == (other.step, other.judge.identity)
+
+
+def _published_row(row: PublishedJudge, columns: Mapping[str, str]) -> BoardRow:
+    return BoardRow(
+        kind="published",
+        name=row.name,
+        run=None,
+        step=None,
+        passes=row.passes,
+        best=False,
+        values={
+            name: Estimate(value=row.values[name], low=None, high=None) if name in row.values else None
             for name in columns
         },
-        "coverage": None,
-        "partial": False,
-        "reading": None,
-        "counted_by": None,
-        "source": row.source,
-        "protocol": row.protocol,
-    }
+        coverage=None,
+        partial=False,
+        reading=None,
+        counted_by=None,
+        source=row.source,
+        protocol=row.protocol,
+    )
 
 
 def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str | None:
@@ -194,44 +182,34 @@ def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str |
     return f"published figures are left out: they are for other labels ({told(known.size)}) than these ({told(here)})"
 
 
-def _decides(columns: Mapping[str, str], rows: Sequence[Row]) -> str:
+def _decides(columns: Mapping[str, str], rows: Sequence[BoardRow]) -> str:
     """The column that rows are ordered by: overall, or else of those that measured rows have figures in the one that
     most rows have."""
     if "overall" in columns:
         return "overall"
 
     def n_known(key: str) -> int:
-        known = [
-            row
-            for row in rows
-            if row["counted_by"] is None
-            and (found := row["values"].get(key)) is not None
-            and found["value"] is not None
-        ]
-        return len(known) if any(row["kind"] == "measured" for row in known) else 0
+        known = [row for row in rows if row.counted_by is None and _value(row, key) is not None]
+        return len(known) if any(row.kind == "measured" for row in known) else 0
 
     return max(columns, key=n_known)
 
 
-def _order(row: Row, decides: str) -> tuple[float, float, str]:
+def _value(row: BoardRow, key: str) -> float | None:
+    found = row.values.get(key)
+    return None if found is None else found.value
+
+
+def _order(row: BoardRow, decides: str) -> tuple[float, float, str]:
     """By the column that decides; what has nothing there comes last, by the mean of what it has."""
-    known = [found["value"] for found in row["values"].values() if found is not None and found["value"] is not None]
-    found = row["values"].get(decides)
-    first = None if found is None else found["value"]
-    return (2.0 if first is None else -first, -sum(known) / len(known) if known else 1.0, row["name"])
+    known = [value for key in row.values if (value := _value(row, key)) is not None]
+    first = _value(row, decides)
+    return (2.0 if first is None else -first, -sum(known) / len(known) if known else 1.0, row.name)
 
 
-def read_results(path: Path) -> Row:
-    """The content of an evaluation's or a sweep's results.json; `DataError` when the file is something else."""
-    content = read_json(path)
-    if not isinstance(content, dict) or not {"evaluations", "benchmarks", "format"} <= set(content):
-        raise DataError(f"{path}: not the results.json of an evaluation or a sweep; give the file in its `out`")
-    return content
-
-
-def source_of(row: Row) -> str:
+def source_of(row: BoardRow) -> str:
     """Where a row of a leaderboard is from, and how its file was read."""
-    if row["source"] is not None:
-        return f"published: {row['source']}, protocol {row['protocol']}"
-    read = "" if row.get("reading") is None else f", file read: {row['reading']}"
-    return f"{row['kind']}{read}" + (f", counted as {row['counted_by']}'s code does" if row.get("counted_by") else "")
+    if row.source is not None:
+        return f"published: {row.source}, protocol {row.protocol}"
+    read = "" if row.reading is None else f", file read: {row.reading}"
+    return f"{row.kind}{read}" + (f", counted as {row.counted_by}'s code does" if row.counted_by else "")

@@ -12,13 +12,17 @@ from markupsafe import Markup
 
 from editjudge.files.io import atomic_write
 from editjudge.formats.funnel import read_funnel
+from editjudge.formats.results.evaluation import BenchmarkSize, Finding
+from editjudge.formats.results.leaderboard import Board
+from editjudge.formats.results.results import Results
 from editjudge.records.tasks import DIMENSIONS
 from eval.report.charts import strip
+from eval.report.columns import label_boards
 from eval.report.gallery import build_gallery
 from eval.report.leaderboard import source_of
 from eval.report.options import Report
 from eval.report.pictures import Pictures
-from eval.report.sections import KIND, Row, Section, make_section, pick_shown
+from eval.report.sections import KIND, Section, make_section, pick_shown
 from eval.report.tables import write_tables
 from eval.results import Measured
 
@@ -31,7 +35,7 @@ THUMBNAILS = ".thumbnails"
 """Folder beside the report with the small pictures, so that the next report need not make them again."""
 
 
-def write_report(path: Path, results: Row, measured: Sequence[Measured], options: Report) -> None:
+def write_report(path: Path, results: Results, measured: Sequence[Measured], options: Report) -> None:
     """Write the file, and the tables asked for beside it. `results` is of `measured`, in the same order."""
     pictures = Pictures(path.parent / THUMBNAILS, options.image_px)
     sections = _sections(results, measured, options, pictures)
@@ -53,6 +57,7 @@ def write_report(path: Path, results: Row, measured: Sequence[Measured], options
             kind=KIND,
             meaning=MEANING,
             strip=strip,
+            labelled=label_boards,
             heat=_heat,
         )
     )
@@ -84,12 +89,12 @@ def _environment() -> Environment:
     return environment
 
 
-def _sections(results: Row, measured: Sequence[Measured], options: Report, pictures: Pictures) -> list[Section]:
+def _sections(results: Results, measured: Sequence[Measured], options: Report, pictures: Pictures) -> list[Section]:
     sections = []
-    for name in results["benchmarks"]:
-        both = zip(results["evaluations"], measured, strict=True)
-        of_bench = [(row, item.evaluation) for row, item in both if row["benchmark"] == name]
-        shown = pick_shown([row for row, _ in of_bench], results.get("best"))
+    for name in results.benchmarks:
+        both = zip(results.evaluations, measured, strict=True)
+        of_bench = [(row, item.evaluation) for row, item in both if row.benchmark == name]
+        shown = pick_shown([row for row, _ in of_bench], results.best)
         evaluation = next(evaluation for row, evaluation in of_bench if row is shown)
         room = round(options.max_mb * 1e6)
         gallery = build_gallery(
@@ -99,18 +104,19 @@ def _sections(results: Row, measured: Sequence[Measured], options: Report, pictu
     return sections
 
 
-def _parts(results: Row, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
+def _parts(results: Results, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
     """Anchors and names of the parts of the page that are shown."""
     parts = [("leaderboard", "Leaderboard")] if _boards(results) else []
-    parts += [("checkpoints", "Checkpoints")] if results.get("runs") else []
+    parts += [("checkpoints", "Checkpoints")] if results.runs else []
     parts += [(section.anchor, section.name) for section in sections]
-    parts += [(key, text) for key, text in (("human", "Judge and people"), ("probes", "Probes")) if results.get(key)]
+    parts += [("human", "Judge and people")] if results.human is not None else []
+    parts += [("probes", "Probes")] if results.probes else []
     return [*parts, ("funnel", "Training data")] if with_funnel else parts
 
 
-def _boards(results: Row) -> list[Row]:
+def _boards(results: Results) -> list[Board]:
     """Leaderboards with more than one judge."""
-    return [board for board in results.get("leaderboard") or [] if len(board["rows"]) > 1]
+    return [board for board in results.leaderboard if len(board.rows) > 1]
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
@@ -133,17 +139,17 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _size(about: Row) -> str:
+def _size(about: BenchmarkSize) -> str:
     """A benchmark's size in words; kinds of labels that it does not have are left out."""
     kinds = (
-        ("n_pairs", "pairs"),
-        ("n_comparisons", "comparisons"),
-        ("n_multiways", "groups"),
-        ("n_ratings", "ratings"),
+        (about.n_pairs, "pairs"),
+        (about.n_comparisons, "comparisons"),
+        (about.n_multiways, "groups"),
+        (about.n_ratings, "ratings"),
     )
-    labels = [f"{about[key]:,} {word}" for key, word in kinds if about.get(key)]
-    groups = "instructions" if about.get("n_multiways") else "groups"  # a group there is one of candidates
-    return f"{' and '.join(labels)} from {about['n_groups']:,} {groups}, {about['n_triplets']:,} edits"
+    labels = [f"{n:,} {word}" for n, word in kinds if n]
+    groups = "instructions" if about.n_multiways else "groups"  # a group there is one of candidates
+    return f"{' and '.join(labels)} from {about.n_groups:,} {groups}, {about.n_triplets:,} edits"
 
 
 def _told(value: object) -> str:
@@ -153,9 +159,9 @@ def _told(value: object) -> str:
     return "–" if value is None else str(value)
 
 
-def _findings(found: Row) -> str:
+def _findings(found: Mapping[str, Finding]) -> str:
     """`3 × missing image (first: row 7: ...)`, kind by kind."""
-    kinds = (f"{about['count']:,} × {_words(kind)} (first: {about['names'][0]})" for kind, about in found.items())
+    kinds = (f"{about.count:,} × {_words(kind)} (first: {about.names[0]})" for kind, about in found.items())
     return "; ".join(kinds)
 
 

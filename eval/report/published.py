@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from editjudge.errors import DataError
+from editjudge.formats.results.leaderboard import BoardKind
 
 PUBLISHED = Path(__file__).parent / "published.yaml"
-Figure = Literal["pair_mean", "task_mean", "comparisons", "multiway", "ratings"]
-"""What a leaderboard shows of a benchmark."""
 
 
-class PublishedRow(BaseModel):
+class PublishedJudge(BaseModel):
     """A judge's figures as somebody else printed them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -38,9 +37,9 @@ class PublishedBenchmark(BaseModel):
 
     size: dict[str, int]
     """Of the public benchmark, as `leaderboard.size_of` counts."""
-    figure: Figure
+    figure: BoardKind
     """Which of our figures is defined as the published one."""
-    rows: tuple[PublishedRow, ...]
+    rows: tuple[PublishedJudge, ...]
 
 
 @cache

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from editjudge.files.io import atomic_write
+from editjudge.formats.results.evaluation import JudgeOnBenchmark
+from editjudge.formats.results.leaderboard import Board, BoardKind
+from editjudge.formats.results.results import Results
 from editjudge.records.tasks import CATEGORIES, DIMENSIONS
-from eval.report.columns import LABEL_FIGURES, SAYS, columns_of, lowest_coverage, values_of
+from editjudge.statistics.estimate import Estimate
+from eval.report.columns import SAYS, board_coverage, columns_of, label_boards, values_of
 from eval.report.leaderboard import source_of
-from eval.report.published import Figure
 from eval.report.sections import Section
 
-Row = Mapping[str, Any]
-Format = Literal["latex", "markdown"]
-FILES: dict[Format, str] = {"latex": "tables.tex", "markdown": "tables.md"}
+TableFormat = Literal["latex", "markdown"]
+FILES: dict[TableFormat, str] = {"latex": "tables.tex", "markdown": "tables.md"}
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -40,7 +42,7 @@ class Table:
     body: Sequence[Sequence[str]]
 
 
-def write_tables(folder: Path, results: Row, sections: Sequence[Section], formats: Sequence[Format]) -> None:
+def write_tables(folder: Path, results: Results, sections: Sequence[Section], formats: Sequence[TableFormat]) -> None:
     """Write `tables.tex` and `tables.md`, whichever are asked for, into a folder."""
     for name in formats:
         tables = make_tables(results, sections)
@@ -49,112 +51,106 @@ def write_tables(folder: Path, results: Row, sections: Sequence[Section], format
         atomic_write(folder / FILES[name], start + text)
 
 
-def make_tables(results: Row, sections: Sequence[Section]) -> list[Table]:
+def make_tables(results: Results, sections: Sequence[Section]) -> list[Table]:
     """Leaderboards; then per benchmark every judge by dimension, the tasks of the one shown, and other labels."""
-    tables = [_board(board) for board in results.get("leaderboard") or [] if len(board["rows"]) > 1]
+    tables = [_board(board) for board in results.leaderboard if len(board.rows) > 1]
     for section in sections:
         if section.tasks:
             tables += [_judges(section, results), _tasks(section)]
-        tables += [_labels(section, which) for which in LABEL_FIGURES if (section.labels or {}).get(which)]
+        tables += [_labels(section, which) for which in label_boards(section.shown.labels)]
     return tables
 
 
-def _board(board: Row) -> Table:
+def _board(board: Board) -> Table:
     """Measured and published rows; what they are stands in the last column."""
     body = []
-    for row in board["rows"]:
-        cells = [_cell(row["values"].get(key), board["figure"]) for key in board["columns"]]
-        name = f"{row['name']}, PARTIAL" if row["partial"] else row["name"]
-        body.append(
-            [name, str(row["passes"]) if row["passes"] else "–", *cells, _share(row["coverage"]), source_of(row)]
-        )
-    unit = "" if board["figure"] == "ratings" else " in %"
-    caption = f"{board['benchmark']}: {board['says']}{unit}, with 95 % intervals. {' '.join(board['notes'])}"
-    return Table(caption.strip(), ["Judge", "K", *board["columns"].values(), "coverage", "from"], body)
+    for row in board.rows:
+        cells = [_cell(row.values.get(key), board.figure) for key in board.columns]
+        name = f"{row.name}, PARTIAL" if row.partial else row.name
+        body.append([name, _passes(row.passes), *cells, _share(row.coverage), source_of(row)])
+    unit = "" if board.figure == "ratings" else " in %"
+    caption = f"{board.benchmark}: {board.says}{unit}, with 95 % intervals. {' '.join(board.notes)}"
+    return Table(caption.strip(), ["Judge", "K", *board.columns.values(), "coverage", "from"], body)
 
 
-def _labels(section: Section, which: Figure) -> Table:
+def _labels(section: Section, which: BoardKind) -> Table:
     """Every judge on labels that are no pairs."""
     columns = columns_of(section.shown, which)
     body = []
     for row in section.rows:
         values = values_of(row, which)
         cells = [_cell(values.get(key), which) for key in columns]
-        covered = _share(lowest_coverage(row, which))
-        body.append([_name(row, section), str(row["passes"]) if row["passes"] else "–", *cells, covered])
+        body.append([_name(row, section), _passes(row.passes), *cells, _share(board_coverage(row, which))])
     unit = "" if which == "ratings" else " in %"
     caption = f"{section.name}: {SAYS[which]}{unit}, with 95 % intervals."
     return Table(_marked(caption, section), ["Judge", "K", *columns.values(), "coverage"], body)
 
 
-def _cell(found: Row | None, which: Figure) -> str:
+def _cell(found: Estimate | None, which: BoardKind) -> str:
     """Shares in per cent, correlations as they are."""
-    if found is None or found["value"] is None:
+    if found is None or found.value is None:
         return "–"
     if which != "ratings":
         return figure(found)
-    interval = "" if found["low"] is None else f" [{found['low']:.3f}, {found['high']:.3f}]"
-    return f"{found['value']:.3f}{interval}"
+    interval = "" if found.low is None else f" [{found.low:.3f}, {found.high:.3f}]"
+    return f"{found.value:.3f}{interval}"
 
 
-def _name(row: Row, section: Section) -> str:
-    return f"{row['run']} {row['label']}" if section.several_runs and row.get("run") else str(row["label"])
+def _name(row: JudgeOnBenchmark, section: Section) -> str:
+    return f"{row.run} {row.label}" if section.several_runs and row.run else row.label
 
 
-def _judges(section: Section, results: Row) -> Table:
-    size = f"{section.about['n_pairs']:,} pairs, {section.about['n_groups']:,} groups"
+def _passes(passes: int | None) -> str:
+    return str(passes) if passes else "–"
+
+
+def _judges(section: Section, results: Results) -> Table:
+    size = f"{section.about.n_pairs:,} pairs, {section.about.n_groups:,} groups"
     caption = (
         f"{section.name}: share of pairs judged right in %, pair mean and task mean, with 95 % intervals from "
-        f"{results['bootstrap']['rounds']:,} resamples of groups ({size}). Ties and unreadable replies count as wrong."
+        f"{results.bootstrap.rounds:,} resamples of groups ({size}). Ties and unreadable replies count as wrong."
     )
     head = ["Judge", "K"]
     for name in DIMENSIONS:
         head += [name.replace("_", " "), "task mean"]
     body = []
     for row in section.rows:
-        cells = [_name(row, section), str(row["passes"]) if row["passes"] else "–"]
+        cells = [_name(row, section), _passes(row.passes)]
         for name in DIMENSIONS:
-            found = row["dimensions"].get(name)
-            cells += ["–", "–"] if found is None else [figure(found["pair_mean"]), figure(found["task_mean"])]
-        body.append([*cells, coverage(row)])
+            found = row.dimensions.get(name)
+            cells += ["–", "–"] if found is None else [figure(found.pair_mean), figure(found.task_mean)]
+        body.append([*cells, _share(board_coverage(row, "pair_mean"))])
     return Table(_marked(caption, section), [*head, "coverage"], body)
 
 
 def _tasks(section: Section) -> Table:
-    caption = f"{section.name}: share of pairs judged right in % by task, {section.shown['label']}."
+    caption = f"{section.name}: share of pairs judged right in % by task, {section.shown.label}."
     body = []
-    found = section.shown["dimensions"]
+    found = [section.shown.dimensions.get(name) for name in DIMENSIONS]
     for category, tasks in section.tasks:
         for task in tasks:
-            cells = [found.get(name, {}).get("tasks", {}).get(task) for name in DIMENSIONS]
-            body.append([task, *("–" if cell is None else figure(cell) for cell in cells)])
+            body.append([task, *(figure(None if one is None else one.tasks.get(task)) for one in found)])
         if len(tasks) > 1 and category in CATEGORIES:
-            means = [found.get(name, {}).get("categories", {}).get(category) for name in DIMENSIONS]
-            body.append([f"mean of {category}", *("–" if cell is None else figure(cell) for cell in means)])
+            means = [None if one is None else one.categories.get(category) for one in found]
+            body.append([f"mean of {category}", *map(figure, means)])
     return Table(_marked(caption, section), ["Task", *(name.replace("_", " ") for name in DIMENSIONS)], body)
 
 
 def _marked(caption: str, section: Section) -> str:
     """Figures of an incomplete benchmark never stand without saying so."""
-    if not section.about["partial"]:
+    if not section.about.partial:
         return caption
     return f"{caption} PARTIAL: {section.n_left_out:,} rows of the benchmark could not be used."
 
 
-def figure(found: Row) -> str:
+def figure(found: Estimate | None) -> str:
     """In per cent: `72.4 [69.0, 75.7]`; without interval where there is none."""
-    if found["value"] is None:
+    if found is None or found.value is None:
         return "–"
-    text = f"{100 * found['value']:.1f}"
-    if found["low"] is None or found["high"] is None:
+    text = f"{100 * found.value:.1f}"
+    if found.low is None or found.high is None:
         return text
-    return f"{text} [{100 * found['low']:.1f}, {100 * found['high']:.1f}]"
-
-
-def coverage(row: Row) -> str:
-    """The lowest of the dimensions, in per cent."""
-    known = [found["coverage"] for found in row["dimensions"].values() if found["coverage"] is not None]
-    return _share(min(known, default=None))
+    return f"{text} [{100 * found.low:.1f}, {100 * found.high:.1f}]"
 
 
 def _share(value: float | None) -> str:

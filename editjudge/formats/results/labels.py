@@ -1,0 +1,148 @@
+"""What results.json says of labels that are no plain preference pair."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from editjudge.records.tasks import Dimension
+from editjudge.statistics.estimate import Block, Estimate
+
+AnsweredBy = Literal["scores", "votes"]
+
+
+class ComparisonFigures(Block):
+    """Two candidates where a tie is an answer. What is unanswered is wrong everywhere."""
+
+    n: int
+    n_groups: int
+    n_untied: int
+    """Comparisons that people did not tie."""
+    coverage: float
+    answered_by: AnsweredBy
+    four_label: Estimate | None
+    """Exact match of A>B, B>A, both good, both bad; None for scores, which do not say whether a tie is a good one."""
+    three_class: Estimate
+    """The same with one kind of tie."""
+    with_ties: Estimate
+    """At the tie threshold that fits best (Deutsch et al. 2023)."""
+    without_ties: Estimate
+    """Of the comparisons that people did not tie."""
+    tie_threshold: float | None
+    answers: dict[str, dict[str, int]]
+    """Human label -> the judge's answer -> how often."""
+
+
+class GroupFigures(Block):
+    """Groups of candidates, right only when all their comparisons are."""
+
+    n: int
+    n_comparisons: int
+    group: Estimate
+    group_with_ties: Estimate
+    pairwise: Estimate
+    """Share of single comparisons."""
+
+
+class SizedGroupFigures(GroupFigures):
+    """Groups of one number of candidates."""
+
+    tie_threshold: float | None
+
+
+class MultiwayFigures(Block):
+    """Groups of several candidates."""
+
+    n: int
+    n_tasks: int
+    n_comparisons: int
+    coverage: float
+    answered_by: AnsweredBy
+    k: dict[str, SizedGroupFigures]
+    """By number of candidates."""
+    overall: GroupFigures
+    """All groups pooled; no mean of the others."""
+
+
+class ModelCorrelation(Block):
+    """Rank correlation on the outputs of one editing model."""
+
+    n: int
+    spearman: Estimate
+    kendall: Estimate
+
+
+class SpearmanAverages(Block):
+    """Averages of Spearman's rho over editing models."""
+
+    mean: Estimate
+    fisher: Estimate
+    """tanh of the mean of atanh."""
+    pooled: Estimate
+    """All ratings of all models as one column."""
+    viescore: Estimate
+    """As VIEScore prints it."""
+
+
+class KendallAverages(Block):
+    """Average of Kendall's tau-b over editing models."""
+
+    mean: Estimate
+
+
+class VIEScoreModel(Block):
+    """One editing model of VIEScore's figure."""
+
+    n: int
+    spearman: float | None
+
+
+class VIEScoreModels(Block):
+    """What VIEScore's figure is made of."""
+
+    models: dict[str, VIEScoreModel]
+    undefined: list[str]
+    """Models whose coefficient is undefined, which makes the figure undefined."""
+
+
+class RaterSpearman(Block):
+    """Spearman's rho between raters, averaged over pairs of raters and editing models."""
+
+    mean: Estimate
+    fisher: Estimate
+
+
+class RaterAgreement(Block):
+    """How far raters agree with each other."""
+
+    n_raters: int
+    spearman: RaterSpearman
+    kendall: KendallAverages
+    viescore: Estimate | None
+    """Each rater against the mean of the others, of the editing models that this judge scored."""
+
+
+class RatingFigures(Block):
+    """Correlation with people's ratings on one scale."""
+
+    n: int
+    n_images: int
+    coverage: float
+    models: dict[str, ModelCorrelation]
+    spearman: SpearmanAverages
+    kendall: KendallAverages
+    undefined: list[str]
+    """Models where people or the judge gave every output the same; they are left out of our averages."""
+    viescore: VIEScoreModels
+    human: RaterAgreement | None
+    """None without single raters."""
+
+
+class LabelFigures(Block):
+    """Figures by kind of label; empty or None where the benchmark has none of the kind."""
+
+    comparisons: dict[Dimension, ComparisonFigures] = Field(default_factory=dict)
+    multiway: MultiwayFigures | None = None
+    ratings: dict[str, RatingFigures] = Field(default_factory=dict)
+    """By scale: semantic, quality, overall."""

@@ -1,0 +1,106 @@
+"""results.json of an evaluation or a sweep: every number that a report prints.
+
+docs/results.schema.json is its JSON Schema.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationError
+
+from editjudge.errors import DataError
+from editjudge.files.io import read_json
+from editjudge.formats.results.evaluation import BenchmarkSize, JudgeOnBenchmark
+from editjudge.formats.results.human import HumanResults
+from editjudge.formats.results.leaderboard import Board
+from editjudge.formats.results.sweep import CheckpointSummary, Choice, EarlyStop, Gains, RunResults
+from editjudge.statistics.estimate import Block, Estimate
+
+FORMAT: Literal[3] = 3
+"""Raised when a key changes its name or meaning."""
+
+
+class Bootstrap(Block):
+    """How intervals were made."""
+
+    rounds: int
+    seed: int
+    level: float
+    clusters: str
+    """What is resampled as a whole."""
+
+
+class ProbeFigures(Block):
+    """One probe of a judge's soundness."""
+
+    probe: str
+    says: str
+    dimension: str | None
+    """None: every value."""
+    n: int
+    passed: int
+    rate: Estimate
+    """Share passed, with its exact interval."""
+    unscored: int
+    """Count as not passed."""
+    skipped: int
+    flips: int | None
+    """Verdicts turned round; None where there is no verdict."""
+    mean_change: float | None
+    failed: list[str]
+    """Ids of triplets or pairs, the first ones."""
+
+
+class ProbeResult(ProbeFigures):
+    """A probe, and the judge and benchmark that it is of."""
+
+    label: str
+    run: str | None
+    step: int | None
+    benchmark: str
+
+
+class Results(Block):
+    """The content of results.json."""
+
+    format: Literal[3] = FORMAT
+    bootstrap: Bootstrap
+    benchmarks: dict[str, BenchmarkSize]
+    evaluations: list[JudgeOnBenchmark]
+    probes: list[ProbeResult] = Field(default_factory=list)
+    human: HumanResults | None = None
+    leaderboard: list[Board] = Field(default_factory=list)
+    runs: dict[str, RunResults] = Field(default_factory=dict)
+    """Of a sweep, as everything below."""
+    checkpoints: list[CheckpointSummary] = Field(default_factory=list)
+    """Of the first run, as the next two."""
+    gain: dict[str, Gains] = Field(default_factory=dict)
+    ensemble: CheckpointSummary | None = None
+    best: Choice | None = None
+    """The highest of the runs' choices."""
+    early_stop: list[EarlyStop] = Field(default_factory=list)
+    """One per run."""
+
+    def of_benchmark(self, name: str) -> list[JudgeOnBenchmark]:
+        """The evaluations on one benchmark, in order."""
+        return [found for found in self.evaluations if found.benchmark == name]
+
+
+def read_results(path: Path) -> Results:
+    """Read and check a file; `DataError` for one of another version, and for what is no results.json."""
+    content = read_json(path)
+    if not isinstance(content, dict) or not {"evaluations", "benchmarks", "format"} <= set(content):
+        raise DataError(f"{path}: not the results.json of an evaluation or a sweep; give the file in its `out`")
+    if content["format"] != FORMAT:
+        raise DataError(
+            f"{path}: format {content['format']}, and this version reads {FORMAT}; run its recipe again, which asks no "
+            "judge for what is scored"
+        )
+    try:
+        return Results.model_validate(content)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        place = ".".join(map(str, problem["loc"]))
+        raise DataError(f"{path}: {place}: {problem['msg']}; run its recipe again") from error
