@@ -27,7 +27,8 @@ from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
 from editjudge.formats.judge_settings import trained_of
-from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake
+from editjudge.recipes.recipe import Recipe
+from editjudge.recipes.recipe_use import Use, about_to_run, mistake
 from editjudge.records.types import Record
 from editjudge.system.devices import Device
 

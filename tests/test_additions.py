@@ -12,7 +12,8 @@ from PIL import Image, ImageOps
 import curation
 from curation.runner.run import main
 from curation.stage import Context, Filter
-from editjudge.cli.catalog import catalog, check_main
+from editjudge.cli.catalog import catalog
+from editjudge.cli.check import main as check_main
 from editjudge.editors.base import Editor
 from editjudge.files.io import read_jsonl, read_objects
 from editjudge.formats.funnel import read_funnel

@@ -19,7 +19,8 @@ from curation.stage import Context, Drop, Fail, Stage
 from curation.synthetic.photographs import DRY_CROPS
 from editjudge.files.io import read_jsonl
 from editjudge.formats.funnel import read_funnel
-from editjudge.recipes.recipe import Use, load_recipe
+from editjudge.recipes.recipe import load_recipe
+from editjudge.recipes.recipe_use import Use
 from editjudge.records.types import EditTask, Origin, PreferencePair, Record, SFTExample
 
 RECIPE = {

@@ -23,12 +23,13 @@ from editjudge.asking import JUDGES
 from editjudge.asking.base import BaseJudge
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.asking.recorded import RecordedJudge, RecordedRecipe
-from editjudge.cli.catalog import check_main
+from editjudge.cli.check import command_of
+from editjudge.cli.check import main as check
 from editjudge.cli.score import main as score_main
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, EditJudgeError, RecipeError
 from editjudge.files.io import write_jsonl
-from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe, recipe_kind
+from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
 from editjudge.records.types import EditTriplet, ScoreCard
 from eval.benchmarks.pairs import Pairs
 from eval.checkpoints.recipe import SweepRecipe
@@ -137,8 +138,8 @@ def test_a_recipe_of_every_kind_is_written_and_read_again(case: Case, tmp_path: 
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(dump_recipe(recipe)))
     assert load_recipe(tmp_path / "again.yaml", EvalRecipe) == recipe
     (tmp_path / "judge.yaml").write_text(yaml.safe_dump(dump_recipe(recipe.judge)))
-    assert recipe_kind(tmp_path / "judge.yaml") == "judge"
-    assert check_main([str(tmp_path / "judge.yaml")]) == 0
+    assert command_of(tmp_path / "judge.yaml")[0] == "score"
+    assert check([str(tmp_path / "judge.yaml")]) == 0
     assert isinstance(Judge.from_recipe(tmp_path / "judge.yaml"), BaseJudge)
 
 
@@ -174,7 +175,7 @@ def test_a_scalar_head_scores_one_edit_from_the_command_line(
         "--output",
         str(tmp_path / "a.png"),
     ]
-    assert score_main([*arguments, "--judge", str(tmp_path / "judge.yaml"), "scale=200", "--json"]) == 0
+    assert score_main([*arguments, "--judge", str(tmp_path / "judge.yaml"), "scale=200", "--json", "-"]) == 0
     card = ScoreCard.model_validate_json(capsys.readouterr().out)
     level = make_image().getpixel((0, 0))[0]  # type: ignore[index]
     assert card.overall == pytest.approx(10 * (0.5 * level + 0.001 * 4.158883) / 200, abs=1e-4)
@@ -194,13 +195,13 @@ def test_a_scalar_head_is_evaluated(tmp_path: Path, bench: Benchmark) -> None:
             "probes": {"groups": 5, "use": ["black", "batch_position"]},
         }
     )
-    results = run_eval(recipe)
+    results = run_eval(recipe).as_json()
     [row] = results["evaluations"]
     assert row["dimensions"]["overall"]["pair_mean"]["value"] == 1
     assert row["dimensions"]["consistency"]["coverage"] == 0
     assert [probe["passed"] for probe in results["probes"]] == [5, 5]
     assert (tmp_path / "out" / "report.html").is_file()
-    assert comparable(run_eval(recipe)) == comparable(results)
+    assert comparable(run_eval(recipe).as_json()) == comparable(results)
 
 
 def test_a_scalar_head_is_swept(tmp_path: Path, bench: Benchmark) -> None:
@@ -215,7 +216,7 @@ def test_a_scalar_head_is_swept(tmp_path: Path, bench: Benchmark) -> None:
             "bootstrap_rounds": 100,
         }
     )
-    results = run_sweep(recipe)
+    results = run_sweep(recipe).as_json()
     found = [row["dimensions"]["overall"]["pair_mean"]["value"] for row in results["evaluations"]]
     assert [(row["step"], row["passes"]) for row in results["evaluations"]] == [(0, 1), (10, 1), (20, 1)]
     assert (found[0], found[2]) == (0, 1)
@@ -258,9 +259,9 @@ def test_any_judge_scores_candidates_of_a_curation(tmp_path: Path, bench: Benchm
 def test_recorded_cards_give_the_figures_of_the_judge_that_made_them(tmp_path: Path, bench: Benchmark) -> None:
     base = {"bench": [{"use": "pairs", "path": bench.root / "pairs.jsonl", "name": "b"}], "bootstrap_rounds": 100}
     asked = JudgeRecipe(engine=PixelEngine(unreadable=0.1), passes=3, retries=0)
-    first = run_eval(EvalRecipe.model_validate({"out": tmp_path / "asked", "judge": asked, **base}))
+    first = run_eval(EvalRecipe.model_validate({"out": tmp_path / "asked", "judge": asked, **base})).as_json()
     block = {"use": "recorded", "path": tmp_path / "asked" / "b" / "cards.jsonl"}
-    again = run_eval(EvalRecipe.model_validate({"out": tmp_path / "again", "judge": block, **base}))
+    again = run_eval(EvalRecipe.model_validate({"out": tmp_path / "again", "judge": block, **base})).as_json()
     for key in ("dimensions", "passes", "k_curve", "unreadable"):
         assert again["evaluations"][0][key] == first["evaluations"][0][key]
     assert again["evaluations"][0]["judge"]["engine"] == "scores made elsewhere: b"

@@ -19,17 +19,14 @@ import psutil
 import pytest
 from children import NEVER_S
 from fake_studio import TOKEN, fake_studio
-from studio_ground import free_port, make_recipe, write_groups
+from studio_ground import annotate, free_port, make_recipe, write_groups
 
 from annotation.label_studio import install, server
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
 from annotation.label_studio.home import Home, ServerState, default_home
 from annotation.label_studio.install import VENV_VARIABLE, default_venv, ensure_installed
-from annotation.main import STEPS
-from annotation.main import main as annotate
 from annotation.steps.push import push
-from editjudge.cli.catalog import load_target
 from editjudge.errors import DataError
 
 TESTS = Path(__file__).parent
@@ -293,15 +290,6 @@ def test_a_server_of_somebody_else_is_not_started(tmp_path, venv, monkeypatch):
         annotate(["serve", str(path)])
     with pytest.raises(StudioError, match="LABEL_STUDIO_API_KEY"):
         connect(recipe)
-
-
-def test_every_step_exists(capsys):
-    for target, _ in STEPS.values():
-        assert callable(load_target(target))
-    assert annotate(["psuh"]) == 2
-    assert "serve, push, pull" in capsys.readouterr().err
-    assert annotate([]) == 0
-    assert "usage: editjudge annotate STEP" in capsys.readouterr().out
 
 
 def make_wheel(folder, version):

@@ -14,7 +14,8 @@ from PIL import Image
 from annotation.page.task import Shown
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 from editjudge.records.types import ImageRef
 from editjudge.system.progress import bar
 from editjudge.system.provenance import cores

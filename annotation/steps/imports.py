@@ -18,6 +18,7 @@ from annotation.campaign.records import campaign_lock, imported_file, imported_r
 from annotation.label_studio.mirror import load_mirror, mirror_file
 from annotation.rankings.foreign import ForeignRanking, RowError, read_foreign
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.options import add_json, add_overrides, json_results
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_json, write_jsonl
 from editjudge.files.paths import user_path
@@ -65,20 +66,20 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("recipe", type=user_path, help="YAML file of the campaign")
     parser.add_argument("rankings", type=user_path, help="CSV, JSONL or JSON file; see docs/annotation.md")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_overrides(parser)
     parser.add_argument("--unit", metavar="NAME", help="who ranked; needed where rows do not name their unit")
     parser.add_argument(
         "--dimension", choices=get_args(Dimension), help="what was ranked, where rows do not say (default: overall)"
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides, may_come=("pairs",))
     record = RunRecord(recipe.out, dump_recipe(recipe))
-    with record.phase("import"):
-        report = import_rankings(recipe, arguments.rankings, arguments.unit, arguments.dimension or "overall")
-    if arguments.json is not None:
-        write_json(arguments.json, asdict(report))
-    _print(report, recipe.out)
+    with json_results(arguments.json) as write:
+        with record.phase("import"):
+            report = import_rankings(recipe, arguments.rankings, arguments.unit, arguments.dimension or "overall")
+        write(asdict(report))
+        _print(report, recipe.out)
     return 1 if report.problems else 0
 
 

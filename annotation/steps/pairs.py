@@ -14,8 +14,9 @@ from annotation.campaign.groups import images_root
 from annotation.rankings.leaks import training_inputs
 from annotation.rankings.pairs import PairReport, make_pairs, tiers_of_pairs
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import DataError, RecipeError
-from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.bench_schema import write_editreward_bench
 from editjudge.images.store import ImageStore
@@ -33,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="editjudge annotate pairs", description="Rankings to preference pairs, and back."
     )
-    parser.add_argument("recipe", nargs="?", type=user_path, help="YAML file of the campaign")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser, required=False)
     parser.add_argument(
         "--tiers",
         nargs=2,
@@ -42,17 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar=("PAIRS", "OUT"),
         help="instead: write the rankings whose pairs are those of a JSONL of PreferencePair",
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.tiers is None):
         raise RecipeError("editjudge annotate pairs", ["needs either a recipe or --tiers PAIRS OUT, and not both"])
-    if arguments.tiers is not None:
-        found = write_tiers(*arguments.tiers)
-    else:
-        recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides)
-        found = write_pairs(read_ranked(recipe))
-    if arguments.json is not None:
-        write_json(arguments.json, found)
+    with json_results(arguments.json) as write:
+        if arguments.tiers is not None:
+            write(write_tiers(*arguments.tiers))
+        else:
+            recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides)
+            write(write_pairs(read_ranked(recipe)))
     return 0
 
 

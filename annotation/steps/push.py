@@ -28,9 +28,9 @@ from annotation.page.task import task_data
 from annotation.recipe import AnnotationRecipe, Unit
 from annotation.steps.agreement import DISPUTES
 from annotation.steps.push_report import PushReport, UnitPush, print_report
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import DataError
-from editjudge.files.io import read_jsonl, write_json, write_jsonl
-from editjudge.files.paths import user_path
+from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.formats.campaign import read_tasks, tasks_file
 from editjudge.formats.groups import read_groups
 from editjudge.images.store import ImageStore
@@ -47,22 +47,21 @@ Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 def main(argv: list[str]) -> int:
     """`editjudge annotate push RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
-    parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser)
     parser.add_argument(
         "--disputes",
         action="store_true",
         help="instead: the tasks of out/disputes.jsonl, with all rankings, to the unit pairs.adjudicator",
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides, may_come=("pairs",))
     record = RunRecord(recipe.out, dump_recipe(recipe))
-    with record.phase("push"), connect(recipe) as studio:
-        report = push_disputes(recipe, studio) if arguments.disputes else push(recipe, studio)
-    if arguments.json is not None:
-        write_json(arguments.json, asdict(report))
-    print_report(report)
+    with json_results(arguments.json) as write:
+        with record.phase("push"), connect(recipe) as studio:
+            report = push_disputes(recipe, studio) if arguments.disputes else push(recipe, studio)
+        write(asdict(report))
+        print_report(report)
     return 1 if report.unreadable else 0
 
 

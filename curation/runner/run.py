@@ -17,9 +17,9 @@ from curation.runner.report import write_report
 from curation.runner.steps import Step, plan_passes, plan_steps
 from curation.runner.work import Task, Work
 from curation.stage import group_id, row_id
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, StaleOutputError
-from editjudge.files.paths import user_path
 from editjudge.formats.funnel import Funnel, PartCount, write_funnel
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
@@ -147,31 +147,25 @@ def _remove_partial_files(out: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`editjudge curate RECIPE [key=value ...]`, or `editjudge curate report OUT` to write the report again."""
-    parser = argparse.ArgumentParser(
-        prog="editjudge curate",
-        description="Run or resume a curation recipe. `editjudge curate report OUT` writes only the report.",
-    )
-    parser.add_argument("recipe", metavar="RECIPE", help="YAML file, or the word `report`")
-    parser.add_argument("rest", metavar="key=value", nargs="*", help="overrides; after `report`: the run's folder")
+    """The command."""
+    parser = argparse.ArgumentParser(prog="editjudge curate", description="Run or resume a curation recipe.")
+    add_recipe(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="a few photographs and no models: stand-ins edit and score, into OUT-dry-run",
     )
+    add_json(parser)
     options = parser.parse_intermixed_args(argv)
-    if options.recipe == "report":
-        if len(options.rest) != 1:
-            parser.error("write it as: editjudge curate report OUT")
-        print(write_report(user_path(options.rest[0])))
-        return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.dry_run:  # stand-ins take the place of models and images, so none need be there
-        recipe = dry(load_recipe(options.recipe, CurationRecipe, options.rest))
+        recipe = dry(load_recipe(options.recipe, CurationRecipe, options.overrides))
     else:
-        recipe = load_for_run(options.recipe, CurationRecipe, options.rest)
-    result = run_curation(recipe)
-    for name, part in result.funnel.parts.items():
-        print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
-    print(f"report: {result.out / 'report.html'}")
+        recipe = load_for_run(options.recipe, CurationRecipe, options.overrides)
+    with json_results(options.json) as write:
+        result = run_curation(recipe)
+        write({"out": result.out, "parts": result.parts, "funnel": result.funnel})
+        for name, part in result.funnel.parts.items():
+            print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
+        print(f"report: {result.out / 'report.html'}")
     return 0

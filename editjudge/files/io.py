@@ -98,10 +98,15 @@ def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
 def write_json(path: str | Path, value: object) -> None:
     """Write a value, records allowed, as indented JSON. `DataError` for NaN and infinities."""
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = dump_json(value)
     except ValueError as error:
         raise DataError(f"{path}: cannot be written as JSON: {error}") from error
     atomic_write(path, text + "\n")
+
+
+def dump_json(value: object, ascii_only: bool = False) -> str:
+    """A value, records allowed, as indented JSON. `ValueError` for NaN and infinities."""
+    return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False, default=_plain)
 
 
 def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
