@@ -258,7 +258,8 @@ def human_results(options: Human, measured: Sequence[Measured], rounds: int, see
     if not evaluations:
         raise DataError(
             f"human.rankings: {options.rankings}: none of its {len(rankings.rows)} rankings is about candidates of the "
-            "benchmarks measured; triplet ids must be the same, as in pairs.jsonl or the Parquet of the same campaign"
+            "benchmarks measured; triplet ids must be the same, as in the pairs.jsonl or the Parquet of the same "
+            "campaign"
         )
     return HumanResults(
         source=str(options.rankings),

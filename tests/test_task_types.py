@@ -118,7 +118,7 @@ def test_an_evaluation_shows_it_after_the_13(tmp_path):
         bootstrap_rounds=100,
         report={"examples": 2, "tables": ["markdown"]},
     )
-    results = run_eval(recipe)
+    results = run_eval(recipe).as_json()
     assert results["benchmarks"]["pairs"]["left_out"] == {}
     found = results["evaluations"][0]["dimensions"]["overall"]
     assert [*found["tasks"]] == ["subject-add", "color_alter", "relight"]
@@ -147,7 +147,7 @@ def test_a_benchmark_of_other_tasks_alone_has_no_task_mean(tmp_path):
         bootstrap_rounds=100,
         report={"examples": 2, "tables": ["markdown", "latex"]},
     )
-    found = run_eval(recipe)["evaluations"][0]["dimensions"]["overall"]
+    found = run_eval(recipe).as_json()["evaluations"][0]["dimensions"]["overall"]
     assert found["task_mean"] == {"value": None, "low": None, "high": None}
     assert found["pair_mean"]["value"] is not None
     assert found["categories"] == {}
