@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from itertools import combinations, permutations
 from typing import Any
 
-from annotation.rankings.consensus import Consensus, Preference, Rule, find_consensus
+from annotation.rankings.consensus import Consensus, Preference, find_consensus
 from annotation.rankings.leaks import TrainingInputs
 from annotation.rankings.ranking import levels_of
+from annotation.recipe import Rule
 from editjudge.errors import DataError
 from editjudge.files.io import digest
 from editjudge.records.tasks import DIMENSIONS, Dimension
