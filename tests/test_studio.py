@@ -362,3 +362,6 @@ def test_a_personal_access_token_is_exchanged_before_use():
         assert studio.requests == [*asked, asked[0]]
         with pytest.raises(StudioError, match="token is refused"):
             Studio(studio.url, old)
+        studio.fault = lambda studio, method, path: (502, b"<html>Bad gateway</html>")
+        with Studio(studio.url, unknown) as connection, pytest.raises(StudioError, match="whose token"):
+            connection.whoami()

@@ -14,14 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
+from annotation.recipe import Rule
 from editjudge.errors import DataError
 from editjudge.formats.rankings import levels_of
 from editjudge.records.types import TierRanking
 from editjudge.statistics.graphs import circles
-
-Rule = Literal["unanimous", "majority", "adjudicated"]
 
 REASONS: dict[str, str] = {
     "tied": "every unit has them in one tier",

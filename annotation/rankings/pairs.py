@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from itertools import combinations, permutations
 from typing import Any
 
-from annotation.rankings.consensus import Consensus, Preference, Rule, find_consensus
+from annotation.rankings.consensus import Consensus, Preference, find_consensus
 from annotation.rankings.leaks import TrainingInputs
+from annotation.recipe import Rule
 from editjudge.errors import DataError
 from editjudge.formats.rankings import levels_of
 from editjudge.records.tasks import DIMENSIONS, Dimension
