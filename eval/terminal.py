@@ -89,6 +89,9 @@ def remarks(results: Results) -> list[str]:
     for found in results.evaluations:
         judge = found.label if found.run is None else f"{found.run}, {found.label}"
         start = f"{found.benchmark}: {judge}, K = {found.passes}"
+        spread = found.scores.dimensions.get("overall")
+        if not keys_in(found) and spread is not None and spread.mean is not None:
+            lines.append(f"{start}: {spread.n:,} edits scored, overall {spread.mean:.2f} ± {spread.std:.2f} of 10")
         if found.unreadable:
             reasons = ", ".join(f"{count:,} x {reason}" for reason, count in found.unreadable.items())
             of_all = f" (of {found.cost.judgments:,} replies)" if found.cost else ""
@@ -140,7 +143,8 @@ def print_results(results: Results, console: Console | None = None) -> None:
     """
     target = _wide(Console() if console is None else console)
     for benchmark, about in results.benchmarks.items():
-        if about.n_pairs or len(results.of_benchmark(benchmark)) > 1:
+        labelled = any(keys_in(found) for found in results.of_benchmark(benchmark))
+        if about.n_pairs or (labelled and len(results.of_benchmark(benchmark)) > 1):
             for table in results_tables(results, benchmark, target.width):
                 target.print(table)
     for line in remarks(results):

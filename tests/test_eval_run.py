@@ -72,7 +72,9 @@ def test_each_triplet_is_scored_once_and_every_pair_is_decided(tmp_path, pairs):
         "report.html",
         "run.json",
     }
-    assert {path.name for path in folder.iterdir()} == {"cards.jsonl", "pairs.jsonl", "values.npz", "done.json"}
+    assert {path.name for path in folder.iterdir()} == {
+        *("cards.jsonl", "cards.done.json", "pairs.jsonl", "values.npz", "done.json")
+    }
 
 
 def test_a_second_run_asks_nothing_and_gives_the_same(tmp_path, pairs):
@@ -259,7 +261,7 @@ def test_labels_without_images_are_refused_before_anything_is_judged(tmp_path, p
 
 def test_an_empty_benchmark_is_an_error(tmp_path):
     (tmp_path / "empty.jsonl").write_text("")
-    with pytest.raises(DataError, match="no usable pair"):
+    with pytest.raises(DataError, match="no usable row"):
         run_eval(make_recipe(tmp_path / "out", tmp_path / "empty.jsonl"))
 
 

@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from editjudge.asking.cards import card_from_passes
 from editjudge.asking.judge import Judge
+from editjudge.asking.score_set import usage_of
 from editjudge.engines.base import Completion, Request, Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from eval.benchmarks.pairs import Pairs
-from eval.evaluations.cost import Prices, describe_cost, usage
+from eval.evaluations.cost import Prices, describe_cost
 from eval.evaluations.scoring import evaluate
 from eval.metrics.calibration import calibrations
 from eval.metrics.distributions import distributions
@@ -112,7 +113,7 @@ def test_tokens_are_counted_once_per_reading_and_for_every_attempt():
     assert read > 0
     assert semantic[1].prompt_tokens == read  # of the second attempt only
     quality = [row.prompt_tokens for row in card.judgments if row.aspect == "quality"]
-    assert usage([card]) == {"judgments": 4, "prompt_tokens": 2 * read + sum(quality), "completion_tokens": 43}
+    assert usage_of([card]) == {"judgments": 4, "prompt_tokens": 2 * read + sum(quality), "completion_tokens": 43}
     assert quality[1] == 0
 
 

@@ -224,7 +224,7 @@ def test_no_command_makes_a_folder_called_tilde(places: Path, capsys: pytest.Cap
     )
     (places / "home" / "bench.jsonl").write_text("")
     assert main(["eval", str(recipe)]) == 1  # an empty benchmark, found where `~` leads
-    assert "no usable pair" in capsys.readouterr().err
+    assert "no usable row" in capsys.readouterr().err
     main(["doctor", "~/out"])
     main(["compare", "~/a", "~/b", "--json", "~/c.json"])
     assert "~" not in capsys.readouterr().err

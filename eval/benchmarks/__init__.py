@@ -9,6 +9,7 @@ from eval.labels.benchmark import Benchmark
 
 BENCHMARKS: dict[str, str] = {
     "aurora": "eval.benchmarks.aurora:Aurora",
+    "edits": "eval.benchmarks.edits:Edits",
     "editreward_bench": "eval.benchmarks.editreward_bench:EditRewardBench",
     "genai_bench": "eval.benchmarks.genai_bench:GenAIBench",
     "imagenhub": "eval.benchmarks.imagenhub:ImagenHub",

@@ -33,8 +33,11 @@ def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark,
         known = ", ".join(bench.name for bench in benches)
         raise RecipeError("recipe", [f"select.benchmark: no benchmark {options.benchmark!r} here; known: {known}"])
     wanted = "pairs" if options.figure is None else kind_of(options.figure)
-    bench = next((bench for bench in named if wanted in {key.kind for key in main_keys(bench)}), named[0])
+    bench = next((bench for bench in named if wanted in {key.kind for key in main_keys(bench)}), None)
+    bench = bench or next((bench for bench in named if main_keys(bench)), named[0])
     main = main_keys(bench)
+    if not main:
+        raise RecipeError("recipe", [f"bench: {bench.name} has no labels, so no checkpoint can be chosen by it"])
     kind = main[0].kind if options.figure is None else wanted
     of_kind = [key for key in main if key.kind == kind]
     if not of_kind:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from editjudge.formats.results.evaluation import Cost, Price
-from editjudge.records.types import ScoreCard
 
 
 class Prices(BaseModel):
@@ -29,23 +28,11 @@ class Prices(BaseModel):
         return self
 
 
-def usage(cards: Iterable[ScoreCard]) -> dict[str, int]:
-    """`judgments` (replies that were kept), `prompt_tokens` and `completion_tokens` of these cards.
-
-    Replies that came from a reply cache count as when they were written.
-    """
-    found = {"judgments": 0, "prompt_tokens": 0, "completion_tokens": 0}
-    for card in cards:
-        found["judgments"] += len(card.judgments)
-        found["prompt_tokens"] += sum(row.prompt_tokens for row in card.judgments)
-        found["completion_tokens"] += sum(row.completion_tokens for row in card.judgments)
-    return found
-
-
 def describe_cost(used: Mapping[str, Any], seconds: float, n_triplets: int, prices: Prices | None) -> Cost | None:
-    """The `cost` of an evaluation in results.json from its `usage`; None for scores that nobody asked a judge for.
+    """The `cost` of an evaluation in results.json, from what `score_set.usage_of` says of its cards.
 
-    Tokens are None where the engine does not tell them; a price that needs them is then None too.
+    None for scores that nobody asked a judge for. Tokens are None where the engine does not tell them; a price that
+    needs them is then None too.
     """
     if not used:
         return None

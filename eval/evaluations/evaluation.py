@@ -1,7 +1,7 @@
 """What is known when a judge has seen a benchmark, and the files that hold it.
 
 Folder of one evaluation:
-    cards.jsonl      all cards, in the benchmark's order
+    cards.jsonl      all cards, in the benchmark's order; see `editjudge.asking.score_set`
     pairs.jsonl      every pair with both values and its outcome
     values.npz       the scores of every pass and card as arrays
     done.json        marker, written last
@@ -9,7 +9,6 @@ Folder of one evaluation:
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.asking.score_set import CARDS, unreadable_of
 from editjudge.files.io import read_jsonl
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import ScoreCard
@@ -29,7 +29,7 @@ from eval.metrics.values import Values, values_of
 Result = TypeVar("Result")
 
 
-CARDS, PAIRS, VALUES, DONE = "cards.jsonl", "pairs.jsonl", "values.npz", "done.json"
+PAIRS, VALUES, DONE = "pairs.jsonl", "values.npz", "done.json"
 
 
 class ScoredPair(BaseModel):
@@ -67,7 +67,7 @@ class Evaluation:
     published: AsPublished = field(default_factory=AsPublished)
     """What a file of scores or votes says, as its publisher's code takes it."""
     cost: dict[str, Any] = field(default_factory=dict)
-    """`cost.usage` of the cards; empty for scores made elsewhere."""
+    """`score_set.usage_of` the cards; empty for scores made elsewhere."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
     reading: str | None = None
@@ -96,13 +96,11 @@ class Evaluation:
 
 def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[str, Any]:
     """What the marker of an evaluation says of it: sizes, rows of the benchmark left out, unreadable replies."""
-    replies = [judgment for card in cards.values() for judgment in card.judgments]
-    unreadable = Counter(judgment.failure for judgment in replies if judgment.failure is not None)
     return {
         "triplets": len(cards),
         "pairs": len(bench.pairs),
         "left_out": bench.left_out.total,
-        "unreadable": dict(sorted(unreadable.items())),
+        "unreadable": unreadable_of(cards.values()),
     }
 
 

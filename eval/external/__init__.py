@@ -14,11 +14,12 @@ from typing import Any
 
 from editjudge.asking.cards import bare_card
 from editjudge.asking.recorded import RecordedJudge
+from editjudge.asking.score_set import CARDS
 from editjudge.errors import DataError
 from editjudge.files.io import digest, is_done, read_jsonl, write_jsonl, write_marker
 from editjudge.records.types import PreferencePair, ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS
-from eval.evaluations.evaluation import CARDS, DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
+from eval.evaluations.evaluation import DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.external.folders import folder_files, folder_format
 from eval.external.reading import SAME, SAYS, Reading, ReadingName, ScoresFile
 from eval.external.rows import Format, file_format, read_rows

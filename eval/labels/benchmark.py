@@ -40,6 +40,8 @@ class Benchmark:
     """Groups that are right only when all their comparisons are."""
     ratings: tuple[Rating, ...] = ()
     """Candidates with people's mean rating."""
+    unlabelled: tuple[EditTriplet, ...] = ()
+    """Edits of which nobody said anything; they are scored all the same."""
     has_images: bool = True
     """Whether a judge can be asked; without images only scores made elsewhere can be measured."""
 
@@ -52,7 +54,7 @@ class Benchmark:
         return tuple(triplet for group in groups.values() for triplet in group.values())
 
     def mentioned(self) -> Iterator[EditTriplet]:
-        """The triplet of every label, with repetitions."""
+        """The triplet of every label, with repetitions, and those without one."""
         for pair in self.pairs:
             yield from (pair.better, pair.worse)
         for comparison in self.comparisons:
@@ -61,6 +63,7 @@ class Benchmark:
             yield from multiway.candidates
         for rating in self.ratings:
             yield rating.triplet
+        yield from self.unlabelled
 
     @property
     def identity(self) -> str:
@@ -68,6 +71,7 @@ class Benchmark:
         pairs = [[pair.id, pair.better.id, pair.worse.id, pair.dimension] for pair in self.pairs]
         labels: list[Comparison | Multiway | Rating] = [*self.comparisons, *self.multiways, *self.ratings]
         others = [_label_content(label) for label in labels]
+        others += [[triplet.id, triplet.edited.sha256] for triplet in self.unlabelled]
         # A benchmark of pairs alone keeps the identity under which it was scored before other labels existed.
         return digest(pairs, others) if others else digest(pairs)
 
@@ -114,6 +118,7 @@ def checked(
     comparisons: Sequence[Comparison] = (),
     multiways: Sequence[Multiway] = (),
     ratings: Sequence[Rating] = (),
+    unlabelled: Sequence[EditTriplet] = (),
     has_images: bool = True,
 ) -> Benchmark:
     """The benchmark, after the checks that every format needs; `DataError` when nothing is left of it."""
@@ -127,13 +132,14 @@ def checked(
         tuple(comparisons),
         tuple(multiways),
         tuple(ratings),
+        tuple(unlabelled),
         has_images,
     )
-    if not (pairs or comparisons or multiways or ratings):
+    if not any(True for _ in bench.mentioned()):
         reasons = ", ".join(
             f"{count} x {kind}, as {left_out.names[kind][0]}" for kind, count in left_out.counts.items()
         )
-        raise DataError(f"{source}: no usable pair ({reasons or 'the file is empty'})")
+        raise DataError(f"{source}: no usable row ({reasons or 'the file is empty'})")
     sides: list[tuple[str, str, tuple[EditTriplet, ...]]] = []
     sides += [(pair.id, pair.task.id, (pair.better, pair.worse)) for pair in pairs]
     sides += [(item.id, item.task.id, (item.first, item.second)) for item in comparisons]

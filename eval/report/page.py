@@ -149,6 +149,8 @@ def _size(about: BenchmarkSize) -> str:
     )
     labels = [f"{n:,} {word}" for n, word in kinds if n]
     groups = "instructions" if about.n_multiways else "groups"  # a group there is one of candidates
+    if not labels:
+        return f"{about.n_triplets:,} edits of {about.n_groups:,} groups, without labels"
     return f"{' and '.join(labels)} from {about.n_groups:,} {groups}, {about.n_triplets:,} edits"
 
 
