@@ -13,9 +13,11 @@ from editjudge.recipes.recipe import Recipe
 from editjudge.records.tasks import DIMENSIONS, Dimension
 
 UnitKind = Literal["single", "pair"]
-Consensus = Literal["unanimous", "majority", "adjudicated"]
+Rule = Literal["unanimous", "majority", "adjudicated"]
 
 UNIT_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$"
+MIN_CANDIDATES = 2
+MAX_CANDIDATES = 20
 MAX_TITLE = 50
 """Characters that Label Studio allows in the title of a project."""
 
@@ -69,7 +71,7 @@ class Project(_Block):
     task_types: str | None = None
     """Task type of the groups that have none ("unknown"): one of `records.tasks` for all of them, or a CSV,
     JSONL or JSON table with the columns `task_id` and `task_type`."""
-    candidates: int = Field(5, ge=2, le=20)
+    candidates: int = Field(5, ge=MIN_CANDIDATES, le=MAX_CANDIDATES)
     """Shown per task. Groups that have more lose some by hash; smaller groups and groups without an
     instruction are left out and counted."""
     max_tasks: int | None = Field(None, ge=1)
@@ -162,7 +164,7 @@ class Server(_Block):
 class Pairs(_Block):
     """How rankings of several units become preference pairs."""
 
-    consensus: Consensus = "majority"
+    consensus: Rule = "majority"
     """unanimous: nobody disagrees; majority: more than half prefer it; adjudicated: where units differ, the
     adjudicator decides."""
     adjudicator: str | None = Field(None, pattern=UNIT_NAME)

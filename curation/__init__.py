@@ -21,5 +21,13 @@ STAGES: dict[str, str] = {
 }
 """What `use:` may name as a stage."""
 
+SINKS: dict[str, str] = {
+    "jsonl": "curation.export.sinks:Jsonl",
+    "parquet": "curation.export.sinks:Parquet",
+    "webdataset": "curation.export.sinks:WebDataset",
+    "editreward_bench": "curation.export.sinks:EditRewardBench",
+}
+"""What `use:` may name in the `sinks` of a part."""
+
 EDITORS: dict[str, str] = {"programmatic": "curation.synthetic.programmatic:Programmatic", **editors.EDITORS}
 """What `use:` may name in the `editors` of the stage `edit`."""

@@ -16,7 +16,7 @@ from editjudge.editors.base import Editor
 from editjudge.errors import FATAL
 from editjudge.files.io import derive_seed, digest, rng
 from editjudge.images.store import ImageStore
-from editjudge.recipes.recipe import Use
+from editjudge.recipes.recipe_use import Use
 from editjudge.records.types import EditTask, EditTriplet, Record
 
 

@@ -18,7 +18,7 @@ from editjudge.files.identity import Neutral
 from editjudge.files.io import rng
 from editjudge.formats.judge_settings import trained_of
 from editjudge.prompts.prompt_sets import format_completion, get_prompts
-from editjudge.recipes.recipe import mistake, refuse
+from editjudge.recipes.recipe_use import mistake, refuse
 from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet, Judgment, Record, ScoreCard
 

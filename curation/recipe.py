@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -18,7 +18,8 @@ from pydantic import (
 from pydantic.alias_generators import to_snake
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from curation import STAGES
+from curation import SINKS, STAGES
+from curation.export.sinks import Sink, default_sinks
 from curation.filters.leakage import CARRIES_SOURCE
 from curation.judging import JudgeStage
 from curation.stage import Stage
@@ -26,7 +27,8 @@ from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
 from editjudge.errors import EditJudgeError
 from editjudge.formats.judge_settings import trained_of
-from editjudge.recipes.recipe import Recipe, Use, about_to_run, mistake
+from editjudge.recipes.recipe import Recipe
+from editjudge.recipes.recipe_use import Use, about_to_run, mistake
 from editjudge.records.types import Record
 from editjudge.system.devices import Device
 
@@ -42,6 +44,13 @@ class Part(BaseModel):
     sources: tuple[str, ...] | None = Field(None, min_length=1)
     """Ids of photographs (or upstream rows); null for all that no other part names."""
     stages: tuple[AnyStage, ...] = ()
+    sinks: tuple[Annotated[Sink, Use(SINKS)], ...] | None = Field(None, min_length=1)
+    """What its rows are written as; null for JSONL, and for pairs also a table in EditReward-Bench's schema."""
+
+    def written(self, given: type[Record]) -> tuple[type[Record], Sequence[Sink]]:
+        """The record that leaves it, when it is given another, and as what."""
+        record = next((stage.gives for stage in reversed(self.stages)), given)
+        return record, default_sinks(record) if self.sinks is None else self.sinks
 
 
 class Runtime(BaseModel):
@@ -93,6 +102,8 @@ class CurationRecipe(Recipe):
         for name, part in self.parts.items():
             lines.append(f"  part {name}: {', '.join(part.sources) if part.sources else 'all other sources'}")
             lines += [f"    {_line(stage)}" for stage in part.stages]
+            sinks = part.written(self.stages[-1].gives)[1]
+            lines.append(f"    written as {', '.join(Use(SINKS).dump(sink)['use'] for sink in sinks)}")
         return "\n".join(lines)
 
     def _stage_problems(self) -> list[InitErrorDetails]:
@@ -107,6 +118,7 @@ class CurationRecipe(Recipe):
             return problems
         for name, part in self.parts.items():
             problems += _misfits(last.gives, part.stages, ("parts", name, "stages"), first=0)
+            problems += _sink_problems(*part.written(last.gives), ("parts", name, "sinks"))
         return problems
 
     def _places(self) -> Iterator[tuple[tuple[str | int, ...], Stage]]:
@@ -187,6 +199,14 @@ def _misfits(
             problems.append(_problem((*loc, index), stage, text))
         given = stage.gives
     return problems
+
+
+def _sink_problems(record: type[Record], sinks: Sequence[Sink], loc: tuple[str, ...]) -> Iterator[InitErrorDetails]:
+    for index, sink in enumerate(sinks):
+        if not issubclass(record, sink.takes):
+            yield mistake(f"takes {sink.takes.__name__}, but the part gives {record.__name__}", *loc, index)
+        if any(isinstance(other, type(sink)) for other in sinks[:index]):
+            yield mistake("is there twice; both would write to one place", *loc, index)
 
 
 def _problem(loc: tuple[str | int, ...], stage: Stage | None, text: str) -> InitErrorDetails:

@@ -3,37 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
 
+from editjudge.cli.commands import COMMANDS, load_command, split, usage
 from editjudge.errors import EditJudgeError
 from editjudge.files.text import require_text
-
-
-class Command(NamedTuple):
-    """One row of the table."""
-
-    target: str
-    """"module:function"; the function takes the remaining arguments and returns the exit status, None for 0."""
-    arguments: str
-    help: str
-    group: str
-
-
-COMMANDS: dict[str, Command] = {
-    "quickstart": Command("editjudge.cli.quickstart:main", "", "the whole loop, offline, on a CPU", "Start here"),
-    "doctor": Command("editjudge.cli.doctor:main", "[OUT]", "is this machine ready", "Start here"),
-    "ls": Command("editjudge.cli.catalog:list_main", "", "what exists: stages, engines, recipes, ...", "Start here"),
-    "check": Command("editjudge.cli.catalog:check_main", "RECIPE", "what a recipe would do", "Start here"),
-    "curate": Command("curation.runner.run:main", "RECIPE", "photographs to training set and benchmark", "Build"),
-    "annotate": Command("annotation.main:main", "STEP RECIPE", "rankings by people in Label Studio", "Build"),
-    "sft": Command("sft.train:main", "RECIPE", "train a judge", "Build"),
-    "merge": Command("editjudge.engines.merge:main", "CHECKPOINT OUT", "adapter to full weights, verified", "Build"),
-    "eval": Command("eval.run:main", "RECIPE", "one judge on one or more benchmarks", "Measure"),
-    "sweep": Command("eval.sweep:main", "RECIPE", "every checkpoint of a training run", "Measure"),
-    "compare": Command("eval.compare.command:main", "A B", "is judge A better than judge B, or is it noise", "Measure"),
-    "score": Command("editjudge.cli.score:main", "--instruction ...", "judge one edit", "Use"),
-}
 
 EXTRAS = {
     "torch": "train",
@@ -85,18 +59,28 @@ def run_process(command: Callable[[list[str]], int]) -> int:
 
 def _main(arguments: list[str]) -> int:
     if not arguments or arguments[0] in ("-h", "--help", "help"):
-        print(usage(COMMANDS))
+        print(usage())
         return 0
     if arguments[0] in ("-V", "--version"):
         from editjudge import __version__
 
         print(f"editjudge {__version__}")
         return 0
-    name, *rest = arguments
-    if name not in COMMANDS:
-        print(f"editjudge: {_unknown(name)}", file=sys.stderr)
-        return 2
-    return run(name, lambda rest: _load(COMMANDS[name].target)(rest), rest)
+    try:
+        name, rest = split(arguments)
+    except KeyError as error:
+        return _no_command(str(error.args[0]))
+    return run(name, lambda rest: load_command(name)(rest), rest)
+
+
+def _no_command(name: str) -> int:
+    """Help for a group of subcommands without a subcommand, else a message; the exit status."""
+    first, _, rest = name.partition(" ")
+    if rest in ("", "-h", "--help", "help") and any(known.startswith(f"{first} ") for known in COMMANDS):
+        print(usage(f"{first} "))
+        return 0
+    print(f"editjudge: {_unknown(name)}", file=sys.stderr)
+    return 2
 
 
 def run(name: str, command: Callable[[list[str]], int | None], arguments: list[str]) -> int:
@@ -121,34 +105,6 @@ def run(name: str, command: Callable[[list[str]], int | None], arguments: list[s
         print(f"editjudge {name}: interrupted", file=sys.stderr)
         return 130
     return 0 if status is None else status
-
-
-def usage(commands: Mapping[str, Command]) -> str:
-    """What `editjudge --help` prints."""
-    lines = ["Build, measure and serve judges of image edits.", "", "usage: editjudge COMMAND [ARGUMENTS]"]
-    width = max(len(f"{name} {command.arguments}") for name, command in commands.items())
-    groups = dict.fromkeys(command.group for command in commands.values())
-    for group in groups:
-        lines += ["", f"{group}:"]
-        lines += [
-            f"  {f'{name} {command.arguments}':<{width}}  {command.help}"
-            for name, command in commands.items()
-            if command.group == group
-        ]
-    lines += [
-        "",
-        "A value of a recipe is changed on the command line: editjudge curate RECIPE seed=2 stages.0.crops=10",
-        "More about one command: editjudge COMMAND --help",
-    ]
-    return "\n".join(lines)
-
-
-def _load(target: str) -> Callable[[list[str]], int | None]:
-    from importlib import import_module
-
-    module, _, function = target.partition(":")
-    found: Callable[[list[str]], int | None] = getattr(import_module(module), function)
-    return found
 
 
 def _unknown(name: str) -> str:

@@ -7,7 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from editjudge.asking.base_recipe import AnyJudge
-from editjudge.recipes.recipe import Recipe, Use, mistake, refuse
+from editjudge.recipes.recipe import Recipe
+from editjudge.recipes.recipe_use import Use, mistake, refuse
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.evaluations.cost import Prices
 from eval.external.reading import ScoresFile

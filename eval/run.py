@@ -8,8 +8,8 @@ from contextlib import nullcontext
 from typing import Any
 
 from editjudge.asking.base import BaseJudge
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.files.io import write_json
-from editjudge.files.paths import user_path
 from editjudge.formats.results.results import Results
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.processes import alone_in
@@ -84,12 +84,14 @@ def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJu
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="editjudge eval", description="Measure one judge on one or more benchmarks.")
-    parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    arguments = parser.parse_args(argv)
+    add_recipe(parser)
+    add_json(parser)
+    arguments = parser.parse_intermixed_args(argv)
     recipe = load_for_run(arguments.recipe, EvalRecipe, arguments.overrides)
-    results = run_eval(recipe)
-    print_results(results)
-    print_leaderboards(results)
-    print(f"report: {recipe.out / 'report.html'}")
+    with json_results(arguments.json) as write:
+        results = run_eval(recipe)
+        write(results.as_json())
+        print_results(results)
+        print_leaderboards(results)
+        print(f"report: {recipe.out / 'report.html'}")
     return 0

@@ -10,9 +10,9 @@ from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import CheckpointError, EditJudgeError, EngineError, WorkerError
 from editjudge.files.io import write_json
-from editjudge.files.paths import user_path
 from editjudge.formats.checkpoint import RunFolder, scan
 from editjudge.formats.results.results import Results
 from editjudge.formats.results.sweep import FailedCheckpoint, RunState
@@ -253,16 +253,18 @@ def show(results: Results) -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """The command. Returns 1 when a checkpoint could not be measured."""
     parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of training runs.")
-    parser.add_argument("recipe", type=user_path, help="YAML file")
+    add_recipe(parser)
     parser.add_argument("--watch", action="store_true", help="measure new checkpoints until training is finished")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     # A watched training need not have begun.
     may_come = ("run", "runs") if arguments.watch else ()
     recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)
-    results = watch_sweep(recipe) if arguments.watch else run_sweep(recipe)
-    show(results)
-    print(f"report: {recipe.out / 'report.html'}")
+    with json_results(arguments.json) as write:
+        results = watch_sweep(recipe) if arguments.watch else run_sweep(recipe)
+        write(results.as_json())
+        show(results)
+        print(f"report: {recipe.out / 'report.html'}")
     problems = failures(results)
     for problem in problems:
         print(f"not measured: {problem}", file=sys.stderr)

@@ -30,10 +30,10 @@ from annotation.label_studio.client import Studio
 from annotation.label_studio.home import Home
 from annotation.label_studio.install import default_venv, ensure_installed
 from annotation.label_studio.mirror import StudioTask, load_mirror
-from annotation.main import main as annotate
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.commands import load_command
 from editjudge.files.io import read_jsonl, rng, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.groups import group_files
@@ -129,7 +129,7 @@ def tasks_of(recipe: AnnotationRecipe, unit: str) -> list[StudioTask]:
 
 def run(*argv: str) -> None:
     """A step of `editjudge annotate`, which must succeed."""
-    if annotate([*argv]) != 0:
+    if load_command(f"annotate {argv[0]}")([*argv[1:]]) != 0:
         raise SystemExit(f"editjudge annotate {' '.join(argv)} failed")
 
 

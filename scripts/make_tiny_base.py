@@ -54,7 +54,7 @@ from curation.synthetic.scenes import Plan, Scene, choose
 from editjudge.families import get_family, render_chat
 from editjudge.files.io import read_json, write_json
 from editjudge.files.paths import user_path
-from editjudge.images.store import load_image
+from editjudge.images.pixels import load_image
 from editjudge.prompts.prompt_sets import IMAGE_MARK, format_completion, get_prompts
 from editjudge.system.provenance import cores, git_state, installed_versions
 from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer, save_tiny

@@ -14,7 +14,7 @@ from editjudge.engines.quiet import quiet
 from editjudge.engines.weights import model_digest, model_problem
 from editjudge.errors import EditJudgeError, RecipeError
 from editjudge.families import too_few_pixels
-from editjudge.recipes.recipe import about_to_run, mistake, refuse
+from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
 from editjudge.training.launch import World, process_count
 from sft.deepspeed_config import deepspeed_problems, read_deepspeed
 from sft.model import lora_config, lora_modules, module_names

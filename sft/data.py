@@ -17,7 +17,8 @@ from editjudge.families import get_family, render_chat, render_reply
 from editjudge.files.io import read_jsonl
 from editjudge.files.text import is_blank
 from editjudge.images.colors import Colors
-from editjudge.images.store import MAX_RATIO, ImageStore, fit_size, image_faults, show_images, unfit
+from editjudge.images.pixels import MAX_RATIO, fit_size, show_images, unfit
+from editjudge.images.store import ImageStore, image_faults
 from editjudge.prompts.prompt_sets import IMAGE_MARK, PROMPT_SETS, PromptSet, get_prompts
 from editjudge.records.tasks import counts_by_task
 from editjudge.records.types import SFTExample

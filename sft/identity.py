@@ -10,7 +10,7 @@ from editjudge.engines.weights import model_digest
 from editjudge.errors import DataError
 from editjudge.files.io import digest
 from editjudge.formats.checkpoint import training_identity
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from sft.recipe import SFTRecipe
 
 

@@ -13,7 +13,8 @@ from editjudge.families import FAMILIES
 from editjudge.files.identity import identity_values
 from editjudge.files.paths import Located, ModelName
 from editjudge.images.colors import Colors
-from editjudge.recipes.recipe import Recipe, mistake, refuse
+from editjudge.recipes.recipe import Recipe
+from editjudge.recipes.recipe_use import mistake, refuse
 from editjudge.recipes.recipe_yaml import plain
 from sft.deepspeed_config import SHIPPED, read_deepspeed
 from sft.settings import training_problems

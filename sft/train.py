@@ -20,6 +20,7 @@ from typing import Any
 if __name__ == "__main__":  # run as a file: the packages lie one folder up, and sft/ itself must not be searched
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
+from editjudge.cli.options import add_recipe
 from editjudge.engines.quiet import quiet
 from editjudge.errors import (
     CheckpointError,
@@ -30,7 +31,6 @@ from editjudge.errors import (
     StaleOutputError,
     StorageError,
 )
-from editjudge.files.paths import user_path
 from editjudge.formats.checkpoint import Checkpoint, scan
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.system.provenance import RunRecord
@@ -51,10 +51,9 @@ from sft.trainer import build_trainer
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command. Errors of the user's are raised as `EditJudgeError`."""
     parser = argparse.ArgumentParser(prog="editjudge sft", description="Train a judge.")
-    parser.add_argument("recipe", type=user_path, help="YAML file, see recipes/sft/")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="recipe values to replace")
+    add_recipe(parser)
     parser.add_argument("--local_rank", type=int, help=argparse.SUPPRESS)  # DeepSpeed's launcher passes it
-    options = parser.parse_args(argv)
+    options = parser.parse_intermixed_args(argv)
     world = World.from_environment()
     quiet(world.main)
     recipe = load_for_run(options.recipe, RunnableRecipe, options.overrides)

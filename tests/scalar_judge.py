@@ -18,7 +18,7 @@ from editjudge.asking.base_recipe import BaseJudgeRecipe
 from editjudge.asking.cards import bare_card
 from editjudge.errors import CheckpointError
 from editjudge.files.io import digest
-from editjudge.images.store import IMAGE_RULES, show_images
+from editjudge.images.pixels import IMAGE_RULES, show_images
 from editjudge.records.types import EditTriplet, ScoreCard
 
 Features = NDArray[np.float64]

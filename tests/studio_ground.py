@@ -18,6 +18,7 @@ from annotation.label_studio.client import Studio
 from annotation.label_studio.home import Home
 from annotation.label_studio.install import default_venv, ensure_installed
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.commands import load_command
 from editjudge.files.io import write_jsonl
 from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTriplet
@@ -62,6 +63,12 @@ def make_groups(folder: Path, n: int, candidates: int = 5, first: int = 0, **tas
             after = make_image(SIDE, SIDE * 3 // 4, seed=1000 + number * 100 + place)
             ref = store.add(after, f"images/g{number}-{place}.png")
             yield make_triplet(id=f"g{number}-{place}", task=row, edited=ref, editor=f"editor{place}", seed=place)
+
+
+def annotate(arguments: list[str]) -> int | None:
+    """Run a subcommand of `editjudge annotate`; its errors are raised, not printed."""
+    step, *rest = arguments
+    return load_command(f"annotate {step}")(rest)
 
 
 def make_recipe(out: Path, groups: Path, **changes: Any) -> AnnotationRecipe:

@@ -11,14 +11,13 @@ import httpx
 import pytest
 from children import killed_at, start
 from factories import make_card
-from studio_ground import StudioGround, make_recipe, write_groups
+from studio_ground import StudioGround, annotate, make_recipe, write_groups
 
 from annotation.label_studio import server
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.install import default_venv, ensure_installed
 from annotation.label_studio.mirror import Mirror, load_mirror
 from annotation.label_studio.projects import MODEL_VERSION
-from annotation.main import main as annotate
 from annotation.page.answers import make_result, read_result
 from annotation.page.layout import layout_of
 from annotation.recipe import AnnotationRecipe

@@ -9,12 +9,11 @@ import yaml
 from eval_world import PixelEngine, marked, write_checkpoint
 from factories import make_task, make_triplet
 from fake_studio import TOKEN, fake_studio
-from studio_ground import make_recipe
+from studio_ground import annotate, make_recipe
 from test_eval_run import make_recipe as make_eval
 
 from annotation.campaign.campaign import read_campaign
 from annotation.label_studio.client import Studio
-from annotation.main import main as annotate
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
 from annotation.recipe import AnnotationRecipe

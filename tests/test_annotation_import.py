@@ -10,10 +10,9 @@ import pytest
 import yaml
 from fake_studio import TOKEN, fake_studio
 from ranking_ground import rank
-from studio_ground import make_groups, make_recipe, write_groups
+from studio_ground import annotate, make_groups, make_recipe, write_groups
 
 from annotation.label_studio.client import Studio
-from annotation.main import main as annotate
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.imports import import_rankings
 from annotation.steps.pull import pull

@@ -4,8 +4,9 @@ import pytest
 from studio_ground import make_recipe
 
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.check import command_of
 from editjudge.errors import RecipeError
-from editjudge.recipes.recipe import load_recipe, recipe_kind
+from editjudge.recipes.recipe import load_recipe
 
 WHOLE = """
 out: runs/x
@@ -24,7 +25,7 @@ def write(tmp_path, text):
 
 def test_a_recipe_is_known_by_its_project(tmp_path):
     path = write(tmp_path, WHOLE)
-    assert recipe_kind(path) == "annotation"
+    assert command_of(path)[0] == "annotate serve"
     recipe = load_recipe(path, AnnotationRecipe)
     assert recipe.project.candidates == 5
     assert recipe.project.dimensions == ("prompt_following", "consistency", "overall")

@@ -25,7 +25,8 @@ from icc_ground import (
 )
 from PIL import Image, ImageCms
 
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 
 TOLERANCE = 2
 """Levels of 255 that a build of littlecms may differ from the formulas."""

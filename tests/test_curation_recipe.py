@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from children import ROOT
 from curation_ground import EDITORS, make_recipe
 
 from curation.recipe import CurationRecipe
@@ -145,3 +147,8 @@ def test_a_trained_teacher_is_asked_as_it_was_trained(tmp_path):
     engines["teacher"]["family"] = "qwen2_5_vl"
     with pytest.raises(RecipeError, match=r"engines\.teacher\.family: qwen2_5_vl .* qwen3_vl"):
         recipe()
+
+
+def test_the_recipe_of_the_documentation_is_one():
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "curation.md").read_text(), flags=re.DOTALL)
+    assert [CurationRecipe.model_validate(yaml.safe_load(block)).shards for block in blocks] == [8]

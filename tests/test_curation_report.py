@@ -8,8 +8,7 @@ import pytest
 from curation_ground import stored_task
 from factories import make_card, make_image, make_triplet
 
-from curation.runner.report import write_report
-from curation.runner.run import main
+from curation.runner.report import main, write_report
 from editjudge.errors import DataError
 from editjudge.files.io import write_jsonl
 from editjudge.formats.funnel import Funnel, PartCount, StageCount, read_funnel, write_funnel
@@ -107,7 +106,7 @@ def test_the_funnel_survives_its_file(tmp_path):
 
 def test_the_command_writes_the_report_again(tmp_path, capsys):
     out = make_out(tmp_path)
-    assert main(["report", str(out)]) == 0
+    assert main([str(out)]) == 0
     assert (out / "report.html").is_file()
     assert capsys.readouterr().out.strip() == str(out / "report.html")
 
@@ -134,4 +133,4 @@ def test_a_folder_without_a_curation_is_an_error(content, tmp_path):
     if content is not None:
         (tmp_path / "funnel.json").write_text(content)
     with pytest.raises(DataError, match=r"funnel\.json"):
-        main(["report", str(tmp_path)])
+        main([str(tmp_path)])

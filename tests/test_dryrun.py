@@ -19,7 +19,8 @@ from curation.stage import Context, Drop, Fail, Stage
 from curation.synthetic.photographs import DRY_CROPS
 from editjudge.files.io import read_jsonl
 from editjudge.formats.funnel import read_funnel
-from editjudge.recipes.recipe import Use, load_recipe
+from editjudge.recipes.recipe import load_recipe
+from editjudge.recipes.recipe_use import Use
 from editjudge.records.types import EditTask, Origin, PreferencePair, Record, SFTExample
 
 RECIPE = {
@@ -60,8 +61,9 @@ def test_models_are_replaced_and_the_rest_stays(tmp_path):
     assert tried.parts["train"] == recipe.parts["train"]
 
 
-def test_a_recipe_of_unreachable_models_runs_dry(tmp_path):
-    assert main([str(write_recipe(tmp_path)), "--dry-run"]) == 0
+def test_a_recipe_of_unreachable_models_runs_dry(tmp_path, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    assert main([str(write_recipe(tmp_path)), "runtime={devices: [cuda:0]}", "--dry-run"]) == 0
     out = tmp_path / "out-dry-run"
     assert not (tmp_path / "out").exists()
     assert list(read_jsonl(out / "train.jsonl", SFTExample))

@@ -8,147 +8,22 @@ import pwd
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import yaml
-from eval_world import write_benchmark
-from factories import make_image
-from fake_studio import TOKEN, fake_studio
-from sft_ground import make_base, make_run
-from studio_ground import write_groups
+from command_ground import CURATE, ROOT, STREAMS, editjudge, evaluation, example, score
+from sft_ground import make_run
 
 from annotation.label_studio.home import default_home
 from annotation.label_studio.install import VENV_VARIABLE, default_venv
-from editjudge.__main__ import COMMANDS
+from editjudge.cli.commands import COMMANDS
 from editjudge.errors import StorageError
 from editjudge.system.environment import user_folder
-
-ROOT = Path(__file__).resolve().parents[1]
-CURATE = ROOT / "recipes" / "quickstart" / "curate.yaml"
 
 ASCII_STREAMS = {"PYTHONIOENCODING": "ascii:strict"}
 ASCII_LOCALE = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 """Also the names of files are ASCII there."""
 LATIN = {"PYTHONIOENCODING": "latin-1"}
-STREAMS = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "LC_ALL", "LC_CTYPE", "LANG", "EDITJUDGE_UTF8")
-
-Run = tuple[list[str], int, str]
-"""Arguments, exit status, and a piece of what is printed, as ASCII shows it."""
-
-
-def editjudge(arguments: list[str], variables: dict[str, str], **options) -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key not in STREAMS} | variables
-    command = [sys.executable, "-m", "editjudge", *arguments]
-    defaults = {"capture_output": True, "encoding": "latin-1", "cwd": ROOT, "timeout": 120, "check": False}
-    return subprocess.run(command, env=environment, **(defaults | options))
-
-
-def write_yaml(path: Path, **values) -> str:
-    path.write_text(yaml.safe_dump(values, allow_unicode=True), encoding="utf-8")
-    return str(path)
-
-
-def judge(folder: Path) -> dict:
-    reply = '{"reasoning": "Schön – 很好.", "score": [20, 15]}'
-    return {"engine": {"use": "scripted", "replies": [reply]}, "prompts": "brief-v1"}
-
-
-@contextmanager
-def score(folder: Path) -> Iterator[Run]:
-    for name in ("vorher_ü.png", "nachher_图.png"):
-        make_image().save(folder / name)
-    files = ["--input", str(folder / "vorher_ü.png"), "--output", str(folder / "nachher_图.png")]
-    recipe = write_yaml(folder / "judge.yaml", **judge(folder))
-    yield ["score", "--instruction", "Mach es schön", *files, "--judge", recipe], 0, "n - \\u5f88\\u597d."
-
-
-@contextmanager
-def check(folder: Path) -> Iterator[Run]:
-    yield ["check", str(CURATE), f"out={folder}/图"], 0, "/\\u56fe"
-
-
-@contextmanager
-def curate(folder: Path) -> Iterator[Run]:
-    yield ["curate", str(CURATE), f"out={folder}/图", "--dry-run"], 0, "\\u56fe"
-
-
-def evaluation(folder: Path, name: str) -> list[str]:
-    write_benchmark(folder / "bänk", groups=3)
-    recipe = write_yaml(
-        folder / "eval.yaml",
-        out=str(folder / name),
-        bench=[{"use": "pairs", "path": str(folder / "bänk" / "pairs.jsonl")}],
-        judge=judge(folder),
-        bootstrap_rounds=200,
-        report={"title": "Ein Maß – 图"},
-    )
-    return ["eval", recipe]
-
-
-@contextmanager
-def evaluate(folder: Path) -> Iterator[Run]:
-    yield evaluation(folder, "图"), 0, "\\u56fe/report.html"
-
-
-@contextmanager
-def compare(folder: Path) -> Iterator[Run]:
-    assert editjudge(evaluation(folder, "图"), {"PYTHONUTF8": "1"}).returncode == 0
-    yield ["compare", str(folder / "图"), str(folder / "图"), "--rounds", "100"], 0, "\\u56fe"
-
-
-@contextmanager
-def sweep(folder: Path) -> Iterator[Run]:
-    bench = [{"use": "pairs", "path": str(folder / "图.jsonl")}]
-    values = {"bench": bench, "judge": {"engine": {"use": "hf", "model": str(folder / "base")}, "prompts": "brief-v1"}}
-    recipe = write_yaml(folder / "sweep.yaml", out=str(folder / "sweep"), run=str(folder / "图"), **values)
-    yield ["sweep", recipe], 2, "\\u56fe"
-
-
-@contextmanager
-def sft(folder: Path) -> Iterator[Run]:
-    recipe = make_run(folder, make_base(folder / "Basis_图"), train={"max_steps": 1, "save_steps": 1})
-    yield ["sft", str(recipe), f"out={folder}/图"], 0, "\\u56fe/checkpoint-1: trained, 1 steps"
-
-
-@contextmanager
-def merge(folder: Path) -> Iterator[Run]:
-    yield ["merge", str(folder / "图"), str(folder / "out")], 1, "\\u56fe: no such checkpoint folder"
-
-
-@contextmanager
-def annotate(folder: Path) -> Iterator[Run]:
-    write_groups(folder, 1)
-    project = {"title": "Prüfung 图", "groups": str(folder / "groups.jsonl"), "units": [{"name": "a"}]}
-    with fake_studio() as studio:
-        server = {"url": studio.url, "images_url": f"{studio.url}/图/"}
-        recipe = write_yaml(folder / "campaign.yaml", out=str(folder / "图"), project=project, server=server)
-        assert editjudge(["annotate", "push", recipe], {"LABEL_STUDIO_API_KEY": TOKEN}).returncode == 0
-        yield ["annotate", "pull", recipe], 0, "\\u56fe/rankings.jsonl"
-
-
-@contextmanager
-def quickstart(folder: Path) -> Iterator[Run]:
-    (folder / "图").write_text("a file where a folder is needed")
-    yield ["quickstart", "--out", str(folder / "图")], 1, "\\u56fe/curate"
-
-
-@contextmanager
-def doctor(folder: Path) -> Iterator[Run]:
-    yield ["doctor", str(folder / "图")], 0, str(folder).encode("ascii", "backslashreplace").decode()
-
-
-@contextmanager
-def ls(folder: Path) -> Iterator[Run]:
-    yield ["ls"], 0, "recipes/quickstart/curate.yaml"
-
-
-RUNS: dict[str, Callable[[Path], object]] = {
-    **{"quickstart": quickstart, "doctor": doctor, "ls": ls, "check": check, "curate": curate, "annotate": annotate},
-    **{"sft": sft, "merge": merge, "eval": evaluate, "sweep": sweep, "compare": compare, "score": score},
-}
 
 SLOW = ("sft", "curate", "merge")
 """Not run a second time: the locale changes the streams as well."""
@@ -161,8 +36,8 @@ SLOW = ("sft", "curate", "merge")
 def test_every_command_prints_where_there_is_only_ascii(tmp_path, name, variables):
     folder = tmp_path / "Welt_ü"
     folder.mkdir()
-    with RUNS[name](folder) as (arguments, status, shown):
-        ran = editjudge(arguments, variables | {"LABEL_STUDIO_API_KEY": TOKEN})
+    with example(name, folder) as (arguments, status, shown):
+        ran = editjudge(arguments, variables)
     printed = ran.stdout + ran.stderr
     assert "Traceback" not in printed
     assert "Error:" not in printed
@@ -305,4 +180,4 @@ def test_a_user_without_a_home_is_told_which_variable_to_set(monkeypatch, tmp_pa
     with pytest.raises(StorageError, match="XDG_CACHE_HOME"):
         default_venv()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert user_folder("XDG_CACHE_HOME", ".cache") == tmp_path
+    assert user_folder("cache") == tmp_path / "editjudge"

@@ -11,7 +11,7 @@ from curation import STAGES
 from editjudge.engines.base import Sampling
 from editjudge.files.identity import Neutral, identity_values
 from editjudge.files.io import digest
-from editjudge.recipes.recipe import Use
+from editjudge.recipes.recipe_use import Use
 from eval.probes import Probes
 from sft.recipe import SFTRecipe
 

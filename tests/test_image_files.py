@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, features
 
 from editjudge.errors import ImageError
 from editjudge.images.image_files import without_metadata
-from editjudge.images.store import load_image
+from editjudge.images.pixels import load_image
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 

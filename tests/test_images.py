@@ -15,7 +15,8 @@ from factories import make_image, make_ref
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.images.store import ImageStore, fit_pixels, load_image, match_size, pixel_digest
+from editjudge.images.pixels import fit_pixels, load_image, match_size, pixel_digest
+from editjudge.images.store import ImageStore
 
 
 def encoded(image: Image.Image, kind: str = "PNG", **options: object) -> bytes:

@@ -480,7 +480,7 @@ def test_the_command_prints_a_table_or_json(tmp_path: Path, capsys: pytest.Captu
     assert "overall              8.00 / 10" in table
     assert "2 readable, 0 not, spread 0.00" in table
     assert "semantic            Fine." in table
-    assert main([*arguments, "--json"]) == 0
+    assert main([*arguments, "--json", "-"]) == 0
     assert ScoreCard.model_validate_json(capsys.readouterr().out).overall == 8
     assert main([*arguments, 'engine.replies=["..."]']) == 1
     table = capsys.readouterr().out

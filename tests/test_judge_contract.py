@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
-from curation_ground import make_context
+from curation_ground import make_context, run_stage
 from eval_world import PixelEngine, comparable, write_benchmark, write_checkpoint
 from factories import make_image, make_task
 from pydantic import ValidationError
@@ -23,12 +23,13 @@ from editjudge.asking import JUDGES
 from editjudge.asking.base import BaseJudge
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.asking.recorded import RecordedJudge, RecordedRecipe
-from editjudge.cli.catalog import check_main
+from editjudge.cli.check import command_of
+from editjudge.cli.check import main as check
 from editjudge.cli.score import main as score_main
 from editjudge.engines.cache import CachedEngine
 from editjudge.errors import DataError, EditJudgeError, RecipeError
 from editjudge.files.io import write_jsonl
-from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe, recipe_kind
+from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
 from editjudge.records.types import EditTriplet, ScoreCard
 from eval.benchmarks.pairs import Pairs
 from eval.checkpoints.recipe import SweepRecipe
@@ -137,8 +138,8 @@ def test_a_recipe_of_every_kind_is_written_and_read_again(case: Case, tmp_path: 
     (tmp_path / "again.yaml").write_text(yaml.safe_dump(dump_recipe(recipe)))
     assert load_recipe(tmp_path / "again.yaml", EvalRecipe) == recipe
     (tmp_path / "judge.yaml").write_text(yaml.safe_dump(dump_recipe(recipe.judge)))
-    assert recipe_kind(tmp_path / "judge.yaml") == "judge"
-    assert check_main([str(tmp_path / "judge.yaml")]) == 0
+    assert command_of(tmp_path / "judge.yaml")[0] == "score"
+    assert check([str(tmp_path / "judge.yaml")]) == 0
     assert isinstance(Judge.from_recipe(tmp_path / "judge.yaml"), BaseJudge)
 
 
@@ -174,7 +175,7 @@ def test_a_scalar_head_scores_one_edit_from_the_command_line(
         "--output",
         str(tmp_path / "a.png"),
     ]
-    assert score_main([*arguments, "--judge", str(tmp_path / "judge.yaml"), "scale=200", "--json"]) == 0
+    assert score_main([*arguments, "--judge", str(tmp_path / "judge.yaml"), "scale=200", "--json", "-"]) == 0
     card = ScoreCard.model_validate_json(capsys.readouterr().out)
     level = make_image().getpixel((0, 0))[0]  # type: ignore[index]
     assert card.overall == pytest.approx(10 * (0.5 * level + 0.001 * 4.158883) / 200, abs=1e-4)
@@ -240,12 +241,13 @@ def test_a_judge_without_weights_is_not_swept(tmp_path: Path, bench: Benchmark) 
 def test_any_judge_scores_candidates_of_a_curation(tmp_path: Path, bench: Benchmark) -> None:
     stage = JudgeStage(judge=ScalarRecipe())
     assert stage.samplings() == {}
-    assert stage.in_first_process()
+    assert stage.needs_device
     assert stage.depends_on() != JudgeStage(judge=ScalarRecipe(weight=2)).depends_on()
-    cards = [*stage.run(bench.triplets, make_context(bench.root))]
+    cards = run_stage(stage, bench.triplets, make_context(bench.root))
     assert not any(isinstance(card, Drop | Fail) for card in cards)
     lost = bench.triplets[0].model_copy(update={"task": make_task(instruction=" ")})
-    assert [*stage.run([lost], make_context(bench.root))] == [Fail(lost.id, "unscored: no judgment")]
+    (outcome,) = run_stage(stage, [lost], make_context(bench.root))
+    assert (outcome.row_id, outcome.error) == (lost.id, "unscored: no judgment")
     for given in ({}, {"engine": "teacher", "judge": ScalarRecipe()}, {"judge": ScalarRecipe(), "passes": 2}):
         with pytest.raises(ValidationError):
             JudgeStage.model_validate(given)

@@ -10,12 +10,12 @@ import yaml
 
 from editjudge.asking.judge import Judge
 from editjudge.asking.recipe import JudgeRecipe
-from editjudge.cli.catalog import check_main
+from editjudge.cli.check import main as check
 from editjudge.engines.cache import CachedEngine
 from editjudge.engines.hf import HFEngine
 from editjudge.errors import CheckpointError, RecipeError
 from editjudge.formats.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from editjudge.prompts.prompt_sets import get_prompts
 from editjudge.recipes.recipe import load_for_run, load_recipe
 
@@ -141,7 +141,7 @@ def test_another_value_than_in_training_is_refused(
         load_recipe(path, JudgeRecipe)
     assert refused.value.problems == (line,)
     with pytest.raises(RecipeError) as found:  # `editjudge check`
-        check_main([str(path)])
+        check([str(path)])
     assert found.value.problems == (line,)
     with pytest.raises(RecipeError):  # what `editjudge score` does
         Judge.from_recipe(path)

@@ -66,6 +66,21 @@ def test_an_empty_instruction_fails_its_triplet(tmp_path):
     assert (outcome.error, outcome.row.triplet) == ("unscored: no_instruction", row)
 
 
+def test_the_engine_is_closed_when_the_stage_is_torn_down(tmp_path, monkeypatch):
+    closed = []
+    monkeypatch.setattr(ScriptedEngine, "close", lambda engine: closed.append(engine.name))
+    stage, context = (
+        JudgeStage(engine="teacher"),
+        make_context(tmp_path, engines={"teacher": ScriptedEngine(replies=say)}),
+    )
+    stage.setup(context)
+    list(stage.run(make_rows(tmp_path), context))
+    assert closed == []
+    stage.teardown()
+    assert closed == ["scripted"]
+    stage.teardown()  # also after a setup that did not finish
+
+
 def test_an_engine_that_cannot_work_ends_the_run(tmp_path):
     context = make_context(tmp_path, engines={"teacher": Hopeless()})
     with pytest.raises(EngineError):

@@ -9,7 +9,7 @@ import pytest
 from factories import make_image
 from label_ground import candidate, comparison, group, rating
 
-from editjudge.cli.catalog import load_target
+from editjudge.cli.commands import load
 from editjudge.errors import DataError
 from editjudge.images.store import ImageStore
 from eval.benchmarks import BENCHMARKS
@@ -400,7 +400,7 @@ def test_candidates_of_another_task_are_refused(tmp_path):
 
 @pytest.mark.parametrize("name", sorted(BENCHMARKS))
 def test_every_entry_of_the_table_loads_and_says_what_it_is(name):
-    assert load_target(BENCHMARKS[name]).__doc__
+    assert load(BENCHMARKS[name]).__doc__
 
 
 @pytest.mark.parametrize("path", ["../secret.jpg", "Alpha/../../secret.jpg", "a\0.jpg", "/etc/hostname"])

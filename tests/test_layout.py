@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from annotation.page.answers import make_result, read_result
 from annotation.page.instructions import annotator_instructions
 from annotation.page.layout import FLAGS, TITLES, Layout, config_xml
-from annotation.page.task import Shown, task_data
+from annotation.page.task import ServedImage, task_data
 from editjudge.records.tasks import DIMENSIONS
 
 FIVE = ((3,), (1, 2), (4, 5))
@@ -33,8 +33,8 @@ def answer(layout: Layout, tiers: Any = FIVE) -> list[dict[str, Any]]:
     return make_result(layout, dict.fromkeys(layout.dimensions, tiers))
 
 
-def shown(name: str) -> Shown:
-    return Shown(f"/screen?d={name}&x=1", f"/original?d={name}")
+def shown(name: str) -> ServedImage:
+    return ServedImage(f"/screen?d={name}&x=1", f"/original?d={name}")
 
 
 def page(layout: Layout, instruction: str = "Make it pink.", **changes: Any) -> dict[str, Any]:
@@ -184,7 +184,7 @@ def test_several_inputs_are_all_beside_the_enlarged_candidate():
 
 
 def test_an_address_cannot_leave_its_attribute():
-    evil = Shown('"><script>alert(1)</script>', "javascript'\"<b>")
+    evil = ServedImage('"><script>alert(1)</script>', "javascript'\"<b>")
     strip = Tags(page(Layout(candidates=2), inputs=[evil], candidates=[evil, evil])["strip_html"])
     assert strip.all("script") == []
     assert {image["src"] for image in strip.all("img")} == {evil.screen}

@@ -4,15 +4,16 @@ import shutil
 import signal
 import subprocess
 import sys
-from importlib import import_module, metadata
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 
 from editjudge import __version__
-from editjudge.__main__ import COMMANDS, main, run
+from editjudge.__main__ import main, run
 from editjudge.cli import catalog, doctor
+from editjudge.cli.commands import COMMANDS, load_command
 from editjudge.errors import DataError, RecipeError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,10 +77,9 @@ def test_a_mistake_of_ours_keeps_its_traceback():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_exists_and_explains_itself(name, capsys):
-    module, _, function = COMMANDS[name].target.partition(":")
-    assert callable(getattr(import_module(module), function))
+    assert callable(load_command(name))
     try:
-        status: object = main([name, "--help"])
+        status: object = main([*name.split(), "--help"])
     except SystemExit as ended:
         status = ended.code
     assert status == 0
@@ -161,11 +161,6 @@ def test_check_prints_the_resolved_recipe(capsys):
     assert "no mistakes (curation recipe)" in out
     assert f"run it with: editjudge curate {RECIPE} seed=41\n" in out
     assert "\nseed: 41\n" in out
-
-
-@pytest.mark.parametrize("kind", [kind for kind in catalog.SCHEMAS if kind != "annotation"])
-def test_each_kind_of_recipe_has_its_schema(kind):
-    assert "seed" in catalog.schema(kind).model_fields
 
 
 def test_doctor_on_this_machine(capsys, tmp_path):

@@ -10,6 +10,7 @@ from factories import make_image
 from sft_ground import PROMPTS, make_base, make_run
 
 from editjudge.asking.judge import Judge
+from editjudge.cli.merge import main as merge_command
 from editjudge.engines.base import Request, Sampling
 from editjudge.engines.hf import HFEngine
 from editjudge.engines.merge import merge
@@ -41,11 +42,14 @@ def logits(engine: HFEngine) -> Any:
         return loaded.model(**inputs).logits
 
 
-def test_train_save_reload_merge_gives_the_same_judge(run: Path, tmp_path: Path) -> None:
+def test_train_save_reload_merge_gives_the_same_judge(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import torch
 
     base, checkpoint, out = str(run / "base"), run / "out" / "checkpoint-4", tmp_path / "merged"
-    assert merge(checkpoint, out) < 1e-5
+    assert merge_command([str(checkpoint), str(out), "--json", "-"]) == 0
+    assert json.loads(capsys.readouterr().out)["largest_difference"] < 1e-5
     untrained, adapted, merged = (
         HFEngine(model=base, dtype="float32"),
         HFEngine(model=base, adapter=checkpoint, dtype="float32"),

@@ -16,11 +16,14 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from editjudge.__main__ import main
-from editjudge.cli.catalog import SCHEMAS, load_target
+from editjudge.asking import JUDGES
+from editjudge.cli.commands import COMMANDS, JUDGE
+from editjudge.cli.commands import load as load_object
 from editjudge.engines import ENGINES
 from editjudge.errors import RecipeError
 from editjudge.files.paths import InputPath, Located, ModelName, OutputPath, expand, names_a_folder, user_path
-from editjudge.recipes.recipe import Recipe, Use, examine, load_recipe
+from editjudge.recipes.recipe import Recipe, examine, load_recipe
+from editjudge.recipes.recipe_use import Use
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -197,10 +200,12 @@ def kinds_of(annotation: Any) -> list[Any]:
     return [annotation, *(kind for argument in get_args(annotation) for kind in kinds_of(argument))]
 
 
-@pytest.mark.parametrize("kind", [*SCHEMAS, *(f"engine {name}" for name in ENGINES)])
-def test_every_path_of_every_recipe_says_whether_it_is_read_or_written(kind: str) -> None:
-    target = ENGINES[kind.removeprefix("engine ")] if kind.startswith("engine ") else SCHEMAS[kind]
-    assert path_fields(load_target(target), set()) == []
+RECIPES = [command.recipes.schema for command in COMMANDS.values() if command.recipes not in (None, JUDGE)]
+
+
+@pytest.mark.parametrize("target", [*RECIPES, *JUDGES.values(), *ENGINES.values()])
+def test_every_path_of_every_recipe_says_whether_it_is_read_or_written(target: str) -> None:
+    assert path_fields(load_object(target), set()) == []
 
 
 def test_the_search_for_bare_paths_finds_one() -> None:

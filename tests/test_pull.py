@@ -337,6 +337,13 @@ def test_a_server_that_dies_in_the_middle_of_a_pull_loses_nothing(fake, recipe):
     assert run(recipe()).rankings == 9
 
 
+@pytest.mark.parametrize("answer", [[], "a string", {"results": 7}, {"results": [{"id": 1, "title": "x"}]}, b"<html>"])
+def test_the_answer_of_another_program_is_named_as_such(fake, answer):
+    fake.fault = lambda studio, method, path: (200, answer)
+    with Studio(fake.url, TOKEN) as studio, pytest.raises(StudioError, match=r"list of projects: .*Label Studio"):
+        studio.projects()
+
+
 def test_another_layout_than_the_annotations_is_refused(fake, recipe):
     fake.annotate(task_of(fake, "a", "g0"), result(recipe()))
     with pytest.raises(StudioError, match=r"annotations made with layout 5/\S+\+overall, the recipe says 5/overall"):

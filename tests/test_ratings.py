@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from annotation.agreement.ratings import measure_ratings, printed, read_ratings
+from annotation.agreement.ratings import measure_ratings, printed
 from editjudge.errors import DataError
+from editjudge.formats.rating_tables import read_ratings
 
 FOLDER = Path(__file__).parent / "data" / "imagenhub"
 EXPECTED = json.loads((FOLDER / "expected.json").read_text())["Text-Guided_IE"]

@@ -7,9 +7,11 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from editjudge.cli.check import command_of
 from editjudge.errors import RecipeError
 from editjudge.files.io import digest
-from editjudge.recipes.recipe import Recipe, Use, dump_recipe, load_recipe, recipe_kind
+from editjudge.recipes.recipe import Recipe, dump_recipe, load_recipe
+from editjudge.recipes.recipe_use import Use
 
 
 class Step(BaseModel):
@@ -266,11 +268,11 @@ def test_an_override_reaches_one_use_of_a_yaml_anchor(tmp_path):
     ],
 )
 def test_kind_by_top_level_keys(tmp_path, text, kind):
-    assert recipe_kind(write(tmp_path, text)) == kind
+    assert command_of(write(tmp_path, text))[1].recipes.name == kind
     child = write(tmp_path, "extends: recipe.yaml\n", "child.yaml")
-    assert recipe_kind(child) == kind
+    assert command_of(child)[1].recipes.name == kind
 
 
 def test_a_recipe_of_no_kind(tmp_path):
     with pytest.raises(RecipeError, match=r"recipe\.yaml: .*keys"):
-        recipe_kind(write(tmp_path, "out: x"))
+        command_of(write(tmp_path, "out: x"))

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from editjudge.__main__ import COMMANDS
-from editjudge.cli.catalog import check_main, schema
-from editjudge.recipes.recipe import load_recipe, recipe_kind
+from editjudge.cli.check import command_of, schema
+from editjudge.cli.check import main as check
+from editjudge.cli.commands import split
+from editjudge.recipes.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
@@ -23,20 +24,21 @@ def _in_checkout(monkeypatch):
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_recipe_loads_and_names_its_command(path):
-    load_recipe(path, schema(recipe_kind(path)))
+    name, command = command_of(path)
+    load_recipe(path, schema(command, path))
     first = path.read_text().splitlines()[0]
     shown = str(path.relative_to(ROOT))
     assert first.startswith("# ")
     assert shown in first
     assert first.split()[1] in ("editjudge", "deepspeed")
     if first.split()[1] == "editjudge":
-        assert first.split()[2] in COMMANDS
+        assert not command.runs_recipes or split(first.split()[2:])[0] == name
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_recipe_passes_check_from_any_other_folder(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert check_main([str(path)]) == 0, capsys.readouterr().out
+    assert check([str(path)]) == 0, capsys.readouterr().out
 
 
 def test_the_quickstart_keeps_training_and_benchmark_apart():

@@ -12,7 +12,8 @@ from icc_ground import WIDE, saved
 from PIL import Image
 
 from annotation.page.served import ServedImages
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "TIFF"])

@@ -22,6 +22,7 @@ from editjudge.formats.checkpoint import scan
 from editjudge.formats.judge_settings import JUDGE_FILE, JudgeSettings, read_trained
 from editjudge.images.store import ImageStore
 from editjudge.prompts.prompt_sets import get_prompts
+from editjudge.system.provenance import cores
 from editjudge.training import checkpoints
 from editjudge.training.launch import World, process_count
 from sft.callbacks import Observer
@@ -364,7 +365,7 @@ def test_processes_started_here(base: Path, tmp_path: Path) -> None:
     if not torch.cuda.is_available():
         zero2 = "zero2"
         assert count(processes="auto") == 1
-        assert count(processes="auto", deepspeed=zero2) == min(2, os.cpu_count() or 1)
+        assert count(processes="auto", deepspeed=zero2) == min(2, cores())
     assert World.from_environment() == World(0, 1, False)
 
 

@@ -16,7 +16,7 @@ from curation.synthetic.edits import EDITS
 from curation.synthetic.photographs import PHOTOGRAPHS, Photograph, Photographs, _decoded
 from curation.synthetic.templates import Templates
 from editjudge.errors import MissingExtraError
-from editjudge.images.store import load_image
+from editjudge.images.pixels import load_image
 from editjudge.records.types import EditTask
 
 SOME = ("coffee", "chelsea", "camera")

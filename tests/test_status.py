@@ -6,11 +6,10 @@ from html.parser import HTMLParser
 
 import pytest
 from fake_studio import TOKEN, fake_studio
-from studio_ground import make_recipe, write_groups
+from studio_ground import annotate, make_recipe, write_groups
 
 from annotation.campaign.campaign import read_campaign
 from annotation.label_studio.client import Studio
-from annotation.main import main as annotate
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
 from annotation.steps.agreement import measure_campaign

@@ -42,6 +42,24 @@ def test_the_filters_of_two_parts_are_not_one_pass():
     assert passes_of(parts=parts)[-4:] == [["a-split"], ["a-00-group_max"], ["b-split"], ["b-00-group_max"]]
 
 
+class OnDevice(GroupMax):
+    """A filter with a model."""
+
+    @property
+    def needs_device(self) -> bool:
+        return True
+
+
+def test_a_filter_with_a_model_is_a_pass_of_its_own():
+    stages = [GroupMax(min_overall=1), OnDevice(min_overall=1), GroupMax(min_overall=2)]
+    names = [None, "0", "1", "2"]
+    steps = [
+        Step(str(number), stage, None, names[number], ScoreCard, {})
+        for number, stage in enumerate([*stages, stages[0]])
+    ]
+    assert [[step.name for step in steps] for steps in plan_passes(steps)] == [["0"], ["1"], ["2", "3"]]
+
+
 def outcomes_of(root, stage, rows) -> tuple[Outcomes, list[ScoreCard]]:
     with ExitStack() as files:
         outcomes = Outcomes(Step("00-x", stage, None, None, ScoreCard, {}), root, "00003", files)

@@ -338,9 +338,11 @@ def test_the_command_says_what_to_take_and_fails_when_a_checkpoint_did(tmp_path,
         "last": None,
     }
     (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(recipe))
-    for flags in ([], ["--watch"]):
+    for flags in ([], ["--watch"], ["--json", "-"]):
         assert main([str(tmp_path / "sweep.yaml"), *flags]) == 1
         shown = capsys.readouterr()
-        assert "mine: Take step 10" in shown.out
-        assert "leaderboard" in shown.out
+        tables = shown.err if flags[:1] == ["--json"] else shown.out
+        assert "mine: Take step 10" in tables
+        assert "leaderboard" in tables
         assert "not measured: mine, step 20" in shown.err
+    assert json.loads(shown.out) == json.loads((tmp_path / "sweep" / "results.json").read_text())

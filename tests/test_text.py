@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 from factories import make_task
+from pydantic import ValidationError
 
 from editjudge.__main__ import main
-from editjudge.errors import RecipeError, TextError
+from editjudge.errors import DataError, RecipeError, TextError
 from editjudge.files.io import read_json, read_jsonl
 from editjudge.files.text import is_blank, require_text, valid_text
 from editjudge.recipes.recipe import Recipe, load_recipe
@@ -89,3 +90,17 @@ def test_a_recipe_cannot_say_what_is_no_text(tmp_path: Path, value: str) -> None
         load_recipe(tmp_path / "bad.yaml", Recipe)
     with pytest.raises(RecipeError, match=r"override .*Unicode"):
         load_recipe(tmp_path / "good.yaml", Recipe, [f"out={value}"])
+
+
+@pytest.mark.parametrize("character", ["\0", "\t", "\n", "\x1b", "\x7f", "\x85", "\udc80"])
+def test_an_id_with_a_control_character_is_refused(character: str) -> None:
+    with pytest.raises(ValidationError, match=r"id\n.* character 4 "):
+        make_task(id=f"cat{character}1")
+    assert make_task(id="Katze ü/图 1").id == "Katze ü/图 1"
+
+
+def test_rows_with_such_an_id_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "tasks.jsonl"
+    path.write_text(make_task().model_dump_json() + "\n" + make_task(id="x").model_dump_json().replace('"x"', '"\\n"'))
+    with pytest.raises(DataError, match=r"tasks\.jsonl:2: .*id: "):
+        list(read_jsonl(path, EditTask))

@@ -1,4 +1,4 @@
-"""How far annotation units agree. A unit is whoever gives one ranking per task: a person, or a pair that discussed.
+"""How far annotation units agree. A unit gives one ranking per task: a person, or a pair that discusses.
 
 Definitions, for the rankings of one dimension. Two rankings are identical when they have the same tiers. The relation
 of two candidates in a ranking is "better", "tied" or "worse". Only tasks with two units or more count.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from annotation.campaign.groups import known_rankings
 from annotation.campaign.task_types import with_task_types
@@ -12,7 +11,7 @@ from annotation.recipe import AnnotationRecipe
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl
 from editjudge.formats.campaign import rankings_file, read_tasks, tasks_file
-from editjudge.formats.groups import group_files, read_groups
+from editjudge.formats.groups import read_groups
 from editjudge.formats.rankings import Ranking
 from editjudge.records.types import EditTriplet, TierRanking
 
@@ -40,11 +39,6 @@ class Campaign:
         groups = read_groups(self.recipe.project.groups)
         found = (triplet for group in groups.values() for triplet in group.triplets.values())
         return [*with_task_types(found, self.recipe.project.task_types)]
-
-    def images_root(self) -> Path:
-        """What image paths of the groups are relative to."""
-        project = self.recipe.project
-        return project.images if project.images is not None else group_files(project.groups)[1]
 
 
 def read_campaign(recipe: AnnotationRecipe) -> Campaign:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from annotation.recipe import AnnotationRecipe, Gold
 from editjudge.errors import DataError
 from editjudge.files.io import digest
 from editjudge.files.text import is_blank
 from editjudge.formats.campaign import PushedTask, read_rankings
-from editjudge.formats.groups import Group, read_groups
+from editjudge.formats.groups import Group, group_files, read_groups
 from editjudge.records.types import EditTask, EditTriplet, TierRanking
 
 
@@ -37,6 +38,12 @@ class Plan:
     """Groups beyond `project.max_tasks`; left out."""
     changed: tuple[str, ...]
     """`group_id` of tasks that were pushed with candidates the groups no longer hold: kept, but never pushed again."""
+
+
+def images_root(recipe: AnnotationRecipe) -> Path:
+    """What image paths of the groups are relative to."""
+    project = recipe.project
+    return project.images if project.images is not None else group_files(project.groups)[1]
 
 
 def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mapping[str, Sequence[str]]) -> Plan:

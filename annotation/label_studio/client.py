@@ -222,6 +222,8 @@ class Studio:
         except ValidationError as error:
             wrong = error.errors()[0]
             raise StudioError(f"{name}: {_NOT_STUDIO} ({wrong['loc']}: {wrong['msg']})") from error
+        except (AttributeError, TypeError, ValueError) as error:  # the SDK's, for JSON of another shape and for none
+            raise StudioError(f"{name}: {_NOT_STUDIO} ({error})") from error
 
 
 def _attribute(answer: object, name: str, kind: type[T]) -> T:

@@ -134,7 +134,6 @@ class Home:
 
 def default_home(out: Path) -> Home:
     """The folder for a campaign, in the user's data folder and so in no repository."""
-    base = user_folder("XDG_DATA_HOME", ".local", "share")
     place = out.resolve()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.name).strip("-.") or "campaign"
-    return Home(base / "editjudge" / "label-studio" / f"{name}-{digest('label-studio', str(place))[:8]}")
+    return Home(user_folder("data") / "label-studio" / f"{name}-{digest('label-studio', str(place))[:8]}")

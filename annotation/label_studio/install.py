@@ -26,7 +26,7 @@ def default_venv() -> Path:
     named = os.environ.get(VENV_VARIABLE)
     if named:
         return Path(named)
-    return user_folder("XDG_CACHE_HOME", ".cache") / "editjudge" / "label-studio-1.23"
+    return user_folder("cache") / "label-studio-1.23"
 
 
 def installed(venv: Path) -> bool:

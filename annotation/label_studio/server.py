@@ -1,12 +1,12 @@
-"""A Label Studio of one's own on this machine: start it, know that it is ours, stop it."""
+"""The local Label Studio server of a campaign: started, recognised by its token, stopped."""
 
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,7 +51,7 @@ def start(home: Home, program: Path, served: Path, port: int, timeout_s: float) 
             check_serves(home, served)
             if answers_to(address(state.port), credentials):
                 return Running(address(state.port), state.pid, new=False)
-            _end(state)
+            _end(state.pid)
         home.forget_state()
         for candidate in range(port, port + PORTS_TRIED):
             if not _is_free(candidate):
@@ -94,13 +94,13 @@ def stop(home: Home) -> bool:
             return False
         lived = _lives(state)
         if lived:
-            _end(state)
+            _end(state.pid)
         home.forget_state()
         return lived
 
 
 def wait(home: Home, pid: int, every_s: float = 0.5) -> None:
-    """Return when the process has ended, whoever ended it."""
+    """Return when the process has ended."""
     state = home.state()
     while state is not None and state.pid == pid and _lives(state):
         time.sleep(every_s)
@@ -148,10 +148,10 @@ def start_on(
                 f"server.local.start_timeout_s. The end of {home.log}:\n{_log_end(home, credentials)}"
             )
     except BaseException:
-        _end(state, process)
+        _end(process.pid)
         home.forget_state()
         raise
-    _end(state, process)
+    _end(process.pid)
     home.forget_state()
     return None
 
@@ -226,22 +226,32 @@ def _started(pid: int) -> float | None:
     """When a process was started, in seconds since 1970; None when there is none, or only its remains."""
     try:
         process = psutil.Process(pid)
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.create_time()
+        return process.create_time() if _runs(process) else None
     except psutil.NoSuchProcess:
         return None
 
 
-def _end(state: ServerState, process: subprocess.Popen[bytes] | None = None) -> None:
-    """Ask the process to end, and kill its group when it does not."""
-    for wish, patience_s in ((signal.SIGTERM, STOP_S), (signal.SIGKILL, STOP_S)):
-        try:
-            os.killpg(state.pid, wish)
-        except ProcessLookupError:
-            break
-        deadline = time.monotonic() + patience_s
+def _runs(process: psutil.Process) -> bool:
+    """Whether a process has not ended; one that its parent has not asked about yet has."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def _end(pid: int) -> None:
+    """Ask a process and those that it started to end, and kill those that do not."""
+    try:
+        process = psutil.Process(pid)
+        family = [process, *process.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return
+    for wish in (psutil.Process.terminate, psutil.Process.kill):
+        for member in family:
+            with suppress(psutil.NoSuchProcess):
+                wish(member)
+        deadline = time.monotonic() + STOP_S
         while time.monotonic() < deadline:
-            if process is not None:
-                process.poll()
-            if not _lives(state):
+            if not any(_runs(member) for member in family):
                 return
             time.sleep(0.1)

@@ -24,8 +24,8 @@ class Reading(NamedTuple):
 def read_result(layout: Layout, result: Any) -> Reading:
     """Read the `result` of a Label Studio annotation, which may hold anything: its API checks nothing.
 
-    Valid is an answer in which each candidate stands in exactly one tier of each dimension, and nothing else is but
-    flags. Tiers that nobody is in are left out: only the order counts.
+    A valid answer has each candidate in exactly one tier of each dimension, and nothing else but flags. Empty tiers are
+    left out: only the order counts.
     """
     if not isinstance(result, list) or not result:
         seen = "empty" if isinstance(result, list) else f"{type(result).__name__}, not a list"
@@ -63,7 +63,7 @@ def _by_control(layout: Layout, result: list[Any]) -> tuple[dict[str, Any], list
 
 
 def _read_tiers(layout: Layout, dimension: Dimension, answers: Mapping[str, Any]) -> tuple[Tiers, list[str]]:
-    """The tiers that anybody is in; and what is wrong."""
+    """The tiers that are not empty; and what is wrong."""
     levels: list[list[int]] = [[] for _ in layout.numbers]
     problems = []
     for number in layout.numbers:

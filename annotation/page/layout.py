@@ -13,11 +13,9 @@ from xml.sax.saxutils import quoteattr
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from annotation.recipe import AnnotationRecipe
+from annotation.recipe import MAX_CANDIDATES, MIN_CANDIDATES, AnnotationRecipe
 from editjudge.records.tasks import DIMENSIONS, Dimension
 
-MIN_CANDIDATES = 2
-MAX_CANDIDATES = 20
 ALIGNED_CANDIDATES = 6
 """Up to this many candidates share one row of the page, with the answers under the pictures."""
 
@@ -47,7 +45,7 @@ KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
 KEY_MODIFIERS = ("", "shift+", "alt+")
 """Of the first, second and third dimension on the page."""
 LABEL_KEYS = ("alone", "with Shift", "with Alt")
-"""The same, in words."""
+"""What the instructions call the modifiers."""
 
 
 class Layout(BaseModel):

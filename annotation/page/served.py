@@ -11,10 +11,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from annotation.page.task import Shown
+from annotation.page.task import ServedImage
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 from editjudge.records.types import ImageRef
 from editjudge.system.progress import bar
 from editjudge.system.provenance import cores
@@ -60,11 +61,11 @@ class ServedImages:
                 advance(1)
         return failed
 
-    def shown(self, ref: ImageRef, prefix: str) -> Shown:
+    def shown(self, ref: ImageRef, prefix: str) -> ServedImage:
         """Addresses of a prepared image for the browser."""
         original = self._there[ref.sha256]
         screen = self._there[self._screen_stem(ref)] if self._is_large(ref) else original
-        return Shown(prefix + screen, prefix + original)
+        return ServedImage(prefix + screen, prefix + original)
 
     def _is_large(self, ref: ImageRef) -> bool:
         return max(ref.width, ref.height) > self._screen_px

@@ -15,7 +15,7 @@ from annotation.page.layout import INSTRUCTION, STRIP, TITLES, Layout
 from editjudge.records.tasks import Dimension
 
 
-class Shown(NamedTuple):
+class ServedImage(NamedTuple):
     """One image as the browser asks for it."""
 
     screen: str
@@ -27,8 +27,8 @@ class Shown(NamedTuple):
 def task_data(
     layout: Layout,
     instruction: str,
-    inputs: Sequence[Shown],
-    candidates: Sequence[Shown],
+    inputs: Sequence[ServedImage],
+    candidates: Sequence[ServedImage],
     earlier: Mapping[str, Mapping[Dimension, str]] | None = None,
 ) -> dict[str, Any]:
     """The keys of a task's `data` that the layout shows; the caller adds its own beside them.
@@ -45,7 +45,7 @@ def task_data(
     return {INSTRUCTION: instruction, STRIP: strip}
 
 
-def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:
+def _strip(inputs: Sequence[ServedImage], candidates: Sequence[ServedImage]) -> str:
     names = ["Input"] if len(inputs) == 1 else [f"Input {number}" for number in range(1, len(inputs) + 1)]
     before = list(zip(names, inputs, strict=True))
     befores = "".join(_picture(name, shown, []) for name, shown in before)
@@ -56,7 +56,7 @@ def _strip(inputs: Sequence[Shown], candidates: Sequence[Shown]) -> str:
     )
 
 
-def _picture(name: str, shown: Shown, before: Sequence[tuple[str, Shown]]) -> str:
+def _picture(name: str, shown: ServedImage, before: Sequence[tuple[str, ServedImage]]) -> str:
     """A frame with caption. A candidate's holds the inputs (`before`): the first underneath, all of them beside it."""
     layers = [("ej-after", name, shown), *(("ej-before", label, image) for label, image in before[:1])]
     small = "".join(_image(f"ej-small {kind}", label, image) for kind, label, image in layers)
@@ -74,16 +74,16 @@ def _picture(name: str, shown: Shown, before: Sequence[tuple[str, Shown]]) -> st
     )
 
 
-def _image(kind: str, label: str, shown: Shown) -> str:
+def _image(kind: str, label: str, shown: ServedImage) -> str:
     return f'<img class="{kind}" src="{escape(shown.screen)}" alt="{label}" draggable="false">'
 
 
 def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> str:
-    """A table of the rankings that were given before, for whoever decides between them."""
+    """A table of the rankings that were given before, for the adjudicator."""
     head = "".join(f"<th>{TITLES[dimension]}</th>" for dimension in layout.dimensions)
     rows = ""
     for unit, rankings in earlier.items():
         cells = "".join(f"<td>{escape(rankings.get(dimension, 'none'))}</td>" for dimension in layout.dimensions)
         rows += f"<tr><th>{escape(unit)}</th>{cells}</tr>"
-    told = "Earlier rankings, best first; results written together are tied"
-    return f'<table class="ej-earlier"><caption>{told}</caption><tr><th>by</th>{head}</tr>{rows}</table>'
+    caption = "Earlier rankings, best first; results written together are tied"
+    return f'<table class="ej-earlier"><caption>{caption}</caption><tr><th>by</th>{head}</tr>{rows}</table>'

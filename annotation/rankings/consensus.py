@@ -1,6 +1,6 @@
 """What several rankings of one task say together about each pair of its candidates.
 
-A unit prefers A to B when A stands in a higher tier; it *votes* for A when A stands at least `min_tier_gap` higher.
+A unit prefers A to B when A is in a higher tier; it *votes* for A when A is at least `min_tier_gap` tiers higher.
 - unanimous: every unit of the task votes for A.
 - majority: more than half of them do. Majorities can form a cycle (A over B, B over C, C over A): no ranking holds such
   pairs together, so all pairs between the candidates of a cycle are left out.
@@ -14,14 +14,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
 
+from annotation.recipe import Rule
 from editjudge.errors import DataError
 from editjudge.formats.rankings import levels_of
 from editjudge.records.types import TierRanking
 from editjudge.statistics.graphs import circles
-
-Rule = Literal["unanimous", "majority", "adjudicated"]
 
 REASONS: dict[str, str] = {
     "tied": "every unit has them in one tier",
@@ -117,7 +115,7 @@ def _contradicted(pair: tuple[str, str], levels: Sequence[Mapping[str, int]]) ->
 
 
 def _gap(pair: tuple[str, str], levels: Mapping[str, int]) -> int:
-    """Tiers by which the first stands higher; 0 also when a ranking does not hold both."""
+    """Tiers by which the first is higher; 0 also when a ranking does not hold both."""
     one, other = pair
     return levels[other] - levels[one] if one in levels and other in levels else 0
 

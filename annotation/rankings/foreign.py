@@ -23,7 +23,7 @@ from editjudge.files.delimited import read_table
 from editjudge.files.io import read_objects
 from editjudge.files.json_text import parse_json
 
-Tiers = tuple[tuple[str, ...], ...]
+NamedTiers = tuple[tuple[str, ...], ...]
 """Names of candidates, best tier first."""
 
 _GROUP = ("task_id", "group_id", "id", "uid", "image")
@@ -50,7 +50,7 @@ class ForeignRanking:
     """What the row calls its group; any one of them may be known."""
     candidates: tuple[str, ...] | None
     """Names in the order that numbers refer to; None: the order of the campaign."""
-    tiers: Tiers | str
+    tiers: NamedTiers | str
     """Names, or the notation with numbers."""
     dimension: str | None = None
     unit: str | None = None
@@ -83,7 +83,7 @@ def _read(where: str, row: Mapping[str, Any]) -> ForeignRanking:
     )
 
 
-def _tiers(row: Mapping[str, Any], candidates: Sequence[str] | None) -> Tiers | str:
+def _tiers(row: Mapping[str, Any], candidates: Sequence[str] | None) -> NamedTiers | str:
     if row.get("model_rank") is not None:
         return _model_rank(row["model_rank"])
     said = next((row[name] for name in ("tiers", "ranking", "notation") if row.get(name) is not None), None)
@@ -96,7 +96,7 @@ def _tiers(row: Mapping[str, Any], candidates: Sequence[str] | None) -> Tiers | 
     raise RowError("no_ranking", f"none of tiers, notation, ranking, model_rank holds one: {str(said)[:60]!r}")
 
 
-def _by_rank(ranks: Sequence[object], candidates: Sequence[str] | None) -> Tiers:
+def _by_rank(ranks: Sequence[object], candidates: Sequence[str] | None) -> NamedTiers:
     if candidates is None:
         raise RowError("no_candidates", f"`ranking` {str(ranks)[:60]} without the list of candidates it ranks")
     if len(ranks) != len(candidates):
@@ -109,7 +109,7 @@ def _by_rank(ranks: Sequence[object], candidates: Sequence[str] | None) -> Tiers
     return tuple(tuple(tiers[rank]) for rank in sorted(tiers))
 
 
-def _model_rank(said: object) -> Tiers:
+def _model_rank(said: object) -> NamedTiers:
     if isinstance(said, dict):
         missing = [name for name in ("right_models", "wrong_models") if not isinstance(said.get(name), list)]
         if missing:

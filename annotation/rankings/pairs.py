@@ -7,14 +7,16 @@ from dataclasses import dataclass, field
 from itertools import combinations, permutations
 from typing import Any
 
-from annotation.rankings.consensus import Consensus, Preference, Rule, find_consensus
+from annotation.rankings.consensus import Consensus, Preference, find_consensus
 from annotation.rankings.leaks import TrainingInputs
+from annotation.recipe import Rule
 from editjudge.errors import DataError
+from editjudge.formats.rankings import levels_of
 from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.records.types import EditTriplet, PreferencePair, TierRanking
 from editjudge.statistics.graphs import circles
 
-Key = tuple[str, Dimension]
+Case = tuple[str, Dimension]
 """Task id and dimension."""
 
 
@@ -42,7 +44,7 @@ class PairReport:
     """`task_id`, `dimension`, `candidates` (two), `prefer` (two lists of units)."""
     cycles: tuple[dict[str, Any], ...]
     """`task_id`, `dimension`, `candidates`."""
-    waiting: tuple[Key, ...]
+    waiting: tuple[Case, ...]
     """Tasks and dimensions that an adjudicator must rank first."""
 
     def as_json(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def make_pairs(
     dimensions: dict[Dimension, DimensionPairs] = {}
     contradictions: list[dict[str, Any]] = []
     cycles: list[dict[str, Any]] = []
-    waiting: list[Key] = []
+    waiting: list[Case] = []
     for key, found in by_key.items():
         task_id, dimension = key
         consensus = find_consensus(found, rule, min_tier_gap, min_units, next(iter(decided.get(key, ())), None))
@@ -99,9 +101,9 @@ def make_pairs(
     return PairReport(tuple(pairs), in_order, tuple(contradictions), tuple(cycles), tuple(waiting))
 
 
-def by_task(rankings: Iterable[TierRanking]) -> dict[Key, list[TierRanking]]:
-    """Rankings by task and dimension, in that order, units ascending. `DataError` when a unit stands there twice."""
-    found: dict[Key, dict[str, TierRanking]] = {}
+def by_task(rankings: Iterable[TierRanking]) -> dict[Case, list[TierRanking]]:
+    """Rankings by task and dimension, in that order, units ascending. `DataError` for two rankings of one unit."""
+    found: dict[Case, dict[str, TierRanking]] = {}
     for ranking in rankings:
         units = found.setdefault((ranking.task_id, ranking.dimension), {})
         if units.setdefault(ranking.annotator, ranking) is not ranking:
@@ -155,12 +157,12 @@ def _count(counts: DimensionPairs, consensus: Consensus) -> None:
         counts.dropped[reason] = counts.dropped.get(reason, 0) + number
 
 
-def _contradiction(key: Key, pair: tuple[str, str], rankings: Sequence[TierRanking]) -> dict[str, Any]:
+def _contradiction(key: Case, pair: tuple[str, str], rankings: Sequence[TierRanking]) -> dict[str, Any]:
     prefer: tuple[list[str], list[str]] = ([], [])
     for ranking in rankings:
-        tier = {name: level for level, names in enumerate(ranking.tiers) for name in names}
-        if tier[pair[0]] != tier[pair[1]]:
-            prefer[tier[pair[0]] > tier[pair[1]]].append(ranking.annotator)
+        levels = levels_of(ranking)
+        if levels[pair[0]] != levels[pair[1]]:
+            prefer[levels[pair[0]] > levels[pair[1]]].append(ranking.annotator)
     return {"task_id": key[0], "dimension": key[1], "candidates": list(pair), "prefer": list(prefer)}
 
 
@@ -181,7 +183,7 @@ def tiers_of_pairs(
     Candidates of a task without a pair between them must be tied. Candidates that stand in no pair at all are unknown
     here; a task whose candidates are all tied therefore does not appear. `annotator` names the rankings' author.
     """
-    by_key: dict[Key, set[tuple[str, str]]] = {}
+    by_key: dict[Case, set[tuple[str, str]]] = {}
     for pair in pairs:
         by_key.setdefault((pair.task.id, pair.dimension), set()).add((pair.better.id, pair.worse.id))
     rankings: list[TierRanking] = []

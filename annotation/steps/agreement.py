@@ -8,13 +8,15 @@ from typing import Any
 
 from annotation.agreement.figures import DimensionAgreement, measure_agreement
 from annotation.agreement.quality import DisputeRule, find_disputes, unit_report
-from annotation.agreement.ratings import measure_ratings, read_ratings
+from annotation.agreement.ratings import measure_ratings
 from annotation.agreement.tables import agreement_table, majority_table, quality_table, ratings_table, show
 from annotation.campaign.campaign import Campaign, read_ranked
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import RecipeError
 from editjudge.files.io import write_json, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.rating_tables import read_ratings
 from editjudge.recipes.recipe import load_recipe
 
 AGREEMENT = "agreement.json"
@@ -25,8 +27,7 @@ DISPUTES = "disputes.jsonl"
 def main(argv: Sequence[str] | None = None) -> int:
     """How far the units of a campaign agree, or the raters of rating tables."""
     parser = argparse.ArgumentParser(prog="editjudge annotate agreement", description="How far units agree.")
-    parser.add_argument("recipe", nargs="?", type=user_path, help="YAML file of the campaign")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser, required=False)
     parser.add_argument(
         "--ratings",
         nargs="+",
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         choices=("contradiction", "difference"),
         help="a task is for the adjudicator when units prefer different candidates (default), or on any difference",
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.ratings is None):
         raise RecipeError("editjudge annotate agreement", ["needs either a recipe or --ratings FILE..., and not both"])
@@ -47,15 +48,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise RecipeError(
             "editjudge annotate agreement", ["--disputes is of campaigns, --ratings of plain tables; leave one out"]
         )
-    if arguments.ratings is not None:
-        ratings = measure_ratings([read_ratings(path) for path in arguments.ratings])
-        found = ratings.as_json()
-        show(ratings_table(ratings))
-    else:
-        recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
-        found = measure_campaign(read_ranked(recipe), arguments.disputes or "contradiction")
-    if arguments.json is not None:
-        write_json(arguments.json, found)
+    with json_results(arguments.json) as write:
+        if arguments.ratings is not None:
+            ratings = measure_ratings([read_ratings(path) for path in arguments.ratings])
+            show(ratings_table(ratings))
+            write(ratings.as_json())
+        else:
+            recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
+            write(measure_campaign(read_ranked(recipe), arguments.disputes or "contradiction"))
     return 0
 
 

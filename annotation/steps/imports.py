@@ -18,6 +18,7 @@ from annotation.campaign.records import campaign_lock, imported_file, imported_r
 from annotation.label_studio.mirror import load_mirror, mirror_file
 from annotation.rankings.foreign import ForeignRanking, RowError, read_foreign
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.options import add_json, add_overrides, json_results
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, write_json, write_jsonl
 from editjudge.files.paths import user_path
@@ -31,7 +32,7 @@ from editjudge.system.provenance import RunRecord
 IMPORT = "import.json"
 """File below `out`: what the last import found."""
 
-Key = tuple[str, Dimension, str]
+RankingId = tuple[str, Dimension, str]
 """Group, dimension and unit: of each there is one ranking."""
 
 
@@ -65,20 +66,20 @@ def main(argv: list[str]) -> int:
     )
     parser.add_argument("recipe", type=user_path, help="YAML file of the campaign")
     parser.add_argument("rankings", type=user_path, help="CSV, JSONL or JSON file; see docs/annotation.md")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_overrides(parser)
     parser.add_argument("--unit", metavar="NAME", help="who ranked; needed where rows do not name their unit")
     parser.add_argument(
         "--dimension", choices=get_args(Dimension), help="what was ranked, where rows do not say (default: overall)"
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides, may_come=("pairs",))
     record = RunRecord(recipe.out, dump_recipe(recipe))
-    with record.phase("import"):
-        report = import_rankings(recipe, arguments.rankings, arguments.unit, arguments.dimension or "overall")
-    if arguments.json is not None:
-        write_json(arguments.json, asdict(report))
-    _print(report, recipe.out)
+    with json_results(arguments.json) as write:
+        with record.phase("import"):
+            report = import_rankings(recipe, arguments.rankings, arguments.unit, arguments.dimension or "overall")
+        write(asdict(report))
+        _print(report, recipe.out)
     return 1 if report.problems else 0
 
 
@@ -121,8 +122,8 @@ class _Reader:
         self._groups = GroupNames(read_groups(recipe.project.groups), recipe.project.groups)
         gold = recipe.project.gold
         self._gold = set() if gold is None else {row.task_id for row in known_rankings(gold)}
-        self._found: dict[Key, tuple[str, Ranking]] = {}
-        self._twice: set[Key] = set()
+        self._found: dict[RankingId, tuple[str, Ranking]] = {}
+        self._twice: set[RankingId] = set()
 
     def take(self, where: str, said: ForeignRanking | RowError) -> None:
         """Keep what a row says, or list why it cannot be used."""

@@ -10,11 +10,13 @@ from typing import Any
 
 from annotation.agreement.tables import pairs_table, show
 from annotation.campaign.campaign import Campaign, read_ranked
+from annotation.campaign.groups import images_root
 from annotation.rankings.leaks import training_inputs
 from annotation.rankings.pairs import PairReport, make_pairs, tiers_of_pairs
 from annotation.recipe import AnnotationRecipe
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import DataError, RecipeError
-from editjudge.files.io import read_jsonl, write_json, write_jsonl
+from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.bench_schema import write_editreward_bench
 from editjudge.images.store import ImageStore
@@ -32,8 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="editjudge annotate pairs", description="Rankings to preference pairs, and back."
     )
-    parser.add_argument("recipe", nargs="?", type=user_path, help="YAML file of the campaign")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser, required=False)
     parser.add_argument(
         "--tiers",
         nargs=2,
@@ -41,17 +42,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar=("PAIRS", "OUT"),
         help="instead: write the rankings whose pairs are those of a JSONL of PreferencePair",
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     if (arguments.recipe is None) == (arguments.tiers is None):
         raise RecipeError("editjudge annotate pairs", ["needs either a recipe or --tiers PAIRS OUT, and not both"])
-    if arguments.tiers is not None:
-        found = write_tiers(*arguments.tiers)
-    else:
-        recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides)
-        found = write_pairs(read_ranked(recipe))
-    if arguments.json is not None:
-        write_json(arguments.json, found)
+    with json_results(arguments.json) as write:
+        if arguments.tiers is not None:
+            write(write_tiers(*arguments.tiers))
+        else:
+            recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides)
+            write(write_pairs(read_ranked(recipe)))
     return 0
 
 
@@ -76,11 +76,12 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
     if not report.pairs:
         raise DataError("no pair is left: the table says why; rank more tasks or ask for less consensus (`pairs:`)")
     write_jsonl(recipe.out / PAIRS, report.pairs)
+    root = images_root(recipe)
     # The public schema has one input image per row.
     writable = [pair for pair in report.pairs if len(pair.task.inputs) == 1]
-    print(f"pairs: {recipe.out / PAIRS} (an evaluation needs `root: {campaign.images_root()}` with it)")
+    print(f"pairs: {recipe.out / PAIRS} (an evaluation needs `root: {root}` with it)")
     if writable:
-        path = write_editreward_bench(writable, ImageStore(campaign.images_root()), recipe.out / BENCHMARK)
+        path = write_editreward_bench(writable, ImageStore(root), recipe.out / BENCHMARK)
         print(f"in EditReward-Bench's schema: {path}")
     by_task = counts_by_task(pair.task.task_type for pair in report.pairs)
     print(f"by task type: {', '.join(f'{name} {count:,}' for name, count in by_task.items())}")

@@ -26,8 +26,8 @@ from annotation.label_studio.projects import UnitProject, find_project
 from annotation.page.answers import Reading, read_result
 from annotation.page.layout import Layout, layout_of
 from annotation.recipe import AnnotationRecipe, Unit
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.files.io import write_json, write_jsonl
-from editjudge.files.paths import user_path
 from editjudge.formats.campaign import rankings_file, read_tasks
 from editjudge.formats.rankings import Ranking, make_ranking
 from editjudge.recipes.recipe import dump_recipe, load_recipe
@@ -92,17 +92,16 @@ class _Answer:
 def main(argv: list[str]) -> int:
     """`editjudge annotate pull RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate pull", description=__doc__)
-    parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_recipe(parser)
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     record = RunRecord(recipe.out, dump_recipe(recipe))
-    with record.phase("pull"), connect(recipe) as studio:
-        report = pull(recipe, studio)
-    if arguments.json is not None:
-        write_json(arguments.json, as_json(report))
-    print_report(report, recipe.out)
+    with json_results(arguments.json) as write:
+        with record.phase("pull"), connect(recipe) as studio:
+            report = pull(recipe, studio)
+        write(as_json(report))
+        print_report(report, recipe.out)
     return 0
 
 
@@ -137,7 +136,7 @@ def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProjec
 def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject, Mirror]], url: str) -> PullReport:
     """Read every mirror, then write rankings.jsonl and invalid.jsonl; asks no server."""
     layout = layout_of(recipe)
-    pushed = recorded_candidates(recipe.out)
+    pushed = {row.group_id: row.candidates for row in read_tasks(recipe.out).values()}
     report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))
     rankings: list[Ranking] = []
     for project, mirror in mirrors:
@@ -152,11 +151,6 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject
     write_jsonl(invalid_file(recipe.out), report.invalid)
     write_json(recipe.out / PULL, as_json(report))
     return report
-
-
-def recorded_candidates(out: Path) -> dict[str, tuple[str, ...]]:
-    """group_id -> candidates of tasks.jsonl; nothing when push has not written it."""
-    return {row.group_id: row.candidates for row in read_tasks(out).values()}
 
 
 class _UnitReader:
@@ -281,7 +275,7 @@ def shortened(problem: str, most: int = 160) -> str:
 
 
 def print_report(report: PullReport, out: Path) -> None:
-    """What was found, in words."""
+    """Print what was found."""
     for unit in report.units:
         parts = [f"{unit.done:,} of {unit.tasks:,} tasks ranked", f"{unit.left:,} left"]
         parts += [

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from annotation.agreement.quality import Dispute
-from annotation.campaign.groups import Plan, Planned, plan
+from annotation.campaign.groups import Plan, Planned, images_root, plan
 from annotation.campaign.records import campaign_lock, imported_rankings, imported_units, shown_units
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
@@ -28,11 +28,11 @@ from annotation.page.task import task_data
 from annotation.recipe import AnnotationRecipe, Unit
 from annotation.steps.agreement import DISPUTES
 from annotation.steps.push_report import PushReport, UnitPush, print_report
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import DataError
-from editjudge.files.io import read_jsonl, write_json, write_jsonl
-from editjudge.files.paths import user_path
+from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.formats.campaign import read_tasks, tasks_file
-from editjudge.formats.groups import group_files, read_groups
+from editjudge.formats.groups import read_groups
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run
 from editjudge.records.tasks import Dimension
@@ -47,22 +47,21 @@ Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 def main(argv: list[str]) -> int:
     """`editjudge annotate push RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
-    parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser)
     parser.add_argument(
         "--disputes",
         action="store_true",
         help="instead: the tasks of out/disputes.jsonl, with all rankings, to the unit pairs.adjudicator",
     )
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_for_run(arguments.recipe, AnnotationRecipe, arguments.overrides, may_come=("pairs",))
     record = RunRecord(recipe.out, dump_recipe(recipe))
-    with record.phase("push"), connect(recipe) as studio:
-        report = push_disputes(recipe, studio) if arguments.disputes else push(recipe, studio)
-    if arguments.json is not None:
-        write_json(arguments.json, asdict(report))
-    print_report(report)
+    with json_results(arguments.json) as write:
+        with record.phase("push"), connect(recipe) as studio:
+            report = push_disputes(recipe, studio) if arguments.disputes else push(recipe, studio)
+        write(asdict(report))
+        print_report(report)
     return 1 if report.unreadable else 0
 
 
@@ -160,7 +159,7 @@ def push_tasks(
 ) -> None:
     """Add the tasks that a unit's project does not hold yet. Its mirror is saved after each batch.
 
-    Tasks with an image that cannot be read are left out and told in `report`.
+    Tasks with an image that cannot be read are left out and listed in `report`.
     """
     name = project.unit.name
     there = Counter(task.group_id for task in mirror.tasks.values() if task.group_id is not None)
@@ -227,9 +226,7 @@ def image_prefix(recipe: AnnotationRecipe) -> str:
 
 
 def _images(recipe: AnnotationRecipe) -> ServedImages:
-    project = recipe.project
-    root = project.images if project.images is not None else group_files(project.groups)[1]
-    return ServedImages(recipe.served / "images", ImageStore(root), project.screen_px)
+    return ServedImages(recipe.served / "images", ImageStore(images_root(recipe)), recipe.project.screen_px)
 
 
 def _import_row(
@@ -244,8 +241,7 @@ def _import_row(
     group_id = task.row.group_id
     inputs = [images.shown(ref, prefix) for ref in task.task.inputs]
     candidates = [images.shown(triplet.edited, prefix) for triplet in task.shown]
-    told = None if earlier is None else earlier[group_id]
-    data = task_data(layout, task.row.instruction, inputs, candidates, told)
+    data = task_data(layout, task.row.instruction, inputs, candidates, None if earlier is None else earlier[group_id])
     row: dict[str, Any] = {"data": data | {"group_id": group_id, "triplets": [*task.row.candidates]}}
     if group_id in predictions:
         row["predictions"] = [{"model_version": MODEL_VERSION, "result": predictions[group_id]}]

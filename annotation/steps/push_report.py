@@ -15,7 +15,7 @@ class UnitPush:
     there: int = 0
     """Tasks that were there before."""
     twice: list[str] = field(default_factory=list)
-    """`group_id` of tasks that stand in the project more than once, by somebody else's hand."""
+    """`group_id` of tasks that are in the project more than once: somebody imported them again."""
 
 
 @dataclass
@@ -41,7 +41,7 @@ class PushReport:
 
 
 def print_report(report: PushReport) -> None:
-    """What was done, in words."""
+    """Print what was done."""
     special = f" ({report.gold} gold, {report.repeats} repeats)" if report.gold or report.repeats else ""
     print(f"{report.tasks:,} tasks{special}")
     for unit in report.units:

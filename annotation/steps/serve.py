@@ -1,4 +1,4 @@
-"""`editjudge annotate serve`: a Label Studio of one's own for a campaign."""
+"""`editjudge annotate serve`: runs a local Label Studio server for a campaign."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import shlex
 import signal
 import sys
+from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
@@ -15,8 +16,7 @@ from annotation.label_studio.connect import home_of, serve
 from annotation.label_studio.home import Home
 from annotation.label_studio.server import Running
 from annotation.recipe import AnnotationRecipe
-from editjudge.files.io import write_json
-from editjudge.files.paths import user_path
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.recipes.recipe import load_recipe
 
 
@@ -26,35 +26,38 @@ def main(argv: list[str]) -> int:
         prog="editjudge annotate serve",
         description="Run a Label Studio of your own for this campaign, reachable from this machine only.",
     )
-    parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser)
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--background", action="store_true", help="return when it answers; it runs on until --stop")
     how.add_argument("--stop", action="store_true", help="end the server that runs for this campaign")
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write address, process and places to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
     if recipe.server.url is not None:
         raise StudioError(f"server.url is {recipe.server.url}: that server is somebody else's to start and stop")
     home = home_of(recipe)
-    if arguments.stop:
-        stopped = server.stop(home)
-        if arguments.json is not None:
-            write_json(arguments.json, {"stopped": stopped})
-        print("Label Studio stopped." if stopped else "No Label Studio runs for this campaign.")
-        return 0
     command = f"editjudge annotate serve {shlex.join([str(arguments.recipe), *arguments.overrides])}"
+    with json_results(arguments.json) as write:
+        if arguments.stop:
+            stopped = server.stop(home)
+            write({"stopped": stopped})
+            print("Label Studio stopped." if stopped else "No Label Studio runs for this campaign.")
+        else:
+            _run(recipe, home, arguments.background, command, write)
+    return 0
+
+
+def _run(recipe: AnnotationRecipe, home: Home, background: bool, command: str, write: Callable[[object], None]) -> None:
+    """Start the server when it does not run yet; unless in the background, stay until it ends."""
     with _Interruptible():
         if server.running(home) is None:
             print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)
         found = serve(recipe)
-        foreground = found.new and not arguments.background
-        if arguments.json is not None:
-            write_json(arguments.json, _as_json(recipe, home, found))
+        foreground = found.new and not background
+        write(_as_json(recipe, home, found))
         _tell(recipe, home, found, "Ctrl-C" if foreground else f"{command} --stop")
         if foreground:
             _stay(home, found)
-    return 0
 
 
 def _as_json(recipe: AnnotationRecipe, home: Home, found: Running) -> dict[str, Any]:

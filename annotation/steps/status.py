@@ -22,9 +22,9 @@ from annotation.label_studio.client import StudioError
 from annotation.label_studio.connect import connect
 from annotation.recipe import AnnotationRecipe
 from annotation.steps.pull import PULL, PullReport, UnitPull, pull, shortened
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import DataError
-from editjudge.files.io import atomic_write, read_json, write_json
-from editjudge.files.paths import user_path
+from editjudge.files.io import atomic_write, read_json
 from editjudge.recipes.recipe import load_recipe
 from editjudge.system.progress import duration
 
@@ -77,24 +77,30 @@ class Status:
 def main(argv: list[str]) -> int:
     """`editjudge annotate status RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate status", description=__doc__)
-    parser.add_argument("recipe", type=user_path, help="YAML file")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_recipe(parser)
     parser.add_argument("--offline", action="store_true", help="ask no server: tell what the last pull found")
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="write every number to a file")
+    add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
     recipe = load_recipe(arguments.recipe, AnnotationRecipe, arguments.overrides)
-    if arguments.offline:
-        report = last_pull(recipe.out)
-    else:
-        try:
-            with connect(recipe) as studio:
-                report = pull(recipe, studio)
-        except StudioError as error:
-            raise StudioError(f"{error}\nWhat the last pull found: add --offline") from error
-    status = make_status(recipe, report, datetime.now(timezone.utc))
-    atomic_write(recipe.out / PAGE, render(status))
-    if arguments.json is not None:
-        write_json(arguments.json, as_json(status))
+    with json_results(arguments.json) as write:
+        report = last_pull(recipe.out) if arguments.offline else _pull_now(recipe)
+        status = make_status(recipe, report, datetime.now(timezone.utc))
+        atomic_write(recipe.out / PAGE, render(status))
+        write(as_json(status))
+        _print(status, report)
+        print(f"as a page: {recipe.out / PAGE}")
+    return 0
+
+
+def _pull_now(recipe: AnnotationRecipe) -> PullReport:
+    try:
+        with connect(recipe) as studio:
+            return pull(recipe, studio)
+    except StudioError as error:
+        raise StudioError(f"{error}\nWhat the last pull found: add --offline") from error
+
+
+def _print(status: Status, report: PullReport) -> None:
     show(*tables(status))
     if status.agreement and status.agreement_tasks == 0:
         print("Agreement: undefined, no task was ranked by two units yet.")
@@ -104,8 +110,6 @@ def main(argv: list[str]) -> int:
         print(f"not used: {row.link} ({row.unit}): {shortened(row.problem)}")
     if len(status.invalid) > 5:
         print(f"... and {len(status.invalid) - 5:,} more annotations that are not used")
-    print(f"as a page: {recipe.out / PAGE}")
-    return 0
 
 
 def last_pull(out: Path) -> PullReport:

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from curation.stage import Context, Filter
-from editjudge.images.store import MAX_RATIO
+from editjudge.images.pixels import MAX_RATIO
 from editjudge.records.types import EditTriplet
 
 

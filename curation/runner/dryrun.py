@@ -22,6 +22,7 @@ def dry(recipe: CurationRecipe) -> CurationRecipe:
         "out": Path(f"{recipe.out}-dry-run"),
         "shards": 1,
         "engines": {},
+        "runtime": recipe.runtime.model_copy(update={"devices": ()}),  # there is no model to put on them
         "stages": tuple(stage.stand_in() for stage in recipe.stages),
         "parts": parts,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import base64
 import io
 from collections import Counter, defaultdict
@@ -14,6 +15,7 @@ from curation.filters.balance import score_bin
 from curation.stage import groups
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write, digest, read_jsonl
+from editjudge.files.paths import user_path
 from editjudge.formats.funnel import FUNNEL, Funnel, read_funnel
 from editjudge.images.store import ImageStore
 from editjudge.records.tasks import in_task_order
@@ -152,3 +154,11 @@ def _thumbnail(store: ImageStore, ref: ImageRef) -> str | None:
     buffer = io.BytesIO()
     image.save(buffer, "JPEG", quality=85)
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """`editjudge curate report OUT`."""
+    parser = argparse.ArgumentParser(prog="editjudge curate report", description="Write the report of a run again.")
+    parser.add_argument("out", metavar="OUT", type=user_path, help="folder of the run")
+    print(write_report(parser.parse_args(argv).out))
+    return 0

@@ -6,7 +6,6 @@ import argparse
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.util import find_spec
 from pathlib import Path
 
 from curation.filters.leakage import check_images, check_known, check_sources
@@ -18,15 +17,12 @@ from curation.runner.report import write_report
 from curation.runner.steps import Step, plan_passes, plan_steps
 from curation.runner.work import Task, Work
 from curation.stage import group_id, row_id
+from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.engines.cache import CachedEngine
-from editjudge.errors import DataError, MissingExtraError, StaleOutputError
-from editjudge.files.io import write_jsonl
-from editjudge.files.paths import user_path
-from editjudge.formats.bench_schema import write_editreward_bench
+from editjudge.errors import DataError, StaleOutputError
 from editjudge.formats.funnel import Funnel, PartCount, write_funnel
 from editjudge.images.store import ImageStore
 from editjudge.recipes.recipe import dump_recipe, load_for_run, load_recipe
-from editjudge.records.types import PreferencePair
 from editjudge.system.processes import alone_in
 from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
@@ -41,7 +37,7 @@ class CurationResult:
     out: Path
     funnel: Funnel
     parts: Mapping[str, Path]
-    """The JSONL file of each part."""
+    """What its first sink wrote of each part."""
 
 
 def run_curation(recipe: CurationRecipe, executors: Executors = local_executors) -> CurationResult:
@@ -53,8 +49,9 @@ def run_curation(recipe: CurationRecipe, executors: Executors = local_executors)
     """
     recipe = recipe.resolved()
     steps = plan_steps(recipe)
-    if any(step.row_type is PreferencePair for step in steps) and find_spec("datasets") is None:
-        raise MissingExtraError("a benchmark is written as Parquet, which needs: pip install 'editjudge[train]'")
+    for part in recipe.parts.values():
+        for sink in part.written(recipe.stages[-1].gives)[1]:
+            sink.check()
     passes = {steps[-1].name: steps for steps in plan_passes(steps)}
     work = Work(recipe.out, recipe.seed, recipe.shards, passes, _cached_engines(recipe))
     with alone_in(recipe.out, "another run is writing here"):
@@ -121,15 +118,15 @@ def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> Curati
     for check in (check_sources, check_images):
         check({name: work.read(step.name) for name, step in splits.items()})
     parts: dict[str, PartCount] = {}
-    for name in recipe.parts:
+    images = ImageStore(recipe.out)
+    for name, part in recipe.parts.items():
         last = [step for step in steps if step.part == name][-1]
         # In the order of ids, the file does not depend on the number of shards.
         rows = sorted(work.read(last.name), key=lambda row: (group_id(row), row_id(row)))
-        write_jsonl(recipe.out / f"{name}.jsonl", rows)
-        parts[name] = PartCount(file=f"{name}.jsonl", record=last.row_type.__name__, rows=len(rows))
-        pairs = [row for row in rows if isinstance(row, PreferencePair)]
-        if pairs:
-            write_editreward_bench(pairs, ImageStore(recipe.out), recipe.out / name)
+        record, sinks = part.written(last.row_type)
+        files = [sink.write(rows, record, images, recipe.out / name) for sink in sinks]
+        file = files[0].relative_to(recipe.out).as_posix()
+        parts[name] = PartCount(file=file, record=record.__name__, rows=len(rows))
     funnel = Funnel(stages=count_stages(work, steps), parts=parts)
     write_funnel(recipe.out, funnel)
     write_report(recipe.out)
@@ -150,31 +147,25 @@ def _remove_partial_files(out: Path) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`editjudge curate RECIPE [key=value ...]`, or `editjudge curate report OUT` to write the report again."""
-    parser = argparse.ArgumentParser(
-        prog="editjudge curate",
-        description="Run or resume a curation recipe. `editjudge curate report OUT` writes only the report.",
-    )
-    parser.add_argument("recipe", metavar="RECIPE", help="YAML file, or the word `report`")
-    parser.add_argument("rest", metavar="key=value", nargs="*", help="overrides; after `report`: the run's folder")
+    """The command."""
+    parser = argparse.ArgumentParser(prog="editjudge curate", description="Run or resume a curation recipe.")
+    add_recipe(parser)
     parser.add_argument(
         "--dry-run",
         action="store_true",
         help="a few photographs and no models: stand-ins edit and score, into OUT-dry-run",
     )
+    add_json(parser)
     options = parser.parse_intermixed_args(argv)
-    if options.recipe == "report":
-        if len(options.rest) != 1:
-            parser.error("write it as: editjudge curate report OUT")
-        print(write_report(user_path(options.rest[0])))
-        return 0
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if options.dry_run:  # stand-ins take the place of models and images, so none need be there
-        recipe = dry(load_recipe(options.recipe, CurationRecipe, options.rest))
+        recipe = dry(load_recipe(options.recipe, CurationRecipe, options.overrides))
     else:
-        recipe = load_for_run(options.recipe, CurationRecipe, options.rest)
-    result = run_curation(recipe)
-    for name, part in result.funnel.parts.items():
-        print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
-    print(f"report: {result.out / 'report.html'}")
+        recipe = load_for_run(options.recipe, CurationRecipe, options.overrides)
+    with json_results(options.json) as write:
+        result = run_curation(recipe)
+        write({"out": result.out, "parts": result.parts, "funnel": result.funnel})
+        for name, part in result.funnel.parts.items():
+            print(f"{name}: {part.rows} {part.record} rows in {result.parts[name]}")
+        print(f"report: {result.out / 'report.html'}")
     return 0

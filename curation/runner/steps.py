@@ -11,7 +11,7 @@ from curation.recipe import CurationRecipe, use_name
 from curation.stage import Stage
 from editjudge.files.identity import identity_values
 from editjudge.files.io import digest
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from editjudge.records.types import Record
 
 

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 from curation.stage import Context, Drop, Fail, Photo, Stage, describe_error
 from editjudge.errors import FATAL, MissingExtraError
 from editjudge.files.io import digest, rng
-from editjudge.images.store import load_image
+from editjudge.images.pixels import load_image
 from editjudge.records.types import Record
 
 

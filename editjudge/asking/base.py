@@ -20,7 +20,8 @@ from editjudge.errors import ImageError
 from editjudge.files.io import digest
 from editjudge.files.text import is_blank, valid_text
 from editjudge.images.colors import Colors
-from editjudge.images.store import ImageStore, load_image, pixel_digest
+from editjudge.images.pixels import load_image, pixel_digest
+from editjudge.images.store import ImageStore
 from editjudge.records.tasks import UNKNOWN_TASK
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, ScoreCard
 from editjudge.system.provenance import cores
@@ -45,7 +46,7 @@ class BaseJudge(ABC, Generic[Shown]):
     reads_images: ClassVar[bool] = True
     """False: `prepare` is called without images, which need not exist."""
     colors: Colors = "srgb"
-    """What becomes of the images' ICC profiles, see `images.store.load_image`."""
+    """What becomes of the images' ICC profiles, see `images.pixels.load_image`."""
     chunk: int = 64
     """Edits judged at once. Changes speed and memory only."""
 

@@ -16,8 +16,8 @@ from editjudge.engines.base import Sampling
 from editjudge.errors import EditJudgeError, RecipeError
 from editjudge.files.paths import expand
 from editjudge.formats.judge_settings import Trained
-from editjudge.recipes.recipe import Use, load_for_run
-from editjudge.recipes.recipe_use import did_you_mean
+from editjudge.recipes.recipe import load_for_run
+from editjudge.recipes.recipe_use import Use, did_you_mean
 from editjudge.recipes.recipe_yaml import resolve
 
 RecipeT = TypeVar("RecipeT", bound="BaseJudgeRecipe")

@@ -23,7 +23,7 @@ from editjudge.files.io import derive_seed, digest
 from editjudge.files.text import valid_text
 from editjudge.formats.judge_settings import LEFT_OUT, LeftOut, settings_for
 from editjudge.images.colors import Colors
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from editjudge.prompts.parsing import READING
 from editjudge.prompts.prompt_sets import DEFAULT_PROMPTS, PromptSet, get_prompts
 from editjudge.records.tasks import ASPECTS, Aspect

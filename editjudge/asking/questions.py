@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from PIL import Image
 
-from editjudge.images.store import MAX_RATIO, show_images, unfit
+from editjudge.images.pixels import MAX_RATIO, show_images, unfit
 from editjudge.prompts.prompt_sets import PromptSet
 from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet

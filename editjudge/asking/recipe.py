@@ -19,7 +19,7 @@ from editjudge.errors import CheckpointError, EditJudgeError, EngineError
 from editjudge.families import too_few_pixels
 from editjudge.files.paths import OutputPath
 from editjudge.formats.judge_settings import CHOICES, Trained, place_of, trained_of
-from editjudge.recipes.recipe import Use, about_to_run, mistake, refuse
+from editjudge.recipes.recipe_use import Use, about_to_run, mistake, refuse
 
 
 class JudgeRecipe(JudgeParameters, BaseJudgeRecipe):

@@ -8,19 +8,21 @@ import platform
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from packaging.requirements import Requirement
 
+from editjudge.cli.options import add_json, json_results
 from editjudge.errors import NetworkError
 from editjudge.files.paths import user_path
 from editjudge.system.network import check_network
 from editjudge.system.provenance import cores, gpu_names, memory_gb
 
 Level = Literal["ok", "warning", "problem"]
+LEVELS: tuple[Level, ...] = get_args(Level)
 
 NEEDED_GB = 6.0
 """Memory and free disk that the quickstart may use, in GiB."""
@@ -41,13 +43,22 @@ def main(argv: list[str]) -> int:
     parser.add_argument(
         "out", type=user_path, nargs="?", default="runs", help="folder that runs will write to (default: %(default)s)"
     )
+    add_json(parser)
     arguments = parser.parse_args(argv)
-    findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_network(), *_disk(arguments.out)]
+    with json_results(arguments.json) as write:
+        counts = _report(arguments.out, write)
+    return 1 if counts["problem"] else 0
+
+
+def _report(out: Path, write: Callable[[object], None]) -> dict[Level, int]:
+    """Print and write every finding; how many there are of each level."""
+    findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_network(), *_disk(out)]
     for finding in findings:
         print(f"{finding.level:<8} {finding.text}{'; ' + finding.advice if finding.advice else ''}")
-    counts = {level: sum(finding.level == level for finding in findings) for level in ("problem", "warning")}
+    counts: dict[Level, int] = {level: sum(finding.level == level for finding in findings) for level in LEVELS}
     print(f"{counts['problem']} problem(s), {counts['warning']} warning(s)")
-    return 1 if counts["problem"] else 0
+    write({"findings": [finding._asdict() for finding in findings], "counts": counts})
+    return counts
 
 
 def _python() -> Iterator[Finding]:

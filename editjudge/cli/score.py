@@ -9,6 +9,7 @@ from math import exp
 from statistics import fmean
 
 from editjudge.asking.judge import Judge
+from editjudge.cli.options import add_json, add_overrides, json_results
 from editjudge.errors import RecipeError
 from editjudge.files.paths import PROJECT, user_path
 from editjudge.records.tasks import ASPECTS
@@ -26,8 +27,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--judge", type=user_path, default=DEFAULT_RECIPE, help="recipe of the judge (default: %(default)s)"
     )
-    parser.add_argument("--json", action="store_true", help="print the whole card as JSON")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
+    add_json(parser)
+    add_overrides(parser)
     arguments = parser.parse_intermixed_args(argv)
     if arguments.judge == DEFAULT_RECIPE and not DEFAULT_RECIPE.exists():
         raise RecipeError(
@@ -37,9 +38,10 @@ def main(argv: Sequence[str] | None = None) -> int:
                 "repository, or write one with the keys `engine`, `prompts` and `max_pixels`"
             ],
         )
-    with Judge.from_recipe(arguments.judge, arguments.overrides) as judge:
+    with json_results(arguments.json) as write, Judge.from_recipe(arguments.judge, arguments.overrides) as judge:
         card = judge.score(arguments.instruction, arguments.input, arguments.output)
-    print(card.model_dump_json(indent=2) if arguments.json else _table(card))
+        write(card)
+        print(_table(card))
     return 0 if card.overall is not None else 1
 
 

@@ -14,7 +14,8 @@ from pydantic import Field, field_validator
 
 from editjudge.editors.base import Editor
 from editjudge.files.io import digest
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask
 
 _FIELD = re.compile(r"\{(instruction|input|output|seed)\}")

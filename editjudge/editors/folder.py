@@ -8,7 +8,8 @@ from pydantic import Field, field_validator
 from editjudge.editors.base import Editor
 from editjudge.errors import DataError
 from editjudge.files.paths import InputPath
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTask
 
 

@@ -15,7 +15,7 @@ from editjudge.engines.base import BatchEffect, Completion, Engine, Problem, Rep
 from editjudge.errors import StorageError
 from editjudge.files.io import digest
 from editjudge.formats.judge_settings import Trained, trained_of
-from editjudge.images.store import pixel_digest
+from editjudge.images.pixels import pixel_digest
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS passes (

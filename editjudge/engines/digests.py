@@ -55,7 +55,7 @@ def _digest(path: Path, version: tuple[int, ...]) -> str:
 
 def _place(path: Path, version: tuple[int, ...]) -> Path | None:
     try:
-        folder = user_folder("XDG_CACHE_HOME", ".cache")
+        folder = user_folder("cache")
     except StorageError:
         return None
-    return folder / "editjudge" / "digests" / digest(os.path.realpath(path), version)
+    return folder / "digests" / digest(os.path.realpath(path), version)

@@ -28,9 +28,9 @@ from editjudge.errors import CheckpointError, EditJudgeError, EngineError, Reque
 from editjudge.families import FAMILIES, get_family, render_chat
 from editjudge.files.paths import InputPath, ModelName
 from editjudge.formats.judge_settings import Trained, read_trained
-from editjudge.images.store import MAX_RATIO, unfit
+from editjudge.images.pixels import MAX_RATIO, unfit
 from editjudge.prompts.prompt_sets import IMAGE_MARK
-from editjudge.recipes.recipe import about_to_run, mistake, refuse
+from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
 
 logger = logging.getLogger(__name__)
 

@@ -1,16 +1,13 @@
-"""`editjudge merge CHECKPOINT OUT`: an adapter and its base become one folder of full weights, verified."""
+"""An adapter and its base become one folder of full weights, verified."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import shutil
 import uuid
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from editjudge.engines.quiet import quiet
 from editjudge.engines.weights import (
     adapter_digest,
     adapter_settings,
@@ -23,7 +20,6 @@ from editjudge.errors import CheckpointError, StorageError
 from editjudge.families import FAMILIES, families_for, get_family, render_chat
 from editjudge.families.base import Family
 from editjudge.files.io import write_marker
-from editjudge.files.paths import user_model, user_path
 from editjudge.formats.checkpoint import DONE, require_complete
 from editjudge.formats.judge_settings import read_trained
 from editjudge.prompts.prompt_sets import IMAGE_MARK, get_prompts
@@ -33,22 +29,6 @@ TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
 
 In half precision the merged sum is rounded once more; what is allowed is some ten roundings.
 """
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command."""
-    parser = argparse.ArgumentParser(prog="editjudge merge", description="Merge an adapter into its base, verified.")
-    parser.add_argument("checkpoint", type=user_path, help="folder of a checkpoint or any PEFT adapter")
-    parser.add_argument("out", type=user_path, help="new folder for the merged model")
-    parser.add_argument(
-        "--base", type=user_model, help="folder or hub name of the base (default: what the adapter names)"
-    )
-    parser.add_argument("--dtype", choices=TOLERANCE, help="of the merged weights; by default the base's own")
-    options = parser.parse_args(argv)
-    quiet(main=True)
-    difference = merge(options.checkpoint, options.out, options.base, options.dtype)
-    print(f"{options.out}: merged; logits differ from the adapter's by at most {difference:.1e} of the largest logit")
-    return 0
 
 
 def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | None = None) -> float:

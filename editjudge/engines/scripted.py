@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from editjudge.engines.base import Completion, OneByOne, Option, Problem, Reply, Request, Sampling, unknown_options
 from editjudge.files.io import derive_seed, digest
-from editjudge.images.store import pixel_digest
+from editjudge.images.pixels import pixel_digest
 
 Script = Callable[[Request, int], "str | Completion"]
 

@@ -64,7 +64,7 @@ def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None
     Without `sync` that holds when the process is killed, but not when the machine loses power before `sync_files`.
     """
     content = data.encode() if isinstance(data, str) else data
-    with _replacing(Path(path), sync) as handle, _storage_errors(Path(path)):
+    with replacing(Path(path), sync) as handle, _storage_errors(Path(path)):
         handle.write(content)
 
 
@@ -98,10 +98,15 @@ def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
 def write_json(path: str | Path, value: object) -> None:
     """Write a value, records allowed, as indented JSON. `DataError` for NaN and infinities."""
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False, default=_plain)
+        text = dump_json(value)
     except ValueError as error:
         raise DataError(f"{path}: cannot be written as JSON: {error}") from error
     atomic_write(path, text + "\n")
+
+
+def dump_json(value: object, ascii_only: bool = False) -> str:
+    """A value, records allowed, as indented JSON. `ValueError` for NaN and infinities."""
+    return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False, default=_plain)
 
 
 def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
@@ -166,7 +171,7 @@ def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str
     The function raises `DataError` for NaN and infinities.
     """
     path, count = Path(path), 0
-    with _replacing(path) as handle:
+    with replacing(path) as handle:
 
         def write(row: BaseModel | Mapping[str, Any]) -> None:
             nonlocal count
@@ -275,7 +280,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 @contextmanager
-def _replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
+def replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
     """A file beside `path` that takes its place when the block ends well, and is removed when it does not."""
     temporary = path.parent / f".tmp-{uuid.uuid4().hex[:16]}"
     with _storage_errors(path):

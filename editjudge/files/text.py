@@ -13,6 +13,7 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 # Halves of surrogate pairs can be in no file, tokenizer or database; control characters such as NUL and ESC can be in
 # some, and end programs, terminals and pages that meet them. Tab, line feed and the other white space are text.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
+_NO_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BYTE = re.compile("[\udc80-\udcff]")
 """How Python passes on a byte of an argument or file name that is not UTF-8."""
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
@@ -29,6 +30,13 @@ def valid_text(text: str) -> str:
         return text
     joined = _PAIR.sub(lambda pair: pair.group().encode("utf-16", "surrogatepass").decode("utf-16"), text)
     return _NO_TEXT.sub(REPLACEMENT, joined)
+
+
+def printable_id(text: str) -> str:
+    """An id as it is; `ValueError` when it holds a control character, line ends included, or half a surrogate pair."""
+    if (found := _NO_ID.search(text)) is not None:
+        raise ValueError(f"an id without control characters is needed; character {found.start() + 1} is {found[0]!r}")
+    return text
 
 
 def is_blank(text: str) -> bool:

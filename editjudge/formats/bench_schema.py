@@ -150,16 +150,17 @@ def _bench_row(pair: PreferencePair, images: ImageStore) -> dict[str, Any]:
     return {
         "key": [triplet.id for triplet in outputs],
         "instruction": pair.task.instruction,
-        "input_image": _embedded(pair.task.inputs[0], images),
-        "output_images": [_embedded(triplet.edited, images) for triplet in outputs],
+        "input_image": embedded(pair.task.inputs[0], images),
+        "output_images": [embedded(triplet.edited, images) for triplet in outputs],
         "task_type": pair.task.task_type,
         "dimension": pair.dimension,
         OWN_COLUMN: OwnColumn.of(pair).model_dump(),
     }
 
 
-def _embedded(ref: ImageRef, images: ImageStore) -> dict[str, Any]:
+def embedded(ref: ImageRef, images: ImageStore) -> dict[str, Any]:
+    """The image as a cell of a column of images; `ImageError` when its file is missing or changed."""
     content = images.read_bytes(ref.path)
     if hashlib.sha256(content).hexdigest() != ref.sha256:
-        raise ImageError(f"{images.root / ref.path}: the file changed since the pair was made; make the pairs again")
+        raise ImageError(f"{images.root / ref.path}: the file changed since the row was made; make the data again")
     return {"bytes": content, "path": Path(ref.path).name}

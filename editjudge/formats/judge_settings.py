@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from editjudge.errors import CheckpointError
 from editjudge.files.io import atomic_write, digest
 from editjudge.images.colors import Colors
-from editjudge.images.store import IMAGE_RULES
+from editjudge.images.pixels import IMAGE_RULES
 from editjudge.prompts.prompt_sets import PROMPT_SETS, PromptSet, get_prompts
 
 JUDGE_FILE = "judge.yaml"

@@ -15,27 +15,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from editjudge.errors import RecipeError
 from editjudge.files.paths import OutputPath, Ready, expand
-from editjudge.recipes.recipe_mistakes import Missing as Missing
-from editjudge.recipes.recipe_mistakes import explain, number_problems
-from editjudge.recipes.recipe_use import Use as Use
-from editjudge.recipes.recipe_use import about_to_run as about_to_run
-from editjudge.recipes.recipe_use import mistake as mistake
-from editjudge.recipes.recipe_use import refuse as refuse
+from editjudge.recipes.recipe_mistakes import Missing, explain, number_problems
 from editjudge.recipes.recipe_yaml import resolve
 
 RecipeT = TypeVar("RecipeT", bound=BaseModel)
-
-KINDS = {
-    "stages": "curation",
-    "train": "sft",
-    "run": "sweep",
-    "runs": "sweep",
-    "bench": "eval",
-    "project": "annotation",
-    "engine": "judge",
-    "use": "judge",
-}
-"""The top-level key that makes a recipe one of a kind; the first that is there decides."""
 
 
 class Recipe(BaseModel):
@@ -68,7 +51,7 @@ class Examined(Generic[RecipeT]):
 
 def load_recipe(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = ()) -> RecipeT:
     """Read a recipe, apply `key.path=value` overrides, and check it. `RecipeError` holds every problem found."""
-    data, problems = _resolve(path, overrides)
+    data, problems = resolve_recipe(path, overrides)
     recipe, found, _ = _validate(data, schema, None)
     if recipe is None or problems or found:
         raise RecipeError(str(path), problems + found)
@@ -77,7 +60,7 @@ def load_recipe(path: str | Path, schema: type[RecipeT], overrides: Iterable[str
 
 def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = ()) -> Examined[RecipeT]:
     """As `load_recipe`, and also look for what would end the run later: see `Ready`."""
-    data, problems = _resolve(path, overrides)
+    data, problems = resolve_recipe(path, overrides)
     # Apart from the rest, so that a missing file does not keep other values from being compared.
     _, _, missing = _validate(data, schema, Ready.INPUTS)
     recipe, found, _ = _validate(data, schema, Ready.SETTINGS)
@@ -108,7 +91,8 @@ def load_for_run(
     return found.recipe
 
 
-def _resolve(path: str | Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
+def resolve_recipe(path: str | Path, overrides: Iterable[str] = ()) -> tuple[dict[str, Any], list[str]]:
+    """A recipe's values, with `extends:` and overrides, and what is wrong with the overrides. Nothing is checked."""
     try:
         return resolve(expand(path), overrides)
     except ValueError as error:
@@ -148,13 +132,3 @@ def _without(value: Any, wrong: Container[str], where: str) -> Any:
 def dump_recipe(recipe: BaseModel) -> dict[str, Any]:
     """Every value as resolved, defaults included, ready for JSON; `use:` names survive."""
     return recipe.model_dump(mode="json")
-
-
-def recipe_kind(path: str | Path, overrides: Iterable[str] = ()) -> str:
-    """Which application a recipe is for, by its top-level keys: a value of `KINDS`. `RecipeError` when none fits."""
-    data, _ = _resolve(path, overrides)
-    for key, kind in KINDS.items():
-        if key in data:
-            return kind
-    keys = ", ".join(f"`{key}` ({kind})" for key, kind in KINDS.items())
-    raise RecipeError(str(path), [f"cannot tell what it is for: it needs one of the keys {keys}"])

@@ -12,11 +12,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from editjudge.files.io import digest
-from editjudge.files.text import valid_text
+from editjudge.files.text import printable_id, valid_text
 from editjudge.records.tasks import Aspect, Dimension, canonical_task_type
 
 Text = Annotated[str, BeforeValidator(lambda value: valid_text(value) if isinstance(value, str) else value)]
 """What people or models have written: `valid_text` of what is given."""
+
+Id = Annotated[str, AfterValidator(printable_id)]
+"""What names a record in files, messages and on pages."""
 
 TaskType = Annotated[str, AfterValidator(canonical_task_type)]
 """What kind of edit it is: see `tasks.canonical_task_type`. `tasks.UNKNOWN_TASK` where nobody says."""
@@ -57,7 +60,7 @@ class Origin(Record):
 class EditTask(Record):
     """What an editor is asked to do."""
 
-    id: str
+    id: Id
     inputs: tuple[ImageRef, ...] = Field(min_length=1)
     """Input images, in the order in which the instruction refers to them."""
     instruction: Text
@@ -70,7 +73,7 @@ class EditTask(Record):
 class EditTriplet(Record):
     """A task with one candidate output. The triplets of one task are a group."""
 
-    id: str
+    id: Id
     task: EditTask
     edited: ImageRef
     editor: Text
@@ -82,7 +85,7 @@ class EditTriplet(Record):
 class Judgment(Record):
     """One reply of a judge about one aspect of one triplet."""
 
-    triplet_id: str
+    triplet_id: Id
     aspect: Aspect
     """"semantic": sees input, output and instruction. "quality": sees the output only."""
     scores: tuple[float, float] | None
@@ -155,10 +158,10 @@ class ScoreCard(Record):
 class TierRanking(Record):
     """One annotator's (or judge's) ranking with ties of a group, in one dimension."""
 
-    task_id: str
+    task_id: Id
     dimension: Dimension
     annotator: Text
-    tiers: tuple[tuple[str, ...], ...]
+    tiers: tuple[tuple[Id, ...], ...]
     """Triplet ids, best tier first; within a tier the order means nothing."""
     seconds: float | None = None
     """Time the annotator took for the whole task."""
@@ -175,7 +178,7 @@ class TierRanking(Record):
 class PreferencePair(Record):
     """Two candidates of one group, of which one is preferred in one dimension."""
 
-    id: str
+    id: Id
     task: EditTask
     better: EditTriplet
     worse: EditTriplet
@@ -219,10 +222,10 @@ _SINCE = ("group_id", "task_type", "source", "shown_width", "shown_height")
 class SFTExample(Record):
     """One row of a judge's training set."""
 
-    id: str
-    triplet_id: str
+    id: Id
+    triplet_id: Id
     aspect: Aspect
-    group_id: str
+    group_id: Id
     """Id of the `EditTask`: the triplets of one task are a group."""
     task_type: TaskType
     """Of the task."""

@@ -8,8 +8,9 @@ import os
 import select
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from editjudge.errors import StorageError
 from editjudge.system.network import spare_loopback
@@ -136,18 +137,19 @@ def explain(error: OSError) -> str | None:
     return None
 
 
-def user_folder(variable: str, *default: str) -> Path:
-    """The folder that a variable of the XDG standard names, else `default` below the user's home.
+def user_folder(kind: Literal["cache", "data"]) -> Path:
+    """EditJudge's folder for what the user keeps, or for what can be made again, where the system has such folders.
 
-    `StorageError` when there is no home, as for a user number that a container knows no name of.
+    XDG_DATA_HOME and XDG_CACHE_HOME decide where they are set. `StorageError` when there is no home, as for a user
+    number that a container knows no name of.
     """
-    named = os.environ.get(variable)
-    if named:
-        return Path(named)
-    try:
-        return Path.home().joinpath(*default)
-    except RuntimeError as error:
-        raise StorageError(
-            f"this user has no home folder (HOME is not set); set the environment variable {variable} to a folder "
-            "that can be written"
-        ) from error
+    from platformdirs import user_cache_path, user_data_path
+
+    with suppress(RuntimeError):
+        folder = user_cache_path("editjudge") if kind == "cache" else user_data_path("editjudge")
+        if folder.is_absolute():
+            return folder
+    raise StorageError(
+        f"this user has no home folder (HOME is not set); set the environment variable XDG_{kind.upper()}_HOME to a "
+        "folder that can be written"
+    )

@@ -15,6 +15,8 @@ from typing import Literal
 
 import psutil
 
+from editjudge.system.provenance import cores
+
 _LAUNCHER = "EDITJUDGE_LAUNCHER_PID"
 _CPU_PROCESSES = 2
 """With DeepSpeed on a machine without a GPU: enough to be a distributed run, few enough for a laptop."""
@@ -51,7 +53,7 @@ def process_count(wanted: int | Literal["auto"], deepspeed: bool) -> int:
     gpus: int = torch.cuda.device_count()
     if gpus:
         return gpus
-    return min(_CPU_PROCESSES, os.cpu_count() or 1) if deepspeed else 1
+    return min(_CPU_PROCESSES, cores()) if deepspeed else 1
 
 
 def launch_command(script: Path, arguments: Sequence[str], deepspeed: bool, processes: int, port: int) -> list[str]:

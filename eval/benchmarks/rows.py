@@ -12,7 +12,7 @@ from pathlib import Path
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write, digest
 from editjudge.files.text import is_blank, valid_text
-from editjudge.images.store import load_image
+from editjudge.images.pixels import load_image
 from editjudge.records.tasks import UNKNOWN_TASK
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
 from eval.labels.findings import Findings

@@ -13,7 +13,7 @@ from pydantic_core import InitErrorDetails
 from editjudge.asking.base_recipe import AnyJudge
 from editjudge.engines.base import Sampling
 from editjudge.files.paths import InputPath
-from editjudge.recipes.recipe import about_to_run, mistake, refuse
+from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
 from editjudge.records.tasks import Dimension
 from editjudge.system.devices import Device
 from eval.labels.types import Scale

@@ -10,7 +10,7 @@ from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.base import sampling_mistakes
 from editjudge.errors import EditJudgeError
 from editjudge.files.paths import InputPath
-from editjudge.recipes.recipe import about_to_run, mistake, refuse
+from editjudge.recipes.recipe_use import about_to_run, mistake, refuse
 from eval.checkpoints import trained_in
 from eval.checkpoints.options import LastCheckpoint, Selection, SweepRuntime, SweptRun, Wandb
 from eval.recipe import MeasureRecipe, RunName

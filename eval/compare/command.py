@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from editjudge.files.io import write_json
+from editjudge.cli.options import add_json, json_results
 from editjudge.files.paths import user_path
 from editjudge.statistics.bootstrap import ROUNDS
 from eval.compare.verdict import compare_folders
@@ -21,13 +21,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("b", type=user_path, help="the same of the other judge")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="bootstrap rounds (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
-    parser.add_argument("--json", type=user_path, metavar="FILE", help="also write everything there")
+    add_json(parser)
     arguments = parser.parse_args(argv)
     if arguments.rounds < 100:
         parser.error(f"--rounds: at least 100, not {arguments.rounds}")
-    verdicts = compare_folders(arguments.a, arguments.b, arguments.rounds, arguments.seed)
-    print("\n\n".join(describe(verdict.as_json(), arguments.rounds) for verdict in verdicts))
-    if arguments.json is not None:
-        content = {"rounds": arguments.rounds, "seed": arguments.seed, "level": 0.05}
-        write_json(arguments.json, content | {"benchmarks": [verdict.as_json() for verdict in verdicts]})
+    with json_results(arguments.json) as write:
+        found = [
+            verdict.as_json() for verdict in compare_folders(arguments.a, arguments.b, arguments.rounds, arguments.seed)
+        ]
+        write({"rounds": arguments.rounds, "seed": arguments.seed, "level": 0.05, "benchmarks": found})
+        print("\n\n".join(describe(verdict, arguments.rounds) for verdict in found))
     return 0

@@ -12,7 +12,8 @@ from PIL import Image
 from editjudge.errors import ImageError
 from editjudge.files.io import derive_seed
 from editjudge.images.colors import Colors
-from editjudge.images.store import ImageStore, load_image
+from editjudge.images.pixels import load_image
+from editjudge.images.store import ImageStore
 from editjudge.records.types import EditTriplet
 from eval.labels.benchmark import Benchmark
 from eval.labels.preferences import Preferred, preferences

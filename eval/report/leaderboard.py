@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from editjudge.formats.results.evaluation import JudgeOnBenchmark
 from editjudge.formats.results.leaderboard import Board, BoardKind, BoardRow
 from editjudge.formats.results.results import Results, read_results
-from editjudge.recipes.recipe import Use
+from editjudge.recipes.recipe_use import Use
 from editjudge.statistics.estimate import Estimate
 from eval.benchmarks import BENCHMARKS, BenchmarkSource
 from eval.labels.benchmark import Benchmark

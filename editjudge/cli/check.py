@@ -1,0 +1,106 @@
+"""`editjudge check`: what a recipe would do, and every mistake that would end its run."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from editjudge.cli.catalog import recipe_files
+from editjudge.cli.commands import COMMANDS, Command, RecipeKind, load
+from editjudge.cli.options import add_json, add_recipe, json_results
+from editjudge.errors import RecipeError
+from editjudge.files.paths import below_runs
+from editjudge.recipes.recipe import dump_recipe, examine, resolve_recipe
+from editjudge.recipes.recipe_mistakes import Missing
+from editjudge.recipes.recipe_yaml import dump_yaml
+
+
+def main(argv: list[str]) -> int:
+    """Validate a recipe and print what it would do."""
+    parser = argparse.ArgumentParser(prog="editjudge check", description="Check a recipe and say what it would do.")
+    add_recipe(parser)
+    add_json(parser)
+    arguments = parser.parse_intermixed_args(argv)
+    with json_results(arguments.json) as write:
+        found = _check(arguments.recipe, arguments.overrides)
+        write(found)
+        if found["problems"]:
+            raise RecipeError(str(arguments.recipe), found["problems"])
+        _print(found)
+    return 0
+
+
+def _check(path: Path, overrides: list[str]) -> dict[str, Any]:
+    """What is known of a recipe: its `problems`, or what it would do."""
+    name, command = command_of(path, overrides)
+    kind = command.recipes.name if command.recipes else ""
+    examined = examine(path, schema(command, path, overrides), overrides)
+    wrong = [item for item in examined.missing if not below_runs(item.path)]
+    about = {"recipe": str(path), "kind": kind, "problems": [*examined.problems, *map(str, wrong)]}
+    if examined.recipe is None or wrong:
+        return about
+    run_with = f"editjudge {name} {shlex.join([str(path), *overrides])}" if command.runs_recipes else None
+    later = [_not_there_yet(item, path) for item in examined.missing]
+    return about | {"run_with": run_with, "not_there_yet": later} | _plans(examined.recipe)
+
+
+def _plans(recipe: BaseModel) -> dict[str, Any]:
+    """What a recipe says of itself, and every value as resolved."""
+    describe = getattr(recipe, "describe", None)
+    return {"description": "" if describe is None else describe(), "values": dump_recipe(recipe)}
+
+
+def _print(found: dict[str, Any]) -> None:
+    later = found["not_there_yet"]
+    print(f"{found['recipe']}: no mistakes ({found['kind']} recipe){'; not ready to run yet' if later else ''}")
+    for line in later:
+        print(f"not there yet: {line}")
+    if found["run_with"]:
+        print(f"run it with: {found['run_with']}")
+    if found["description"]:
+        print(f"\n{found['description']}")
+    print(f"\n# every value as resolved\n{dump_yaml(found['values'])}", end="")
+
+
+def recipe_kinds() -> dict[str, tuple[str, Command]]:
+    """Top-level key -> name and command that a recipe with it belongs to; the first key that is there decides."""
+    return {
+        key: (name, command) for name, command in COMMANDS.items() if command.recipes for key in command.recipes.keys
+    }
+
+
+def command_of(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, Command]:
+    """The command that a recipe belongs to, by its top-level keys. `RecipeError` when there is none."""
+    data, _ = resolve_recipe(path, overrides)
+    kinds = recipe_kinds()
+    for key, found in kinds.items():
+        if key in data:
+            return found
+    keys = ", ".join(f"`{key}` ({name})" for key, (name, _) in kinds.items())
+    raise RecipeError(str(path), [f"cannot tell what it is for: it needs one of the keys {keys}"])
+
+
+def schema(command: Command, path: str | Path, overrides: Iterable[str] = ()) -> type[BaseModel]:
+    """The model that a recipe of a command is checked against."""
+    assert isinstance(command.recipes, RecipeKind)
+    found: Any = load(command.recipes.schema)
+    return found if isinstance(found, type) else found(path, overrides)
+
+
+def _not_there_yet(missing: Missing, recipe: Path) -> str:
+    """An input below `runs/`, and the command that makes it: that of a recipe whose `out` it lies in."""
+    wanted = missing.path.absolute()
+    for path in (*sorted(recipe.parent.glob("*.yaml")), *(path for path, _, _ in recipe_files())):
+        try:
+            (name, command), data = command_of(path), resolve_recipe(path)[0]
+        except RecipeError:
+            continue
+        out = data.get("out")
+        if command.runs_recipes and isinstance(out, str) and wanted.is_relative_to(Path(out).absolute()):
+            return f"{missing.where}: {missing.path}; made by: editjudge {name} {shlex.quote(str(path))}"
+    return f"{missing.where}: {missing.path}; no recipe here makes it"
