@@ -19,7 +19,7 @@ from editjudge.statistics.bootstrap import MIN_GROUPS
 from editjudge.statistics.significance import holm, power_of
 from eval.benchmarks.pairs import Pairs
 from eval.compare.command import main
-from eval.compare.paired import Question, corrected, differences
+from eval.compare.paired import AnsweredByBoth, corrected, differences
 from eval.compare.verdict import compare_folders, find_evaluations
 from eval.evaluations.answers import answers_of
 from eval.evaluations.evaluation import ScoredPair
@@ -31,11 +31,11 @@ from eval.metrics.pairs import count
 from eval.run import run_eval
 
 
-def make_questions(right_a, right_b, group, task=None) -> list[Question]:
+def make_questions(right_a, right_b, group, task=None) -> list[AnsweredByBoth]:
     """One question of "overall" per entry."""
     tasks = [0] * len(group) if task is None else task
     return [
-        Question("overall", TASK_TYPES[t], f"{g:04d}", bool(a), bool(b))
+        AnsweredByBoth("overall", TASK_TYPES[t], f"{g:04d}", bool(a), bool(b))
         for a, b, g, t in zip(right_a, right_b, group, tasks, strict=True)
     ]
 

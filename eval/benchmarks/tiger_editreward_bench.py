@@ -33,7 +33,7 @@ _RANKING = re.compile(r"([A-D])([<>=])([A-D])(=GOOD|=BAD)?")
 
 
 @dataclass(frozen=True)
-class Row:
+class RankedPair:
     """One comparison, read."""
 
     name: str
@@ -76,7 +76,7 @@ class TigerEditRewardBench(BaseModel):
         """See `BenchmarkSource.load`. A group that lacks a comparison is left out: what is left would be too easy."""
         left_out, notes = Findings(), Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
-        groups: dict[str, list[Row]] = {}
+        groups: dict[str, list[RankedPair]] = {}
         rows = parquet_rows(self.path, local_files(self.path), _SCHEMA.of(self.labels_only), cache, self.split)
         names: set[str] = set()
         for number, cells in enumerate(rows):
@@ -114,7 +114,7 @@ def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
     return "A>B" if winner == letters[0] else "B>A"
 
 
-def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Row:
+def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> RankedPair:
     name, kind, data_set = row["id"], row["comparison_type"], row["dataset"]
     if data_set not in CANDIDATES:
         raise RowError("unknown_group_size", f"dataset {data_set!r}; known: {', '.join(CANDIDATES)}")
@@ -135,10 +135,10 @@ def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Row:
     first, second = (
         make_triplet(task, ref, str(row[model])) for ref, model in zip(after, ("model_1", "model_2"), strict=True)
     )
-    return Row(name, f"{data_set}-{group}", CANDIDATES[data_set], task, letters, (first, second), label)
+    return RankedPair(name, f"{data_set}-{group}", CANDIDATES[data_set], task, letters, (first, second), label)
 
 
-def _read_group(name: str, rows: Sequence[Row], notes: Findings) -> Multiway:
+def _read_group(name: str, rows: Sequence[RankedPair], notes: Findings) -> Multiway:
     size = rows[0].n_candidates
     if len({row.task.id for row in rows}) > 1:
         raise RowError("group_of_two_tasks", f"{len(rows)} rows differ in instruction or source image")

@@ -25,7 +25,7 @@ Unit = Literal["share", "correlation"]
 
 
 @dataclass(frozen=True)
-class Question:
+class AnsweredByBoth:
     """One thing both judges were asked."""
 
     figure: str
@@ -78,7 +78,7 @@ class _Column:
     cells: tuple[int, ...]
 
 
-def differences(questions: Sequence[Question], rounds: int, seed: int) -> list[Contrast]:
+def differences(questions: Sequence[AnsweredByBoth], rounds: int, seed: int) -> list[Contrast]:
     """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task. See `corrected`.
 
     Figures come in the order in which the questions name them. The same questions and seed give the same numbers.

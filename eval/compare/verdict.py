@@ -11,12 +11,12 @@ from typing import Any
 from editjudge.errors import DataError
 from editjudge.files.io import read_jsonl, read_marker
 from editjudge.statistics.bootstrap import ROUNDS
-from eval.compare.paired import Contrast, Question, corrected, differences
+from eval.compare.paired import AnsweredByBoth, Contrast, corrected, differences
 from eval.compare.ratings import RatedByBoth, rating_differences
-from eval.evaluations.answers import ANSWERS, RATINGS, Answer, Kind, RatedOutput
+from eval.evaluations.answers import ANSWERS, RATINGS, Answer, AnswerKind, RatedOutput
 from eval.evaluations.evaluation import DONE, PAIRS, ScoredPair
 
-Key = tuple[str, str, str, int]
+QuestionKey = tuple[str, str, str, int]
 """Figure, task type, id of the question, and how often that id stood before: benchmarks hold duplicates."""
 
 
@@ -141,7 +141,7 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
     relabelled += [one.id for one, other in rated if one.human != other.human]
     if relabelled:
         raise DataError(f"{a} and {b}: question {relabelled[0]} has two labels; measure both on the same benchmark")
-    questions = [Question(key[0], key[1], one.group, one.right, other.right) for key, one, other in common]
+    questions = [AnsweredByBoth(key[0], key[1], one.group, one.right, other.right) for key, one, other in common]
     ratings = [
         RatedByBoth(one.scale, one.model, one.task_id, one.human, one.judge, other.judge) for one, other in rated
     ]
@@ -190,10 +190,10 @@ class _Asked:
     """What it is counted as; None when it stands in another figure already."""
 
 
-_COUNTED: dict[Kind, str] = {"with_ties": "comparisons", "group": "groups"}
+_COUNTED: dict[AnswerKind, str] = {"with_ties": "comparisons", "group": "groups"}
 
 
-def _questions(folder: Path) -> Iterator[tuple[Key, _Asked]]:
+def _questions(folder: Path) -> Iterator[tuple[QuestionKey, _Asked]]:
     """What a judge was asked, by key."""
     seen: Counter[tuple[str, str]] = Counter()
     for row in read_jsonl(folder / PAIRS, ScoredPair):

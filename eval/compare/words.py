@@ -7,7 +7,7 @@ from typing import Any
 
 from editjudge.statistics.bootstrap import MIN_GROUPS
 
-Row = Mapping[str, Any]
+ContrastJson = Mapping[str, Any]
 
 EXPLANATION = (
     "How to read this: whole groups are resampled {rounds:,} times, the same ones for both judges. Brackets hold the\n"
@@ -18,7 +18,7 @@ EXPLANATION = (
 )
 
 
-def describe(verdict: Row, rounds: int) -> str:
+def describe(verdict: ContrastJson, rounds: int) -> str:
     """The text for one benchmark, from `Verdict.as_json`."""
     size = ", ".join(f"{n:,} {what}" for what, n in verdict["sizes"].items())
     lines = [f"{verdict['benchmark']}: {size}"]
@@ -59,11 +59,11 @@ def describe(verdict: Row, rounds: int) -> str:
 _MEANS = (("task_mean", "Mean over tasks"), ("viescore", "As VIEScore prints it"))
 
 
-def _is(other: Row, row: Row, scope: str) -> bool:
+def _is(other: ContrastJson, row: ContrastJson, scope: str) -> bool:
     return bool(other["scope"] == scope and other["figure"] == row["figure"])
 
 
-def _headline(row: Row) -> list[str]:
+def _headline(row: ContrastJson) -> list[str]:
     title = row["figure"][:1].upper() + row["figure"][1:].replace("_", " ")
     things, groups, size = "pairs", "groups", f"right of {row['n']:,} in {row['n_groups']:,} groups"
     if row["unit"] == "correlation":
@@ -94,7 +94,7 @@ def _headline(row: Row) -> list[str]:
     return lines
 
 
-def _sentence(row: Row) -> str:
+def _sentence(row: ContrastJson) -> str:
     if row["value"] == row["low"] == row["high"] == 0:
         return "No difference at all, whichever groups are drawn: is it one judge twice?"
     if row["value"] == 0 or not row["significant"]:
@@ -102,7 +102,7 @@ def _sentence(row: Row) -> str:
     return f"{'A' if row['value'] > 0 else 'B'} is better, by more than noise (significant)."
 
 
-def _parts(rows: list[Row], what: str) -> list[str]:
+def _parts(rows: list[ContrastJson], what: str) -> list[str]:
     """By task or editing model."""
     if not rows:
         return []
@@ -120,12 +120,12 @@ def _parts(rows: list[Row], what: str) -> list[str]:
     return [f"  By {what}, corrected for all {what}s and figures: {'; '.join(better)}.", *map(_part, rows)]
 
 
-def _part(row: Row) -> str:
+def _part(row: ContrastJson) -> str:
     mark = "*" if row["significant"] else " "
     return f"  {mark} {row['task']:<18} A {_value(row, 'a'):>8}  B {_value(row, 'b'):>8}  {_numbers(row)}"
 
 
-def _numbers(row: Row) -> str:
+def _numbers(row: ContrastJson) -> str:
     """+6.8 points [+4.9, +8.7], with its p values; without them when too few groups stand behind it."""
     if row["value"] is None:
         return "undefined: people or a judge scored all its outputs alike"
@@ -143,7 +143,7 @@ def _p(value: float) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def _value(row: Row, side: str) -> str:
+def _value(row: ContrastJson, side: str) -> str:
     """What a judge reached: a share in per cent, or a correlation."""
     value = row[side]
     if value is None:
@@ -151,10 +151,10 @@ def _value(row: Row, side: str) -> str:
     return f"{100 * value:.1f} %" if row["unit"] == "share" else f"{value:.3f}"
 
 
-def _size(row: Row, value: float, sign: str = "") -> str:
+def _size(row: ContrastJson, value: float, sign: str = "") -> str:
     """A difference, of shares in points."""
     return f"{100 * value:{sign}.1f} points" if row["unit"] == "share" else f"{value:{sign}.3f}"
 
 
-def _signed(row: Row, value: float) -> str:
+def _signed(row: ContrastJson, value: float) -> str:
     return _size(row, value, "+").removesuffix(" points")

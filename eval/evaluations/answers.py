@@ -22,7 +22,7 @@ from eval.metrics.multiway import Flags, decide
 from eval.metrics.ties import UNREADABLE, right_with_ties
 
 ANSWERS, RATINGS = "answers.jsonl", "ratings.jsonl"
-Kind = Literal["with_ties", "without_ties", "group", "group_with_ties"]
+AnswerKind = Literal["with_ties", "without_ties", "group", "group_with_ties"]
 
 
 class Answer(BaseModel):
@@ -34,7 +34,7 @@ class Answer(BaseModel):
     task_id: str
     task_type: str
     dimension: Dimension
-    kind: Kind
+    kind: AnswerKind
     """A comparison with its ties at the judge's best threshold, one that people did not tie, or a whole group, its
     ties between equal scores or at the best threshold."""
     right: bool
@@ -85,7 +85,7 @@ def answers_of(bench: Benchmark, cards: Mapping[str, ScoreCard], votes: Mapping[
     for dimension in dict.fromkeys(item.dimension for item in bench.comparisons):
         yield from _of_comparisons([item for item in bench.comparisons if item.dimension == dimension], cards, votes)
     found = decide(bench.multiways, cards, votes)
-    kinds: tuple[tuple[Kind, Flags], ...] = (("group", found.exact), ("group_with_ties", found.fitted))
+    kinds: tuple[tuple[AnswerKind, Flags], ...] = (("group", found.exact), ("group_with_ties", found.fitted))
     answered = found.all_right(found.answered).tolist()
     for kind, right in kinds:
         for group, whole, known in zip(bench.multiways, found.all_right(right).tolist(), answered, strict=True):
@@ -104,7 +104,7 @@ def _of_comparisons(
             yield _answer(item, "without_ties", right, known)
 
 
-def _answer(item: Comparison | Multiway, kind: Kind, right: bool, answered: bool) -> Answer:
+def _answer(item: Comparison | Multiway, kind: AnswerKind, right: bool, answered: bool) -> Answer:
     return Answer(
         id=item.id,
         task_id=item.task.id,

@@ -22,7 +22,7 @@ from editjudge.statistics.arrays import TIE_DECIMALS
 from eval.evaluations.evaluation import DONE, PAIRS, VALUES, Evaluation, describe_content, scored_pairs
 from eval.external.folders import folder_files, folder_format
 from eval.external.reading import SAME, SAYS, Reading, ReadingName, ScoresFile
-from eval.external.rows import Format, file_format, read_rows
+from eval.external.rows import ScoresFormat, file_format, read_rows
 from eval.external.votes import Votes
 from eval.labels.benchmark import Benchmark
 from eval.labels.findings import Findings
@@ -44,7 +44,7 @@ class ExternalScores:
     """Rows and candidates without a usable score."""
     identity: str
     """Digest of the files and of how they are read."""
-    format: Format
+    format: ScoresFormat
     rows: tuple[tuple[PreferencePair, float | None, float | None], ...] = ()
     """Of an EditScore result folder: each row's pair and its two scores."""
     resampled: int = 0
@@ -89,7 +89,7 @@ class ExternalScores:
         return found | ({"scores_per_row": {"count": self.resampled, "names": []}} if self.resampled else {})
 
 
-def format_of(block: ScoresFile) -> Format:
+def format_of(block: ScoresFile) -> ScoresFormat:
     """The file's format; `DataError` when there is no such file, or when it is in none that is known."""
     if not block.path.exists():
         raise DataError(f"{block.path}: no such file or folder; check `scores`")

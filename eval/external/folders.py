@@ -11,9 +11,9 @@ from pathlib import Path
 
 from editjudge.errors import DataError
 from editjudge.records.tasks import DIMENSIONS, is_task_type
-from eval.external.rows import FORMATS, Format, is_gedit
+from eval.external.rows import FORMATS, ScoresFormat, is_gedit
 
-_LAYOUT: dict[Format, str] = {
+_LAYOUT: dict[ScoresFormat, str] = {
     "editscore": "<task>/<dimension>.jsonl",
     "viescore": "<editing model>/SC.json and PQ.json",
     "cards": "cards.jsonl",
@@ -22,7 +22,7 @@ _LAYOUT: dict[Format, str] = {
 """What lies in a folder of results."""
 
 
-def folder_format(path: Path) -> Format:
+def folder_format(path: Path) -> ScoresFormat:
     """The format of the results in a folder. `DataError` when there are none, or those of several tasks."""
     if (path / "cards.jsonl").is_file():
         return "cards"
@@ -37,7 +37,7 @@ def folder_format(path: Path) -> Format:
     return found[0][0]
 
 
-def folder_files(path: Path, kind: Format) -> list[Path]:
+def folder_files(path: Path, kind: ScoresFormat) -> list[Path]:
     """The files of a folder's results, sorted. `DataError` when there are none, or those of several tasks."""
     if kind == "cards" and (path / "cards.jsonl").is_file():
         return [path / "cards.jsonl"]
@@ -50,7 +50,7 @@ def folder_files(path: Path, kind: Format) -> list[Path]:
     return sorted(next(iter(found.values())))
 
 
-def results_in(path: Path, kind: Format) -> dict[Path, list[Path]]:
+def results_in(path: Path, kind: ScoresFormat) -> dict[Path, list[Path]]:
     """Folder of results -> its files, of every such folder at or below `path`."""
     found: dict[Path, list[Path]] = {}
     for folder, file in sorted(_results(path, kind)):
@@ -60,7 +60,7 @@ def results_in(path: Path, kind: Format) -> dict[Path, list[Path]]:
     return found
 
 
-def _results(path: Path, kind: Format) -> Iterator[tuple[Path, Path]]:
+def _results(path: Path, kind: ScoresFormat) -> Iterator[tuple[Path, Path]]:
     if kind == "editscore":
         for dimension in DIMENSIONS:
             files = path.rglob(f"{dimension}.jsonl")
@@ -74,6 +74,6 @@ def _results(path: Path, kind: Format) -> Iterator[tuple[Path, Path]]:
         yield from ((file.parent, file) for file in path.rglob("*.csv") if is_gedit(file))
 
 
-def _several(path: Path, found: list[tuple[Format, Path]]) -> DataError:
+def _several(path: Path, found: list[tuple[ScoresFormat, Path]]) -> DataError:
     listed = "\n".join(f"  {folder} ({kind})" for kind, folder in found)
     return DataError(f"{path}: holds the results of {len(found)} tasks or judges; give the folder of one:\n{listed}")

@@ -14,14 +14,14 @@ from editjudge.records.tasks import Aspect
 from editjudge.records.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS
 from eval.external.names import TripletNames
-from eval.external.rows import Format, PairSaid, Problem, Row, Said, Voted, as_number
+from eval.external.rows import FileRow, PairSaid, Problem, Said, ScoresFormat, Voted, as_number
 from eval.external.viescore import published_pair, published_score
 from eval.external.votes import VoteReader, Votes
 from eval.labels.benchmark import Benchmark
 from eval.labels.findings import Findings
 
 ReadingName = Literal["published", "ours"]
-READINGS: dict[Format, tuple[ReadingName, ...]] = {
+READINGS: dict[ScoresFormat, tuple[ReadingName, ...]] = {
     "viescore": ("published", "ours"),
     "genai_votes": ("published", "ours"),
     "editscore": ("published", "ours"),
@@ -40,7 +40,7 @@ class ScoresFile(BaseModel):
 
     path: InputPath
     """A JSONL, CSV or JSON file, or a folder of results as its publisher lays it out."""
-    format: Format | None = None
+    format: ScoresFormat | None = None
     """Null: found from the content."""
     name: str | None = None
     """How tables call the judge; the name of the file or folder when it is not given."""
@@ -61,7 +61,7 @@ class ScoresFile(BaseModel):
             raise ValueError(f"range: the worst score comes first and is lower than the best, not {list(self.range)}")
         return self
 
-    def readings(self, kind: Format) -> tuple[ReadingName | None, ...]:
+    def readings(self, kind: ScoresFormat) -> tuple[ReadingName | None, ...]:
         """Which readings of a file of this format are wanted; None where it has only one."""
         known = READINGS.get(kind)
         if known is None:
@@ -94,7 +94,7 @@ class Reading:
         self._turns: Counter[tuple[tuple[str, str], str, str]] = Counter()
         self.matched = 0
 
-    def take(self, row: Row) -> None:
+    def take(self, row: FileRow) -> None:
         """Keep what a row says, or count why it cannot be used."""
         if isinstance(row, Problem):
             self._findings.add(row.kind, f"{row.where}: {row.detail}")

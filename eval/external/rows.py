@@ -15,8 +15,8 @@ from editjudge.files.io import read_json
 from editjudge.files.json_text import is_unicode, json_rows, open_file, parse_json, replace_surrogates
 from editjudge.records.tasks import ALIASES, DIMENSIONS, Aspect, Dimension
 
-Format = Literal["cards", "table", "viescore", "genai_votes", "editscore", "gedit"]
-FORMATS: tuple[Format, ...] = get_args(Format)
+ScoresFormat = Literal["cards", "table", "viescore", "genai_votes", "editscore", "gedit"]
+FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
 
 VALUE_NAMES = ("prompt_following", "consistency", "perceptual_quality", "overall")
 """Values of a card, and how the columns of a plain table are called."""
@@ -85,12 +85,12 @@ class Problem:
     detail: str
 
 
-Row = Said | PairSaid | Voted | Problem
+FileRow = Said | PairSaid | Voted | Problem
 Cells = dict[str, Any]
 """A row as the file has it, by column."""
 
 
-def file_format(path: Path) -> Format:
+def file_format(path: Path) -> ScoresFormat:
     """Which format a file has, from its content. `DataError` when it is none of them."""
     if path.suffix.lower() == ".json":
         rows = list(islice(json_rows(path), 2))
@@ -110,9 +110,9 @@ def is_gedit(path: Path) -> bool:
         return b"sementics_score" in handle.readline()
 
 
-def read_rows(files: Sequence[Path], kind: Format) -> Iterator[Row]:
+def read_rows(files: Sequence[Path], kind: ScoresFormat) -> Iterator[FileRow]:
     """Every row of these files. `DataError` names the file and line of what is not of the format."""
-    readers: dict[Format, Callable[[Path, str, Cells], Row]] = {
+    readers: dict[ScoresFormat, Callable[[Path, str, Cells], FileRow]] = {
         "table": _read_plain,
         "genai_votes": _read_plain,
         "editscore": _read_editscore,
@@ -156,7 +156,7 @@ def _read_plain(path: Path, where: str, row: Cells) -> Said | Voted:
     )
 
 
-def _read_viescore(path: Path) -> Iterator[Row]:
+def _read_viescore(path: Path) -> Iterator[FileRow]:
     """{name of the output: {"score": ..., "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
     content = read_json(path, keep_surrogates=True)
     aspects: dict[str, Aspect] = {"SC": "semantic", "PQ": "quality"}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from editjudge.errors import DataError
 from editjudge.files.io import atomic_write
-from editjudge.records.tasks import ASPECTS, DIMENSIONS, PARTS
+from editjudge.records.tasks import ASPECTS, PARTS
 from editjudge.records.types import PreferencePair, ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS, mean_of_known
 
@@ -21,7 +21,6 @@ Floats = NDArray[np.float64]
 CARD_VALUES = ("prompt_following", "consistency", "perceptual_quality", "overall")
 PASS_SCORES = (*PARTS["semantic"], *PARTS["quality"])
 """The raw scores of one pass: two of the semantic reply, then two of the quality reply."""
-COLUMN_OF_DIMENSION = np.array([CARD_VALUES.index(name) for name in DIMENSIONS])
 
 
 @dataclass(frozen=True)

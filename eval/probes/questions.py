@@ -18,7 +18,7 @@ from editjudge.records.types import EditTriplet
 from eval.labels.benchmark import Benchmark
 from eval.labels.preferences import Preferred, preferences
 
-Pair = tuple[Image.Image, Image.Image]
+BeforeAfter = tuple[Image.Image, Image.Image]
 
 
 @dataclass(frozen=True)
@@ -41,15 +41,15 @@ class Altered:
 
 
 @dataclass(frozen=True)
-class Question:
+class AlteredEdit:
     """One altered edit. It keeps the triplet's id, which decides the judge's seeds."""
 
     triplet: EditTriplet
     """With the instruction that is shown."""
     store: ImageStore
-    alter: Callable[[Pair], Pair]
+    alter: Callable[[BeforeAfter], BeforeAfter]
 
-    def images(self) -> Pair:
+    def images(self) -> BeforeAfter:
         """Before and after as they are shown; read now, so that only one batch is in memory."""
         return self.alter((self.store.read(self.triplet.task.inputs[0]), self.store.read(self.triplet.edited)))
 
@@ -65,7 +65,7 @@ def couples_of(bench: Benchmark, groups: int, seed: int) -> list[Preferred]:
 
 def ask_about(
     probe: str, couples: Sequence[Preferred], root: Path, altered: Altered, colors: Colors = "srgb"
-) -> Iterator[Question]:
+) -> Iterator[AlteredEdit]:
     """What a probe shows, in order; `colors` is the judge's.
 
     Edits whose images cannot be read, or that have several inputs, are left out.
@@ -79,10 +79,10 @@ def ask_about(
     for couple in couples:
         for triplet in (couple.better, couple.worse) if both else (couple.better,):
             if _can_be_shown(triplet, store):
-                yield Question(triplet, store, alter)
+                yield AlteredEdit(triplet, store, alter)
 
 
-def _alterations(altered: Altered) -> dict[str, Callable[[Pair], Pair]]:
+def _alterations(altered: Altered) -> dict[str, Callable[[BeforeAfter], BeforeAfter]]:
     return {
         "identical": lambda images: (images[0], images[0]),
         "black": lambda images: (images[0], Image.new("RGB", images[1].size)),
@@ -93,11 +93,11 @@ def _alterations(altered: Altered) -> dict[str, Callable[[Pair], Pair]]:
     }
 
 
-def _unchanged(images: Pair) -> Pair:
+def _unchanged(images: BeforeAfter) -> BeforeAfter:
     return images
 
 
-def _other_instructions(couples: Sequence[Preferred], store: ImageStore) -> Iterator[Question]:
+def _other_instructions(couples: Sequence[Preferred], store: ImageStore) -> Iterator[AlteredEdit]:
     """Each preferred edit with the instruction of the next group of another kind of task, or else of another text."""
     for place, couple in enumerate(couples):
         own = couple.better.task
@@ -106,7 +106,7 @@ def _other_instructions(couples: Sequence[Preferred], store: ImageStore) -> Iter
         other = next((task for task in fitting if task.task_type != own.task_type), next(iter(fitting), None))
         if other is not None and _can_be_shown(couple.better, store):
             task = own.model_copy(update={"instruction": other.instruction})
-            yield Question(couple.better.model_copy(update={"task": task}), store, _unchanged)
+            yield AlteredEdit(couple.better.model_copy(update={"task": task}), store, _unchanged)
 
 
 def _can_be_shown(triplet: EditTriplet, store: ImageStore) -> bool:
