@@ -2,7 +2,7 @@
 
 python scripts/test_conditions.py                                   every condition, default and slow suite, three times
 python scripts/test_conditions.py --conditions load random --suites default --repeats 1
-python scripts/test_conditions.py -- tests/test_cache.py -n 0       what follows -- goes to pytest
+python scripts/test_conditions.py -- tests/editjudge/engines/test_cache.py -n 0       what follows -- goes to pytest
 
 Each run's output and its row are kept in --out, and `table.md` there has all rows as a Markdown table. The same command
 continues an interrupted one: runs that were made of the same commit are not made again. The exit status is 1 when a

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from editjudge.statistics.graphs import circles
 
-ROOT = Path(__file__).resolve().parents[1]
 APPLICATIONS = ("curation", "annotation", "sft", "eval")
 
 PACKAGES = ("editjudge", *APPLICATIONS)

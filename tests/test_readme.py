@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 from factories import make_image
+from places import ROOT
 
 from editjudge.cli.commands import split
 
-ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 FILES = re.compile(r"recipes/[\w/.-]+\.(?:yaml|json)|(?:scripts|docs)/[\w/.-]+\.(?:sh|py|md)")
 COMMAND = re.compile(r"^(?:\$ )?(editjudge|bash|python|deepspeed) +(\S+(?: +\S+)?)", re.MULTILINE)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import pytest
 import yaml
+from places import ROOT
 
 from editjudge.cli.check import command_of, schema
 from editjudge.cli.check import main as check
 from editjudge.cli.commands import split
 from editjudge.recipes.recipe import load_recipe
 
-ROOT = Path(__file__).resolve().parents[1]
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 
 
