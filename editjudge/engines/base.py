@@ -1,4 +1,4 @@
-"""What every engine promises: see `Engine`. `tests/editjudge/engines/test_engine_contract.py` holds all engines to it."""
+"""What every engine promises: see `Engine`. `test_engine_contract.py` holds all engines to it."""
 
 from __future__ import annotations
 
