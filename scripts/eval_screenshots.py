@@ -30,6 +30,7 @@ from editjudge.asking.recipe import JudgeRecipe
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.files.io import read_jsonl, rng, write_json, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.results.sweep import RunState
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, ScoreCard, TierRanking
 from eval.benchmarks.pairs import Pairs
@@ -129,7 +130,7 @@ def make_report(curated: Path, out: Path) -> Path:
     )
     rankings = rank(cards, bench.triplets, out / "rankings.jsonl")
     recipe = recipe.model_copy(update={"human": Human(rankings=rankings)})
-    state = {"path": str(out), "finished": True, "incomplete": [], "missed": [], "failed": []}
+    state = RunState(path=str(out), finished=True, incomplete=[], missed=[], failed=[])
     results = build_sweep_results(recipe, [bench], measured, {"demonstration": state})
     write_json(out / "results.json", results)
     options = Report(title="Demonstration: made-up judges", funnel=curated / "funnel.json")
