@@ -1,5 +1,5 @@
-"""The tables of docs/architecture.md: the signatures they show are those of the code, and every module is in them unless
-`editjudge ls` or `editjudge --help` names what it holds.
+"""The tables of docs/architecture.md: the signatures they show are those of the code, and every module is in them
+unless `editjudge ls` or `editjudge --help` names what it holds.
 
 A table of modules is headed by its package in backticks. Its rows name modules relative to that package (`__init__` for
 the package itself; a package stands for all that is below it). In the second column, `name(parameters)` is checked
