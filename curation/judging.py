@@ -133,6 +133,5 @@ def recorded(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rati
 
 
 def unscored_reason(card: ScoreCard) -> str:
-    """Why a card has no overall score: the failures of its judgments, each once, as `unscored: no_json, refused`."""
-    failures = sorted({judgment.failure for judgment in card.judgments if judgment.failure is not None})
-    return f"unscored: {', '.join(failures)}" if failures else "unscored: no judgment"
+    """Why a card has no overall score: its failures, each once, as `unscored: no_json, truncated`."""
+    return f"unscored: {', '.join(sorted({*card.failures})) or 'no judgment'}"
