@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from bench_ground import genai_row, png
+from bench_ground import write as write
 from factories import make_image
 from label_ground import candidate, comparison, group, rating
 
