@@ -40,7 +40,9 @@ Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 
 def main(argv: list[str]) -> int:
     """`editjudge annotate push RECIPE`."""
-    parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="editjudge annotate push", description="Show every group to every unit, or add what is missing."
+    )
     add_recipe(parser)
     parser.add_argument(
         "--disputes",

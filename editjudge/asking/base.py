@@ -123,8 +123,8 @@ class BaseJudge(ABC, Generic[Shown]):
         """One card per triplet, in order. Image paths are relative to `root`.
 
         A triplet that cannot be shown is not judged, with the reason: "missing_image", "unreadable_image",
-        "changed_image", "aspect_ratio" (`images.MAX_RATIO`) or "several_inputs". Raises `EngineError` when the judge
-        cannot work at all.
+        "changed_image", "aspect_ratio" (`images.pixels.MAX_RATIO`) or "several_inputs". Raises `EngineError` when the
+        judge cannot work at all.
         """
         return list(self.score_each(triplets, root))
 
