@@ -13,7 +13,7 @@ from places import ROOT
 
 from editjudge.cli.commands import split
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FILES = re.compile(r"recipes/[\w/.-]+\.(?:yaml|json)|(?:scripts|docs)/[\w/.-]+\.(?:sh|py|md)")
 COMMAND = re.compile(r"^(?:\$ )?(editjudge|bash|python|deepspeed) +(\S+(?: +\S+)?)", re.MULTILINE)
 

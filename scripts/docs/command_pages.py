@@ -16,8 +16,8 @@ def command_pages() -> dict[str, str]:
         "# Commands",
         "",
         "A value of a recipe is changed on the command line: `editjudge curate RECIPE seed=2 stages.0.crops=10`.",
-        "The exit status is 0 when the command has done its work, 1 when it failed, 2 for wrong use, and 130 when it was",
-        "interrupted.",
+        "The exit status is 0 when the command has done its work, 1 when it failed, 2 for wrong use, and 130 when it",
+        "was interrupted.",
     ]
     for group in dict.fromkeys(command.group for command in COMMANDS.values()):
         lines += ["", f"## {group}"]

@@ -46,7 +46,8 @@ class Key(NamedTuple):
     """One key of a block."""
 
     name: str
-    type: str
+    kind: str
+    """Its type in words."""
     bounds: str
     default: str
     """JSON in backticks; "" for a required key, and where the default is a block with its own defaults."""
@@ -102,7 +103,8 @@ def block_of(annotation: object) -> tuple[type[BaseModel] | None, str]:
         return (None, "") if _first(marks, Use) else block_of(inner)
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation, ""
-    step = {tuple: ".N", dict: ".NAME"}.get(get_origin(annotation), "")  # type: ignore[call-overload]
+    origin = get_origin(annotation)
+    step = ".N" if origin is tuple else ".NAME" if origin is dict else ""
     for part in get_args(annotation):
         model, rest = block_of(part)
         if model is not None:
@@ -188,7 +190,7 @@ def _bounds(marks: Iterable[object], annotation: object) -> str:
 
 
 def _holds_text(annotation: object) -> bool:
-    return annotation is str or str in get_args(annotation) and get_origin(annotation) not in (tuple, dict)
+    return annotation is str or (str in get_args(annotation) and get_origin(annotation) not in (tuple, dict))
 
 
 def _number(value: float) -> str:
@@ -202,4 +204,3 @@ def _default(field: FieldInfo) -> str:
     if isinstance(value, BaseModel):
         return "" if value == type(value)() else f"`{json.dumps(value.model_dump(mode='json'))}`"
     return f"`{json.dumps(to_jsonable_python(value), ensure_ascii=False)}`"
-

@@ -10,6 +10,9 @@ ROOT = Path(__file__).resolve().parents[2]
 FIRST_STEPS = ("The quickstart", "A real run")
 """Headings of the README that are the page of first steps; the rest is the front page."""
 
+WIDE = "---\nhide: [navigation, toc]\n---\n"
+"""Front matter: the page has no columns beside it, so that the diagram fits."""
+
 SHIPPED = "reference/recipes/shipped.md"
 
 
@@ -22,7 +25,7 @@ def readme_pages(readme: str) -> dict[str, str]:
         raise ValueError(f"README.md has no section {missing[0]!r}; scripts/docs/readme_pages.py names its headings")
     front = [text for name, text in sections.items() if name not in FIRST_STEPS]
     return {
-        "index.md": lead + "".join(front),
+        "index.md": WIDE + lead + "".join(front),
         "first-steps.md": "# First steps\n\n" + "".join(sections[name] for name in FIRST_STEPS),
     }
 

@@ -76,12 +76,12 @@ def every_model() -> dict[str, type[BaseModel]]:
 
 
 def undocumented() -> list[str]:
-    """The keys whose field has no docstring, as "module:Class.key"."""
+    """The keys without a text, as "module:Class.key"; a block is explained by its model's."""
     return [
         f"{name}.{key.name}"
         for name, model in every_model().items()
         for key in keys_of(model, lambda target: "")
-        if not key.text
+        if not key.text and not (key.block and _doc(key.block))
     ]
 
 
@@ -129,7 +129,8 @@ def index_page() -> str:
     ]
     for name, (command, kind) in kinds().items():
         keys = " or ".join(f"`{key}`" for key in kind.keys)
-        lines.append(f"| [{name}]({name}.md) | `editjudge {command}` | {keys} |")
+        group = command.partition(" ")[0]
+        lines.append(f"| [{name}]({name}.md) | `editjudge {group}` | {keys} |")
     lines.append("| [judge](judges.md) | `editjudge score --judge` | `engine` or `use` |")
     lines += ["", "| `use:` names | for example |", "|---|---|"]
     lines += [f"| [{title}]({PAGES[table]}.md) | {_some(table)} |" for title, table in TABLES.items()]
@@ -138,8 +139,9 @@ def index_page() -> str:
         "`N` in a place stands for a position in a list, from 0, and `NAME` for a name of your own. The command line",
         "takes the same places: `editjudge curate RECIPE stages.0.crops=10 parts.train.sinks.0.use=parquet`.",
         "",
-        "`extends: other.yaml` takes the values of another recipe and changes those that are written below it; the path",
-        "is relative to the file. Numbers are read as YAML 1.2 reads them. [Recipes that ship](shipped.md)",
+        "`extends: other.yaml` takes the values of another recipe and changes those that are written here; its path",
+        "is relative to the file. Numbers are read as YAML 1.2 reads them: `010` is ten, and `1:30` is text.",
+        "[The recipes that ship](shipped.md) are examples.",
     ]
     return "\n".join(lines) + "\n"
 
@@ -169,7 +171,7 @@ def _keys(block: Block) -> Iterator[str]:
         yield "It has no keys."
     for key in found:
         place = _below(block.place, key.name)
-        facts = [f"*{key.type}*", key.bounds, "**required**" if key.required else ""]
+        facts = [f"*{key.kind}*", key.bounds, "**required**" if key.required else ""]
         facts += [f"default {key.default}" if key.default else ""]
         anchor = "" if key.block else f" {{ #{place} }}"  # a block's heading has that anchor
         yield f"`{key.name}` · {' · '.join(filter(None, facts))}{anchor}"
