@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from editjudge.cli.catalog import TABLES, recipe_files
+from editjudge.cli.catalog import TABLES
 from editjudge.cli.commands import COMMANDS, RecipeKind, load
 from editjudge.recipes.recipe_use import Use
+from editjudge.recipes.shipped import shipped_recipes
 from scripts.docs.keys import Key, keys_of
 
 FOLDER = "reference/recipes"
@@ -149,8 +150,8 @@ def index_page() -> str:
 def shipped_page() -> str:
     """The files of recipes/."""
     lines = ["# Recipes that ship", "", "The files of `recipes/`. Each begins with the command that runs it."]
-    for path, name, _ in recipe_files():
-        lines += ["", f"## {name.removeprefix('recipes/')}", "", "```yaml", path.read_text(encoding="utf-8").rstrip()]
+    for recipe in shipped_recipes():
+        lines += ["", f"## {recipe.name}.yaml", "", "```yaml", recipe.path.read_text(encoding="utf-8").rstrip()]
         lines += ["```"]
     return "\n".join(lines) + "\n"
 
