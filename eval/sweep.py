@@ -37,8 +37,6 @@ from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
 """How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""
-
-
 FAILURES = (CheckpointError, EngineError, WorkerError)
 """What concerns one checkpoint only; the others continue. Anything else ends the work."""
 

@@ -38,7 +38,7 @@ class Request:
     """One prompt, sampled once per seed."""
 
     text: str
-    """User turn with one `<image>` mark per image (`prompts.IMAGE_MARK`)."""
+    """User turn with one `<image>` mark per image (`prompt_sets.IMAGE_MARK`)."""
     images: tuple[Image.Image, ...]
     """RGB, already at the size the judge wants."""
     seeds: tuple[int, ...]
@@ -197,7 +197,7 @@ def unknown_options(sampling: Sampling, unknown: Collection[Option], engine: str
 
 
 def sampling_mistakes(engine: Engine, sampling: Sampling, *where: str | int) -> list[InitErrorDetails]:
-    """What `engine.check` finds, for `recipe.refuse`; `where` is the place of `sampling` in the block."""
+    """What `engine.check` finds, for `recipe_use.refuse`; `where` is the place of `sampling` in the block."""
     return [
         mistake(problem.text, *where, problem.field, seen=getattr(sampling, problem.field))
         for problem in engine.check(sampling)

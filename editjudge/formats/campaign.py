@@ -13,21 +13,21 @@ from pydantic import Field
 
 from editjudge.files.io import first_row_has, read_jsonl
 from editjudge.formats.rankings import Ranking
-from editjudge.records.types import Record, TierRanking
+from editjudge.records.types import Id, Record, TierRanking
 
 
 class PushedTask(Record):
     """One row of tasks.jsonl: a task as it is shown, the same for every unit."""
 
-    group_id: str
+    group_id: Id
     """Joins the units' projects; `Ranking.task_id`. The id of the `EditTask`, except that a repeat has its own."""
-    task_id: str
+    task_id: Id
     """Id of the `EditTask`; a repeat shares it with the task it repeats."""
     instruction: str
-    candidates: tuple[str, ...]
+    candidates: tuple[Id, ...]
     """Triplet ids in shown order: candidate number 1 is the first."""
     is_gold: bool = False
-    repeat_of: str | None = None
+    repeat_of: Id | None = None
     """`group_id` of the task that is shown here a second time."""
     studio_ids: dict[str, int] = Field(default_factory=dict)
     """Unit -> id of the task in Label Studio."""

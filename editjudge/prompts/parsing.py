@@ -30,7 +30,7 @@ Stop = Literal["stop", "length", "error"]
 ParsedBy = Literal["json", "repaired", "none"]
 
 READING = 2
-"""Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when the reading changes."""
+"""Version of the reading and of `prompt_sets.harmless`, part of a judge's identity: raise it when reading changes."""
 
 REASONING_TAGS = {
     "<think>": "</think>",  # DeepSeek-R1, Qwen3, GLM, MiMo-VL

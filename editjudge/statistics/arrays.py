@@ -6,11 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-
-
 Ints = NDArray[np.int64]
-
-
 TIE_DECIMALS = 9
 """Two means of the same values may differ in the last bits by the order of summation; that is still a tie."""
 

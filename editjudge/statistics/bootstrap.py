@@ -17,24 +17,14 @@ from editjudge.statistics.arrays import Floats, Ints
 from editjudge.statistics.exact import exact_bound
 
 ROUNDS = 10_000
-
-
 MIN_GROUPS = 5
 """With fewer groups behind a figure no interval is given: resampling so few cannot show how much it may vary."""
-
-
 _CHUNK_ROUNDS, _CHUNK_CELLS = 1_000, 10_000_000
 """Rows and cells (80 MB) of the weight matrix that are in memory at a time."""
-
-
 ALPHA = 0.05
 """Share outside the intervals."""
-
-
 _MEET = 1e-12
 """Ends of an interval that lie closer together are one."""
-
-
 ZERO_DECIMALS = 12
 """Sums of the same shares in another order differ in the last bits; that is no difference."""
 

@@ -27,8 +27,6 @@ from eval.metrics.published import AsPublished
 from eval.metrics.values import Values, values_of
 
 Result = TypeVar("Result")
-
-
 PAIRS, VALUES, DONE = "pairs.jsonl", "values.npz", "done.json"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -45,17 +46,14 @@ def measure_comparisons(
     if votes is not None:
         exact = [same_label(item.label, votes.get(item.id)) for item in comparisons]
         shares["four_label"] = Share.of(exact, *group_index([item.task.id for item in comparisons]))
-    figures = share_figures(shares, rounds, seed)
+    figures: dict[str, Any] = {**share_figures(shares, rounds, seed)}
     return ComparisonFigures(
         n=len(comparisons),
         n_groups=len(shares["three_class"].all),
         n_untied=int((found.human != 0).sum()),
         coverage=round(float((found.judged != UNREADABLE).mean()), 6),
         answered_by="scores" if votes is None else "votes",
-        four_label=figures.get("four_label"),
-        three_class=figures["three_class"],
-        with_ties=figures["with_ties"],
-        without_ties=figures["without_ties"],
+        **({"four_label": None} | figures),
         tie_threshold=None if found.threshold is None else round(found.threshold.value, 9),
         answers=_confusion(comparisons, found.judged),
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
 from editjudge.formats.results.evaluation import JudgeOnBenchmark
-from editjudge.formats.results.labels import LabelFigures
+from editjudge.formats.results.labels import ComparisonFigures, LabelFigures
 from editjudge.formats.results.leaderboard import BoardKind
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.statistics.estimate import Estimate
@@ -23,12 +23,7 @@ SAYS: dict[BoardKind, str] = {
 """What the figures of a table are."""
 _VIESCORE = ".viescore"
 """Ends the keys of columns with VIEScore's own figure."""
-_COMPARISONS = {
-    "without_ties": "without ties",
-    "with_ties": "with ties",
-    "three_class": "three classes",
-    "four_label": "four labels",
-}
+_COMPARISONS = {name: field.title for name, field in ComparisonFigures.model_fields.items() if field.title is not None}
 
 
 def label_boards(labels: LabelFigures) -> list[LabelBoard]:

@@ -13,7 +13,10 @@ AnsweredBy = Literal["scores", "votes"]
 
 
 class ComparisonFigures(Block):
-    """Two candidates where a tie is an answer. What is unanswered is wrong everywhere."""
+    """Two candidates where a tie is an answer. What is unanswered is wrong everywhere.
+
+    A field with a title is a column of the leaderboard, in this order.
+    """
 
     n: int
     n_groups: int
@@ -21,14 +24,14 @@ class ComparisonFigures(Block):
     """Comparisons that people did not tie."""
     coverage: float
     answered_by: AnsweredBy
-    four_label: Estimate | None
-    """Exact match of A>B, B>A, both good, both bad; None for scores, which do not say whether a tie is a good one."""
-    three_class: Estimate
-    """The same with one kind of tie."""
-    with_ties: Estimate
-    """At the tie threshold that fits best (Deutsch et al. 2023)."""
-    without_ties: Estimate
+    without_ties: Estimate = Field(title="without ties")
     """Of the comparisons that people did not tie."""
+    with_ties: Estimate = Field(title="with ties")
+    """At the tie threshold that fits best (Deutsch et al. 2023)."""
+    three_class: Estimate = Field(title="three classes")
+    """As `four_label`, with one kind of tie."""
+    four_label: Estimate | None = Field(title="four labels")
+    """Exact match of A>B, B>A, both good, both bad; None for scores, which do not say whether a tie is a good one."""
     tie_threshold: float | None
     answers: dict[str, dict[str, int]]
     """Human label -> the judge's answer -> how often."""
