@@ -48,7 +48,7 @@ EXAMPLES = {
     "family": Example(2, (f"{FAMILIES}::test_training_merge_and_judging",), "internvl_persona"),
     "command": Example(2, ("tests/editjudge/cli/test_main.py", "tests/editjudge/cli/test_commands.py"), "best"),
     "prompt_set": Example(1, ("tests/examples/in_use.py",), "in_use"),
-    "judge_head": Example(4, (JUDGES,), "linear_head"),
+    "judge_head": Example(3, (JUDGES,), "linear_head"),
 }
 RULES = ("tests/test_layers.py", "tests/test_architecture.py::test_every_module_is_in_a_table")
 """What every change of the project is held to."""
