@@ -7,7 +7,7 @@ from editjudge import editors
 STAGES: dict[str, str] = {
     "photographs": "curation.synthetic.photographs:Photographs",
     "templates": "curation.synthetic.templates:Templates",
-    "edit": "curation.editing:Edit",
+    "edit": "curation.editing:EditStage",
     "measure": "curation.synthetic.measure:Measure",
     "judge": "curation.judging:JudgeStage",
     "min_side": "curation.filters.sizes:MinSide",

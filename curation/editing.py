@@ -39,7 +39,7 @@ class StandIn(Editor):
         return Image.blend(before, Image.new("RGB", before.size, (red, green, blue)), float(draw.uniform(0.2, 0.6)))
 
 
-class Edit(Stage):
+class EditStage(Stage):
     """Make the candidates of each task. An editor that raises costs its triplet, never the group.
 
     Candidates are in the order of their ids, which are digests: neither order nor file name tells the editor.
@@ -55,7 +55,7 @@ class Edit(Stage):
     """Editors drawn for each task, without replacement."""
 
     @model_validator(mode="after")
-    def _fits_pool(self) -> Edit:
+    def _fits_pool(self) -> EditStage:
         if self.per_task > len(self.editors):
             raise ValueError(f"per_task is {self.per_task}, but the pool has {len(self.editors)} editors")
         seen: dict[str, str] = {}
@@ -67,7 +67,7 @@ class Edit(Stage):
 
     def stand_in(self) -> Stage:
         """As many editors, none of which needs a model, a program or files."""
-        return Edit(editors={name: StandIn(name=name) for name in self.editors}, per_task=self.per_task)
+        return EditStage(editors={name: StandIn(name=name) for name in self.editors}, per_task=self.per_task)
 
     def depends_on(self) -> dict[str, str]:
         """The editors' identities, which hold their versions."""

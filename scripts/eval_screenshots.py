@@ -15,9 +15,8 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -25,12 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 from PIL import Image
 
+from editjudge.asking.base import BaseJudge
 from editjudge.asking.cards import make_card
 from editjudge.asking.recipe import JudgeRecipe
-from editjudge.engines.base import Sampling
 from editjudge.engines.scripted import ScriptedEngine
 from editjudge.files.io import read_jsonl, rng, write_json, write_jsonl
 from editjudge.files.paths import user_path
+from editjudge.formats.results.sweep import RunState
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import EditTriplet, ScoreCard, TierRanking
 from eval.benchmarks.pairs import Pairs
@@ -55,25 +55,27 @@ PARTS = {
 WIDTH = 1180
 
 
-class Noisy:
-    """Stands where a judge would: it repeats the measured scores with noise."""
+class Noisy(BaseJudge[None]):
+    """Repeats the measured scores with noise."""
 
-    seed, max_pixels, retries, chunk = 0, 3136, 0, 512
-    colors = "srgb"
+    reads_images = False
+    chunk = 512
 
     def __init__(self, cards: dict[str, ScoreCard], step: int, passes: int) -> None:
         self.cards, self.step, self.passes = cards, step, passes
-        self.identity = f"demonstration, step {step}, K = {passes}"
-        self.engine = SimpleNamespace(identity=self.identity)
-        self.prompts = SimpleNamespace(name="brief-v1")
-        self.sampling = Sampling(temperature=0.7 if passes > 1 else 0.0, max_new_tokens=64)
 
-    def score_chunks(
-        self, chunks: Iterable[Sequence[EditTriplet]], root: Path
-    ) -> Generator[list[ScoreCard], None, None]:
-        """See `Judge.score_chunks`."""
-        for chunk in chunks:
-            yield [self.card(triplet) for triplet in chunk]
+    @property
+    def identity(self) -> str:
+        return f"demonstration, step {self.step}, K = {self.passes}"
+
+    def describe(self) -> dict[str, Any]:
+        return super().describe() | {"engine": self.identity, "prompts": "brief-v1", "passes": self.passes}
+
+    def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> None:
+        """Nothing."""
+
+    def judge(self, edits: Sequence[tuple[EditTriplet, None]]) -> list[ScoreCard]:
+        return [self.card(triplet) for triplet, _ in edits]
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
         """Whole numbers, as a judge writes them, so that some candidates tie; a reply in a hundred is unreadable."""
@@ -128,7 +130,7 @@ def make_report(curated: Path, out: Path) -> Path:
     )
     rankings = rank(cards, bench.triplets, out / "rankings.jsonl")
     recipe = recipe.model_copy(update={"human": Human(rankings=rankings)})
-    state = {"path": str(out), "finished": True, "incomplete": [], "missed": [], "failed": []}
+    state = RunState(path=str(out), finished=True, incomplete=[], missed=[], failed=[])
     results = build_sweep_results(recipe, [bench], measured, {"demonstration": state})
     write_json(out / "results.json", results)
     options = Report(title="Demonstration: made-up judges", funnel=curated / "funnel.json")

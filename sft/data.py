@@ -46,7 +46,7 @@ class TrainingRow:
     prompt: str
     """The whole chat up to where the model begins to write."""
     completion: str
-    """The reply and the token that ends it, as `prompts.render_reply` writes them."""
+    """The reply and the token that ends it, as `families.render_reply` writes them."""
 
 
 class RowReader:

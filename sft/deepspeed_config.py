@@ -10,8 +10,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from editjudge.files.json_text import parse_json
+from editjudge.files.text import first_line
 from editjudge.recipes.recipe_use import did_you_mean
-from sft.settings import first_line, probe
+from sft.settings import probe
 
 SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "deepspeed_configs").glob("*.json"))}
 """Name in a recipe -> file."""

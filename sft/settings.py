@@ -13,6 +13,7 @@ from typing import Any, get_args
 
 from pydantic import ConfigDict, PydanticUserError, TypeAdapter, ValidationError
 
+from editjudge.files.text import first_line
 from editjudge.recipes.recipe_use import did_you_mean
 from sft.model_settings import model_problems
 
@@ -281,11 +282,6 @@ def _config_fields() -> dict[str, Any]:
     from trl import SFTConfig
 
     return {field.name: field for field in fields(SFTConfig) if field.init}
-
-
-def first_line(error: Exception) -> str:
-    """An error of a library in one line."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _is_number(text: str) -> bool:

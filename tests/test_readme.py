@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type exists and says what it shows."""
+"""What pages tell a reader to type exists, and so does every file, link and module that pages and code name."""
 
 from __future__ import annotations
 
@@ -13,8 +13,17 @@ from places import ROOT
 
 from editjudge.cli.commands import split
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-FILES = re.compile(r"recipes/[\w/.-]+\.(?:yaml|json)|(?:scripts|docs)/[\w/.-]+\.(?:sh|py|md)")
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PACKAGES = ("editjudge", "curation", "annotation", "sft", "eval")
+SOURCES = [path for folder in (*PACKAGES, "scripts", "recipes") for path in sorted((ROOT / folder).rglob("*.*"))]
+TEXTS = [*PAGES, *(path for path in SOURCES if path.suffix in (".py", ".yaml", ".sh"))]
+FOLDERS = "|".join((*PACKAGES, "recipes", "scripts", "docs", "tests"))
+FILES = re.compile(rf"(?<![\w/.-])(?:{FOLDERS})/[\w/.-]+\.(?:ya?ml|json|sh|py|md)\b")
+LINKS = re.compile(r"\]\(((?!https?:)[^)#]*)(?:#([^)]*))?\)")
+ALSO_FILES = {"agreement", "campaign", "rankings", "report"}
+"""Rooms that share their name with a file of results or a key of recipes."""
+ROOMS = {path.parent.name for name in PACKAGES for path in (ROOT / name).glob("*/__init__.py")} - ALSO_FILES
+NAMES = re.compile(rf"`((?:(?:{'|'.join(PACKAGES)})\.)?(?:{'|'.join(sorted(ROOMS))})(?:\.\w+)+)[(`]")
 COMMAND = re.compile(r"^(?:\$ )?(editjudge|bash|python|deepspeed) +(\S+(?: +\S+)?)", re.MULTILINE)
 
 
@@ -38,10 +47,45 @@ def test_commands_exist(page, program, argument):
         assert (ROOT / argument.split()[0]).is_file()
 
 
-def test_recipes_and_files_named_in_the_pages_exist():
+def test_files_that_are_named_exist():
+    named = {(path, name) for path in TEXTS for name in FILES.findall(path.read_text(encoding="utf-8"))}
+    assert len(named) > 50
+    assert [f"{path.name}: {name}" for path, name in sorted(named) if not (ROOT / name).is_file()] == []
+
+
+def anchors(page: Path) -> set[str]:
+    """Of a page's headings, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+def test_links_of_the_pages_lead_somewhere():
     for page in PAGES:
-        for name in FILES.findall(page.read_text()):
-            assert (ROOT / name).is_file(), f"{page.name}: {name}"
+        for path, anchor in LINKS.findall(page.read_text(encoding="utf-8")):
+            target = (page.parent / path) if path else page
+            assert target.exists(), f"{page.name}: {path}"
+            assert not anchor or anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+
+
+def is_there(name: str) -> bool:
+    """Whether a dotted name is a module, or something at the top of one."""
+    parts = name.split(".")
+    for length in range(len(parts), 0, -1):
+        for package in ("", *PACKAGES):
+            path = ROOT.joinpath(package, *parts[:length])
+            path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+            if path.is_file():
+                rest = parts[length:]
+                at_top = rf"^(?:def |class |){rest[0]}\b" if rest else ""
+                return bool(re.search(at_top, path.read_text(encoding="utf-8"), re.MULTILINE))
+    return False
+
+
+def test_modules_and_their_parts_that_are_named_exist():
+    named = {(path, name) for path in TEXTS for name in NAMES.findall(path.read_text(encoding="utf-8"))}
+    assert len(named) > 30
+    assert [f"{path.name}: {name}" for path, name in sorted(named) if not is_there(name)] == []
+    assert not is_there("images.load_image")
 
 
 def test_the_library_snippet_runs(tmp_path):

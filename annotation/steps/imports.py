@@ -64,8 +64,10 @@ def main(argv: list[str]) -> int:
         prog="editjudge annotate import",
         description="Take over rankings made elsewhere: tiers (3|12|45), lists of ranks, two buckets.",
     )
-    parser.add_argument("recipe", type=user_path, help="YAML file of the campaign")
-    parser.add_argument("rankings", type=user_path, help="CSV, JSONL or JSON file; see docs/annotation.md")
+    parser.add_argument("recipe", metavar="RECIPE", type=user_path, help="YAML file of the campaign")
+    parser.add_argument(
+        "rankings", metavar="FILE", type=user_path, help="CSV, JSONL or JSON file; see docs/annotation.md"
+    )
     add_overrides(parser)
     parser.add_argument("--unit", metavar="NAME", help="who ranked; needed where rows do not name their unit")
     parser.add_argument(

@@ -91,7 +91,7 @@ class _Answer:
 
 def main(argv: list[str]) -> int:
     """`editjudge annotate pull RECIPE`."""
-    parser = argparse.ArgumentParser(prog="editjudge annotate pull", description=__doc__)
+    parser = argparse.ArgumentParser(prog="editjudge annotate pull", description="Fetch what was ranked, and check it.")
     add_recipe(parser)
     add_json(parser)
     arguments = parser.parse_intermixed_args(argv)

@@ -14,13 +14,7 @@ from annotation.campaign.records import campaign_lock, imported_rankings, import
 from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.connect import connect
 from annotation.label_studio.mirror import Mirror, StudioTask, known, load_mirror, refresh, save_mirror, with_pushed
-from annotation.label_studio.projects import (
-    LOCAL_IMAGES,
-    MODEL_VERSION,
-    UnitProject,
-    ensure_project,
-    show_predictions,
-)
+from annotation.label_studio.projects import LOCAL_IMAGES, MODEL_VERSION, UnitProject, ensure_project, show_predictions
 from annotation.page.layout import Layout, layout_of
 from annotation.page.predictions import Predictions, judge_rankings
 from annotation.page.served import ServedImages
@@ -46,7 +40,9 @@ Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
 
 def main(argv: list[str]) -> int:
     """`editjudge annotate push RECIPE`."""
-    parser = argparse.ArgumentParser(prog="editjudge annotate push", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="editjudge annotate push", description="Show every group to every unit, or add what is missing."
+    )
     add_recipe(parser)
     parser.add_argument(
         "--disputes",

@@ -76,7 +76,10 @@ class Status:
 
 def main(argv: list[str]) -> int:
     """`editjudge annotate status RECIPE`."""
-    parser = argparse.ArgumentParser(prog="editjudge annotate status", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="editjudge annotate status",
+        description="How far each unit is and when it will be done, here and in out/status.html.",
+    )
     add_recipe(parser)
     parser.add_argument("--offline", action="store_true", help="ask no server: tell what the last pull found")
     add_json(parser)

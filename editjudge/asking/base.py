@@ -73,7 +73,7 @@ class BaseJudge(ABC, Generic[Shown]):
     def unscored(self, triplet: EditTriplet, reason: str) -> ScoreCard:
         """The card of an edit that cannot be judged; `reason` in snake_case."""
         logger.warning("triplet %s: not judged: %s", triplet.id, reason)
-        return bare_card(triplet, {}, asked=True)
+        return bare_card(triplet, {}, asked=True, failure=reason)
 
     def describe(self) -> dict[str, Any]:
         """What people are told about the judge: a block of results.json, and of the markers of its scores.
@@ -123,8 +123,8 @@ class BaseJudge(ABC, Generic[Shown]):
         """One card per triplet, in order. Image paths are relative to `root`.
 
         A triplet that cannot be shown is not judged, with the reason: "missing_image", "unreadable_image",
-        "changed_image", "aspect_ratio" (`images.MAX_RATIO`) or "several_inputs". Raises `EngineError` when the judge
-        cannot work at all.
+        "changed_image", "aspect_ratio" (`images.pixels.MAX_RATIO`) or "several_inputs". Raises `EngineError` when the
+        judge cannot work at all.
         """
         return list(self.score_each(triplets, root))
 

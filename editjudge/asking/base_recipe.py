@@ -38,7 +38,7 @@ class BaseJudgeRecipe(BaseModel, ABC):
         """The judge. Its model is loaded when it is first asked."""
 
     def resolved(self: RecipeT) -> RecipeT:
-        """The recipe with what it leaves to its weights; see `recipes.load_recipe`."""
+        """The recipe with what it leaves to its weights; see `recipe.load_recipe`."""
         return self
 
     def n_passes(self) -> int:
@@ -50,7 +50,7 @@ class BaseJudgeRecipe(BaseModel, ABC):
         return None
 
     def problems_with(self, trained: Trained | None) -> Iterator[InitErrorDetails]:
-        """What the recipe says otherwise than its checkpoints were trained, for `recipe.refuse`."""
+        """What the recipe says otherwise than its checkpoints were trained, for `recipe_use.refuse`."""
         yield from ()
 
     def as_trained(self: RecipeT, trained: Trained | None) -> RecipeT:

@@ -48,7 +48,7 @@ class Judge(BaseJudge[list[Question]]):
         colors: Colors | None = None,
     ) -> None:
         """`passes` is K of Avg@K; `max_pixels` (None: as they are) bounds the area of each image; `colors` says what
-        becomes of their ICC profiles, see `images.load_image`.
+        becomes of their ICC profiles, see `images.pixels.load_image`.
 
         `prompts`, `max_pixels` and `colors` that are left out are those that the engine's weights were trained with
         (`judge.yaml`); weights that do not say so are asked with editjudge-v1, images as they are, and "srgb".

@@ -17,8 +17,9 @@ TABLES = {
     "engines": "editjudge.engines:ENGINES",
     "model families": "editjudge.families:FAMILIES",
     "benchmarks": "eval.benchmarks:BENCHMARKS",
+    "metrics": "eval.metrics.further:METRICS",
 }
-"""What `use:` and `family:` may name. By string: the ground floor imports no application."""
+"""What `use:` and `family:` may name, and what is measured. By string: the ground floor imports no application."""
 
 
 def main(argv: list[str]) -> int:

@@ -41,7 +41,12 @@ def main(argv: list[str]) -> int:
     """Print every finding; 1 when one of them is a problem."""
     parser = argparse.ArgumentParser(prog="editjudge doctor", description="Is this machine ready?")
     parser.add_argument(
-        "out", type=user_path, nargs="?", default="runs", help="folder that runs will write to (default: %(default)s)"
+        "out",
+        metavar="OUT",
+        type=user_path,
+        nargs="?",
+        default="runs",
+        help="folder that runs will write to (default: %(default)s)",
     )
     add_json(parser)
     arguments = parser.parse_args(argv)

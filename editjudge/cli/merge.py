@@ -14,8 +14,10 @@ from editjudge.files.paths import user_model, user_path
 def main(argv: Sequence[str] | None = None) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="editjudge merge", description="Merge an adapter into its base, verified.")
-    parser.add_argument("checkpoint", type=user_path, help="folder of a checkpoint or any PEFT adapter")
-    parser.add_argument("out", type=user_path, help="new folder for the merged model")
+    parser.add_argument(
+        "checkpoint", metavar="CHECKPOINT", type=user_path, help="folder of a checkpoint or any PEFT adapter"
+    )
+    parser.add_argument("out", metavar="OUT", type=user_path, help="new folder for the merged model")
     parser.add_argument(
         "--base", type=user_model, help="folder or hub name of the base (default: what the adapter names)"
     )

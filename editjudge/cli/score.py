@@ -56,6 +56,8 @@ def _table(card: ScoreCard) -> str:
     if any(likely.values()):
         shown = ", ".join(f"{aspect} {fmean(map(exp, found)):.2f}" for aspect, found in likely.items() if found)
         lines.append(f"{'score probability':<20}{shown}, mean over passes")
+    if card.failure is not None:
+        lines.append(f"{'not judged':<20}{card.failure}")
     failures = Counter(f"{row.aspect}: {row.failure}" for row in card.judgments if row.failure is not None)
     lines += [
         f"{'unreadable':<20}{reason} ({count} of {card.n_ok + card.n_failed} passes)"

@@ -26,9 +26,11 @@ class Sampling(BaseModel):
     temperature: float = Field(0.7, ge=0)
     """0 is greedy: every pass then gives the same text."""
     top_p: float = Field(0.9, gt=0, le=1)
+    """Tokens are drawn from the most likely ones that together have this probability; 1 keeps all."""
     top_k: int = Field(20, ge=0)
     """0 keeps the whole vocabulary."""
     max_new_tokens: int = Field(512, gt=0)
+    """A longer reply is cut there, and stays unscored when its scores are not complete."""
     logprobs: Annotated[bool, Neutral(False)] = False
     """Also give the log-probability of every token that is written (`Completion.tokens`)."""
 
@@ -38,7 +40,7 @@ class Request:
     """One prompt, sampled once per seed."""
 
     text: str
-    """User turn with one `<image>` mark per image (`prompts.IMAGE_MARK`)."""
+    """User turn with one `<image>` mark per image (`prompt_sets.IMAGE_MARK`)."""
     images: tuple[Image.Image, ...]
     """RGB, already at the size the judge wants."""
     seeds: tuple[int, ...]
@@ -197,7 +199,7 @@ def unknown_options(sampling: Sampling, unknown: Collection[Option], engine: str
 
 
 def sampling_mistakes(engine: Engine, sampling: Sampling, *where: str | int) -> list[InitErrorDetails]:
-    """What `engine.check` finds, for `recipe.refuse`; `where` is the place of `sampling` in the block."""
+    """What `engine.check` finds, for `recipe_use.refuse`; `where` is the place of `sampling` in the block."""
     return [
         mistake(problem.text, *where, problem.field, seen=getattr(sampling, problem.field))
         for problem in engine.check(sampling)

@@ -14,6 +14,7 @@ from editjudge.families import wrong_family
 from editjudge.files.hub_cache import hub_cache_advice
 from editjudge.files.io import digest
 from editjudge.files.json_text import parse_json
+from editjudge.files.text import first_line
 from editjudge.system.network import check_network
 
 _MODEL_FILES = (
@@ -169,13 +170,13 @@ def load_model(
     except ModuleNotFoundError:
         raise  # an extra that is not installed
     except ImportError as error:  # such as a version of flash-attn that is too old
-        raise EngineError(f"{model}: cannot be loaded here ({_first_line(error)})") from error
+        raise EngineError(f"{model}: cannot be loaded here ({first_line(error)})") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if not Path(model).is_dir():
             raise CheckpointError(_not_found(model, error)) from error
         raise CheckpointError(
             f"{model}{'' if adapter is None else f' with adapter {adapter}'}: cannot be loaded "
-            f"({type(error).__name__}: {_first_line(error)}); were all files written whole?"
+            f"({type(error).__name__}: {first_line(error)}); were all files written whole?"
         ) from error
 
 
@@ -243,14 +244,10 @@ def require_finite(place: str | Path, weights: Iterable[tuple[str, Any]]) -> Non
 def _not_found(model: str, error: Exception) -> str:
     advice = hub_cache_advice(model)
     if advice is not None:
-        return f"{model}: no such folder, and it cannot be fetched: {advice} ({_first_line(error)})"
+        return f"{model}: no such folder, and it cannot be fetched: {advice} ({first_line(error)})"
     if Path(model).is_dir():
-        return f"{model}: no model can be read there ({_first_line(error)}); were all files written whole?"
+        return f"{model}: no model can be read there ({first_line(error)}); were all files written whole?"
     return (
-        f"{model}: neither a folder nor a model that can be fetched ({_first_line(error)}); check the name, the "
+        f"{model}: neither a folder nor a model that can be fetched ({first_line(error)}); check the name, the "
         "network, and for private models the token in HF_TOKEN"
     )
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from editjudge.errors import CheckpointError
 from editjudge.files.hub_cache import hub_cache_advice
+from editjudge.files.text import first_line
 from editjudge.prompts.prompt_sets import IMAGE_MARK
 
 if TYPE_CHECKING:
@@ -81,9 +82,9 @@ class Family(ABC):
         except (OSError, ValueError) as error:
             advice = hub_cache_advice(model)
             if advice is not None:
-                raise CheckpointError(f"{model}: cannot be fetched: {advice} ({_first_line(error)})") from error
+                raise CheckpointError(f"{model}: cannot be fetched: {advice} ({first_line(error)})") from error
             raise CheckpointError(
-                f"{model}: no tokenizer and image processor can be read there ({_first_line(error)}); a model folder "
+                f"{model}: no tokenizer and image processor can be read there ({first_line(error)}); a model folder "
                 "needs tokenizer.json and preprocessor_config.json beside its weights"
             ) from error
         if processor.tokenizer.decode(processor.tokenizer.encode("score")) != "score":
@@ -120,7 +121,3 @@ class Family(ABC):
     def position_ids(self, positions: Tensor) -> Tensor:
         """`positions`, one for each row's next token, in the shape that the model's forward takes."""
         return positions[:, None]
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

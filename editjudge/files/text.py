@@ -44,6 +44,12 @@ def is_blank(text: str) -> bool:
     return all(character in _BLANK_LETTERS or unicodedata.category(character)[0] in "CZM" for character in text)
 
 
+def first_line(error: Exception) -> str:
+    """An error of a library in one line: the first of its message, or its kind when it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
 def require_text(arguments: Iterable[str]) -> None:
     """`TextError` for a command-line argument that is not valid UTF-8."""
     for number, argument in enumerate(arguments, start=1):

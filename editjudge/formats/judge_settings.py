@@ -51,7 +51,7 @@ class JudgeSettings(BaseModel):
     """Area to which each image is reduced; None: as it is."""
     colors: Colors
     image_rules: int
-    """`images.IMAGE_RULES`."""
+    """`images.pixels.IMAGE_RULES`."""
 
     @classmethod
     def of(cls, family: str, prompts: PromptSet, max_pixels: int | None, colors: Colors) -> JudgeSettings:

@@ -1,7 +1,7 @@
 """A reply of a judge, read into scores, or None with the reason.
 
 Nothing is guessed: a score that is not literally in the reply, is out of range, or was cut off, is no score. The forms
-that are read are listed in docs/evaluation.md.
+that are read are listed in docs/reference/replies.md.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Stop = Literal["stop", "length", "error"]
 ParsedBy = Literal["json", "repaired", "none"]
 
 READING = 2
-"""Version of the reading and of `prompts.harmless`; part of a judge's identity. Raise it when the reading changes."""
+"""Version of the reading and of `prompt_sets.harmless`, part of a judge's identity: raise it when reading changes."""
 
 REASONING_TAGS = {
     "<think>": "</think>",  # DeepSeek-R1, Qwen3, GLM, MiMo-VL

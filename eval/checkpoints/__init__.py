@@ -13,8 +13,8 @@ from editjudge.formats.judge_settings import Trained, read_trained
 
 
 @dataclass(frozen=True)
-class Checkpoint:
-    """A judge of a training run."""
+class Snapshot:
+    """The weights of a training run after some steps: a complete checkpoint, or the untrained base."""
 
     step: int
     """Optimizer steps behind it; 0 for the untrained base."""
@@ -27,12 +27,12 @@ class Checkpoint:
         return "base" if self.path is None else f"step {self.step}"
 
 
-def complete_in(found: RunFolder) -> list[Checkpoint]:
+def complete_in(found: RunFolder) -> list[Snapshot]:
     """The complete checkpoints of a run, by step. One without its `done.json` is being written and is left out."""
-    return [Checkpoint(each.step, each.path) for each in found.complete]
+    return [Snapshot(each.step, each.path) for each in found.complete]
 
 
-def find_checkpoints(run: Path) -> list[Checkpoint]:
+def find_checkpoints(run: Path) -> list[Snapshot]:
     """The complete checkpoints of a run, by step; `CheckpointError` when there is none."""
     found = complete_in(scan(run))
     if not found:
@@ -58,7 +58,7 @@ def pin_training(run: Path, folder: Path) -> None:
         write_marker(note, identity, {"run": str(run)})
 
 
-def judge_of(recipe: BaseJudgeRecipe, checkpoint: Checkpoint) -> BaseJudgeRecipe:
+def judge_of(recipe: BaseJudgeRecipe, checkpoint: Snapshot) -> BaseJudgeRecipe:
     """The recipe's judge with the weights of a checkpoint, not loaded yet.
 
     What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Raises what

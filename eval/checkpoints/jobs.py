@@ -15,7 +15,7 @@ from editjudge.engines.base import Sampling
 from editjudge.files.io import read_marker
 from editjudge.formats.checkpoint import RunFolder
 from editjudge.formats.judge_settings import JudgeSettings, Trained
-from eval.checkpoints import Checkpoint, complete_in, judge_of, trained_in
+from eval.checkpoints import Snapshot, complete_in, judge_of, trained_in
 from eval.checkpoints.options import SweptRun
 from eval.checkpoints.recipe import SweepRecipe
 from eval.evaluations.answers import write_answers
@@ -43,7 +43,7 @@ class Job:
     """One checkpoint, loaded once. Jobs do not depend on each other, so several devices may share them."""
 
     run: str
-    checkpoint: Checkpoint
+    checkpoint: Snapshot
     ways: tuple[Way, ...]
     judge: BaseJudgeRecipe
     """The run's, still without the checkpoint's weights."""
@@ -78,14 +78,14 @@ def plan_run(
     judge = recipe.judge_of_run(run).as_trained(trained)
     once = Way(judge.n_passes())
 
-    def job(checkpoint: Checkpoint, gone: bool = False) -> Job:
+    def job(checkpoint: Snapshot, gone: bool = False) -> Job:
         label = f"{name}, {checkpoint.label}" if recipe.runs else checkpoint.label
         where = _base_folder(recipe, run, trained, folder) if checkpoint.path is None else folder
         return Job(name, checkpoint, (once,), judge, where, label, gone)
 
     complete = complete_in(found)
     present = {checkpoint.step for checkpoint in complete}
-    removed = [job(Checkpoint(step, folder), gone=True) for step in _steps_on_disk(folder) - present - {0}]
+    removed = [job(Snapshot(step, folder), gone=True) for step in _steps_on_disk(folder) - present - {0}]
     missed = sorted(item.checkpoint.step for item in removed if not item.is_measured(benches))
     jobs = [job(checkpoint) for checkpoint in complete] + [item for item in removed if item.is_measured(benches)]
     jobs.sort(key=lambda item: item.checkpoint.step)
@@ -95,7 +95,7 @@ def plan_run(
             jobs[-1] = more
     # What a recipe leaves to the training is not known before that has begun.
     known = trained is not None or bool(jobs) or not judge.waits_for_training()
-    return ([job(Checkpoint(0, None))] if recipe.base and known else []) + jobs, missed
+    return ([job(Snapshot(0, None))] if recipe.base and known else []) + jobs, missed
 
 
 def run_folder(recipe: SweepRecipe, name: str) -> Path:

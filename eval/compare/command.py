@@ -17,8 +17,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="editjudge compare", description="Say whether judge A differs from judge B by more than noise."
     )
-    parser.add_argument("a", type=user_path, help="folder of an evaluation, or of a finished `editjudge eval`")
-    parser.add_argument("b", type=user_path, help="the same of the other judge")
+    parser.add_argument(
+        "a", metavar="A", type=user_path, help="folder of an evaluation, or of a finished `editjudge eval`"
+    )
+    parser.add_argument("b", metavar="B", type=user_path, help="the same of the other judge")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="bootstrap rounds (default: %(default)s)")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     add_json(parser)

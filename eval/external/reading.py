@@ -14,7 +14,7 @@ from editjudge.records.tasks import Aspect
 from editjudge.records.types import EditTriplet, Judgment, PreferencePair, ScoreCard
 from editjudge.statistics.arrays import TIE_DECIMALS
 from eval.external.names import TripletNames
-from eval.external.rows import FileRow, PairSaid, Problem, Said, ScoresFormat, Voted, as_number
+from eval.external.rows import FileRow, PairSaid, RowProblem, Said, ScoresFormat, Voted, as_number
 from eval.external.viescore import published_pair, published_score
 from eval.external.votes import VoteReader, Votes
 from eval.labels.benchmark import Benchmark
@@ -96,7 +96,7 @@ class Reading:
 
     def take(self, row: FileRow) -> None:
         """Keep what a row says, or count why it cannot be used."""
-        if isinstance(row, Problem):
+        if isinstance(row, RowProblem):
             self._findings.add(row.kind, f"{row.where}: {row.detail}")
         elif isinstance(row, Voted):
             self.matched += self._votes.take(row)

@@ -77,7 +77,7 @@ class Voted:
 
 
 @dataclass(frozen=True)
-class Problem:
+class RowProblem:
     """Something in a file that cannot be used, to be counted under `kind`."""
 
     where: str
@@ -85,7 +85,7 @@ class Problem:
     detail: str
 
 
-FileRow = Said | PairSaid | Voted | Problem
+FileRow = Said | PairSaid | Voted | RowProblem
 Cells = dict[str, Any]
 """A row as the file has it, by column."""
 
@@ -123,7 +123,7 @@ def read_rows(files: Sequence[Path], kind: ScoresFormat) -> Iterator[FileRow]:
             yield from _read_viescore(file)
             continue
         for row in _table(file):
-            yield row if isinstance(row, Problem) else readers[kind](file, *row)
+            yield row if isinstance(row, RowProblem) else readers[kind](file, *row)
 
 
 def _read_plain(path: Path, where: str, row: Cells) -> Said | Voted:
@@ -168,7 +168,7 @@ def _read_viescore(path: Path) -> Iterator[FileRow]:
         for name, row in content.items():
             if not is_unicode({name: row}):
                 where = f"{path}: {replace_surrogates(name)}"
-                yield Problem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
+                yield RowProblem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
         content = replace_surrogates(content)
     for name, row in content.items():
         reasoning = row.get("reasoning")
@@ -237,18 +237,18 @@ def _columns(path: Path) -> Collection[str]:
         if table.rows:
             return table.header
     for row in _table(path):
-        if not isinstance(row, Problem):
+        if not isinstance(row, RowProblem):
             return row[1].keys()
     raise DataError(f"{path}: holds no row")
 
 
-def _table(path: Path) -> Iterator[tuple[str, Cells] | Problem]:
+def _table(path: Path) -> Iterator[tuple[str, Cells] | RowProblem]:
     """Rows of a JSONL, JSON, CSV or TSV file with their places, and those that cannot be read."""
     if not _is_json(path):
         table = read_table(path)
         for row in table.rows:
             if row.problem is not None:
-                yield Problem(f"{path}:{row.line}", "unreadable_row", row.problem)
+                yield RowProblem(f"{path}:{row.line}", "unreadable_row", row.problem)
         for row, cells in table.columns(numbers=_NUMBER_COLUMNS):
             yield f"{path}:{row.line}", dict(cells)
         return
@@ -259,7 +259,7 @@ def _table(path: Path) -> Iterator[tuple[str, Cells] | Problem]:
             yield from ((f"{path}: row {number}", row) for number, row in enumerate(rows) if isinstance(row, dict))
             continue
         if not is_unicode(content):
-            yield Problem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
+            yield RowProblem(where, "invalid_unicode", "half a surrogate pair, read as U+FFFD")
             content = replace_surrogates(content)
         if not isinstance(content, dict):
             raise DataError(f"{where}: not an object with columns but {str(content)[:60]!r}")

@@ -99,7 +99,7 @@ class PairPlaces:
         )
 
     def margins(self, cards: Floats) -> Floats:
-        """Preferred minus other, 0 to 10 scale, rounded as `metrics.build_table` does; NaN when one is unscored."""
+        """Preferred minus other, 0 to 10 scale, rounded as `pairs.build_table` does; NaN when one is unscored."""
         padded = np.vstack([cards, np.full((1, cards.shape[1]), np.nan)])  # row -1
         margins: Floats = np.round(padded[self.better, self.column] - padded[self.worse, self.column], TIE_DECIMALS)
         return margins

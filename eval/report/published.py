@@ -36,7 +36,7 @@ class PublishedBenchmark(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: dict[str, int]
-    """Of the public benchmark, as `leaderboard.size_of` counts."""
+    """Of the public benchmark, as `columns.size_of` counts."""
     figure: BoardKind
     """Which of our figures is defined as the published one."""
     rows: tuple[PublishedJudge, ...]

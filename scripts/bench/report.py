@@ -19,18 +19,17 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
-from types import SimpleNamespace
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
 from PIL import Image
 
+from editjudge.asking.base import BaseJudge
 from editjudge.asking.cards import make_card
-from editjudge.engines.base import Sampling
 from editjudge.files.io import digest, rng, write_json, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.images.store import ImageStore
@@ -99,25 +98,24 @@ def make_benchmark(folder: Path, n_pairs: int, side: int) -> Path:
     return folder / "pairs.jsonl"
 
 
-class Noisy:
-    """Stands where a judge would: it knows each candidate's number and adds noise, without looking at a picture."""
+class Noisy(BaseJudge[None]):
+    """Knows each candidate's number and adds noise, without looking at a picture."""
 
-    passes, seed, max_pixels, retries, chunk = 1, 0, 1_003_520, 0, 512
-    colors = "srgb"
-    sampling = Sampling(temperature=0.0, max_new_tokens=256)
+    reads_images = False
+    chunk = 512
 
     def __init__(self, step: int) -> None:
         self.step = step
-        self.identity = f"noisy-{step}"
-        self.engine = SimpleNamespace(identity=self.identity)
-        self.prompts = SimpleNamespace(name="bench")
 
-    def score_chunks(
-        self, chunks: Iterable[Sequence[EditTriplet]], root: Path
-    ) -> Generator[list[ScoreCard], None, None]:
-        """See `Judge.score_chunks`."""
-        for chunk in chunks:
-            yield [self.card(triplet) for triplet in chunk]
+    @property
+    def identity(self) -> str:
+        return f"noisy-{self.step}"
+
+    def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> None:
+        """Nothing."""
+
+    def judge(self, edits: Sequence[tuple[EditTriplet, None]]) -> list[ScoreCard]:
+        return [self.card(triplet) for triplet, _ in edits]
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
         """One pass of both aspects."""

@@ -10,7 +10,7 @@ from factories import make_image
 from PIL import Image
 from pydantic import PrivateAttr, ValidationError
 
-from curation.editing import Edit
+from curation.editing import EditStage
 from curation.stage import Fail
 from editjudge.editors.command import Command
 from editjudge.editors.folder import Folder
@@ -22,7 +22,7 @@ POOL = {f"g{level}": Grey(level=level) for level in range(6)}
 
 def test_candidates_are_stored_under_their_task(tmp_path):
     task = stored_task(tmp_path)
-    triplets = list(Edit(editors=POOL, per_task=5).run([task], make_context(tmp_path)))
+    triplets = list(EditStage(editors=POOL, per_task=5).run([task], make_context(tmp_path)))
     assert len({triplet.editor for triplet in triplets}) == 5
     for triplet in triplets:
         assert triplet.edited.path == f"images/{task.id}/{triplet.id}.png"
@@ -36,7 +36,7 @@ def test_neither_names_nor_order_of_the_pool_matter(tmp_path):
     renamed = {f"other{name}": editor for name, editor in reversed(POOL.items())}
     first, second = (
         [(triplet.id, triplet.editor, triplet.seed) for triplet in stage.run([task], make_context(tmp_path))]
-        for stage in (Edit(editors=POOL, per_task=3), Edit(editors=renamed, per_task=3))
+        for stage in (EditStage(editors=POOL, per_task=3), EditStage(editors=renamed, per_task=3))
     )
     assert first == second
     assert [row[0] for row in first] == sorted(row[0] for row in first)
@@ -45,7 +45,7 @@ def test_neither_names_nor_order_of_the_pool_matter(tmp_path):
 def test_every_editor_gets_its_turn_and_no_place_gives_it_away(tmp_path):
     drawn, first = Counter(), Counter()
     for number in range(60):
-        made = Edit(editors=POOL, per_task=3).candidates(stored_task(tmp_path, id=f"task{number}"), seed=0)
+        made = EditStage(editors=POOL, per_task=3).candidates(stored_task(tmp_path, id=f"task{number}"), seed=0)
         drawn.update(editor.identity for _, editor, _ in made)
         first.update([made[0][1].identity])
         assert [row[0] for row in made] == sorted(row[0] for row in made)
@@ -54,7 +54,7 @@ def test_every_editor_gets_its_turn_and_no_place_gives_it_away(tmp_path):
 
 
 def test_a_broken_editor_costs_its_triplet_only(tmp_path):
-    stage = Edit(editors={"good": Grey(level=1), "bad": Broken()}, per_task=2)
+    stage = EditStage(editors={"good": Grey(level=1), "bad": Broken()}, per_task=2)
     outcomes = list(stage.run([stored_task(tmp_path)], make_context(tmp_path)))
     failed = [outcome for outcome in outcomes if isinstance(outcome, Fail)]
     assert [failure.error for failure in failed] == ["broken: RuntimeError: out of paint"]
@@ -81,7 +81,7 @@ def test_an_editor_that_takes_batches_gets_them_and_gives_the_same(tmp_path):
     batched, alone = Batched(level=1), Grey(level=1)
     others = {f"g{level}": Grey(level=level) for level in (2, 3)}
     found, expected = (
-        list(Edit(editors={"x": editor, **others}, per_task=2).run(tasks, make_context(tmp_path)))
+        list(EditStage(editors={"x": editor, **others}, per_task=2).run(tasks, make_context(tmp_path)))
         for editor in (batched, alone)
     )
     failed = [row for row in found if isinstance(row, Fail)]
@@ -103,7 +103,9 @@ class Unstorable(Broken):
 
 
 def test_a_picture_that_cannot_be_stored_costs_its_triplet_only(tmp_path):
-    (outcome,) = Edit(editors={"bad": Unstorable()}, per_task=1).run([stored_task(tmp_path)], make_context(tmp_path))
+    (outcome,) = EditStage(editors={"bad": Unstorable()}, per_task=1).run(
+        [stored_task(tmp_path)], make_context(tmp_path)
+    )
     assert isinstance(outcome, Fail)
     assert "ImageError" in outcome.error
 
@@ -111,7 +113,7 @@ def test_a_picture_that_cannot_be_stored_costs_its_triplet_only(tmp_path):
 def test_a_corrupt_input_is_a_counted_failure(tmp_path):
     task = stored_task(tmp_path)
     (tmp_path / "images/before.png").write_bytes(b"not a picture")
-    outcomes = list(Edit(editors={"good": Grey(level=1)}, per_task=1).run([task], make_context(tmp_path)))
+    outcomes = list(EditStage(editors={"good": Grey(level=1)}, per_task=1).run([task], make_context(tmp_path)))
     assert [type(outcome) for outcome in outcomes] == [Fail]
 
 
@@ -119,7 +121,7 @@ def test_a_disk_that_cannot_be_written_ends_the_run(tmp_path):
     task = stored_task(tmp_path)
     (tmp_path / "images" / task.id).write_text("a file where the folder should be")
     with pytest.raises(StorageError):
-        list(Edit(editors={"good": Grey(level=1)}, per_task=1).run([task], make_context(tmp_path)))
+        list(EditStage(editors={"good": Grey(level=1)}, per_task=1).run([task], make_context(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -127,7 +129,7 @@ def test_a_disk_that_cannot_be_written_ends_the_run(tmp_path):
 )
 def test_a_pool_that_cannot_work_is_refused(values):
     with pytest.raises(ValidationError):
-        Edit(**{"per_task": 1, **values})
+        EditStage(**{"per_task": 1, **values})
 
 
 def test_folder_reads_what_was_made_elsewhere(tmp_path):
