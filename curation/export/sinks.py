@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from curation.filters.leakage import images_of
 from editjudge.errors import MissingExtraError
-from editjudge.files.io import replacing, write_jsonl
+from editjudge.files.io import write_jsonl
+from editjudge.files.storage import replacing
 from editjudge.formats.bench_schema import embedded, write_editreward_bench
 from editjudge.images.store import ImageStore
 from editjudge.records.types import PreferencePair, Record
