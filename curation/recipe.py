@@ -41,6 +41,7 @@ class Part(BaseModel):
     sources: tuple[str, ...] | None = Field(None, min_length=1)
     """Ids of photographs (or upstream rows); null for all that no other part names."""
     stages: tuple[AnyStage, ...] = ()
+    """In order, on the rows of this part only."""
     sinks: tuple[Annotated[Sink, Use(SINKS)], ...] | None = Field(None, min_length=1)
     """What its rows are written as; null for JSONL, and for pairs also a table in EditReward-Bench's schema."""
 

@@ -73,6 +73,25 @@ def test_the_changelog_has_a_section_for_what_comes_next():
     assert kinds <= {"Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"}
 
 
+def test_the_guide_says_how_to_run_each_kind_of_test():
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    block = re.search(r"^markers = \[(.*?)^\]", settings, re.MULTILINE | re.DOTALL)
+    assert block is not None
+    guide = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    markers = re.findall(r'"(\w+):', block[1])
+    assert {"gpu", "slow"} <= {*markers}
+    assert [name for name in markers if f"pytest -m {name}`" not in guide] == []
+
+
+def test_files_that_the_guides_link_to_exist():
+    for page in ("CONTRIBUTING.md", "CHANGELOG.md"):
+        text = (ROOT / page).read_text(encoding="utf-8")
+        links = re.findall(r"\]\((?!https?:)([^)#]+)\)", text)
+        assert links, page
+        # docs/extending.md comes with the examples of additions
+        assert [link for link in links if not (ROOT / link).is_file() and link != "docs/extending.md"] == []
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_packages_say_that_they_are_typed(package):
     assert (ROOT / package / "py.typed").is_file()

@@ -13,7 +13,7 @@ from places import ROOT
 
 from editjudge.cli.commands import split
 
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 PACKAGES = ("editjudge", "curation", "annotation", "sft", "eval")
 SOURCES = [path for folder in (*PACKAGES, "scripts", "recipes") for path in sorted((ROOT / folder).rglob("*.*"))]
 TEXTS = [*PAGES, *(path for path in SOURCES if path.suffix in (".py", ".yaml", ".sh"))]

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
-from pathlib import Path
-from typing import Any
 
 from annotation.campaign.records import InvalidAnnotation, campaign_lock, imported_rankings, invalid_file, shown_units
 from annotation.label_studio.client import Studio, StudioError
@@ -26,6 +24,7 @@ from annotation.label_studio.projects import UnitProject, find_project
 from annotation.page.answers import Reading, read_result
 from annotation.page.layout import Layout, layout_of
 from annotation.recipe import AnnotationRecipe, Unit
+from annotation.steps.pull_report import PULL, PullReport, UnitPull, as_json, print_report
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.files.io import write_json, write_jsonl
 from editjudge.formats.campaign import rankings_file, read_tasks
@@ -33,51 +32,6 @@ from editjudge.formats.rankings import Ranking, make_ranking
 from editjudge.recipes.recipe import dump_recipe, load_recipe
 from editjudge.records.tasks import Dimension
 from editjudge.system.provenance import RunRecord
-
-PULL = "pull.json"
-"""File below `out`: what the last pull found."""
-
-
-@dataclass
-class UnitPull:
-    """What one unit has done so far. Every task is either done, skipped, invalid, or left."""
-
-    unit: str
-    link: str
-    tasks: int = 0
-    done: int = 0
-    skipped: int = 0
-    invalid: int = 0
-    """Tasks that have annotations, none of them usable."""
-    kept: int = 0
-    """Rankings of tasks that were deleted on the server since; part of `done`."""
-    withdrawn: int = 0
-    """Annotations pulled once that were deleted since; not used."""
-    flagged: dict[str, int] = field(default_factory=dict)
-    """What annotators ticked, such as "broken image", with the number of tasks."""
-    seconds: list[float] = field(default_factory=list)
-    """Per done task for which the page counted them."""
-    submitted: list[str] = field(default_factory=list)
-    """When each done task was first saved, ISO 8601."""
-
-    @property
-    def left(self) -> int:
-        """Tasks that nobody has answered."""
-        return self.tasks - self.done - self.skipped - self.invalid
-
-
-@dataclass
-class PullReport:
-    """What a pull found."""
-
-    pulled: str
-    """When, ISO 8601 in UTC."""
-    units: list[UnitPull] = field(default_factory=list)
-    rankings: int = 0
-    """Rows of rankings.jsonl: tasks x dimensions x units."""
-    invalid: list[InvalidAnnotation] = field(default_factory=list)
-    imported: dict[str, int] = field(default_factory=dict)
-    """Of `rankings`, by unit, those that `annotate import` took over."""
 
 
 @dataclass(frozen=True)
@@ -255,43 +209,3 @@ class _UnitReader:
                 problem=problem,
             )
         )
-
-
-def as_json(report: PullReport) -> dict[str, Any]:
-    """Every number of a pull."""
-    units = [asdict(unit) | {"left": unit.left} for unit in report.units]
-    return {
-        "pulled": report.pulled,
-        "units": units,
-        "rankings": report.rankings,
-        "invalid": [row.model_dump(mode="json") for row in report.invalid],
-        "imported": report.imported,
-    }
-
-
-def shortened(problem: str, most: int = 160) -> str:
-    """The beginning of a long list of problems."""
-    return problem if len(problem) <= most else f"{problem[:most].rsplit('; ', 1)[0]}; ..."
-
-
-def print_report(report: PullReport, out: Path) -> None:
-    """Print what was found."""
-    for unit in report.units:
-        parts = [f"{unit.done:,} of {unit.tasks:,} tasks ranked", f"{unit.left:,} left"]
-        parts += [
-            f"{count:,} {name}" for name, count in (("skipped", unit.skipped), ("invalid", unit.invalid)) if count
-        ]
-        print(f"{unit.unit}: {', '.join(parts)}")
-        if unit.kept:
-            print(f"  {unit.kept:,} rankings are of tasks that were deleted on the server; they are kept")
-        if unit.withdrawn:
-            print(f"  {unit.withdrawn:,} annotations pulled before were deleted on the server; they no longer count")
-        for flag, count in unit.flagged.items():
-            print(f"  {count:,} tasks marked {flag!r}")
-    for name, count in report.imported.items():
-        print(f"{name}: {count:,} rankings imported")
-    print(f"{report.rankings:,} rankings in {rankings_file(out)}")
-    for row in report.invalid[:10]:
-        print(f"not used: {row.link} ({row.unit}, annotation {row.annotation_id}): {shortened(row.problem)}")
-    if report.invalid:
-        print(f"annotations that are not used: {len(report.invalid):,}, all of them in {invalid_file(out)}")

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
 from rich.table import Table
 
 from annotation.agreement.figures import POOLED, measure_agreement
@@ -21,10 +20,10 @@ from annotation.campaign.records import InvalidAnnotation
 from annotation.label_studio.client import StudioError
 from annotation.label_studio.connect import connect
 from annotation.recipe import AnnotationRecipe
-from annotation.steps.pull import PULL, PullReport, UnitPull, pull, shortened
+from annotation.steps.pull import pull
+from annotation.steps.pull_report import PullReport, UnitPull, last_pull, shortened
 from editjudge.cli.options import add_json, add_recipe, json_results
-from editjudge.errors import DataError
-from editjudge.files.io import atomic_write, read_json
+from editjudge.files.io import atomic_write
 from editjudge.recipes.recipe import load_recipe
 from editjudge.system.progress import duration
 
@@ -113,15 +112,6 @@ def _print(status: Status, report: PullReport) -> None:
         print(f"not used: {row.link} ({row.unit}): {shortened(row.problem)}")
     if len(status.invalid) > 5:
         print(f"... and {len(status.invalid) - 5:,} more annotations that are not used")
-
-
-def last_pull(out: Path) -> PullReport:
-    """What the last pull found; `DataError` when there was none."""
-    path = out / PULL
-    if not path.exists():
-        raise DataError(f"{path}: nothing was pulled yet; run `editjudge annotate pull RECIPE`")
-    values = read_json(path)
-    return TypeAdapter(PullReport).validate_python(values)
 
 
 def make_status(recipe: AnnotationRecipe, report: PullReport, now: datetime) -> Status:

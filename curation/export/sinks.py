@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from curation.filters.leakage import images_of
 from editjudge.errors import MissingExtraError
-from editjudge.files.io import replacing, write_jsonl
+from editjudge.files.io import write_jsonl
+from editjudge.files.storage import replacing
 from editjudge.formats.bench_schema import embedded, write_editreward_bench
 from editjudge.images.store import ImageStore
 from editjudge.records.types import PreferencePair, Record
@@ -97,6 +98,7 @@ class WebDataset(Sink):
     """
 
     rows_per_tar: int = Field(5000, ge=1)
+    """Rows in each tar file but the last."""
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
         """Write part-webdataset/."""

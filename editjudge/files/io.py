@@ -1,26 +1,23 @@
 """Files: digests, seeds, atomic writes, JSON and JSONL, completion markers.
 
-A file that exists under its final name is whole: it is written beside its place and moved there.
+A file that exists under its final name is whole: see `files.storage`.
 """
 
 from __future__ import annotations
 
-import ctypes
-import errno
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from editjudge.errors import DataError, StaleOutputError, StorageError
+from editjudge.errors import DataError, StaleOutputError
 from editjudge.files.identity import identity_values
 from editjudge.files.json_text import json_rows, open_file, parse_json
+from editjudge.files.storage import replacing, storage_errors
 
 if TYPE_CHECKING:
     import numpy as np
@@ -64,27 +61,8 @@ def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None
     Without `sync` that holds when the process is killed, but not when the machine loses power before `sync_files`.
     """
     content = data.encode() if isinstance(data, str) else data
-    with replacing(Path(path), sync) as handle, _storage_errors(Path(path)):
+    with replacing(Path(path), sync) as handle, storage_errors(Path(path)):
         handle.write(content)
-
-
-def sync_files(folder: str | Path) -> None:
-    """Wait until all that was written to the file system of `folder` is on its disk: once for many files.
-
-    `StorageError` when it cannot be.
-    """
-    syncfs = getattr(ctypes.CDLL(None), "syncfs", None) if os.name == "posix" else None
-    if syncfs is None:
-        if hasattr(os, "sync"):
-            os.sync()
-        return
-    with _storage_errors(Path(folder)):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            if syncfs(handle) != 0:
-                raise OSError(errno.EIO, os.strerror(errno.EIO))
-        finally:
-            os.close(handle)
 
 
 def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
@@ -180,7 +158,7 @@ def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str
                 line = json.dumps(row, ensure_ascii=False, allow_nan=False, default=_plain)
             except ValueError as error:
                 raise DataError(f"{path}:{count}: row cannot be written as JSON: {error}") from error
-            with _storage_errors(path):
+            with storage_errors(path):
                 handle.write(line.encode() + b"\n")
 
         yield write
@@ -277,59 +255,6 @@ def _first_problem(error: ValidationError) -> str:
     seen = repr(first["input"])
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     return f"{where + ': ' if where else ''}{first['msg']}, got {seen if len(seen) <= 80 else seen[:77] + '...'}{more}"
-
-
-@contextmanager
-def replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its place when the block ends well, and is removed when it does not."""
-    temporary = path.parent / f".tmp-{uuid.uuid4().hex[:16]}"
-    with _storage_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = temporary.open("xb")
-    try:
-        try:
-            yield handle
-            with _storage_errors(path):
-                handle.flush()
-                if sync:
-                    os.fsync(handle.fileno())
-        finally:
-            _close(handle)
-        with _storage_errors(path):
-            os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _close(handle: IO[bytes]) -> None:
-    """Close; what close itself cannot write any more was already reported by the flush before it."""
-    try:
-        handle.close()
-    except OSError:
-        return
-
-
-_ADVICE = {
-    errno.ENOSPC: "the disk is full: free some space or choose another `out`",
-    errno.EDQUOT: "your disk quota is used up: free some space or choose another `out`",
-    errno.EFBIG: "the file is larger than this system allows: raise the limit (ulimit -f) or use more shards",
-    errno.EROFS: "the file system is read-only: choose another `out`",
-    errno.EACCES: "this user may not write there: choose another `out` or change the permissions",
-    errno.EPERM: "this user may not write there: choose another `out` or change the permissions",
-    errno.ENOTDIR: "a file stands where a folder is needed: remove it or choose another `out`",
-    errno.EEXIST: "a file stands where a folder is needed: remove it or choose another `out`",
-    errno.EISDIR: "a folder stands where the file is needed: remove it or choose another `out`",
-}
-
-
-@contextmanager
-def _storage_errors(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "check the disk, or choose another `out`")
-        raise StorageError(f"{path}: cannot be written ({error.strerror or error}); {advice}") from error
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -11,7 +11,8 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from editjudge.errors import ImageError
-from editjudge.files.io import atomic_write, sync_files
+from editjudge.files.io import atomic_write
+from editjudge.files.storage import sync_files
 from editjudge.images.colors import Colors
 from editjudge.images.pixels import load_image
 from editjudge.images.shards import Shards, shard_of

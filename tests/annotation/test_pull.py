@@ -13,7 +13,8 @@ from annotation.label_studio.client import Studio, StudioError
 from annotation.label_studio.mirror import load_mirror, mirror_file
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
-from annotation.steps.pull import as_json, main, pull
+from annotation.steps.pull import main, pull
+from annotation.steps.pull_report import as_json
 from annotation.steps.push import push, push_disputes
 from editjudge.errors import DataError
 from editjudge.files.io import read_json, read_jsonl, write_jsonl

@@ -13,9 +13,10 @@ from annotation.label_studio.client import Studio
 from annotation.page.answers import make_result
 from annotation.page.layout import layout_of
 from annotation.steps.agreement import measure_campaign
-from annotation.steps.pull import UnitPull, pull
+from annotation.steps.pull import pull
+from annotation.steps.pull_report import UnitPull, last_pull
 from annotation.steps.push import push
-from annotation.steps.status import last_pull, make_status, projected_finish, render, tables, unit_status
+from annotation.steps.status import make_status, projected_finish, render, tables, unit_status
 from editjudge.errors import DataError, EditJudgeError
 from editjudge.files.io import read_json
 

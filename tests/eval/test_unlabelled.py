@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from eval_world import PixelEngine, write_benchmark, write_checkpoint
 
@@ -9,6 +11,7 @@ from editjudge.asking.recipe import JudgeRecipe
 from editjudge.errors import RecipeError
 from editjudge.files.io import read_jsonl, write_jsonl
 from editjudge.records.types import PreferencePair, ScoreCard
+from eval.benchmarks.edits import Edits
 from eval.checkpoints.recipe import SweepRecipe
 from eval.recipe import EvalRecipe
 from eval.run import run_eval
@@ -53,3 +56,13 @@ def test_no_checkpoint_is_chosen_by_edits_alone(tmp_path, edits):
     write_checkpoint(tmp_path / "run", 10, noise=1.0)
     with pytest.raises(RecipeError, match="edits has no labels"):
         run_sweep(recipe(SweepRecipe, tmp_path / "out", [edits], run=tmp_path / "run", last=None))
+
+
+def test_an_edit_whose_task_type_is_no_name_is_left_out_as_such(tmp_path, edits):
+    first, second, *_ = edits["path"].read_text().splitlines()
+    row = json.loads(second)
+    row["task"]["task_type"] = "No name!"
+    path = tmp_path / "edits.jsonl"
+    path.write_text(f"{first}\n{json.dumps(row)}\n")
+    bench = Edits(path=path, root=edits["path"].parent).load(tmp_path)
+    assert (len(bench.unlabelled), bench.left_out.counts) == (1, {"not_a_task_type": 1})

@@ -19,11 +19,11 @@ from editjudge.files.io import (
     read_jsonl,
     read_marker,
     rng,
-    sync_files,
     write_json,
     write_jsonl,
     write_marker,
 )
+from editjudge.files.storage import sync_files
 from editjudge.records.types import EditTask, EditTriplet
 
 
