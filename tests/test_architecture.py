@@ -18,7 +18,7 @@ from typing import NamedTuple
 import pytest
 from places import ROOT
 
-from editjudge.cli.catalog import TABLES
+from editjudge.cli.catalog import METRICS, TABLES
 from editjudge.cli.commands import COMMANDS, load
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -127,7 +127,7 @@ def modules() -> list[str]:
 
 def listed() -> set[str]:
     """Modules of what recipes and command lines name: `editjudge ls` and `editjudge --help` say what they are."""
-    targets = [target for table in TABLES.values() for target in load(table).values()]
+    targets = [target for table in (*TABLES.values(), METRICS) for target in load(table).values()]
     return {target.partition(":")[0] for target in (*targets, *(command.target for command in COMMANDS.values()))}
 
 

@@ -9,6 +9,8 @@ from editjudge.cli.options import add_json, json_results
 from editjudge.prompts.prompt_sets import PROMPT_SETS
 from editjudge.recipes.shipped import shipped_recipes
 
+METRICS = "eval.metrics.further:METRICS"
+"""What is measured of every judge; recipes do not name it."""
 TABLES = {
     "sources, stages and filters": "curation:STAGES",
     "editors": "curation:EDITORS",
@@ -17,9 +19,8 @@ TABLES = {
     "engines": "editjudge.engines:ENGINES",
     "model families": "editjudge.families:FAMILIES",
     "benchmarks": "eval.benchmarks:BENCHMARKS",
-    "metrics": "eval.metrics.further:METRICS",
 }
-"""What `use:` and `family:` may name, and what is measured. By string: the ground floor imports no application."""
+"""What `use:` and `family:` may name. By string: the ground floor imports no application."""
 
 
 def main(argv: list[str]) -> int:
@@ -42,7 +43,8 @@ def main(argv: list[str]) -> int:
 def catalog() -> dict[str, dict[str, str]]:
     """Title -> name -> what it is, in one line."""
     found = {
-        title: {name: _first_line(target) for name, target in load(table).items()} for title, table in TABLES.items()
+        title: {name: _first_line(target) for name, target in load(table).items()}
+        for title, table in (TABLES | {"metrics": METRICS}).items()
     }
     found["prompt sets"] = {
         name: f"scores from 0 to {prompts.semantic.scale:g}" for name, prompts in PROMPT_SETS.items()

@@ -105,4 +105,4 @@ def test_all_patches_are_applied_and_on_the_page() -> None:
     page = (ROOT / "docs" / "extending.md").read_text(encoding="utf-8")
     patches = {path.stem for path in HERE.glob("*.patch")}
     assert patches == {*EXAMPLES}
-    assert {*re.findall(r"\(\.\./tests/examples/(\w+)\.patch\)", page)} == patches
+    assert {*re.findall(r"`tests/examples/(\w+)\.patch`", page)} == patches
