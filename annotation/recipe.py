@@ -35,6 +35,7 @@ class Unit(_Block):
     name: str = Field(pattern=UNIT_NAME)
     """Names the unit in every file and report; letters, digits, `-` and `_`."""
     kind: UnitKind = "single"
+    """One person, or two who discuss and submit one ranking."""
     members: tuple[str, ...] = ()
     """Who they are, for the reports; a pair has two. Left out: the unit's name stands for one person."""
 
@@ -63,6 +64,7 @@ class Project(_Block):
     """What is shown to the annotators."""
 
     title: str = Field(min_length=3, max_length=MAX_TITLE)
+    """Of the campaign; each unit's project in Label Studio is called by it and the unit's name."""
     groups: InputPath
     """JSONL of `EditTriplet` or `ScoreCard`, a folder of such files, or the `out` folder of a curation run."""
     images: InputPath | None = None

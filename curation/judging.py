@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 
 from numpy.random import Generator
 from pydantic import PrivateAttr, model_validator
+from pydantic_core import InitErrorDetails
 
 from curation.stage import Context, Drop, Fail, Stage
 from editjudge.asking.base import BaseJudge
@@ -14,7 +15,8 @@ from editjudge.asking.base_recipe import AnyJudge
 from editjudge.asking.cards import make_card
 from editjudge.asking.parameters import JudgeParameters
 from editjudge.engines.base import Engine, Sampling
-from editjudge.files.identity import Neutral
+from editjudge.errors import EditJudgeError
+from editjudge.files.identity import Apart
 from editjudge.files.io import rng
 from editjudge.formats.judge_settings import trained_of
 from editjudge.prompts.prompt_sets import format_completion, get_prompts
@@ -36,8 +38,9 @@ class JudgeStage(JudgeParameters, Stage):
 
     engine: str | None = None
     """Role of the engine in the recipe's `engines`, such as "teacher"."""
-    judge: Annotated[AnyJudge | None, Neutral(None)] = None
-    """In its place: a judge of any kind, with all of its own parameters."""
+    judge: Annotated[AnyJudge | None, Apart()] = None
+    """In its place: a judge of any kind, with all of its own parameters. It counts by its identity (`depends_on`), so
+    that what changes no card, as `cache` and `chunk`, changes no marker."""
 
     _judge: BaseJudge[Any] | None = PrivateAttr(None)
 
@@ -69,6 +72,19 @@ class JudgeStage(JudgeParameters, Stage):
             with self.judge.build() as judge:
                 return {"judge": judge.identity}
         return {"prompts": get_prompts(self.prompts).identity}
+
+    def problems(self, engines: Mapping[str, Engine], *where: str | int) -> Iterator[InitErrorDetails]:
+        """Weights are asked as they were trained."""
+        engine = None if self.engine is None else engines.get(self.engine)
+        if engine is None:
+            return
+        try:
+            found = [*self.contradicts(engine, trained_of(engine))]
+        except EditJudgeError as error:
+            yield mistake(str(error), "engines", str(self.engine))
+            return
+        for name, text in found:
+            yield mistake(text, *(("engines", str(self.engine), name) if name == "family" else (*where, name)))
 
     def resolved(self, engines: Mapping[str, Engine]) -> JudgeStage:
         """With what it leaves to the training of the judge's weights."""
@@ -133,6 +149,5 @@ def recorded(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rati
 
 
 def unscored_reason(card: ScoreCard) -> str:
-    """Why a card has no overall score: the failures of its judgments, each once, as `unscored: no_json, refused`."""
-    failures = sorted({judgment.failure for judgment in card.judgments if judgment.failure is not None})
-    return f"unscored: {', '.join(failures)}" if failures else "unscored: no judgment"
+    """Why a card has no overall score: its failures, each once, as `unscored: no_json, truncated`."""
+    return f"unscored: {', '.join(sorted({*card.failures})) or 'no judgment'}"

@@ -21,12 +21,9 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from curation import SINKS, STAGES
 from curation.export.sinks import Sink, default_sinks
 from curation.filters.leakage import CARRIES_SOURCE
-from curation.judging import JudgeStage
 from curation.stage import Stage
 from editjudge.engines import ENGINES
 from editjudge.engines.base import Engine, sampling_mistakes
-from editjudge.errors import EditJudgeError
-from editjudge.formats.judge_settings import trained_of
 from editjudge.recipes.recipe import Recipe
 from editjudge.recipes.recipe_use import Use, about_to_run, mistake
 from editjudge.records.types import Record
@@ -44,6 +41,7 @@ class Part(BaseModel):
     sources: tuple[str, ...] | None = Field(None, min_length=1)
     """Ids of photographs (or upstream rows); null for all that no other part names."""
     stages: tuple[AnyStage, ...] = ()
+    """In order, on the rows of this part only."""
     sinks: tuple[Annotated[Sink, Use(SINKS)], ...] | None = Field(None, min_length=1)
     """What its rows are written as; null for JSONL, and for pairs also a table in EditReward-Bench's schema."""
 
@@ -79,7 +77,8 @@ class CurationRecipe(Recipe):
 
     @model_validator(mode="after")
     def _fits_together(self, info: ValidationInfo) -> CurationRecipe:
-        problems = [*self._stage_problems(), *self._engine_problems(), *self._part_problems(), *self._judge_problems()]
+        problems = [*self._stage_problems(), *self._engine_problems(), *self._part_problems()]
+        problems += [found for loc, stage in self._places() for found in stage.problems(self.engines, *loc)]
         if about_to_run(info):
             problems += self._sampling_problems()
         if problems:
@@ -90,7 +89,7 @@ class CurationRecipe(Recipe):
         """With what the judges leave to the training of their engines' weights."""
 
         def filled(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
-            return tuple(stage.resolved(self.engines) if isinstance(stage, JudgeStage) else stage for stage in stages)
+            return tuple(stage.resolved(self.engines) for stage in stages)
 
         parts = {name: part.model_copy(update={"stages": filled(part.stages)}) for name, part in self.parts.items()}
         return self.model_copy(update={"stages": filled(self.stages), "parts": parts})
@@ -126,20 +125,6 @@ class CurationRecipe(Recipe):
         yield from ((("stages", index), stage) for index, stage in enumerate(self.stages))
         for name, part in self.parts.items():
             yield from ((("parts", name, "stages", index), stage) for index, stage in enumerate(part.stages))
-
-    def _judge_problems(self) -> Iterator[InitErrorDetails]:
-        """Trained judges are asked as they were trained."""
-        for loc, stage in self._places():
-            if isinstance(stage, JudgeStage) and stage.engine in self.engines:
-                engine = self.engines[stage.engine]
-                try:
-                    found = [*stage.contradicts(engine, trained_of(engine))]
-                except EditJudgeError as error:
-                    yield mistake(str(error), "engines", stage.engine)
-                    continue
-                for name, text in found:
-                    where = ("engines", stage.engine, name) if name == "family" else (*loc, name)
-                    yield mistake(text, *where)
 
     def _sampling_problems(self) -> list[InitErrorDetails]:
         return [

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import InitErrorDetails
 
 from editjudge.errors import FATAL
 from editjudge.images.store import ImageStore
@@ -16,6 +17,9 @@ from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferenceP
 
 if TYPE_CHECKING:
     from editjudge.engines.base import Engine, Sampling
+
+
+StageT = TypeVar("StageT", bound="Stage")
 
 
 class Photo(Record):
@@ -96,6 +100,14 @@ class Stage(BaseModel):
         The engines are part of its marker. The option of the stage is called `sampling`.
         """
         return {}
+
+    def problems(self, engines: Mapping[str, Engine], *where: str | int) -> Iterator[InitErrorDetails]:
+        """What is wrong with it beside these engines of its recipe, for `recipe.refuse`; `where` is its own place."""
+        yield from ()
+
+    def resolved(self: StageT, engines: Mapping[str, Engine]) -> StageT:
+        """The stage with what it leaves to its recipe's engines."""
+        return self
 
     @property
     def needs_device(self) -> bool:

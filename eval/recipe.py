@@ -25,7 +25,9 @@ class MeasureRecipe(Recipe):
     """What every evaluation has. `seed` is the bootstrap's; the judge has its own."""
 
     bench: tuple[Annotated[BenchmarkSource, Use(BENCHMARKS)], ...] = Field(min_length=1)
+    """The benchmarks."""
     bootstrap_rounds: int = Field(10_000, ge=100)
+    """Resamples of groups for the intervals."""
     shard_triplets: int = Field(64, ge=1)
     """Triplets scored between two points from which an interrupted run can resume."""
     prices: Prices | None = None
@@ -52,6 +54,7 @@ class EvalRecipe(MeasureRecipe):
     """`editjudge eval`: one judge, or scores made elsewhere, on one or more benchmarks."""
 
     judge: AnyJudge | None = None
+    """The judge that is asked."""
     scores: tuple[ScoresFile, ...] = ()
     """In place of a judge: a file of scores or votes, a block with its `path`, or a list of them, one per judge."""
 

@@ -18,6 +18,7 @@ from editjudge.formats.results.evaluation import (
     JudgeDescription,
     JudgeOnBenchmark,
     KCurve,
+    Metric,
     ScoreSpreads,
     TaskFigures,
 )
@@ -35,6 +36,7 @@ from eval.labels.benchmark import Benchmark
 from eval.metrics.calibration import calibrations
 from eval.metrics.distributions import distributions
 from eval.metrics.figures import keys_in, read_coverage, read_figure
+from eval.metrics.further import measure_metrics
 from eval.metrics.intervals import Intervals, intervals
 from eval.metrics.kcurve import k_curve
 from eval.metrics.labels import measure_labels
@@ -133,6 +135,7 @@ def _describe(
         calibration=calibration,
         labels=evaluation.once(("labels", rounds, seed), partial(_measure_labels, evaluation, rounds, seed)),
         published=evaluation.once(("published", rounds, seed), partial(_as_published, evaluation, rounds, seed)),
+        metrics=evaluation.once(("metrics", rounds, seed), partial(_metrics, evaluation, rounds, seed)),
     )
 
 
@@ -154,6 +157,10 @@ def _as_published(evaluation: Evaluation, rounds: int, seed: int) -> list[Counte
     bench = evaluation.bench
     cards = evaluation.cards() if bench.comparisons or bench.multiways else {}
     return published_figures(bench, cards, evaluation.votes is not None, evaluation.published, rounds, seed)
+
+
+def _metrics(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Metric]:
+    return measure_metrics(evaluation.bench, evaluation.values(), rounds, seed)
 
 
 def _dimensions(table: PairTable, found: Intervals) -> dict[Dimension, DimensionFigures]:

@@ -43,9 +43,11 @@ class LoraSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rank: int = Field(32, gt=0)
+    """Inner dimension of the adapter's two matrices."""
     alpha: float = Field(64, gt=0)
     """The adapter's output is scaled by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
+    """Share of the adapter's inputs that is zeroed while it trains."""
     target: str | None = None
     """Regular expression for whole module names; null takes the attention and MLP layers of every part not frozen."""
     modules_to_save: tuple[str, ...] = ()
@@ -67,9 +69,11 @@ class Freeze(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vision: bool = True
+    """The image encoder."""
     projector: bool = True
     """The layers that carry image features over to the language model."""
     language: bool = False
+    """The language model."""
 
     @model_validator(mode="after")
     def _something_left(self) -> Freeze:
@@ -82,7 +86,7 @@ class SFTRecipe(Recipe):
     """A run of `sft/train.py`."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    """What numpy takes."""
+    """Of what the run draws at random; bounded as numpy's seeds are."""
     model: ModelName
     """Folder or hub name of the base."""
     family: str

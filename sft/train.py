@@ -2,6 +2,7 @@
 
     deepspeed sft/train.py RECIPE [key=value ...]      under DeepSpeed, one process per GPU
     editjudge sft RECIPE [key=value ...]               starts the right number of processes itself
+    deepspeed --module sft.train RECIPE                the same without a checkout
     torchrun --nproc_per_node 8 sft/train.py RECIPE    any other launcher
     python sft/train.py RECIPE                         the same as `editjudge sft`
 

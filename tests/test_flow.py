@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from editjudge.__main__ import main
-from editjudge.cli.quickstart import RECIPES, steps, summarise
+from editjudge.cli.quickstart import steps, summarise
 from editjudge.files.io import read_json, read_jsonl
 from editjudge.records.tasks import DIMENSIONS
 from editjudge.records.types import PreferencePair, SFTExample
@@ -37,9 +38,9 @@ SMALLER = {
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("flow")
     with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(RECIPES.parents[1])
+        patch.chdir(ROOT)
         for step in steps(out):
-            arguments = [step.command, str(RECIPES / step.recipe), *step.overrides, *SMALLER[step.command]]
+            arguments = [step.command, str(step.recipe), *step.overrides, *SMALLER[step.command]]
             assert main(arguments) == 0, step.phase
     return out
 

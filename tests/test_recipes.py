@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 
 import pytest
 import yaml
@@ -12,6 +14,7 @@ from editjudge.cli.check import command_of, schema
 from editjudge.cli.check import main as check
 from editjudge.cli.commands import split
 from editjudge.recipes.recipe import load_recipe
+from editjudge.recipes.shipped import files_of
 
 RECIPES = sorted((ROOT / "recipes").rglob("*.yaml"))
 
@@ -38,6 +41,22 @@ def test_a_recipe_loads_and_names_its_command(path):
 def test_a_recipe_passes_check_from_any_other_folder(path, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert check([str(path)]) == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_recipe_names_what_makes_its_inputs(path, tmp_path, monkeypatch, capsys):
+    """In a copy without runs: each input has a recipe that makes it and that the comments name, or is to be brought."""
+    shutil.copytree(ROOT / "recipes", tmp_path / "recipes")
+    monkeypatch.chdir(tmp_path)
+    name = path.relative_to(ROOT)
+    assert check([str(name), "--json", "-"]) == 0
+    comments = "".join(file.read_text() for file in files_of(path))
+    for line in json.loads(capsys.readouterr().out)["not_there_yet"]:
+        maker = re.search(r"made by: editjudge \w+ (\S+)$", line)
+        if maker is None:
+            assert f"see the head of {name}" in line
+        else:
+            assert maker.group(1) in comments or "`editjudge quickstart`" in comments, line
 
 
 def test_the_quickstart_keeps_training_and_benchmark_apart():

@@ -98,6 +98,7 @@ class WebDataset(Sink):
     """
 
     rows_per_tar: int = Field(5000, ge=1)
+    """Rows in each tar file but the last."""
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
         """Write part-webdataset/."""

@@ -117,6 +117,7 @@ class Tiers(Stage):
     min_gap: float = Field(gt=0, le=10)
     """On the 0 to 10 scale."""
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
+    """Each gives pairs of its own."""
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """The pairs of each group; the cards of a group without any pair are dropped as `one_tier`."""

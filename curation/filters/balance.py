@@ -54,6 +54,8 @@ class Balance(Stage):
     gives: ClassVar[type[Record]] = ScoreCard
 
     bins: Bins = DEFAULT_BINS
+    """Of `overall`: a number of equally wide bins of 0 to 10, or the inner edges; a score on an edge belongs to the
+    higher bin."""
     max_ratio: float | None = Field(None, ge=1)
     """Rows in a cell over the median cell's."""
     per_cell: int | None = Field(None, ge=1)

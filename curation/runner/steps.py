@@ -14,6 +14,9 @@ from editjudge.files.io import digest
 from editjudge.images.pixels import IMAGE_RULES
 from editjudge.records.types import Record
 
+FORMAT = 2
+"""Of a step's folder: raised when other files lie there, or mean something else. 2: `dropped/` and `failed/`."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -60,6 +63,7 @@ def plan_steps(recipe: CurationRecipe) -> list[Step]:
 
 def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, before: Step | None) -> Step:
     identity = {
+        "format": FORMAT,
         "stage": use_name(stage),
         "version": stage.version,
         "params": identity_values(stage),

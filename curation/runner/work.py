@@ -169,7 +169,11 @@ class Work:
 
     def is_done(self, task: Task) -> bool:
         """Whether the task is complete; `StaleOutputError` when any of its steps was done by another recipe."""
-        return [is_done(self._marker(step, task), step.identity) for step in self.passes[task.work]][-1]
+        steps = self.passes[task.work]
+        marked = [is_done(self._marker(step, task), step.identity) for step in steps][-1]
+        # A pass that went on to a further step has written the rows of that one only.
+        shards = range(self.shards) if task.shard is None else [task.shard]
+        return marked and all(self._rows(steps[-1], shard).is_file() for shard in shards)
 
     def read(self, name: str, shards: Iterable[int] | None = None) -> Iterator[Record]:
         """The rows that a pass has written, in order; of all shards unless some are named."""

@@ -50,6 +50,7 @@ class Programmatic(Editor):
     fault: Fault = "right"
     """"half_done" blends the edit in by 30 to 65 %; "over_edited" also changes what nobody mentioned."""
     artefact: Artefact = "none"
+    """What is added to the output after the edit."""
 
     @property
     def identity(self) -> str:

@@ -73,7 +73,7 @@ class BaseJudge(ABC, Generic[Shown]):
     def unscored(self, triplet: EditTriplet, reason: str) -> ScoreCard:
         """The card of an edit that cannot be judged; `reason` in snake_case."""
         logger.warning("triplet %s: not judged: %s", triplet.id, reason)
-        return bare_card(triplet, {}, asked=True)
+        return bare_card(triplet, {}, asked=True, failure=reason)
 
     def describe(self) -> dict[str, Any]:
         """What people are told about the judge: a block of results.json, and of the markers of its scores.

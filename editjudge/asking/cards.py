@@ -43,10 +43,13 @@ def make_card(triplet: EditTriplet, judgments: Iterable[Judgment]) -> ScoreCard:
     )
 
 
-def bare_card(triplet: EditTriplet, values: Mapping[str, float | None], asked: bool) -> ScoreCard:
+def bare_card(
+    triplet: EditTriplet, values: Mapping[str, float | None], asked: bool, failure: str | None = None
+) -> ScoreCard:
     """A card without judgments: only its values are known, by the names of its fields, on 0 to 10.
 
-    `asked`: a card without any value is of an edit that was judged in vain, and not of one that nobody judged.
+    `asked`: a card without any value is of an edit that was judged in vain, and not of one that nobody judged;
+    `failure` says why, in snake_case.
     """
     readable = any(value is not None for value in values.values())
     return ScoreCard(
@@ -59,6 +62,7 @@ def bare_card(triplet: EditTriplet, values: Mapping[str, float | None], asked: b
         n_ok=int(readable),
         n_failed=int(asked and not readable),
         spread=None,
+        failure=failure,
     )
 
 

@@ -27,7 +27,9 @@ class JudgeRecipe(JudgeParameters, BaseJudgeRecipe):
 
     use: Literal["vlm"] = "vlm"
     engine: Annotated[Engine, Use(ENGINES)]
+    """The model that is asked."""
     seed: int = 0
+    """From which the seed of every reply is derived."""
     cache: OutputPath | None = None
     """Folder in which replies are kept, so that an interrupted or repeated run asks only for what is missing."""
     chunk: int = Field(64, ge=1)

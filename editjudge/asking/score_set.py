@@ -139,5 +139,4 @@ def usage_of(cards: Iterable[ScoreCard]) -> dict[str, int]:
 
 def unreadable_of(cards: Iterable[ScoreCard]) -> dict[str, int]:
     """Replies without usable scores, by reason."""
-    failures = (judgment.failure for card in cards for judgment in card.judgments)
-    return dict(sorted(Counter(failure for failure in failures if failure is not None).items()))
+    return dict(sorted(Counter(reason for card in cards for reason in card.failures).items()))

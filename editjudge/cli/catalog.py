@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-from collections.abc import Iterator
-from pathlib import Path
 
 from editjudge.cli.commands import load
 from editjudge.cli.options import add_json, json_results
-from editjudge.files.paths import PROJECT
 from editjudge.prompts.prompt_sets import PROMPT_SETS
+from editjudge.recipes.shipped import shipped_recipes
 
+METRICS = "eval.metrics.further:METRICS"
+"""What is measured of every judge; recipes do not name it."""
 TABLES = {
     "sources, stages and filters": "curation:STAGES",
     "editors": "curation:EDITORS",
@@ -26,7 +25,7 @@ TABLES = {
 
 def main(argv: list[str]) -> int:
     """Print every table with the first line of each entry's documentation."""
-    parser = argparse.ArgumentParser(prog="editjudge ls", description="What recipes can name, and the recipes here.")
+    parser = argparse.ArgumentParser(prog="editjudge ls", description="What recipes can name, and the shipped recipes.")
     add_json(parser)
     arguments = parser.parse_args(argv)
     with json_results(arguments.json) as write:
@@ -44,31 +43,15 @@ def main(argv: list[str]) -> int:
 def catalog() -> dict[str, dict[str, str]]:
     """Title -> name -> what it is, in one line."""
     found = {
-        title: {name: _first_line(target) for name, target in load(table).items()} for title, table in TABLES.items()
+        title: {name: _first_line(target) for name, target in load(table).items()}
+        for title, table in (TABLES | {"metrics": METRICS}).items()
     }
     found["prompt sets"] = {
         name: f"scores from 0 to {prompts.semantic.scale:g}" for name, prompts in PROMPT_SETS.items()
     }
-    found["recipes"] = {name: text for _, name, text in recipe_files()}
+    found["recipes"] = {recipe.name: recipe.about for recipe in shipped_recipes()}
     return found
 
 
 def _first_line(target: str) -> str:
     return (load(target).__doc__ or "").strip().partition("\n")[0]
-
-
-def recipe_files() -> Iterator[tuple[Path, str, str]]:
-    """The recipe files of the checkout, or of the folder the command runs in: path, name, and what each says it is.
-
-    A recipe opens with the command that runs it; the line below says what it is.
-    """
-    for root in (PROJECT, Path.cwd()):
-        files = sorted((root / "recipes").rglob("*.yaml"))
-        if not files:
-            continue
-        for path in files:
-            lines = path.read_text(encoding="utf-8").splitlines()
-            head = [line.removeprefix("#").strip() for line in itertools.takewhile(lambda line: line[:1] == "#", lines)]
-            comments = [line for line in head if line]
-            yield path, path.relative_to(root).as_posix(), comments[min(1, len(comments) - 1)] if comments else ""
-        return

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from editjudge.cli.catalog import recipe_files
 from editjudge.cli.commands import COMMANDS, Command, RecipeKind, load
 from editjudge.cli.options import add_json, add_recipe, json_results
 from editjudge.errors import RecipeError
@@ -18,6 +17,9 @@ from editjudge.files.paths import below_runs
 from editjudge.recipes.recipe import dump_recipe, examine, resolve_recipe
 from editjudge.recipes.recipe_mistakes import Missing
 from editjudge.recipes.recipe_yaml import dump_yaml
+from editjudge.recipes.shipped import head, shipped_recipes
+
+NO_RECIPE = "no recipe here makes it"
 
 
 def main(argv: list[str]) -> int:
@@ -95,7 +97,7 @@ def schema(command: Command, path: str | Path, overrides: Iterable[str] = ()) ->
 def _not_there_yet(missing: Missing, recipe: Path) -> str:
     """An input below `runs/`, and the command that makes it: that of a recipe whose `out` it lies in."""
     wanted = missing.path.absolute()
-    for path in (*sorted(recipe.parent.glob("*.yaml")), *(path for path, _, _ in recipe_files())):
+    for path in _neighbours(recipe):
         try:
             (name, command), data = command_of(path), resolve_recipe(path)[0]
         except RecipeError:
@@ -103,4 +105,12 @@ def _not_there_yet(missing: Missing, recipe: Path) -> str:
         out = data.get("out")
         if command.runs_recipes and isinstance(out, str) and wanted.is_relative_to(Path(out).absolute()):
             return f"{missing.where}: {missing.path}; made by: editjudge {name} {shlex.quote(str(path))}"
-    return f"{missing.where}: {missing.path}; no recipe here makes it"
+    told = any(str(missing.path) in line for line in head(recipe))
+    return f"{missing.where}: {missing.path}; {f'bring it: see the head of {recipe}' if told else NO_RECIPE}"
+
+
+def _neighbours(recipe: Path) -> Iterator[Path]:
+    """Recipes that may make what a recipe reads: those beside it, in the current folder's `recipes/`, and shipped."""
+    yield from sorted(recipe.parent.glob("*.yaml"))
+    yield from sorted(Path("recipes").rglob("*.yaml"))
+    yield from (found.path for found in shipped_recipes())

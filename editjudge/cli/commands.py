@@ -48,6 +48,9 @@ COMMANDS: dict[str, Command] = {
     "quickstart": Command("editjudge.cli.quickstart:main", "", "the whole loop, offline, on a CPU", START),
     "doctor": Command("editjudge.cli.doctor:main", "[OUT]", "is this machine ready", START),
     "ls": Command("editjudge.cli.catalog:main", "", "what exists: stages, engines, recipes, ...", START),
+    "recipe ls": Command("editjudge.cli.recipe:list_recipes", "", "the recipes that ship with EditJudge", START),
+    "recipe show": Command("editjudge.cli.recipe:show", "NAME", "print one", START),
+    "recipe copy": Command("editjudge.cli.recipe:copy", "NAME [FOLDER]", "copy one with its files", START),
     "check": Command("editjudge.cli.check:main", "RECIPE", "what a recipe would do", START),
     "curate": Command(
         "curation.runner.run:main", "RECIPE", "photographs to training set and benchmark", BUILD, CURATION

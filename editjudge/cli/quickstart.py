@@ -18,11 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import EditJudgeError
-from editjudge.files.io import read_json, write_json
-from editjudge.files.paths import PROJECT, user_path
+from editjudge.files.io import write_json
+from editjudge.files.paths import RUNS, user_path
+from editjudge.formats.funnel import FUNNEL
+from editjudge.formats.results.results import read_results
+from editjudge.recipes.shipped import RECIPES
 from editjudge.system.provenance import machine
-
-RECIPES = PROJECT / "recipes" / "quickstart"
 
 
 @dataclass(frozen=True)
@@ -32,34 +33,39 @@ class Step:
     phase: str
     title: str
     command: str
-    recipe: str
+    recipe: Path
     overrides: tuple[str, ...]
 
 
 def steps(out: Path) -> tuple[Step, ...]:
     """The loop, with every folder under `out`."""
     curated, trained, measured = out / "curate", out / "sft", out / "sweep"
+    recipes = RECIPES / "quickstart"
     return (
         Step(
-            "curate", "Curate: photographs to training set and benchmark", "curate", "curate.yaml", (f"out={curated}",)
+            "curate",
+            "Curate: photographs to training set and benchmark",
+            "curate",
+            recipes / "curate.yaml",
+            (f"out={curated}",),
         ),
         Step(
             "train",
             "Train: LoRA on the tiny Qwen2.5-VL base, under DeepSpeed",
             "sft",
-            "sft.yaml",
+            recipes / "sft.yaml",
             (f"out={trained}", f"data={curated / 'train.jsonl'}"),
         ),
         Step(
             "evaluate",
             "Evaluate: the base and every checkpoint, on photographs not trained on",
             "sweep",
-            "sweep.yaml",
+            recipes / "sweep.yaml",
             (
                 f"out={measured}",
                 f"run={trained}",
                 f"bench.0.path={curated / 'benchmark'}",
-                f"report.funnel={curated / 'funnel.json'}",
+                f"report.funnel={curated / FUNNEL}",
             ),
         ),
     )
@@ -68,8 +74,8 @@ def steps(out: Path) -> tuple[Step, ...]:
 def run_step(step: Step) -> float:
     """Run one command in a process of its own, so that its memory is given back; its wall-clock seconds."""
     started = time.monotonic()
-    command = [sys.executable, "-m", "editjudge", step.command, str(RECIPES / step.recipe), *step.overrides]
-    status = subprocess.run(command, cwd=PROJECT, check=False).returncode
+    command = [sys.executable, "-m", "editjudge", step.command, str(step.recipe), *step.overrides]
+    status = subprocess.run(command, check=False).returncode
     if status < 0 or status == 130:
         raise KeyboardInterrupt
     if status != 0:
@@ -82,7 +88,7 @@ def run_step(step: Step) -> float:
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The content of `summary.json`: figures of every checkpoint, seconds per phase, machine and date."""
-    results = read_json(out / "sweep" / "results.json")
+    results = read_results(out / "sweep" / "results.json").as_json()
     return {
         "checkpoints": results["checkpoints"],
         "ensemble": results["ensemble"],
@@ -102,7 +108,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         prog="editjudge quickstart", description="The whole loop, offline, on a laptop CPU."
     )
     parser.add_argument(
-        "--out", type=user_path, default=PROJECT / "runs" / "quickstart", help="folder for everything made"
+        "--out",
+        type=user_path,
+        default=Path(RUNS) / "quickstart",
+        help="folder for everything made (default: %(default)s)",
     )
     out: Path = parser.parse_args(argv).out.absolute()
     todo, seconds = steps(out), {}

@@ -10,12 +10,12 @@ from statistics import fmean
 
 from editjudge.asking.judge import Judge
 from editjudge.cli.options import add_json, add_overrides, json_results
-from editjudge.errors import RecipeError
-from editjudge.files.paths import PROJECT, user_path
+from editjudge.files.paths import user_path
+from editjudge.recipes.shipped import RECIPES
 from editjudge.records.tasks import ASPECTS
 from editjudge.records.types import ScoreCard
 
-DEFAULT_RECIPE = PROJECT / "recipes" / "judge" / "qwen2_5_vl_7b.yaml"
+DEFAULT_RECIPE = RECIPES / "judge" / "qwen2_5_vl_7b.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,14 +30,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_json(parser)
     add_overrides(parser)
     arguments = parser.parse_intermixed_args(argv)
-    if arguments.judge == DEFAULT_RECIPE and not DEFAULT_RECIPE.exists():
-        raise RecipeError(
-            "editjudge score",
-            [
-                "--judge RECIPE is needed: this installation has no recipes; take one from recipes/judge/ of the "
-                "repository, or write one with the keys `engine`, `prompts` and `max_pixels`"
-            ],
-        )
     with json_results(arguments.json) as write, Judge.from_recipe(arguments.judge, arguments.overrides) as judge:
         card = judge.score(arguments.instruction, arguments.input, arguments.output)
         write(card)
@@ -64,6 +56,8 @@ def _table(card: ScoreCard) -> str:
     if any(likely.values()):
         shown = ", ".join(f"{aspect} {fmean(map(exp, found)):.2f}" for aspect, found in likely.items() if found)
         lines.append(f"{'score probability':<20}{shown}, mean over passes")
+    if card.failure is not None:
+        lines.append(f"{'not judged':<20}{card.failure}")
     failures = Counter(f"{row.aspect}: {row.failure}" for row in card.judgments if row.failure is not None)
     lines += [
         f"{'unreadable':<20}{reason} ({count} of {card.n_ok + card.n_failed} passes)"

@@ -17,6 +17,7 @@ class Folder(Editor):
     """Reads the image of each task; a task without an image fails."""
 
     folder: InputPath
+    """Where the images are."""
     label: str = Field(min_length=1)
     """What made the images, with its version: it is recorded as the editor, and two folders need two labels."""
     pattern: str = "{task_id}.png"

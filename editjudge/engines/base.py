@@ -26,9 +26,11 @@ class Sampling(BaseModel):
     temperature: float = Field(0.7, ge=0)
     """0 is greedy: every pass then gives the same text."""
     top_p: float = Field(0.9, gt=0, le=1)
+    """Tokens are drawn from the most likely ones that together have this probability; 1 keeps all."""
     top_k: int = Field(20, ge=0)
     """0 keeps the whole vocabulary."""
     max_new_tokens: int = Field(512, gt=0)
+    """A longer reply is cut there, and stays unscored when its scores are not complete."""
     logprobs: Annotated[bool, Neutral(False)] = False
     """Also give the log-probability of every token that is written (`Completion.tokens`)."""
 

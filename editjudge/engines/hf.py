@@ -74,11 +74,13 @@ class HFEngine(Engine, BaseModel):
     revision: str | None = None
     """Branch, tag or commit of a hub model; None: main."""
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
+    """Of the weights and the computation."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """"auto": the first GPU if there is one, otherwise the CPU."""
     batch_size: int = Field(16, ge=1)
     """Requests read at once, each with all of its passes. Halved by itself when GPU memory runs out."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
+    """Implementation of attention in transformers; flash_attention_2 needs its package and a GPU."""
 
     _loaded: _Loaded | None = PrivateAttr(None)
     _identity: str | None = PrivateAttr(None)

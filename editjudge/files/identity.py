@@ -22,11 +22,21 @@ class Neutral:
     value: Any
 
 
+@dataclass(frozen=True)
+class Apart:
+    """Marks a field of a model that identities leave out: what it names is in them by another way, as the identity of
+    the object that is made of it."""
+
+
 def identity_values(model: BaseModel) -> dict[str, Any]:
-    """The model as plain JSON values, without options at their neutral value, in nested models as well."""
+    """The model as plain JSON values, without options at their neutral value or `Apart`, in nested models as well."""
     values = model.model_dump(mode="json")
     _prune(model, values)
     return values
+
+
+def _left_out(mark: object, value: object) -> bool:
+    return isinstance(mark, Apart) or (isinstance(mark, Neutral) and mark.value == value)
 
 
 def _prune(value: object, dumped: Any) -> None:
@@ -36,7 +46,7 @@ def _prune(value: object, dumped: Any) -> None:
             if name not in dumped:  # excluded from dumps, or a block that is dumped as something else
                 continue
             own = getattr(value, name)
-            if any(isinstance(mark, Neutral) and mark.value == own for mark in field.metadata):
+            if any(_left_out(mark, own) for mark in field.metadata):
                 del dumped[name]
             else:
                 _prune(own, dumped[name])

@@ -1,7 +1,7 @@
 """A reply of a judge, read into scores, or None with the reason.
 
 Nothing is guessed: a score that is not literally in the reply, is out of range, or was cut off, is no score. The forms
-that are read are listed in docs/evaluation.md.
+that are read are listed in docs/reference/replies.md.
 """
 
 from __future__ import annotations

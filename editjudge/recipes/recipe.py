@@ -29,6 +29,7 @@ class Recipe(BaseModel):
     out: OutputPath
     """Folder of the run."""
     seed: int = 0
+    """Of what the run draws at random."""
 
 
 @runtime_checkable

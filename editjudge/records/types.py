@@ -137,6 +137,14 @@ class ScoreCard(Record):
     """Passes in which at least one aspect stayed unreadable."""
     spread: float | None = Field(ge=0)
     """Population standard deviation of `overall` across passes, 0 to 10 scale; None with fewer than two."""
+    failure: str | None = None
+    """Why a card without judgments has no values, in snake_case; None where the judgments say it, or nothing does."""
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """Why scores are missing: of every judgment that has none, or of the whole card."""
+        found = (self.failure, *(judgment.failure for judgment in self.judgments))
+        return tuple(reason for reason in found if reason is not None)
 
     @property
     def rationale(self) -> str:

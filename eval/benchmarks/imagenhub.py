@@ -11,9 +11,10 @@ from pydantic import BaseModel, ConfigDict
 from editjudge.errors import DataError
 from editjudge.files.io import read_json
 from editjudge.files.paths import InputPath
+from editjudge.files.text import valid_text
 from editjudge.formats.rating_tables import Floats, join_ratings, read_ratings
 from editjudge.records.types import EditTriplet
-from eval.benchmarks.rows import FolderImages, RowError, absent_image, make_task, make_triplet
+from eval.benchmarks.rows import FolderImages, RowError, absent_image, make_task, make_triplet, row_name
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 from eval.labels.types import SCALES, Rating
@@ -80,11 +81,12 @@ class ImagenHub(BaseModel):
         found = {}
         for uid in uids:
             try:
+                row_name(uid)
                 before = absent_image(f"{INPUTS}/{uid}") if store is None else store.add(f"{INPUTS}/{uid}")
                 instruction = f"edit of {uid}" if lookup is None else lookup.get(uid)
                 task = make_task("imagenhub", instruction, before, source=uid)
             except RowError as problem:
-                left_out.add(problem.kind, f"{uid}: {problem}")
+                left_out.add(problem.kind, f"{valid_text(uid)}: {problem}")
                 continue
             for model in models:
                 try:

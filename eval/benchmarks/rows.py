@@ -11,7 +11,7 @@ from pathlib import Path
 
 from editjudge.errors import ImageError
 from editjudge.files.io import atomic_write, digest
-from editjudge.files.text import is_blank, valid_text
+from editjudge.files.text import is_blank, printable_id, valid_text
 from editjudge.images.pixels import load_image
 from editjudge.records.tasks import UNKNOWN_TASK
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair
@@ -177,6 +177,16 @@ class AbsentImages:
 def absent_image(name: str) -> ImageRef:
     """Stands for an image that is not at hand, in a benchmark whose `has_images` is false."""
     return ImageRef(path=f"{ABSENT}/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), width=1, height=1)
+
+
+def row_name(name: object) -> str:
+    """A name that a table gives a row, as an id; `RowError` for anything else than text without control characters."""
+    try:
+        if isinstance(name, str) and name:
+            return printable_id(name)
+    except ValueError:
+        pass
+    raise RowError("no_id", f"id {name!r}")
 
 
 def make_task(

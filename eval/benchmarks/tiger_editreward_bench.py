@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from editjudge.files.paths import ModelName
 from editjudge.records.types import EditTask, EditTriplet
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
-from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet
+from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet, row_name
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 from eval.labels.types import Label, Multiway, Preference
@@ -115,11 +115,10 @@ def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
 
 
 def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> RankedPair:
-    name, kind, data_set = row["id"], row["comparison_type"], row["dataset"]
+    kind, data_set = row["comparison_type"], row["dataset"]
     if data_set not in CANDIDATES:
         raise RowError("unknown_group_size", f"dataset {data_set!r}; known: {', '.join(CANDIDATES)}")
-    if not isinstance(name, str) or not name:
-        raise RowError("no_id", f"id {name!r}")
+    name = row_name(row["id"])
     match = _TYPE.fullmatch(kind.strip()) if isinstance(kind, str) else None
     if match is None or match[1].upper() == match[2].upper():
         raise RowError("unknown_comparison_type", f"{kind!r} of {name}; such as AvsB")

@@ -28,6 +28,7 @@ class LastCheckpoint(_Block):
     """The last checkpoint is also measured with several passes, averaged."""
 
     passes: int = Field(4, ge=2)
+    """K of Avg@K."""
     sampling: Sampling | None = None
     """Null: as the judge's own. Greedy passes are all alike, so it must then be sampled here."""
 
@@ -63,10 +64,13 @@ class Wandb(_Block):
     """Figures of every checkpoint as a Weights & Biases run, one per training run."""
 
     project: str = Field("editjudge", min_length=1)
+    """Name of the Weights & Biases project."""
     entity: str | None = None
+    """User or team that owns the project; null: the default of the account."""
     mode: Literal["offline", "online"] = "offline"
     """Offline writes below `out/wandb`; `wandb sync` uploads that later."""
     group: str | None = None
+    """Group of the runs in the project."""
 
     @model_validator(mode="after")
     def _would_log(self, info: ValidationInfo) -> Wandb:

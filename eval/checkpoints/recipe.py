@@ -20,6 +20,7 @@ class SweepRecipe(MeasureRecipe):
     """`editjudge sweep`: the untrained base and every checkpoint of one or more training runs."""
 
     judge: AnyJudge
+    """How checkpoints are asked; its engine names the base, and takes the weights of one checkpoint after the other."""
     run: InputPath | None = None
     """Folder of the training run; its complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     runs: dict[RunName, SweptRun] = Field(default_factory=dict)

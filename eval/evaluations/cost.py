@@ -16,8 +16,11 @@ class Prices(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: str = "USD"
+    """Shown with the costs."""
     per_million_prompt_tokens: float = Field(0, ge=0)
+    """Of tokens read, image tokens included."""
     per_million_completion_tokens: float = Field(0, ge=0)
+    """Of tokens written."""
     per_hour: float = Field(0, ge=0)
     """Of the machine the judge runs on, all its devices together."""
 

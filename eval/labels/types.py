@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from editjudge.records.tasks import Dimension
-from editjudge.records.types import EditTask, EditTriplet, Record, ScoreCard
+from editjudge.records.types import EditTask, EditTriplet, Id, Record, ScoreCard
 
 Label = Literal["A>B", "B>A", "A=B", "A=B=Good", "A=B=Bad"]
 """Of two candidates, the first being A. "A=B" is a tie of which nobody said whether both are good or both are bad."""
@@ -38,7 +38,7 @@ def as_index(value: object) -> int | None:
 class Comparison(Record):
     """Two candidates of one task, and what people said of them; a tie is an answer."""
 
-    id: str
+    id: Id
     """Unique in its benchmark."""
     task: EditTask
     first: EditTriplet
@@ -52,7 +52,7 @@ class Comparison(Record):
 class Preference(Record):
     """One comparison inside a group of several candidates."""
 
-    id: str
+    id: Id
     """Unique in its benchmark; what votes name."""
     first: int = Field(ge=0)
     """Place in `Multiway.candidates`: A of the label."""
@@ -64,7 +64,7 @@ class Preference(Record):
 class Multiway(Record):
     """K candidates of one task with all their comparisons; right only when every comparison is right."""
 
-    id: str
+    id: Id
     task: EditTask
     candidates: tuple[EditTriplet, ...] = Field(min_length=2)
     preferences: tuple[Preference, ...] = Field(min_length=1)
@@ -81,7 +81,7 @@ class Multiway(Record):
 class Rating(Record):
     """One candidate with the mean of what people gave it. The editing model is `triplet.editor`."""
 
-    id: str
+    id: Id
     triplet: EditTriplet
     scale: Scale
     value: float

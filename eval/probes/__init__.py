@@ -72,9 +72,11 @@ class Probes(BaseModel):
     groups: int = Field(64, ge=5)
     """Groups of which one pair is probed, drawn by hash; all when there are fewer."""
     seed: int = 0
+    """Of the draw of groups and pairs."""
     use: tuple[Probe, ...] = Field(get_args(Probe), min_length=1)
     """Which probes."""
     jpeg_quality: int = Field(75, ge=1, le=95)
+    """Of the probe `jpeg`, as Pillow counts it."""
     resize: float = Field(0.5, gt=0, lt=1)
     """Share of each side that is left in between."""
 

@@ -20,7 +20,8 @@ from eval.report.columns import SAYS, board_coverage, boards_of, columns_of, siz
 from eval.report.published import PublishedBenchmark, PublishedJudge, published
 
 _READINGS = (
-    "file read as published: as its publisher's code reads it; file read ours: by our own rules (docs/evaluation.md)"
+    "file read as published: as its publisher's code reads it; "
+    "file read ours: by our own rules (docs/reference/published.md)"
 )
 _COUNTED = "counted as another's code does: the same answers, but only the figure that this code prints"
 

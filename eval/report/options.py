@@ -15,6 +15,7 @@ class Report(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     title: str = "How good is this judge?"
+    """Heading of the page."""
     funnel: InputPath | None = None
     """`funnel.json` of the curation run that made the training data."""
     examples: int = Field(150, ge=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from editjudge.files.io import atomic_write
-from editjudge.formats.results.evaluation import JudgeOnBenchmark
+from editjudge.formats.results.evaluation import JudgeOnBenchmark, Metric
 from editjudge.formats.results.leaderboard import Board, BoardKind
 from editjudge.formats.results.results import Results
 from editjudge.records.tasks import CATEGORIES, DIMENSIONS
@@ -52,12 +52,13 @@ def write_tables(folder: Path, results: Results, sections: Sequence[Section], fo
 
 
 def make_tables(results: Results, sections: Sequence[Section]) -> list[Table]:
-    """Leaderboards; then per benchmark every judge by dimension, the tasks of the one shown, and other labels."""
+    """Leaderboards; then per benchmark every judge by dimension, the tasks of the one shown, other labels, metrics."""
     tables = [_board(board) for board in results.leaderboard if len(board.rows) > 1]
     for section in sections:
         if section.tasks:
             tables += [_judges(section, results), _tasks(section)]
         tables += [_labels(section, which) for which in label_boards(section.shown.labels)]
+        tables += [_metric(section, name, metric) for name, metric in section.shown.metrics.items()]
     return tables
 
 
@@ -86,12 +87,26 @@ def _labels(section: Section, which: BoardKind) -> Table:
     return Table(_marked(caption, section), ["Judge", "K", *columns.values(), "coverage"], body)
 
 
+def _metric(section: Section, name: str, metric: Metric) -> Table:
+    """Every judge by one of the further metrics."""
+    body = []
+    for row in section.rows:
+        found = row.metrics[name].figures if name in row.metrics else {}
+        cells = [_plain(found.get(topic)) for topic in metric.figures]
+        body.append([_name(row, section), _passes(row.passes), *cells])
+    caption = _marked(f"{section.name}: {metric.says} With 95 % intervals.", section)
+    return Table(caption, ["Judge", "K", *(topic.replace("_", " ") for topic in metric.figures)], body)
+
+
 def _cell(found: Estimate | None, which: BoardKind) -> str:
     """Shares in per cent, correlations as they are."""
+    return figure(found) if which != "ratings" else _plain(found)
+
+
+def _plain(found: Estimate | None) -> str:
+    """`0.724 [0.690, 0.757]`; without interval where there is none."""
     if found is None or found.value is None:
         return "–"
-    if which != "ratings":
-        return figure(found)
     interval = "" if found.low is None else f" [{found.low:.3f}, {found.high:.3f}]"
     return f"{found.value:.3f}{interval}"
 

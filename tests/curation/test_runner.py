@@ -189,6 +189,19 @@ def test_another_recipe_on_the_same_folder_is_refused(changes, named, clean, tmp
     assert data_of(clean) == before
 
 
+def test_a_recipe_that_ends_inside_an_earlier_pass_makes_its_rows(clean, tmp_path):
+    out, shorter = tmp_path / "out", {"stages": make_recipe()["stages"][:5]}
+    shutil.copytree(clean, out)
+    for path in (out / "stages").iterdir():
+        if path.name > "05":
+            shutil.rmtree(path)
+    kept = markers(out)
+    run(tmp_path, **shorter)
+    assert {marker: markers(out)[marker] for marker in kept} == kept
+    (tmp_path / "fresh").mkdir()
+    assert data_of(out) == data_of(run(tmp_path / "fresh", **shorter))
+
+
 def test_runtime_may_change(clean, tmp_path):
     before = data_of(clean)
     run(tmp_path, out=str(clean), runtime={"workers": 2})

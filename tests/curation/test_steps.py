@@ -42,6 +42,23 @@ def test_the_filters_of_two_parts_are_not_one_pass():
     assert passes_of(parts=parts)[-4:] == [["a-split"], ["a-00-group_max"], ["b-split"], ["b-00-group_max"]]
 
 
+def judged(**block):
+    """The marker's identity of a stage that asks a judge of its own."""
+    source, templates, edit, *_ = make_recipe()["stages"]
+    block = {"engine": {"use": "scripted", "replies": ["no"]}, **block}
+    recipe = CurationRecipe.model_validate(
+        make_recipe(stages=[source, templates, edit, {"use": "judge", "judge": block}], parts={"rest": {}})
+    )
+    return plan_steps(recipe)[3].identity
+
+
+def test_a_judge_counts_by_what_can_change_its_cards(tmp_path):
+    slow = {"use": "scripted", "replies": ["no"], "latency_s": 0.5}
+    assert judged(cache=tmp_path / "replies", chunk=7, engine=slow) == judged()
+    for change in ({"passes": 3}, {"seed": 9}, {"prompts": "brief-v1"}, {"engine": {**slow, "replies": ["yes"]}}):
+        assert judged(**change) != judged()
+
+
 class OnDevice(GroupMax):
     """A filter with a model."""
 

@@ -5,6 +5,7 @@ import shutil
 
 import pytest
 from bench_ground import genai_row, png
+from bench_ground import write as write
 from factories import make_image
 from label_ground import candidate, comparison, group, rating
 
@@ -158,6 +159,7 @@ def test_tiger_bench_in_its_schema(write, tmp_path):
         ({"ranking": "A=B=Great"}, {"unknown_label": 1, "incomplete_group": 1}),
         ({"candidate_1": None}, {"missing_image": 1, "incomplete_group": 1}),
         ({"comparison_type": "first"}, {"unknown_comparison_type": 1, "incomplete_group": 1}),
+        ({"id": "t1_\x1b[2J"}, {"no_id": 1, "incomplete_group": 1}),
         ({"dataset": "5pair"}, {"unknown_group_size": 1, "incomplete_group": 1}),
         ({"candidate_1": png(99)}, {"letter_names_two_images": 1}),
         ({"instruction": "Make it blue."}, {"group_of_two_tasks": 1}),

@@ -182,7 +182,22 @@ def doctor(folder: Path) -> Iterator[Run]:
 
 @contextmanager
 def ls(folder: Path) -> Iterator[Run]:
-    yield ["ls"], 0, "recipes/quickstart/curate.yaml"
+    yield ["ls"], 0, "quickstart/curate"
+
+
+@contextmanager
+def recipe_ls(folder: Path) -> Iterator[Run]:
+    yield ["recipe", "ls"], 0, "quickstart/curate"
+
+
+@contextmanager
+def recipe_show(folder: Path) -> Iterator[Run]:
+    yield ["recipe", "show", "quickstart/curate"], 0, "# editjudge curate recipes/quickstart/curate.yaml"
+
+
+@contextmanager
+def recipe_copy(folder: Path) -> Iterator[Run]:
+    yield ["recipe", "copy", "quickstart/curate", str(folder / "图")], 0, "\\u56fe/quickstart/curate.yaml"
 
 
 @contextmanager
@@ -192,6 +207,7 @@ def curate_report(folder: Path) -> Iterator[Run]:
 
 EXAMPLES: dict[str, Callable[[Path], AbstractContextManager[Run]]] = {
     **{"quickstart": quickstart, "doctor": doctor, "ls": ls, "check": check, "curate": curate},
+    **{"recipe ls": recipe_ls, "recipe show": recipe_show, "recipe copy": recipe_copy},
     **{"curate report": curate_report, "sft": sft, "merge": merge, "annotate serve": annotate_serve},
     **{"annotate push": annotate_push, "annotate pull": annotate_pull, "annotate import": annotate_import},
     **{"annotate status": annotate_status, "annotate agreement": annotate_agreement},

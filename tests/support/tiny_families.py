@@ -8,6 +8,7 @@ from typing import Any
 
 from tiny_model import tiny_folder
 
+from editjudge.families import get_family
 from editjudge.prompts.prompt_sets import PROMPT_SETS
 from sft.tiny import build_tokenizer
 
@@ -15,8 +16,8 @@ HIDDEN, HEADS, LAYERS = 48, 3, 2
 
 
 def family_folder(family: str, folder: Path) -> Path:
-    """Write a base of that family of about 0.1 M random weights."""
-    return BUILDERS[family](folder)
+    """Write a base of that family's architecture of about 0.1 M random weights."""
+    return BUILDERS[get_family(family).model_types[0]](folder)
 
 
 def qwen3_vl_folder(folder: Path) -> Path:
@@ -111,12 +112,8 @@ def internvl_folder(folder: Path) -> Path:
     return folder
 
 
-BUILDERS = {
-    "qwen2_5_vl": tiny_folder,
-    "mimo_vl": tiny_folder,
-    "qwen3_vl": qwen3_vl_folder,
-    "internvl": internvl_folder,
-}
+BUILDERS = {"qwen2_5_vl": tiny_folder, "qwen3_vl": qwen3_vl_folder, "internvl": internvl_folder}
+"""By `model_type`: a family on one of these architectures needs nothing here."""
 
 
 def _tokenizer() -> Any:

@@ -214,6 +214,15 @@ class CountedElsewhere(Estimate):
     n: int
 
 
+class Metric(Block):
+    """A figure of the table of metrics."""
+
+    says: str
+    """What it is, in one sentence."""
+    figures: dict[str, Estimate]
+    """By what they are about, such as a dimension."""
+
+
 class JudgeOnBenchmark(Block):
     """All figures of one judge on one benchmark."""
 
@@ -245,3 +254,5 @@ class JudgeOnBenchmark(Block):
     labels: LabelFigures = LabelFigures()
     """Of labels that are no pairs."""
     published: list[CountedElsewhere] = Field(default_factory=list)
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+    """Further figures, by the name of their metric."""

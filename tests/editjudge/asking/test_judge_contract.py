@@ -23,6 +23,7 @@ from editjudge.asking import JUDGES
 from editjudge.asking.base import BaseJudge
 from editjudge.asking.recipe import JudgeRecipe
 from editjudge.asking.recorded import RecordedJudge, RecordedRecipe
+from editjudge.asking.score_set import score_set
 from editjudge.cli.check import command_of
 from editjudge.cli.check import main as check
 from editjudge.cli.score import main as score_main
@@ -125,6 +126,10 @@ def test_what_cannot_be_judged_fails_its_own_card_only(case: Case, bench: Benchm
     cards = case.make(bench).score_many(broken(bench), bench.root)
     assert [card.overall is None for card in cards] == [True, True, True, False]
     assert [card.n_failed > 0 and card.n_ok == 0 for card in cards] == [True, True, True, False]
+    # What a judge looks at decides which reasons it finds; the blank instruction is refused by all.
+    assert {*cards[2].failures} == {"no_instruction"}
+    assert all(cards[place].failures for place in (0, 1))
+    assert cards[3].failures == ()
 
 
 def test_a_recipe_of_every_kind_is_written_and_read_again(case: Case, tmp_path: Path, monkeypatch: Any) -> None:
@@ -182,6 +187,8 @@ def test_a_scalar_head_scores_one_edit_from_the_command_line(
     assert (card.judgments, card.prompt_following) == ((), None)
     assert score_main([*arguments, "--judge", str(tmp_path / "judge.yaml")]) == 0
     assert "unscored" in capsys.readouterr().out
+    assert score_main([*arguments, "--instruction", " ", "--judge", str(tmp_path / "judge.yaml")]) == 1
+    assert "no_instruction" in capsys.readouterr().out
 
 
 def test_a_scalar_head_is_evaluated(tmp_path: Path, bench: Benchmark) -> None:
@@ -202,6 +209,11 @@ def test_a_scalar_head_is_evaluated(tmp_path: Path, bench: Benchmark) -> None:
     assert [probe["passed"] for probe in results["probes"]] == [5, 5]
     assert (tmp_path / "out" / "report.html").is_file()
     assert comparable(run_eval(recipe).as_json()) == comparable(results)
+
+
+def test_reasons_of_a_scalar_head_are_counted(tmp_path: Path, bench: Benchmark) -> None:
+    scored = score_set(ScalarJudge(1, 260), broken(bench), bench.root, tmp_path)
+    assert scored.unreadable == {"missing_image": 1, "no_instruction": 1, "several_inputs": 1}
 
 
 def test_a_scalar_head_is_swept(tmp_path: Path, bench: Benchmark) -> None:
@@ -247,7 +259,7 @@ def test_any_judge_scores_candidates_of_a_curation(tmp_path: Path, bench: Benchm
     assert not any(isinstance(card, Drop | Fail) for card in cards)
     lost = bench.triplets[0].model_copy(update={"task": make_task(instruction=" ")})
     (outcome,) = run_stage(stage, [lost], make_context(bench.root))
-    assert (outcome.row_id, outcome.error) == (lost.id, "unscored: no judgment")
+    assert (outcome.row_id, outcome.error) == (lost.id, "unscored: missing_image")
     for given in ({}, {"engine": "teacher", "judge": ScalarRecipe()}, {"judge": ScalarRecipe(), "passes": 2}):
         with pytest.raises(ValidationError):
             JudgeStage.model_validate(given)

@@ -151,7 +151,7 @@ def test_ls_shows_what_recipes_can_name(capsys):
         for name, text in rows.items():
             assert text, f"{title}: {name} has no documentation"
     assert "min_side" in out
-    assert "recipes/quickstart/curate.yaml" in out
+    assert "quickstart/curate" in out
 
 
 def test_check_prints_the_resolved_recipe(capsys):

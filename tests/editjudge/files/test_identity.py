@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from curation import STAGES
 from editjudge.engines.base import Sampling
-from editjudge.files.identity import Neutral, identity_values
+from editjudge.files.identity import Apart, Neutral, identity_values
 from editjudge.files.io import digest
 from editjudge.recipes.recipe_use import Use
 from eval.probes import Probes
@@ -38,6 +38,14 @@ def test_a_neutral_option_is_left_out_wherever_it_is():
         "several": [{"kept": 1}, {"kept": 1, "added": 2}],
         "by_name": {"x": {"kept": 1}},
     }
+
+
+def test_what_counts_elsewhere_is_left_out_at_every_value():
+    class Stands(BaseModel):
+        kept: int = 1
+        named: Annotated[Inner | None, Apart()] = None
+
+    assert identity_values(Stands(named=Inner())) == identity_values(Stands()) == {"kept": 1}
 
 
 @pytest.mark.parametrize("changes", [{"suffix": "b"}, {"inner": Inner(added=0)}, {"by_name": {"x": Inner(added=1)}}])
@@ -69,7 +77,8 @@ FIELDS = {
     "sft": "bins prompts",
     "tiers": "dimensions min_gap",
 }
-"""Options that identities hold since a stage or block is there. One that is added later is `Neutral`, not listed."""
+"""Options that identities hold since a stage or block is there. One that is added later is `Neutral` or
+`Apart`, not listed."""
 
 
 @pytest.mark.parametrize("name", ["Sampling", "Probes", "SFTRecipe", *STAGES])
@@ -77,5 +86,7 @@ def test_a_later_option_is_neutral(name):
     known: dict[str, type[BaseModel]] = {"Sampling": Sampling, "Probes": Probes, "SFTRecipe": SFTRecipe}
     model = known[name] if name in known else Use(STAGES).load(name)
     later = {key: field for key, field in model.model_fields.items() if key not in FIELDS[name].split()}
-    undeclared = [key for key, field in later.items() if not any(isinstance(mark, Neutral) for mark in field.metadata)]
-    assert undeclared == []
+    marks = {
+        key: [mark for mark in field.metadata if isinstance(mark, Neutral | Apart)] for key, field in later.items()
+    }
+    assert [key for key, found in marks.items() if not found] == []
