@@ -14,7 +14,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from editjudge.errors import ImageError, MissingExtraError, StorageError
+from editjudge.errors import DataError, ImageError, MissingExtraError, StorageError
 from editjudge.images.store import ImageStore
 from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair, Record
@@ -98,7 +98,7 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
 
     `key` is [better, worse] triplet id and `output_images` has the preferred one first. Images are embedded as the
     bytes of their files, so the folder loads anywhere with `datasets.load_dataset`. Same pairs, same bytes.
-    `input_image` is one image in this schema: a pair whose task has several is refused by `ValueError`.
+    `input_image` is one image in this schema: `DataError` for a pair whose task has several.
     """
     try:
         import pyarrow
@@ -145,7 +145,10 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
 
 def _bench_row(pair: PreferencePair, images: ImageStore) -> dict[str, Any]:
     if len(pair.task.inputs) != 1:
-        raise ValueError(f"pair {pair.id} has {len(pair.task.inputs)} input images; EditReward-Bench rows have one")
+        raise DataError(
+            f"pair {pair.id} has {len(pair.task.inputs)} input images, and rows of EditReward-Bench have one; "
+            "write such pairs as jsonl, parquet or webdataset"
+        )
     outputs: tuple[EditTriplet, EditTriplet] = (pair.better, pair.worse)
     return {
         "key": [triplet.id for triplet in outputs],

@@ -7,7 +7,7 @@ import pytest
 from bench_ground import stored_pairs
 from PIL import Image
 
-from editjudge.errors import ImageError
+from editjudge.errors import DataError, ImageError
 from editjudge.formats.bench_schema import ROWS_PER_WRITE, write_editreward_bench
 from editjudge.images.store import ImageStore
 
@@ -50,7 +50,7 @@ def test_a_changed_image_is_refused_and_leaves_no_file(tmp_path):
 
 def test_a_row_has_one_input_image(tmp_path):
     pairs = stored_pairs(tmp_path, groups=1, inputs=2)
-    with pytest.raises(ValueError, match="2 input images"):
+    with pytest.raises(DataError, match="2 input images"):
         write_editreward_bench(pairs, ImageStore(tmp_path), tmp_path / "bench")
 
 
