@@ -22,7 +22,7 @@ from editjudge.system.processes import alone_in
 from editjudge.system.progress import track
 from editjudge.system.provenance import RunRecord
 from editjudge.system.workers import Workers
-from eval.checkpoints import find_checkpoints, judge_of, pin_training, trained_in
+from eval.checkpoints import find_checkpoints, judge_of, pin_training, step_name, trained_in
 from eval.checkpoints.jobs import Job, collect, plan_run, run_folder, score
 from eval.checkpoints.probes import probe_last
 from eval.checkpoints.recipe import SweepRecipe
@@ -72,7 +72,7 @@ class Sweep:
             checkpoints = find_checkpoints(run.path)
             judge = self.recipe.judge_of_run(run).as_trained(trained_in(run.path))
             for checkpoint in checkpoints:
-                judge_of(judge, checkpoint)
+                judge_of(judge, checkpoint.path)
 
     def measure(self, found: dict[str, RunFolder], closing: bool) -> bool:
         """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
@@ -111,14 +111,14 @@ class Sweep:
         """
         todo: dict[Path, Job] = {}
         for job in jobs:
-            tries = self._failed.get((job.run, job.checkpoint.step), (0, None))[0]
+            tries = self._failed.get((job.run, job.step), (0, None))[0]
             if not job.gone and tries < ATTEMPTS and not job.is_measured(self.benches):
                 todo.setdefault(job.place(job.ways[-1], self.benches[0]), job)
         return sorted(todo.values(), key=lambda job: -sum(way.passes for way in job.ways))
 
     def _score(self, jobs: Sequence[Job]) -> None:
         if not self.devices:
-            jobs = sorted(jobs, key=lambda job: (job.run, job.checkpoint.step))
+            jobs = sorted(jobs, key=lambda job: (job.run, job.step))
         function = partial(score, benches=self.benches, recipe=self.recipe)
         with Workers(function, seats(self.devices, self.recipe.out / "devices")) as workers:
             results = workers.run(jobs)
@@ -131,7 +131,7 @@ class Sweep:
                     self._note(job, None)
 
     def _note(self, job: Job, error: EditJudgeError | None) -> None:
-        key = (job.run, job.checkpoint.step)
+        key = (job.run, job.step)
         if error is None:
             self._failed.pop(key, None)
             return
@@ -151,7 +151,7 @@ class Sweep:
                 for bench in self.benches:
                     known = self._known.get(job.place(way, bench))
                     if known is not None:
-                        found.append(Measured(job.checkpoint.label, job.checkpoint.step, known.evaluation, job.run))
+                        found.append(Measured(step_name(job.step), job.step, known.evaluation, job.run))
         return found
 
     def _is_new(self, job: Job) -> bool:

@@ -59,12 +59,12 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w -]", "", title.lower()).replace(" ", "-") for title in titles}
 
 
-def test_links_of_the_pages_lead_somewhere():
-    for page in PAGES:
-        for path, anchor in LINKS.findall(page.read_text(encoding="utf-8")):
-            target = (page.parent / path) if path else page
-            assert target.exists(), f"{page.name}: {path}"
-            assert not anchor or anchor in anchors(target), f"{page.name}: {path}#{anchor}"
+def test_links_of_the_readme_lead_somewhere():
+    links = LINKS.findall((ROOT / "README.md").read_text(encoding="utf-8"))
+    assert len(links) > 10
+    for path, anchor in links:
+        assert (ROOT / path).exists(), path
+        assert not anchor or anchor in anchors(ROOT / path), f"{path}#{anchor}"
 
 
 def is_there(name: str) -> bool:

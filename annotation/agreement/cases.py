@@ -1,4 +1,4 @@
-"""Rankings as arrays, and what each task adds to the measures of agreement (defined in `agreement`)."""
+"""Rankings as arrays, and what each task adds to the measures of agreement (defined in `figures`)."""
 
 from __future__ import annotations
 

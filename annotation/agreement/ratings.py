@@ -24,7 +24,6 @@ from annotation.agreement.measures import (
     ordinal_alpha,
 )
 from editjudge.formats.rating_tables import RatingTable, join_ratings
-from editjudge.formats.rating_tables import read_ratings as read_ratings
 from editjudge.statistics.arrays import Floats
 
 SCALES = ("SC", "PQ", "O")

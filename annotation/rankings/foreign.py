@@ -2,7 +2,7 @@
 
 A file is CSV, JSONL, a JSON list of rows, or a JSON object of rows by id. What a row holds says how it is read:
 
-- `tiers` or `notation` as text: candidate numbers, best tier first, `3|12|45` (see `ranking`);
+- `tiers` or `notation` as text: candidate numbers, best tier first, `3|12|45` (see `formats.rankings`);
 - `tiers` as a list of lists of names, as in `TierRanking`;
 - `ranking`: one rank per candidate of `generations` or `candidates`, 1 the best, equal ranks tied, gaps allowed
   (ImageReward, arXiv 2304.05977: `labels[l] < labels[r]` makes l the better one in its rank_pair_dataset.py);

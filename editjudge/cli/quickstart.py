@@ -18,8 +18,10 @@ from pathlib import Path
 from typing import Any
 
 from editjudge.errors import EditJudgeError
-from editjudge.files.io import read_json, write_json
+from editjudge.files.io import write_json
 from editjudge.files.paths import RUNS, user_path
+from editjudge.formats.funnel import FUNNEL
+from editjudge.formats.results.results import read_results
 from editjudge.recipes.shipped import RECIPES
 from editjudge.system.provenance import machine
 
@@ -63,7 +65,7 @@ def steps(out: Path) -> tuple[Step, ...]:
                 f"out={measured}",
                 f"run={trained}",
                 f"bench.0.path={curated / 'benchmark'}",
-                f"report.funnel={curated / 'funnel.json'}",
+                f"report.funnel={curated / FUNNEL}",
             ),
         ),
     )
@@ -86,7 +88,7 @@ def run_step(step: Step) -> float:
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
     """The content of `summary.json`: figures of every checkpoint, seconds per phase, machine and date."""
-    results = read_json(out / "sweep" / "results.json")
+    results = read_results(out / "sweep" / "results.json").as_json()
     return {
         "checkpoints": results["checkpoints"],
         "ensemble": results["ensemble"],

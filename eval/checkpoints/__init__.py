@@ -2,39 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from editjudge.asking.base_recipe import BaseJudgeRecipe
 from editjudge.errors import CheckpointError
 from editjudge.files.io import is_done, is_marked, write_marker
-from editjudge.formats.checkpoint import RunFolder, scan, training_identity
+from editjudge.formats.checkpoint import Checkpoint, scan, training_identity
 from editjudge.formats.judge_settings import Trained, read_trained
 
-
-@dataclass(frozen=True)
-class Snapshot:
-    """The weights of a training run after some steps: a complete checkpoint, or the untrained base."""
-
-    step: int
-    """Optimizer steps behind it; 0 for the untrained base."""
-    path: Path | None
-    """Folder of the adapter or weights; None for the untrained base."""
-
-    @property
-    def label(self) -> str:
-        """For tables."""
-        return "base" if self.path is None else f"step {self.step}"
+BASE = 0
+"""Step of the untrained base."""
 
 
-def complete_in(found: RunFolder) -> list[Snapshot]:
-    """The complete checkpoints of a run, by step. One without its `done.json` is being written and is left out."""
-    return [Snapshot(each.step, each.path) for each in found.complete]
+def step_name(step: int) -> str:
+    """What tables call a judge of a training run, by the optimizer steps behind it."""
+    return "base" if step == BASE else f"step {step}"
 
 
-def find_checkpoints(run: Path) -> list[Snapshot]:
+def find_checkpoints(run: Path) -> tuple[Checkpoint, ...]:
     """The complete checkpoints of a run, by step; `CheckpointError` when there is none."""
-    found = complete_in(scan(run))
+    found = scan(run).complete
     if not found:
         raise CheckpointError(
             f"{run}: no complete checkpoint (checkpoint-<step>/ with a done.json); train first, or set `run` to the "
@@ -58,13 +45,13 @@ def pin_training(run: Path, folder: Path) -> None:
         write_marker(note, identity, {"run": str(run)})
 
 
-def judge_of(recipe: BaseJudgeRecipe, checkpoint: Snapshot) -> BaseJudgeRecipe:
-    """The recipe's judge with the weights of a checkpoint, not loaded yet.
+def judge_of(recipe: BaseJudgeRecipe, checkpoint: Path | None) -> BaseJudgeRecipe:
+    """The recipe's judge with the weights of a checkpoint's folder (None: its own), not loaded yet.
 
     What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Raises what
     `BaseJudgeRecipe.with_checkpoint` raises.
     """
-    return recipe.resolved() if checkpoint.path is None else recipe.with_checkpoint(checkpoint.path)
+    return recipe.resolved() if checkpoint is None else recipe.with_checkpoint(checkpoint)
 
 
 def trained_in(run: Path) -> Trained | None:

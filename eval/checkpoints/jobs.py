@@ -15,7 +15,7 @@ from editjudge.engines.base import Sampling
 from editjudge.files.io import read_marker
 from editjudge.formats.checkpoint import RunFolder
 from editjudge.formats.judge_settings import JudgeSettings, Trained
-from eval.checkpoints import Snapshot, complete_in, judge_of, trained_in
+from eval.checkpoints import BASE, judge_of, step_name, trained_in
 from eval.checkpoints.options import SweptRun
 from eval.checkpoints.recipe import SweepRecipe
 from eval.evaluations.answers import write_answers
@@ -40,10 +40,14 @@ class Way:
 
 @dataclass(frozen=True)
 class Job:
-    """One checkpoint, loaded once. Jobs do not depend on each other, so several devices may share them."""
+    """One checkpoint, or the untrained base, loaded once. Jobs do not depend on each other, so several devices may
+    share them."""
 
     run: str
-    checkpoint: Snapshot
+    step: int
+    """Optimizer steps behind it; `BASE` for the untrained base."""
+    weights: Path | None
+    """Folder of the checkpoint; None for the untrained base, and for a checkpoint that is `gone`."""
     ways: tuple[Way, ...]
     judge: BaseJudgeRecipe
     """The run's, still without the checkpoint's weights."""
@@ -59,7 +63,7 @@ class Job:
 
     def place(self, way: Way, bench: Benchmark) -> Path:
         """Folder of one evaluation."""
-        return self.folder / f"step-{self.checkpoint.step:06d}-k{way.passes}" / folder_name(bench.name)
+        return self.folder / f"step-{self.step:06d}-k{way.passes}" / folder_name(bench.name)
 
     def is_measured(self, benches: Sequence[Benchmark]) -> bool:
         """Whether everything is on disk; by which judge is checked when it is read."""
@@ -78,24 +82,24 @@ def plan_run(
     judge = recipe.judge_of_run(run).as_trained(trained)
     once = Way(judge.n_passes())
 
-    def job(checkpoint: Snapshot, gone: bool = False) -> Job:
-        label = f"{name}, {checkpoint.label}" if recipe.runs else checkpoint.label
-        where = _base_folder(recipe, run, trained, folder) if checkpoint.path is None else folder
-        return Job(name, checkpoint, (once,), judge, where, label, gone)
+    def job(step: int, weights: Path | None = None, gone: bool = False) -> Job:
+        label = f"{name}, {step_name(step)}" if recipe.runs else step_name(step)
+        where = _base_folder(recipe, run, trained, folder) if step == BASE else folder
+        return Job(name, step, weights, (once,), judge, where, label, gone)
 
-    complete = complete_in(found)
-    present = {checkpoint.step for checkpoint in complete}
-    removed = [job(Snapshot(step, folder), gone=True) for step in _steps_on_disk(folder) - present - {0}]
-    missed = sorted(item.checkpoint.step for item in removed if not item.is_measured(benches))
-    jobs = [job(checkpoint) for checkpoint in complete] + [item for item in removed if item.is_measured(benches)]
-    jobs.sort(key=lambda item: item.checkpoint.step)
+    present = {checkpoint.step for checkpoint in found.complete}
+    removed = [job(step, gone=True) for step in _steps_on_disk(folder) - present - {BASE}]
+    missed = sorted(item.step for item in removed if not item.is_measured(benches))
+    jobs = [job(checkpoint.step, checkpoint.path) for checkpoint in found.complete]
+    jobs += [item for item in removed if item.is_measured(benches)]
+    jobs.sort(key=lambda item: item.step)
     if closing and jobs and recipe.last is not None and recipe.last_judge(judge) is not None:
         more = replace(jobs[-1], ways=(once, Way(recipe.last.passes, recipe.last.sampling, several=True)))
         if not more.gone or more.is_measured(benches):
             jobs[-1] = more
     # What a recipe leaves to the training is not known before that has begun.
     known = trained is not None or bool(jobs) or not judge.waits_for_training()
-    return ([job(Snapshot(0, None))] if recipe.base and known else []) + jobs, missed
+    return ([job(BASE)] if recipe.base and known else []) + jobs, missed
 
 
 def run_folder(recipe: SweepRecipe, name: str) -> Path:
@@ -128,7 +132,7 @@ def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
     ]
     if job.gone or not any(left for _, left in missing):
         return
-    loaded = judge_of(job.judge, job.checkpoint)
+    loaded = judge_of(job.judge, job.weights)
     with ExitStack() as at_end:  # the ways share the model, which is loaded once
         for way, left in missing:
             judge = at_end.enter_context(_asked(loaded, way))
@@ -150,9 +154,9 @@ def collect(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> Iter
             if job.gone:
                 loaded = job.judge.without_weights(str(marker["identity"]["judge"]["engine"]))
             elif loaded is None:
-                loaded = judge_of(job.judge, job.checkpoint)
+                loaded = judge_of(job.judge, job.weights)
             evaluation = _evaluate(_asked(loaded, way), job, way, bench, recipe)
-            yield Measured(job.checkpoint.label, job.checkpoint.step, evaluation, job.run)
+            yield Measured(step_name(job.step), job.step, evaluation, job.run)
 
 
 def _asked(judge: BaseJudgeRecipe, way: Way) -> BaseJudge[Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from editjudge.formats.checkpoint import RunFolder
-from eval.checkpoints import complete_in, judge_of
+from eval.checkpoints import judge_of
 from eval.checkpoints.recipe import SweepRecipe
 from eval.probes import Probes, run_probes
 from eval.results import Measured
@@ -29,10 +29,10 @@ def probe_last(
             if item.run == name and item.step and item.evaluation.judge["passes"] == judge_recipe.n_passes()
         ]
         last = max((measured[place].step or 0 for place in places), default=0)
-        checkpoint = next((each for each in complete_in(scans[name]) if each.step == last), None)
+        checkpoint = next((each for each in scans[name].complete if each.step == last), None)
         if checkpoint is None:
             continue
-        with judge_of(judge_recipe, checkpoint).build() as judge:
+        with judge_of(judge_recipe, checkpoint.path).build() as judge:
             for place in places:
                 if measured[place].step == last:
                     rows = run_probes(judge, measured[place].evaluation, probes)

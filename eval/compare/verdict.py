@@ -130,7 +130,7 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
     for folder, mine, has_ratings in ((a, asked_a, rated_a), (b, asked_b, rated_b)):
         if not has_ratings and (rated_a or rated_b or not mine):
             raise DataError(
-                f"{folder}: no {RATINGS} in it; it is of another benchmark, or was measured before ratings were kept. "
+                f"{folder}: no {RATINGS} in it; it is of another benchmark, or the file was removed. "
                 "Run its recipe again: the file is made from the scores that are there, no judge is asked again"
             )
     common = [(key, asked, asked_b[key]) for key, asked in asked_a.items() if key in asked_b]

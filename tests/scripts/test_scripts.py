@@ -9,9 +9,11 @@ import pytest
 from factories import make_card, make_triplet
 from places import ROOT
 
+FOLDERS = (ROOT / "scripts", ROOT / "scripts" / "bench")
 SCRIPTS = sorted(
-    {*ROOT.glob("scripts/**/*.py")} - {ROOT / "scripts" / "make_tiny_base.py"}
-)  # that one has its own tests
+    {path for folder in FOLDERS for path in folder.glob("*.py")} - {ROOT / "scripts" / "make_tiny_base.py"}
+)
+"""Without those of the documentation site, which are no scripts, and without the one that has tests of its own."""
 SHARED = ROOT / "tests" / "support"
 
 
