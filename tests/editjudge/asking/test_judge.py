@@ -498,12 +498,6 @@ def test_stored_references_of_single_calls_describe_what_was_judged(tmp_path: Pa
     assert edited.path.startswith("memory/")
 
 
-def test_without_a_checkout_the_command_says_which_recipe_it_needs(monkeypatch, tmp_path):
-    monkeypatch.setattr("editjudge.cli.score.DEFAULT_RECIPE", tmp_path / "recipes" / "judge.yaml")
-    with pytest.raises(RecipeError, match=r"--judge RECIPE .*recipes/judge/"):
-        main(["--instruction", "Make it blue.", "--input", "a.png", "--output", "b.png"])
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [({"max_pixels": 0}, "max_pixels .* 1"), ({"colors": "p3"}, "colors .*srgb, stored")],
