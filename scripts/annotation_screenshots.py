@@ -50,7 +50,7 @@ TWO_UNITS = (
     "pairs={consensus: adjudicated, adjudicator: carla}",
 )
 N_TASKS = 24
-"""In the campaign of two units."""
+"""Tasks in the campaign of two units."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "deepspee
 """Name in a recipe -> file."""
 
 _HIDDEN_SIZE = 1024
-"""Stands in for the model's, from which transformers computes bucket sizes."""
+"""Placeholder for the model's hidden size, from which transformers computes bucket sizes."""
 
 
 def deepspeed_file(value: str) -> Path:
