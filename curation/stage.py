@@ -54,7 +54,7 @@ class Fail:
     error: str
     """Error message in one line."""
     row: Record | None = None
-    """The row that could not be processed."""
+    """The row that could not be processed, or that gave no result."""
 
 
 @dataclass(frozen=True)

@@ -51,7 +51,6 @@ class Jsonl(Sink):
     """One row per line, images by reference: <part>.jsonl. Training, evaluation and annotation read it."""
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part.jsonl."""
         path = part.with_name(f"{part.name}.jsonl")
         write_jsonl(path, rows)
         return path
@@ -64,7 +63,6 @@ class EditRewardBench(Sink):
     package: ClassVar[str | None] = "datasets"
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part/data.parquet."""
         return write_editreward_bench(rows, images, part)
 
 
@@ -77,7 +75,6 @@ class Parquet(Sink):
     package: ClassVar[str | None] = "datasets"
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part.parquet."""
         import pyarrow
         import pyarrow.parquet as parquet
 
@@ -101,7 +98,6 @@ class WebDataset(Sink):
     """Rows in each tar file except the last."""
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part-webdataset/."""
         folder = part.with_name(f"{part.name}-webdataset")
         written = set()
         for number, batch in enumerate(_batches(rows, self.rows_per_tar)):

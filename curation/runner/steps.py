@@ -79,7 +79,7 @@ def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, bef
 
 
 def plan_passes(steps: Iterable[Step]) -> list[Pass]:
-    """Group steps into passes: neighbouring filters of shards share one, steps with a model have their own."""
+    """Group steps into passes: consecutive filters of shards without a model share one, other steps have their own."""
     passes: list[list[Step]] = []
     for step in steps:
         if passes and step.reads == passes[-1][-1].name and _filters_shards(step) and _filters_shards(passes[-1][-1]):

@@ -190,7 +190,7 @@ class Work:
             for outcome in outcomes:
                 rows = outcome.kept(rows, context)
             self._write(steps[-1], task, rows)
-        context.images.sync()
+        context.images.sync()  # before the markers, which say that the images are on disk
         for outcome in outcomes:
             marker = self._marker(outcome.step, task)
             if not is_done(marker, outcome.step.identity):  # an earlier, longer pass may have made it
@@ -232,7 +232,7 @@ class Work:
         if task.shard is not None:
             write_jsonl(self._rows(step, task.shard), rows)
             return
-        # Rows are distributed over the shards by a hash of their group.
+        # By a hash of the group: its rows stay together, whatever their order.
         buckets: list[list[Record]] = [[] for _ in range(self.shards)]
         for row in rows:
             buckets[int(digest("shard", group_id(row)), 16) % self.shards].append(row)
