@@ -1,4 +1,4 @@
-"""Curation: photographs to a training set and a benchmark. Here is what its recipes may name."""
+"""Curation: photographs to a training set and a benchmark. Tables of the names its recipes can use."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ STAGES: dict[str, str] = {
     "sft": "curation.export.stages:SFT",
     "tiers": "curation.export.stages:Tiers",
 }
-"""What `use:` may name as a stage."""
+"""Stages, by the name that `use:` takes."""
 
 SINKS: dict[str, str] = {
     "jsonl": "curation.export.sinks:Jsonl",
@@ -27,7 +27,7 @@ SINKS: dict[str, str] = {
     "webdataset": "curation.export.sinks:WebDataset",
     "editreward_bench": "curation.export.sinks:EditRewardBench",
 }
-"""What `use:` may name in the `sinks` of a part."""
+"""Sinks of a part, by the name that `use:` takes."""
 
 EDITORS: dict[str, str] = {"programmatic": "curation.synthetic.programmatic:Programmatic", **editors.EDITORS}
-"""What `use:` may name in the `editors` of the stage `edit`."""
+"""Editors of the stage `edit`, by the name that `use:` takes."""

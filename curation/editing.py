@@ -1,4 +1,4 @@
-"""Stage `edit`: each task goes to several editors drawn from the pool. And what stands in for them in a dry run."""
+"""Stage `edit`: sends each task to several editors drawn from a pool. Also its stand-in for dry runs."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from editjudge.records.types import EditTask, EditTriplet, Record
 
 
 class StandIn(Editor):
-    """Tints the input: an editor for dry runs, which works for any task."""
+    """An editor for dry runs: tints the input, and works for any task."""
 
     name: str
-    """Of the editor whose place it takes."""
+    """Name of the editor that it replaces."""
 
     @property
     def identity(self) -> str:
-        """Such as `stand-in:flux`, so that reports show what was not there."""
+        """Return, for example, `stand-in:flux`; reports show that a stand-in ran."""
         return f"stand-in:{self.name}"
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
-        """The first input under a veil of a random colour."""
+        """Return the first input, blended with a random colour."""
         before = images.read(task.inputs[0])
         draw = rng(seed, task.id, self.name)
         red, green, blue = (int(value) for value in draw.integers(256, size=3))
@@ -40,9 +40,9 @@ class StandIn(Editor):
 
 
 class EditStage(Stage):
-    """Make the candidates of each task. An editor that raises costs its triplet, never the group.
+    """Make the candidates of each task. An editor that raises an error costs its triplet, never the group.
 
-    Candidates are in the order of their ids, which are digests: neither order nor file name tells the editor.
+    Candidates are in the order of their ids, which are digests: neither order nor file name reveals the editor.
     """
 
     version: ClassVar[int] = 1
@@ -50,7 +50,7 @@ class EditStage(Stage):
     gives: ClassVar[type[Record]] = EditTriplet
 
     editors: dict[str, Annotated[Editor, Use(EDITORS)]] = Field(min_length=1)
-    """The pool, by a name of the recipe's own choosing; names change nothing but messages."""
+    """The pool, by names that the recipe chooses; the names appear in messages only."""
     per_task: int = Field(5, ge=1)
     """Editors drawn for each task, without replacement."""
 
@@ -66,16 +66,16 @@ class EditStage(Stage):
         return self
 
     def stand_in(self) -> Stage:
-        """As many editors, none of which needs a model, a program or files."""
+        """Return the same number of stand-in editors, which need no model, program or files."""
         return EditStage(editors={name: StandIn(name=name) for name in self.editors}, per_task=self.per_task)
 
     def depends_on(self) -> dict[str, str]:
-        """The editors' identities, which hold their versions."""
+        """Return the editors' identities, which include their versions."""
         return {name: editor.identity for name, editor in self.editors.items()}
 
     def candidates(self, task: EditTask, seed: int) -> list[tuple[str, Editor, int]]:
-        """(triplet id, editor, editor seed) for each candidate of a task, in the order of the ids."""
-        # By identity, so that neither the names nor their order in the recipe change the draw.
+        """Return (triplet id, editor, editor seed) for each candidate of a task, sorted by id."""
+        # By identity: neither the names nor their order in the recipe change the draw.
         pool = sorted(self.editors.values(), key=lambda editor: editor.identity)
         drawn = rng(seed, "editors", task.id).permutation(len(pool))[: self.per_task]
         made = []
@@ -86,7 +86,7 @@ class EditStage(Stage):
         return sorted(made, key=lambda candidate: candidate[0])
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """The triplets of each task, their images stored as images/<task id>/<triplet id>.png."""
+        """Yield the triplets of each task; their images are stored as images/<task id>/<triplet id>.png."""
         rest = iter(rows)
         while tasks := list(islice(rest, self._tasks_at_a_time())):
             asked = [(task, *candidate) for task in tasks for candidate in self.candidates(task, ctx.seed)]
@@ -94,13 +94,13 @@ class EditStage(Stage):
                 yield _stored(*candidate, image, ctx.images)
 
     def _tasks_at_a_time(self) -> int:
-        """So many that an editor, which is drawn for some of them only, gets about a batch."""
+        """Return how many tasks to edit at once: each editor, drawn for some of them only, gets about one batch."""
         batch = max(editor.batch for editor in self.editors.values())
         return 1 if batch == 1 else ceil(batch * len(self.editors) / self.per_task)
 
 
 def _edited(asked: Sequence[tuple[EditTask, str, Editor, int]], images: ImageStore) -> list[Image.Image | Exception]:
-    """The image of each, or what went wrong; every editor is asked once, for all that it is to make."""
+    """Return each image, or its error; every editor is called once, with all its tasks."""
     found: dict[str, Image.Image | Exception] = {}
     for editor in {editor.identity: editor for _, _, editor, _ in asked}.values():
         mine = [(task, triplet_id, seed) for task, triplet_id, other, seed in asked if other is editor]

@@ -1,4 +1,4 @@
-"""Stage `judge`: a teacher model, or any other judge, scores every candidate. And its stand-in of dry runs."""
+"""Stage `judge`: a teacher model or any other judge scores every candidate. Also its stand-in for dry runs."""
 
 from __future__ import annotations
 
@@ -25,12 +25,11 @@ from editjudge.records.tasks import ASPECTS, Aspect
 from editjudge.records.types import EditTriplet, Judgment, Record, ScoreCard
 
 SCALE = 25
-"""Best score of teachers that are no model; the worst is 0."""
+"""Best score of teachers that are not models; the worst is 0."""
 
 
 class JudgeStage(JudgeParameters, Stage):
-    """Ask an engine of the recipe, or another judge, about each triplet. One that stays unscored fails, with the
-    reason."""
+    """Score each triplet with an engine of the recipe or another judge. Triplets without scores fail with a reason."""
 
     version: ClassVar[int] = 2
     takes: ClassVar[type[Record] | None] = EditTriplet
@@ -39,8 +38,8 @@ class JudgeStage(JudgeParameters, Stage):
     engine: str | None = None
     """Role of the engine in the recipe's `engines`, such as "teacher"."""
     judge: Annotated[AnyJudge | None, Apart()] = None
-    """In its place: a judge of any kind, with all of its own parameters. It counts by its identity (`depends_on`), so
-    that what changes no card, as `cache` and `chunk`, changes no marker."""
+    """A judge of any kind, used instead of an engine, with all its own parameters. Markers contain its identity
+    (`depends_on`): options that change no card, such as `cache` and `chunk`, change no marker."""
 
     _judge: BaseJudge[Any] | None = PrivateAttr(None)
 
@@ -54,27 +53,27 @@ class JudgeStage(JudgeParameters, Stage):
         return self
 
     def samplings(self) -> Mapping[str, Sampling]:
-        """The one engine that is asked."""
+        """Return the engine of the stage and its sampling."""
         return {} if self.engine is None else {self.engine: self.sampling}
 
     @property
     def needs_device(self) -> bool:
-        """Whatever the judge is."""
+        """Whether the judge needs one."""
         return True
 
     def stand_in(self) -> Stage:
-        """A teacher that needs no model."""
+        """Return a teacher that needs no model."""
         return StandInScorer()
 
     def depends_on(self) -> dict[str, str]:
-        """The wording of the prompts, which lies outside the recipe, or who the judge is."""
+        """Return the wording of the prompts, which is not part of the recipe, or the judge's identity."""
         if self.judge is not None:
             with self.judge.build() as judge:
                 return {"judge": judge.identity}
         return {"prompts": get_prompts(self.prompts).identity}
 
     def problems(self, engines: Mapping[str, Engine], *where: str | int) -> Iterator[InitErrorDetails]:
-        """Weights are asked as they were trained."""
+        """Yield settings that differ from those that the judge's weights were trained with."""
         engine = None if self.engine is None else engines.get(self.engine)
         if engine is None:
             return
@@ -87,13 +86,13 @@ class JudgeStage(JudgeParameters, Stage):
             yield mistake(text, *(("engines", str(self.engine), name) if name == "family" else (*where, name)))
 
     def resolved(self, engines: Mapping[str, Engine]) -> JudgeStage:
-        """With what it leaves to the training of the judge's weights."""
+        """Return the stage with open settings filled in from the training of the judge's weights."""
         if self.judge is not None:
             return self.model_copy(update={"judge": self.judge.resolved()})
         return self if self.engine is None else self.filled_in(trained_of(engines.get(self.engine)))
 
     def setup(self, ctx: Context) -> None:
-        """Make the judge; an engine loads its model when it is first asked."""
+        """Build the judge; an engine loads its model at the first request."""
         if self.judge is not None:
             self._judge = self.judge.build()
         elif self.engine is not None:
@@ -107,20 +106,20 @@ class JudgeStage(JudgeParameters, Stage):
         self._judge = None
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """One card per triplet. Raises `EngineError` when the engine cannot work at all."""
+        """Yield one card per triplet. Raises `EngineError` when the engine cannot work at all."""
         assert self._judge is not None, "setup comes first"
         for card in self._judge.score_each(rows, ctx.root):
             yield card if card.overall is not None else Fail(card.triplet.id, unscored_reason(card), card)
 
 
 class StandInScorer(Stage):
-    """Gives every triplet scores drawn from its id: a teacher for dry runs, which works for any triplet."""
+    """A teacher for dry runs: draws scores from the triplet's id, and works for any triplet."""
 
     takes: ClassVar[type[Record] | None] = EditTriplet
     gives: ClassVar[type[Record]] = ScoreCard
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """One card per triplet, its four scores evenly distributed."""
+        """Yield one card per triplet, with four uniformly distributed scores."""
         for triplet in rows:
             draw = rng(ctx.seed, "stand-in", triplet.id)
             yield make_card(triplet, [_drawn(triplet, aspect, draw) for aspect in ASPECTS])
@@ -132,7 +131,7 @@ def _drawn(triplet: EditTriplet, aspect: Aspect, draw: Generator) -> Judgment:
 
 
 def recorded(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rationale: str, teacher: str) -> Judgment:
-    """The judgment of a teacher that is no model. `scores` are on 0..`SCALE`."""
+    """Return the judgment of a teacher that is not a model. `scores` are on 0..`SCALE`."""
     return Judgment(
         triplet_id=triplet.id,
         aspect=aspect,
@@ -149,5 +148,5 @@ def recorded(triplet: EditTriplet, aspect: Aspect, scores: tuple[int, int], rati
 
 
 def unscored_reason(card: ScoreCard) -> str:
-    """Why a card has no overall score: its failures, each once, as `unscored: no_json, truncated`."""
+    """Return why a card has no overall score: its failures without duplicates, as `unscored: no_json, truncated`."""
     return f"unscored: {', '.join(sorted({*card.failures})) or 'no judgment'}"

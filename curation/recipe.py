@@ -1,4 +1,4 @@
-"""What a curation recipe may say. Stages, parts and engines are checked against each other before anything runs."""
+"""Schema of curation recipes. Stages, parts and engines are checked against each other before a run."""
 
 from __future__ import annotations
 
@@ -34,25 +34,25 @@ PartName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
 class Part(BaseModel):
-    """A share of the rows, by the source of their tasks, and what becomes of it."""
+    """A share of the rows, selected by source, with its own stages and outputs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     sources: tuple[str, ...] | None = Field(None, min_length=1)
     """Ids of photographs (or upstream rows); null for all that no other part names."""
     stages: tuple[AnyStage, ...] = ()
-    """In order, on the rows of this part only."""
+    """Stages for the rows of this part only, in order."""
     sinks: tuple[Annotated[Sink, Use(SINKS)], ...] | None = Field(None, min_length=1)
-    """What its rows are written as; null for JSONL, and for pairs also a table in EditReward-Bench's schema."""
+    """Output formats; null for JSONL, and for pairs also a table in EditReward-Bench's schema."""
 
     def written(self, given: type[Record]) -> tuple[type[Record], Sequence[Sink]]:
-        """The record that leaves it, when it is given another, and as what."""
+        """Return the record type that leaves the part, given the type that enters it, and the sinks."""
         record = next((stage.gives for stage in reversed(self.stages)), given)
         return record, default_sinks(record) if self.sinks is None else self.sinks
 
 
 class Runtime(BaseModel):
-    """What cannot change a byte of the output."""
+    """Settings that cannot change a byte of the output."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -66,13 +66,13 @@ class CurationRecipe(Recipe):
     """Photographs to training set and benchmark."""
 
     shards: int = Field(8, ge=1, le=99_999)
-    """Pieces the work is cut into: an interruption costs at most one for each worker."""
+    """Number of pieces of work; an interruption loses at most one for each worker."""
     engines: dict[str, Annotated[Engine, Use(ENGINES)]] = Field(default_factory=dict)
     """Models by role."""
     stages: tuple[AnyStage, ...] = Field(min_length=1)
-    """In order; the first is a source."""
+    """Stages in order; the first is a source."""
     parts: dict[PartName, Part] = Field(min_length=1)
-    """By name; a row belongs to exactly one."""
+    """Parts by name; a row belongs to exactly one."""
     runtime: Runtime = Runtime()
 
     @model_validator(mode="after")
@@ -86,7 +86,7 @@ class CurationRecipe(Recipe):
         return self
 
     def resolved(self) -> CurationRecipe:
-        """With what the judges leave to the training of their engines' weights."""
+        """Return the recipe with the judges' open settings filled in from the training of their engines' weights."""
 
         def filled(stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
             return tuple(stage.resolved(self.engines) for stage in stages)
@@ -95,7 +95,7 @@ class CurationRecipe(Recipe):
         return self.model_copy(update={"stages": filled(self.stages), "parts": parts})
 
     def describe(self) -> str:
-        """What a run would do, one line per stage."""
+        """Describe a run, one line per stage."""
         lines = [f"curation into {self.out}, {self.shards} shards, seed {self.seed}"]
         lines += [f"  {_line(stage)}" for stage in self.stages]
         for name, part in self.parts.items():
@@ -121,7 +121,7 @@ class CurationRecipe(Recipe):
         return problems
 
     def _places(self) -> Iterator[tuple[tuple[str | int, ...], Stage]]:
-        """Every stage with where it stands."""
+        """Yield every stage with its place in the recipe."""
         yield from ((("stages", index), stage) for index, stage in enumerate(self.stages))
         for name, part in self.parts.items():
             yield from ((("parts", name, "stages", index), stage) for index, stage in enumerate(part.stages))
@@ -160,7 +160,7 @@ class CurationRecipe(Recipe):
 
 
 def use_name(stage: Stage) -> str:
-    """What a stage is called in recipes, folders and reports."""
+    """Return the name of a stage in recipes, folders and reports."""
     target = f"{type(stage).__module__}:{type(stage).__qualname__}"
     return next((name for name, known in STAGES.items() if known == target), to_snake(type(stage).__name__))
 
@@ -174,7 +174,10 @@ def _line(stage: Stage) -> str:
 def _misfits(
     given: type[Record], stages: tuple[Stage, ...], loc: tuple[str, ...], first: int
 ) -> list[InitErrorDetails]:
-    """Where a stage cannot read what the one before gives. `first`: index in the recipe of the first of `stages`."""
+    """Return an error for each stage that cannot read the rows of the stage before it.
+
+    `first`: index in the recipe of the first of `stages`.
+    """
     problems = []
     for index, stage in enumerate(stages, start=first):
         if stage.takes is None:
@@ -196,5 +199,5 @@ def _sink_problems(record: type[Record], sinks: Sequence[Sink], loc: tuple[str, 
 
 def _problem(loc: tuple[str | int, ...], stage: Stage | None, text: str) -> InitErrorDetails:
     shown = text if stage is None else f"`{use_name(stage)}`: {text}"
-    # "unknown_use" without an input is shown as the text alone, without a ", got ..." after it.
+    # pydantic shows "unknown_use" without an input as the text alone, without ", got ...".
     return InitErrorDetails(type=PydanticCustomError("unknown_use", "{text}", {"text": shown}), loc=loc, input=None)

@@ -1,4 +1,4 @@
-"""What a curation stage is: rows in; kept rows, `Drop` and `Fail` out, never mixed."""
+"""Interface of curation stages: rows in; kept rows, `Drop` and `Fail` out as separate types."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ StageT = TypeVar("StageT", bound="Stage")
 
 
 class Photo(Record):
-    """An input image before anyone asks for an edit; what a source stage gives."""
+    """An input image without an edit instruction; source stages yield it."""
 
     id: str
     image: ImageRef
     source: str
-    """What must not be in both training and benchmark: the id of the photograph this image was cut from."""
+    """Id of the original photograph; it must not occur in both training set and benchmark."""
     licence: str
-    """As the photograph's publisher states it."""
+    """Licence as stated by the photograph's publisher."""
     details: dict[str, Any]
-    """Whatever later stages of the same world need to know (crop box, objects, ...); JSON values only."""
+    """Data for later stages of the same world (crop box, objects, ...); JSON values only."""
 
 
 @dataclass(frozen=True)
 class Drop:
-    """A row left out on purpose."""
+    """A row that a stage drops on purpose."""
 
     row_id: str
     reason: str
-    """In snake_case; counted in the report."""
+    """Reason in snake_case; counted in the report."""
     row: Record | None = None
-    """The row itself, which is kept beside its reason; None where there is nothing to keep."""
+    """The row itself, stored with its reason; None when there is nothing to store."""
 
 
 @dataclass(frozen=True)
@@ -52,25 +52,25 @@ class Fail:
 
     row_id: str
     error: str
-    """One line: what happened."""
+    """Error message in one line."""
     row: Record | None = None
-    """The row that could not be processed, or that nothing could be made of."""
+    """The row that could not be processed, or that gave no result."""
 
 
 @dataclass(frozen=True)
 class Context:
-    """What a stage may know besides its rows and its parameters."""
+    """Environment of a stage, besides its rows and parameters."""
 
     root: Path
     """Data root: image references are relative to it."""
     seed: int
-    """The recipe's; draw with `io.rng(ctx.seed, row.id)`, never from a global generator."""
+    """Seed of the recipe; draw with `io.rng(ctx.seed, row.id)`, never from a global generator."""
     shard: int
     """0 to shards - 1. A stage with scope "dataset" sees shard 0 of 1."""
     shards: int
     images: ImageStore
     engines: Mapping[str, Engine]
-    """The recipe's engines by role, built when first asked for."""
+    """The recipe's engines by role, built at first use."""
 
 
 class Stage(BaseModel):
@@ -79,69 +79,69 @@ class Stage(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     version: ClassVar[int] = 1
-    """Raise it when the code starts to give other rows for the same parameters."""
+    """Increase it when the code yields other rows for the same parameters."""
     scope: ClassVar[Literal["shard", "dataset"]] = "shard"
     """"shard": `rows` is one shard of whole groups. "dataset": `rows` is everything."""
     takes: ClassVar[type[Record] | None]
-    """Type of the rows read; None for a source, which is called once per shard with no rows and yields its share."""
+    """Type of the input rows; None for a source, which is called once per shard without rows and yields its share."""
     gives: ClassVar[type[Record]]
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
         """Yield an outcome for every row: kept (or made) rows, `Drop` or `Fail`.
 
-        The rows of a group follow each other. The output must not depend on which other groups share the shard.
-        Errors in `FATAL` may be raised and end the run; anything that concerns one row must become its `Fail`.
+        Rows of a group are consecutive. The output must not depend on the other groups of the shard.
+        Errors in `FATAL` may be raised and end the run; an error that concerns one row must become its `Fail`.
         """
         raise NotImplementedError
 
     def samplings(self) -> Mapping[str, Sampling]:
-        """Roles of the recipe's engines that the stage asks, with how it samples: checked when the recipe loads.
+        """Return the roles of the recipe's engines that the stage uses, with its sampling; checked at load time.
 
         The engines are part of its marker. The option of the stage is called `sampling`.
         """
         return {}
 
     def problems(self, engines: Mapping[str, Engine], *where: str | int) -> Iterator[InitErrorDetails]:
-        """What is wrong with it beside these engines of its recipe, for `recipe.refuse`; `where` is its own place."""
+        """Yield conflicts with the engines of its recipe, for `recipe.refuse`; `where` is the stage's place."""
         yield from ()
 
     def resolved(self: StageT, engines: Mapping[str, Engine]) -> StageT:
-        """The stage with what it leaves to its recipe's engines."""
+        """Return the stage with open settings filled in from its recipe's engines."""
         return self
 
     @property
     def needs_device(self) -> bool:
-        """Whether it runs a model: the processes of `runtime.devices` work on it then, not those of `workers`."""
+        """Whether it runs a model: then the processes of `runtime.devices` run it, otherwise those of `workers`."""
         return bool(self.samplings())
 
     def setup(self, ctx: Context) -> None:
-        """Load what every shard needs: called once in each process that works on the stage, before `run`.
+        """Load resources shared by all shards; called before `run`, once in each process that runs the stage.
 
-        `ctx` is that of the process's first shard. What is loaded goes into private attributes.
+        `ctx` is the context of the process's first shard. Loaded resources go into private attributes.
         """
 
     def teardown(self) -> None:
-        """Free what `setup` has loaded, also when that did not finish."""
+        """Free the resources of `setup`, also after an incomplete `setup`."""
 
     def stand_in(self) -> Stage:
-        """What takes its place in a dry run: needs no model and little time, and reads and gives the same records."""
+        """Return its replacement in a dry run: fast, without a model, with the same input and output records."""
         if self.needs_device:
             raise NotImplementedError(f"{type(self).__name__} runs a model, so it needs a stand-in for dry runs")
         return self
 
     def depends_on(self) -> dict[str, str]:
-        """Identities of whatever else can change the output (editors, shipped files): part of its marker."""
+        """Return identities of everything else that can change the output (editors, shipped files), for its marker."""
         return {}
 
 
 class Filter(Stage):
-    """A stage that decides about each row by itself."""
+    """A stage that decides about each row separately."""
 
     takes: ClassVar[type[Record] | None] = EditTriplet
     gives: ClassVar[type[Record]] = EditTriplet
 
     def check(self, row: Any, ctx: Context) -> str | None:
-        """None keeps the row; a snake_case string is the reason to drop it."""
+        """Return None to keep the row, or the reason to drop it, in snake_case."""
         raise NotImplementedError
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
@@ -164,7 +164,7 @@ class GroupFilter(Stage):
     gives: ClassVar[type[Record]] = ScoreCard
 
     def check_group(self, cards: Sequence[ScoreCard], ctx: Context) -> str | None:
-        """None keeps the group; a snake_case string is the reason to drop all of it."""
+        """Return None to keep the group, or the reason to drop all of it, in snake_case."""
         raise NotImplementedError
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
@@ -181,13 +181,13 @@ class GroupFilter(Stage):
 
 
 def groups(rows: Iterable[Any]) -> Iterator[tuple[str, list[Any]]]:
-    """(group id, rows) for each run of rows of one group. Shards hold the rows of a group next to each other."""
+    """Yield (group id, rows) for consecutive rows of one group. Rows of a group are consecutive in shards."""
     for key, members in groupby(rows, key=group_id):
         yield key, list(members)
 
 
 def row_id(row: Record) -> str:
-    """The id a row is counted and reported under."""
+    """Return the id under which a row is counted and reported."""
     if isinstance(row, ScoreCard):
         return row.triplet.id
     if isinstance(row, (Photo, EditTask, EditTriplet, SFTExample, PreferencePair)):
@@ -196,7 +196,7 @@ def row_id(row: Record) -> str:
 
 
 def task_of(row: Record) -> EditTask | None:
-    """The task a row belongs to; None for rows from before there is one (`Photo`) or that do not carry it."""
+    """Return the task of a row; None for rows without one (`Photo`) or that do not contain it."""
     if isinstance(row, EditTask):
         return row
     if isinstance(row, (EditTriplet, PreferencePair)):
@@ -205,11 +205,11 @@ def task_of(row: Record) -> EditTask | None:
 
 
 def group_id(row: Record) -> str:
-    """What keeps rows together in a shard: the task's id, or the row's own id where there is no task."""
+    """Return the id that keeps rows together in a shard: the task's, or the row's own when it has no task."""
     task = task_of(row)
     return row_id(row) if task is None else task.id
 
 
 def describe_error(error: Exception) -> str:
-    """One line for a `Fail`: the error's kind and message."""
+    """Return one line for a `Fail`: the error's type and message."""
     return f"{type(error).__name__}: {' '.join(str(error).split())}"

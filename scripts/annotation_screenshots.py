@@ -1,10 +1,10 @@
-"""Take the pictures of docs/annotation.md from the real page: real server, real browser, tasks of the quick trial.
+"""Take the screenshots of docs/annotation.md: real page, real server, real browser, tasks of the quick trial.
 
     python scripts/annotation_screenshots.py
     python scripts/annotation_screenshots.py --size 1920x1080 --to /tmp/large
 
 Needs the extra `dev`, Chromium with its driver, and the candidates that quick_trial.yaml names. The server runs in a
-temporary folder and ends with the script.
+temporary folder and stops with the script.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ from editjudge.statistics.tiers import tiers_of_scores
 
 RECIPE = ROOT / "recipes" / "annotation" / "quick_trial.yaml"
 SHOWN = "Make the photo darker and add "
-"""How the instruction of the task begins that is shown."""
+"""Beginning of the instruction of the task on the screenshots."""
 TWO_UNITS = (
     "project.units=[{name: anna}, {name: bert}]",
     "pairs={consensus: adjudicated, adjudicator: carla}",
 )
 N_TASKS = 24
-"""In the campaign of two units."""
+"""Tasks in the campaign of two units."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Where the pictures are taken."""
+    """Server, data and output folder of the screenshots."""
 
     folder: Path
     url: str
@@ -63,12 +63,12 @@ class Stage:
     groups: Path
     """JSONL of score cards."""
     one: Path
-    """The same of the one group that is shown."""
+    """JSONL of the score cards of the one group on the screenshots."""
     images: Path
     to: Path
 
     def campaign(self, name: str, groups: Path, *overrides: str) -> tuple[str, ...]:
-        """Arguments of `editjudge annotate push` and the other steps, for a campaign of its own."""
+        """Return arguments of `editjudge annotate push` and the other steps, for a separate campaign."""
         out = self.folder / name
         out.mkdir(exist_ok=True)
         if not (out / "served").exists():
@@ -82,16 +82,16 @@ class Stage:
         return (str(RECIPE), *own, f"project.images={self.images}", *overrides)
 
     def cards(self) -> dict[str, ScoreCard]:
-        """What was measured of every candidate, by triplet id."""
+        """Return the measured score cards of all candidates, by triplet id."""
         return {card.triplet.id: card for card in read_jsonl(self.groups, ScoreCard)}
 
     def connect(self) -> Studio:
-        """A connection to the server."""
+        """Connect to the server."""
         return Studio(self.url, self.home.make_credentials().token)
 
 
 def choose_groups(recipe: AnnotationRecipe, n: int) -> list[ScoreCard]:
-    """Score cards of `n` groups; first the one whose pictures tell most: a `SHOWN` task, scores all different."""
+    """Return score cards of `n` groups; the first is the clearest: a `SHOWN` task, all scores different."""
     by_task: dict[str, list[ScoreCard]] = {}
     for path in group_files(recipe.project.groups)[0]:
         for card in read_jsonl(path, ScoreCard):
@@ -109,7 +109,7 @@ def choose_groups(recipe: AnnotationRecipe, n: int) -> list[ScoreCard]:
 def blurred_tiers(
     recipe: AnnotationRecipe, task: StudioTask, cards: dict[str, ScoreCard], unit: str, spread: float
 ) -> dict[Dimension, list[list[int]]]:
-    """A ranking as somebody might give it: the measured scores, blurred by `spread` points."""
+    """Return a plausible ranking by an annotator: the measured scores with noise of `spread` points."""
     generator = rng(1, "screenshots", unit, str(task.group_id))
     tiers: dict[Dimension, list[list[int]]] = {}
     for name in layout_of(recipe).dimensions:
@@ -121,32 +121,32 @@ def blurred_tiers(
 
 
 def tasks_of(recipe: AnnotationRecipe, unit: str) -> list[StudioTask]:
-    """What was pushed to a unit."""
+    """Return the tasks of a unit."""
     mirror = load_mirror(recipe.out, unit)
     assert mirror is not None
     return [*mirror.tasks.values()]
 
 
 def run(*argv: str) -> None:
-    """A step of `editjudge annotate`, which must succeed."""
+    """Run a step of `editjudge annotate`, which must succeed."""
     if load_command(f"annotate {argv[0]}")([*argv[1:]]) != 0:
         raise SystemExit(f"editjudge annotate {' '.join(argv)} failed")
 
 
 def load(arguments: Sequence[str]) -> AnnotationRecipe:
-    """The recipe that the arguments of a step mean."""
+    """Load the recipe from the arguments of a step."""
     return load_recipe(arguments[0], AnnotationRecipe, arguments[1:])
 
 
 def project_of(recipe: AnnotationRecipe, unit: str) -> int:
-    """Number of a unit's project."""
+    """Return the id of a unit's project."""
     mirror = load_mirror(recipe.out, unit)
     assert mirror is not None
     return int(mirror.project.partition("@")[0])
 
 
 def take(annotator: Annotator, stage: Stage, name: str) -> None:
-    """Save what the window shows, with 256 colours: the pictures live in the repository."""
+    """Save the window's content with 256 colours, because the images are part of the repository."""
     picture = Image.open(io.BytesIO(annotator.chrome.get_screenshot_as_png())).convert("RGB")
     path = stage.to / f"annotation-{name}.png"
     picture.quantize(256).save(path, optimize=True)
@@ -154,7 +154,7 @@ def take(annotator: Annotator, stage: Stage, name: str) -> None:
 
 
 def page_pictures(annotator: Annotator, stage: Stage) -> None:
-    """instructions, page and enlarged: one task, ranked half."""
+    """Take `instructions`, `page` and `enlarged`: one task, half ranked."""
     campaign = stage.campaign("page", stage.one)
     run("push", *campaign)
     recipe = load(campaign)
@@ -176,7 +176,7 @@ def page_pictures(annotator: Annotator, stage: Stage) -> None:
 
 
 def two_units(annotator: Annotator, stage: Stage) -> None:
-    """status and adjudication: two units, of which one has two tasks left."""
+    """Take `status` and `adjudication`: two units, of which one has two tasks left."""
     campaign = stage.campaign("two", stage.groups, *TWO_UNITS)
     run("push", *campaign)
     recipe, cards = load(campaign), stage.cards()
@@ -197,7 +197,7 @@ def two_units(annotator: Annotator, stage: Stage) -> None:
 
 @contextmanager
 def prepared(to: Path) -> Iterator[Stage]:
-    """A server in a folder of its own, and the groups that are shown."""
+    """Start a server in a separate folder, and prepare the groups for the screenshots."""
     recipe = load_recipe(RECIPE, AnnotationRecipe)
     chosen = choose_groups(recipe, N_TASKS)
     images = group_files(recipe.project.groups)[1].resolve()

@@ -1,10 +1,10 @@
-"""The pictures of docs/evaluation.md: a sweep's report in headless Chromium.
+"""Take the screenshots of docs/evaluation.md: a sweep's report in headless Chromium.
 
     editjudge quickstart            # or at least its first step, which makes the benchmark
     python scripts/eval_screenshots.py
 
-The judges shown are made up: the measured scores of the quickstart's benchmark with noise that shrinks from checkpoint
-to checkpoint, and three people with noise of their own. They show the page and nothing about any model.
+The judges are invented: the measured scores of the quickstart's benchmark with noise that decreases from checkpoint to
+checkpoint, and three people with their own noise. The screenshots show the page; they say nothing about any model.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ PARTS = {
     "evaluation-inspector": (".inspector", 800),
     "evaluation-people": ("#human", 900),
 }
-"""File of docs/images -> what stands at its top, and its height in pixels."""
+"""File of docs/images -> the element at its top, and its height in pixels."""
 WIDTH = 1180
 
 
@@ -72,13 +72,13 @@ class Noisy(BaseJudge[None]):
         return super().describe() | {"engine": self.identity, "prompts": "brief-v1", "passes": self.passes}
 
     def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def judge(self, edits: Sequence[tuple[EditTriplet, None]]) -> list[ScoreCard]:
         return [self.card(triplet) for triplet, _ in edits]
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
-        """Whole numbers, as a judge writes them, so that some candidates tie; a reply in a hundred is unreadable."""
+        """Return a card with whole numbers, as judges write them, which gives ties; one reply in 100 is unreadable."""
         judgments = []
         for number in range(self.passes):
             for judgment in self.cards[triplet.id].judgments:
@@ -94,7 +94,7 @@ class Noisy(BaseJudge[None]):
 
 
 def rank(cards: dict[str, ScoreCard], triplets: Sequence[EditTriplet], path: Path) -> Path:
-    """Three people who rank by the measured scores with noise, in half steps of ten."""
+    """Write rankings by three people: the measured scores with noise, in half steps of ten."""
     rows = []
     for unit in ("anna", "ben", "carla"):
         for task in list(dict.fromkeys(triplet.task.id for triplet in triplets))[:60]:
@@ -112,7 +112,7 @@ def rank(cards: dict[str, ScoreCard], triplets: Sequence[EditTriplet], path: Pat
 
 
 def make_report(curated: Path, out: Path) -> Path:
-    """The report of a sweep over made-up checkpoints."""
+    """Write the report of a sweep over invented checkpoints."""
     bench = Pairs(path=curated / "benchmark.jsonl", name="quickstart").load(out)
     stages = sorted((curated / "stages").glob("*-measure"))[0]
     cards = {card.triplet.id: card for path in sorted(stages.glob("*.jsonl")) for card in read_jsonl(path, ScoreCard)}
@@ -139,7 +139,7 @@ def make_report(curated: Path, out: Path) -> Path:
 
 
 def photograph(page: Path, folder: Path) -> None:
-    """One picture per entry of `PARTS`."""
+    """Take one screenshot per entry of `PARTS`."""
     from selenium.webdriver import Chrome, ChromeOptions
     from selenium.webdriver.chrome.service import Service
 
@@ -157,7 +157,7 @@ def photograph(page: Path, folder: Path) -> None:
             metrics = {"width": WIDTH, "height": height, "deviceScaleFactor": 1, "mobile": False}
             chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
             chrome.execute_script("document.querySelector(arguments[0]).scrollIntoView()", selector)
-            time.sleep(1)  # pictures near the window are decoded
+            time.sleep(1)  # images near the viewport are being decoded
             data = chrome.get_screenshot_as_png()
             picture = Image.open(io.BytesIO(data)).convert("P", palette=Image.Palette.ADAPTIVE, colors=256)
             picture.save(folder / f"{name}.png", optimize=True)

@@ -4,14 +4,14 @@
 
 Each example shows a photograph before and after a programmatic edit. Asked what was done, the model answers
 `half negative`. Given an instruction (the one carried out or another), it says in words how far that was done and
-whether the rest was kept. Shown one picture, it names the artefact: `{"reasoning": "Full of noise."}`.
-It also copies sentences with two random numbers into the judge's format: digits that a model never wrote are all alike
-to it, and LoRA, which leaves the embeddings as they are, cannot tell them from any other token it never wrote.
-What a number says of an edit, and the judge's own prompts, are left for SFT to teach.
-Several questions about one edit share one sequence, because looking at the images costs more than the words; none sees
-another's words, or the model would copy answers instead of looking.
-Every answer weighs the same, however long: by the token, the long answers drown the short ones, and the model learns to
-copy instructions long before it looks at an image.
+whether the rest was kept. Shown one image, it names the artefact: `{"reasoning": "Full of noise."}`.
+It also copies sentences with two random numbers into the judge's format: a model cannot distinguish digits that it
+never wrote, and LoRA, which does not change the embeddings, cannot teach it to.
+SFT teaches the meaning of the numbers, and the judge's own prompts.
+Several questions about one edit share one sequence, because the images cost more than the words; no question sees
+another's words, otherwise the model would copy answers instead of looking.
+Every answer has the same weight, whatever its length: with a weight per token, long answers dominate, and the model
+learns to copy instructions long before it looks at an image.
 Tasks are the quickstart's, and photographs of its benchmark are not used; both are read from its recipe.
 """
 
@@ -62,7 +62,7 @@ from sft.tiny import SPECIAL_TOKENS, build_model, build_tokenizer, save_tiny
 FAMILY = "qwen2_5_vl"
 Name = TypeVar("Name", bound=str)
 SIDE_PX = 56
-"""What the model sees; edits are drawn at `DRAWN_PX` and reduced, as the judge's recipe does it."""
+"""Side of the model's images; edits are drawn at `DRAWN_PX` and reduced, as in the judge's recipe."""
 DRAWN_PX = 112
 DESCRIBE_EDIT = "Describe the edit."
 COMPARE = "{instruction}\nDescribe success and restraint."
@@ -86,7 +86,7 @@ _ARTEFACT_SHARES: dict[Artefact, float] = {
 
 
 class Example(NamedTuple):
-    """One edit and what is to be said of it."""
+    """One edit and the answers about it."""
 
     before: np.ndarray
     """uint8, (SIDE_PX, SIDE_PX, 3)."""
@@ -94,25 +94,25 @@ class Example(NamedTuple):
     seen: str
     """Answer to `DESCRIBE_EDIT`."""
     compared: tuple[tuple[str, str], ...]
-    """(instruction, answer to `COMPARE`): first what was carried out, then others that the same input allows."""
+    """(instruction, answer to `COMPARE`): first the one carried out, then others that the same input allows."""
     picture: str
     """Answer to `DESCRIBE_PICTURE`."""
 
     def about_edit(self, instructions: Sequence[int]) -> list[tuple[str, str]]:
-        """Questions and answers about both images; `instructions` are indices of `compared`."""
+        """Return questions and answers about both images; `instructions` are indices of `compared`."""
         asked = [self.compared[index] for index in instructions]
         return [(DESCRIBE_EDIT, self.seen)] + [(COMPARE.replace("{instruction}", text), told) for text, told in asked]
 
 
 class Viewing(NamedTuple):
-    """Images, and questions about them with their answers; each is asked as if it were the only one."""
+    """Images, and questions about them with their answers; each question is independent of the others."""
 
     images: list[np.ndarray]
     questions: list[tuple[str, str]]
 
 
 def quickstart() -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The photographs that are not in the quickstart's benchmark, and its tasks."""
+    """Return the photographs that are not in the quickstart's benchmark, and its tasks."""
     recipe = yaml.safe_load((ROOT / "recipes" / "quickstart" / "curate.yaml").read_text(encoding="utf-8"))
     held_out = recipe["parts"]["benchmark"]["sources"]
     (tasks,) = (stage["tasks"] for stage in recipe["stages"] if stage["use"] == "templates")
@@ -120,7 +120,7 @@ def quickstart() -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 def crop(photograph: Image.Image, draw: np.random.Generator) -> Array:
-    """A square crop with something to see, mirrored and with other colours or less contrast now and then."""
+    """Return a square crop with visible content, sometimes mirrored, recoloured or with less contrast."""
     while True:
         side = int(min(photograph.size) * draw.uniform(0.4, 1))
         left = int(draw.integers(photograph.width - side + 1))
@@ -147,7 +147,7 @@ def _drawn(draw: np.random.Generator, shares: dict[Name, float]) -> Name:
 
 
 def make_example(photographs: dict[str, Image.Image], tasks: Sequence[str], draw: np.random.Generator) -> Example:
-    """One edit, told as what it is, beside two instructions of the same task and one of another."""
+    """Return one edit with its description, two instructions of the same task and one of another."""
     done: Plan = redraw({}, choose(draw, tasks), draw)
     same_input = [task for task in tasks if input_kind(task) == input_kind(done["task"])]
     asked = [done, *(redraw(done, task, draw) for task in (done["task"], done["task"], choose(draw, same_input)))]
@@ -173,13 +173,13 @@ def make_example(photographs: dict[str, Image.Image], tasks: Sequence[str], draw
 
 
 def _halved(array: Array) -> Array:
-    """Half the size: measuring is four times as fast, and nearly as exact."""
+    """Reduce to half the size: measuring is four times as fast, and nearly as exact."""
     height, width, *channels = array.shape
     return array.reshape(height // 2, 2, width // 2, 2, *channels).mean(axis=(1, 3), dtype=np.float32)
 
 
 def reasoning(text: str) -> str:
-    """A judge's reply without its scores."""
+    """Return a judge's reply without its scores."""
     return json.dumps({"reasoning": text})
 
 
@@ -188,7 +188,7 @@ def _reduced(array: Array) -> np.ndarray:
 
 
 def make_examples(job: tuple[int, int, int]) -> list[Example]:
-    """Examples of one (seed, number, count); any process gives the same."""
+    """Return the examples of one (seed, number, count), the same in every process."""
     seed, number, count = job
     names, tasks = quickstart()
     photographs = {name: load_image(PHOTOGRAPHS[name].locate()) for name in names}
@@ -197,7 +197,7 @@ def make_examples(job: tuple[int, int, int]) -> list[Example]:
 
 
 def corpus(examples: list[Example]) -> list[str]:
-    """Text that the tokenizer is made from: everything the tiny judge will read or write."""
+    """Return the training text of the tokenizer: everything that the tiny judge will read or write."""
     prompts = get_prompts("brief-v1")
     chats = [prompts.quality.ask(), DESCRIBE_PICTURE]
     texts: list[str] = []
@@ -217,7 +217,7 @@ def corpus(examples: list[Example]) -> list[str]:
 
 
 class Batches:
-    """Shuffled batches without end, about edits and about single pictures in turn."""
+    """Infinite shuffled batches, alternately about edits and about single images."""
 
     def __init__(
         self, examples: list[Example], tokenizer: Any, processor: Any, rope_index: Any, size: int, seed: int
@@ -240,28 +240,28 @@ class Batches:
         return self.collate([self.picture(example) for example in chosen])
 
     def edit(self, example: Example) -> Viewing:
-        """What was done, the instruction carried out and two others."""
+        """Ask about the edit, the instruction carried out and two others."""
         others = self.random.sample(range(1, len(example.compared)), 2)
         return Viewing(self.mirrored(example.before, example.after), example.about_edit([0, *others]))
 
     def mirrored(self, *images: np.ndarray) -> list[np.ndarray]:
-        """The images, half of the time all of them mirrored: nothing that is asked depends on the side."""
+        """Return the images, mirrored together half of the time: no question depends on the side."""
         flip = self.random.random() < 0.5
         return [image[:, ::-1] if flip else image for image in images]
 
     def picture(self, example: Example) -> Viewing:
-        """The edited picture alone, and something to copy."""
+        """Ask about the edited image alone, and add a text to copy."""
         return Viewing(self.mirrored(example.after), [(DESCRIBE_PICTURE, example.picture), self.dictation()])
 
     def dictation(self) -> tuple[str, str]:
-        """Another edit's rationale and two numbers at random, to be written in the judge's format."""
+        """Return another edit's rationale and two random numbers, to be written in the judge's format."""
         text = json.loads(self.random.choice(self.examples).compared[0][1])["reasoning"]
         first, second = self.random.randint(0, SCALE), self.random.randint(0, SCALE)
         asked = WRITE.replace("{text}", text).replace("{first}", str(first)).replace("{second}", str(second))
         return asked, format_completion(text, (first, second))
 
     def encode(self, viewing: Viewing) -> list[tuple[list[int], list[int]]]:
-        """(token ids, labels) of the chat up to the images, then of each question with its answer.
+        """Return (token ids, labels) of the chat up to the images, then of each question with its answer.
 
         Labels are the answers with their `<|im_end|>`, -100 elsewhere.
         """
@@ -280,7 +280,7 @@ class Batches:
         return parts
 
     def collate(self, viewings: list[Viewing]) -> dict[str, Any]:
-        """Tensors as the model takes them; all viewings show the same number of images."""
+        """Return the model's input tensors; all viewings have the same number of images."""
         rows = [self.encode(viewing) for viewing in viewings]
         shape = len(rows), max(sum(len(ids) for ids, _ in row) for row in rows)
         ids = torch.full(shape, self.tokenizer.pad_token_id)
@@ -314,7 +314,7 @@ class Batches:
 
 
 def accuracy(model: Any, batches: Batches) -> dict[str, float]:
-    """Share of answers with every token right (teacher forcing), each asked alone."""
+    """Return the share of answers with every token right (teacher forcing), each question alone."""
     asked: dict[str, Callable[[Example], Viewing]] = {
         "edit": lambda example: Viewing([example.before, example.after], example.about_edit([])),
         "compare": lambda example: Viewing([example.before, example.after], example.about_edit([0])[1:]),
@@ -338,11 +338,11 @@ def accuracy(model: Any, batches: Batches) -> dict[str, float]:
 
 
 def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """Mean over the answers of their mean cross-entropy per token."""
+    """Return the mean over the answers of their mean cross-entropy per token."""
     labels = batch.pop("labels")[:, 1:]
     logits = model(**batch).logits[:, :-1]
     told = labels != -100
-    # Each answer is one run of labels; its number in the batch is the number of runs begun before it.
+    # Each answer is one run of labels; its index in the batch is the number of runs that started before it.
     begun = told & ~torch.nn.functional.pad(told, (1, 0))[:, :-1]
     answer = begun.flatten().cumsum(0)[told.flatten()] - 1
     losses = torch.nn.functional.cross_entropy(logits[told], labels[told], reduction="none")
@@ -350,7 +350,7 @@ def answer_loss(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
 
 
 def average(model: Any, share: float) -> float:
-    """Average gradients over the processes; the share of time used is averaged with them, so that all stop at once."""
+    """Average gradients over the processes, and the share of time used, because all must stop at the same step."""
     if not dist.is_initialized():
         return share
     gradients = [weights.grad for weights in model.parameters() if weights.grad is not None]
@@ -369,7 +369,7 @@ def train(
     learning_rate: float,
     report: Callable[[float, int, float], None],
 ) -> int:
-    """Cosine schedule over the given wall-clock time, reporting now and then; returns the number of steps."""
+    """Train with a cosine schedule over the given wall-clock time and periodic reports; return the number of steps."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, betas=(0.9, 0.99), weight_decay=0.01)
     started, step, share, shown, loss_mean = time.monotonic(), 0, 0.0, 0.0, math.nan
     model.train()
@@ -406,7 +406,7 @@ def main() -> None:
     if processes > 1:
         dist.init_process_group("gloo")
     torch.set_num_threads(max(1, cores() // processes))
-    # The first 400 are for checking; every process draws its own share of the rest.
+    # The first 400 are for validation; every process draws its own share of the rest.
     jobs = [(arguments.seed, number, 100) for number in range(4 + arguments.examples // 100)]
     mine = jobs[:4] + jobs[4 + rank :: processes]
     with ProcessPoolExecutor(max(1, cores() // processes), mp_context=get_context("spawn")) as pool:

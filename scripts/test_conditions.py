@@ -1,12 +1,12 @@
-"""Run the test suites as other machines would: other numbers of threads, one core, a busy machine, random order.
+"""Run the test suites under other conditions: other numbers of threads, one core, a busy machine, random order.
 
 python scripts/test_conditions.py                                   every condition, default and slow suite, three times
 python scripts/test_conditions.py --conditions load random --suites default --repeats 1
-python scripts/test_conditions.py -- tests/editjudge/engines/test_cache.py -n 0       what follows -- goes to pytest
+python scripts/test_conditions.py -- tests/editjudge/engines/test_cache.py -n 0       pass arguments after -- to pytest
 
-Each run's output and its row are kept in --out, and `table.md` there has all rows as a Markdown table. The same command
-continues an interrupted one: runs that were made of the same commit are not made again. The exit status is 1 when a
-test failed anywhere. Needs Linux and the extra `dev`.
+--out contains each run's output and its row, and `table.md` with all rows as a Markdown table. The same command resumes
+an interrupted one: it does not repeat runs of the same commit. The exit status is 1 when a test failed in any run.
+Needs Linux and the extra `dev`.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from editjudge.system.provenance import cores, git_state, machine
 
 
 class Condition(NamedTuple):
-    """What a run is made under."""
+    """Conditions of a run."""
 
     title: str
     threads: int | None = None
@@ -54,7 +54,7 @@ SUITES = {"default": ["-n", "auto", "--dist", "loadfile"], "slow": ["-m", "slow"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Make the runs that are missing, then print the table."""
+    """Make the missing runs, then print the table."""
     arguments = parse(argv)
     arguments.out.mkdir(parents=True, exist_ok=True)
     state = git_state(ROOT)
@@ -84,7 +84,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """The command line; `pytest` has what follows `--`."""
+    """Parse the command line; `pytest` contains the arguments after `--`."""
     given = list(sys.argv[1:] if argv is None else argv)
     cut = given.index("--") if "--" in given else len(given)
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -99,7 +99,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 
 def run(condition: Condition, suite: str, seed: int, more: Sequence[str], log: Path) -> dict[str, Any]:
-    """One run of a suite: status of pytest, numbers of tests by outcome, and seconds."""
+    """Run a suite once; return pytest's status, numbers of tests by outcome, and seconds."""
     report = log.with_suffix(".xml")
     report.unlink(missing_ok=True)
     command = [sys.executable, "-m", "pytest", *SUITES[suite], f"--junitxml={report}"]
@@ -124,7 +124,7 @@ def run(condition: Condition, suite: str, seed: int, more: Sequence[str], log: P
 
 @contextmanager
 def busy(processes: int) -> Iterator[None]:
-    """So many processes that compute without end, ended with the block."""
+    """Keep a number of processes busy for the duration of the block."""
     started = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(processes)]
     try:
         yield
@@ -135,7 +135,7 @@ def busy(processes: int) -> Iterator[None]:
 
 
 def count(report: Path) -> dict[str, int]:
-    """Numbers of tests by outcome in a JUnit file; all 0 when pytest did not get so far as to write it."""
+    """Return numbers of tests by outcome from a JUnit file; all 0 when pytest ended before writing it."""
     totals = dict.fromkeys(("tests", "failures", "errors", "skipped"), 0)
     if report.exists():
         for suite in ElementTree.parse(report).getroot().iter("testsuite"):
@@ -145,7 +145,7 @@ def count(report: Path) -> dict[str, int]:
 
 
 def cell(row: dict[str, Any]) -> str:
-    """A run in words."""
+    """Return a run as text."""
     words = [f"{row['passed']} passed", f"{row['seconds']:.0f} s"]
     if row["skipped"]:
         words.insert(1, f"{row['skipped']} skipped")
@@ -157,7 +157,7 @@ def cell(row: dict[str, Any]) -> str:
 
 
 def table(rows: Sequence[dict[str, Any]], commit: str) -> str:
-    """Markdown: where and when, then a line for each suite and condition with a column for each run."""
+    """Return Markdown: place and date, then a line for each suite and condition with a column for each run."""
     here = machine()
     date = datetime.now(timezone.utc).date().isoformat()
     runs = sorted({row["run"] for row in rows})
@@ -178,18 +178,18 @@ def table(rows: Sequence[dict[str, Any]], commit: str) -> str:
 
 
 def log(out: Path, row: dict[str, Any]) -> Path:
-    """Where the output of a run goes."""
+    """Return the path of a run's output."""
     return out / f"{row['suite']}-{row['condition']}-{row['run']}.log"
 
 
 def read_rows(out: Path) -> list[dict[str, Any]]:
-    """The runs made so far."""
+    """Read the completed runs."""
     path = out / "runs.jsonl"
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
 def write_rows(out: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """Replaces what was there: runs of another commit are of no use."""
+    """Replace all rows: runs of another commit are obsolete."""
     (out / "runs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 

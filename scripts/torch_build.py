@@ -1,10 +1,10 @@
-"""Which build of torch a fresh environment gets: prints arguments for pip, and a line for people on standard error.
+"""Choose the build of torch for a new environment: print arguments for pip, and an explanation on standard error.
 
     python scripts/torch_build.py 'torch>=2.11,<2.14'
 
-Without an NVIDIA GPU the ordinary build is gigabytes of CUDA that nothing uses; PyTorch's own index has CPU builds.
-EDITJUDGE_TORCH=cpu or =cuda decides instead of this machine's GPU; EDITJUDGE_TORCH_INDEX names a mirror of that index.
-Runs before anything is installed, so it needs nothing but Python.
+Without an NVIDIA GPU the ordinary build is gigabytes of unused CUDA; PyTorch's own index has CPU builds.
+EDITJUDGE_TORCH=cpu or =cuda overrides the detection of a GPU; EDITJUDGE_TORCH_INDEX names a mirror of that index.
+Runs before anything is installed: it needs only Python.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from urllib.parse import unquote
 
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 TIMEOUT_S = 10.0
-"""For the index to answer. An unreachable one must not keep a newcomer waiting."""
+"""Time-out for the index, short: an unreachable index must not delay an installation."""
 DRIVER_FILES = (Path("/proc/driver/nvidia/version"), Path("/dev/nvidia0"))
-"""Present when NVIDIA's driver is loaded, also in containers without nvidia-smi."""
+"""They exist when NVIDIA's driver is loaded, also in containers without nvidia-smi."""
 
 
 def main(requirement: str) -> int:
-    """Print pip's arguments; 2 for a wrong EDITJUDGE_TORCH."""
+    """Print pip's arguments; return 2 for an invalid EDITJUDGE_TORCH."""
     choice = os.environ.get("EDITJUDGE_TORCH", "") or "auto"
     if choice not in ("auto", "cpu", "cuda"):
         print(f"EDITJUDGE_TORCH={choice}: expected cpu, cuda or auto", file=sys.stderr)
@@ -51,7 +51,7 @@ def main(requirement: str) -> int:
 
 
 def has_nvidia_gpu(files: Iterable[Path] = DRIVER_FILES) -> bool:
-    """Whether NVIDIA's driver is loaded, or nvidia-smi lists a GPU."""
+    """Return whether NVIDIA's driver is loaded, or nvidia-smi lists a GPU."""
     if any(file.exists() for file in files):
         return True
     program = shutil.which("nvidia-smi")
@@ -65,7 +65,7 @@ def has_nvidia_gpu(files: Iterable[Path] = DRIVER_FILES) -> bool:
 
 
 def is_satisfied(requirement: str) -> bool:
-    """Whether this Python has a torch within the bounds."""
+    """Return whether this Python has a torch within the bounds."""
     try:
         return in_bounds(metadata.version("torch"), requirement)
     except metadata.PackageNotFoundError:
@@ -73,7 +73,7 @@ def is_satisfied(requirement: str) -> bool:
 
 
 def in_bounds(version: str, requirement: str) -> bool:
-    """Whether a release is within bounds such as `torch>=2.11,<2.14`; both have two or more numbers."""
+    """Return whether a release is within bounds such as `torch>=2.11,<2.14`; both have two or more numbers."""
     number = _numbers(version)
     low, high = re.search(r">=([\d.]+)", requirement), re.search(r"<([\d.]+)", requirement)
     return (low is None or number >= _numbers(low[1])) and (high is None or number < _numbers(high[1]))
@@ -85,7 +85,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def missing_from(index: str, requirement: str, variables: Mapping[str, str] = os.environ) -> str | None:
-    """Why the index is of no use: it does not answer, or has no CPU build for this Python; None when it has one."""
+    """Return why the index is unusable: unreachable, or without a CPU build for this Python; None when it has one."""
     certificates = variables.get("PIP_CERT") or variables.get("REQUESTS_CA_BUNDLE") or None
     try:
         context = ssl.create_default_context(cafile=certificates)

@@ -10,14 +10,14 @@ if ! "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 
 fi
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 
-# The stamp holds what was installed, so that a second run starts at once and a changed pyproject.toml is noticed.
+# The stamp identifies the installation: a second run starts at once, and detects a changed pyproject.toml.
 stamp=".venv/installed-$extra"
 wanted="$(cksum pyproject.toml | cut -d' ' -f1,2) $PWD"
 if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     torch="torch>=2.11,<2.14"
     build="$(.venv/bin/python scripts/torch_build.py "$torch")"
     echo "Installing EditJudge [$extra] into .venv (a few minutes; once)"
-    # DeepSpeed is built on this machine and looks at the installed torch while it is.
+    # torch first: DeepSpeed is built on this machine, and its build reads the installed torch.
     # shellcheck disable=SC2086 # several arguments or none
     .venv/bin/python -m pip install --quiet --disable-pip-version-check $build "$torch"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "setuptools>=77" wheel ninja

@@ -1,4 +1,4 @@
-"""What happens beside a training step: log, progress bar, gradient check, and the checkpoints' markers."""
+"""Callbacks of training steps: log, progress bar, gradient check, and the checkpoints' markers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Observer:
         main: bool,
         keep: int | None,
     ) -> None:
-        """`settings`: written beside every checkpoint. `keep`: complete checkpoints to keep; None keeps all."""
+        """`settings`: written to every checkpoint. `keep`: number of complete checkpoints to keep; None keeps all."""
         self._out, self._identity, self._settings, self._world_size = out, identity, settings, world_size
         self._main, self._keep = main, keep
         self._watch: GradientWatch | None = None
@@ -37,14 +37,14 @@ class Observer:
         self._progress: Progress | None = None
 
     def begin(self, model: Any, step: int, total: int) -> None:
-        """Training begins at `step` of `total`."""
+        """Start observing at `step` of `total`."""
         self._trained = trainable(model)
         self._watch = GradientWatch(model)
         if self._main:
             self._progress = Progress(step, total)
 
     def step(self, step: int) -> None:
-        """An optimizer step is done. Raises `GradientError` after the first when a module did not get a gradient."""
+        """Record an optimizer step. Raises `GradientError` after the first when a module got no gradient."""
         if self._watch is not None:
             self._watch.stop()
             self._watch = None
@@ -52,13 +52,13 @@ class Observer:
             self._progress.step(step)
 
     def log(self, step: int, values: Mapping[str, Any]) -> None:
-        """The trainer reports; its summary at the end has no loss of a step and is left out."""
+        """Log the trainer's values, except its final summary, which has no loss of a step."""
         if self._progress is not None and "loss" in values:
             self._journal.write(step, {key: values[key] for key in _LOGGED if key in values})
             self._progress.loss(step, float(values["loss"]))
 
     def saved(self, step: int) -> None:
-        """This process has written its part of a checkpoint; when all have, it is read back and marked complete."""
+        """Wait until all processes have written their part of a checkpoint, verify it and mark it complete."""
         wait_for_all()
         if self._main:
             path = checkpoint_folder(self._out, step)
@@ -70,13 +70,13 @@ class Observer:
         wait_for_all()
 
     def end(self) -> None:
-        """Training is over, well or not."""
+        """Stop observing, after success or failure."""
         if self._progress is not None:
             self._progress.stop()
 
 
 def as_callback(observer: Observer) -> Any:
-    """The observer as a `transformers.TrainerCallback`."""
+    """Return the observer as a `transformers.TrainerCallback`."""
     from transformers import TrainerCallback
 
     class Callback(TrainerCallback):  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What would end a training run after it was launched, found before."""
+"""Checks before launch for errors that would end a training run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sft.recipe import SFTRecipe
 
 
 class RunnableRecipe(SFTRecipe):
-    """A recipe of which everything is checked that would end its run, where it is about to run."""
+    """A recipe that is validated, when it is about to run, for every error that would end the run."""
 
     @model_validator(mode="after")
     def _would_run(self, info: ValidationInfo) -> RunnableRecipe:
@@ -32,7 +32,7 @@ class RunnableRecipe(SFTRecipe):
 
 
 def run_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
-    """What does not fit together in a recipe whose values are sound one by one. Nothing is loaded or fetched."""
+    """Yield conflicts between values that are valid separately. Loads and downloads nothing."""
     if (text := too_few_pixels(recipe.family, recipe.max_pixels)) is not None:
         yield mistake(text, "max_pixels", seen=recipe.max_pixels)
     found = model_problem(recipe.model, recipe.family)
@@ -45,9 +45,9 @@ def run_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
 
 
 def require_base(recipe: SFTRecipe) -> None:
-    """Fetch the configuration of a base on the hub, and check it. `CheckpointError` when it cannot be fetched,
+    """Download and check the configuration of a base on the hub. Raises `CheckpointError` when it cannot be downloaded,
     `RecipeError` when it is another family's."""
-    if Path(recipe.model).is_dir():  # was checked with the recipe
+    if Path(recipe.model).is_dir():  # already checked with the recipe
         return
     model_digest(recipe.model, None)
     found = model_problem(recipe.model, recipe.family)
@@ -56,7 +56,7 @@ def require_base(recipe: SFTRecipe) -> None:
 
 
 def machine_problems(recipe: SFTRecipe) -> list[str]:
-    """What this machine cannot do of a recipe; another machine may."""
+    """Return the settings of a recipe that this machine cannot run; another machine may."""
     import torch
 
     if torch.cuda.device_count():
@@ -73,7 +73,7 @@ def machine_problems(recipe: SFTRecipe) -> list[str]:
 
 
 def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
-    """What PEFT says of the adapter; the modules it goes to are looked up when the base is a folder."""
+    """Yield PEFT's errors about the adapter; target modules are looked up when the base is a folder."""
     if recipe.lora is None:
         return
     try:
@@ -94,12 +94,12 @@ def _adapter_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
         return
     names = module_names(recipe.model)
     for wanted in recipe.lora.modules_to_save:
-        if not any(name.endswith(wanted) for name in names):  # as PEFT looks for them
+        if not any(name.endswith(wanted) for name in names):  # PEFT's own rule
             yield mistake(f"no module of {recipe.model} has this name", "lora", "modules_to_save", seen=wanted)
 
 
 def _process_problems(recipe: SFTRecipe) -> Iterator[InitErrorDetails]:
-    """Batch and DeepSpeed's file beside the number of processes: the launcher's, the recipe's or this machine's."""
+    """Check batch and DeepSpeed's file against the number of processes: launcher's, recipe's or this machine's."""
     world = World.from_environment()
     processes = (
         world.size if world.launched else process_count(recipe.processes, deepspeed=recipe.deepspeed is not None)

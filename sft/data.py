@@ -1,4 +1,4 @@
-"""Rows of a training set, as the model sees them: the prompt of inference, the images of inference, the reply."""
+"""Rows of a training set in the model's format: prompt and images as at inference, and the reply."""
 
 from __future__ import annotations
 
@@ -33,24 +33,24 @@ class DroppedRow(BaseModel):
 
     id: str
     reason: str
-    """In snake_case."""
+    """Reason in snake_case."""
     detail: str
 
 
 @dataclass(frozen=True)
 class TrainingRow:
-    """One row as the trainer takes it."""
+    """One row in the trainer's format."""
 
     images: tuple[Image.Image, ...]
-    """RGB, at the size at which a judge shows them."""
+    """RGB, in the size that a judge gets."""
     prompt: str
-    """The whole chat up to where the model begins to write."""
+    """The whole chat up to the model's reply."""
     completion: str
-    """The reply and the token that ends it, as `families.render_reply` writes them."""
+    """The reply and its end token, as `families.render_reply` writes them."""
 
 
 class RowReader:
-    """The rows of a training set by number, images decoded only when asked for."""
+    """The rows of a training set by number; images are decoded on demand."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class RowReader:
         return len(self.examples)
 
     def row(self, number: int) -> TrainingRow:
-        """One row. `ImageError` when an image is missing or changed; nothing ever takes its place."""
+        """Return one row. Raises `ImageError` when an image is missing or changed; nothing replaces it."""
         example = self.examples[number]
         return TrainingRow(
             images=show_images([self._store.read(ref) for ref in example.images], example.shown_size, self._max_pixels),
@@ -79,12 +79,12 @@ class RowReader:
         )
 
     def chat(self, example: SFTExample) -> str:
-        """The prompt of a row as a judge is asked: with the system turn of its prompt set."""
+        """Return the prompt of a row as at inference, with the system turn of its prompt set."""
         prompts = PROMPT_SETS.get(example.prompt_version)
         return render_chat(self._family, example.prompt, None if prompts is None else prompts.system)
 
     def __call__(self, batch: dict[str, list[int]]) -> dict[str, list[Any]]:
-        """{"row": numbers} -> the columns of TRL's prompt-completion rows with images: a transform for `datasets`."""
+        """Map {"row": numbers} to columns of TRL's prompt-completion rows with images: a transform for `datasets`."""
         rows = [self.row(number) for number in batch["row"]]
         return {
             "images": [list(row.images) for row in rows],
@@ -93,19 +93,19 @@ class RowReader:
         }
 
     def dataset(self) -> Any:
-        """A `datasets.Dataset` of the rows, in order, decoded lazily."""
+        """Return a `datasets.Dataset` of the rows, in order, decoded lazily."""
         from datasets import Dataset
 
         return Dataset.from_dict({"row": list(range(len(self)))}).with_transform(self)
 
     def shown_sizes(self, example: SFTExample) -> list[tuple[int, int]]:
-        """Width and height of each image of a row as it is shown, without decoding it."""
+        """Return width and height of each image of a row in the size that a judge gets, without decoding it."""
         sizes = [*((ref.width, ref.height) for ref in example.images[:-1]), example.shown_size]
         return [fit_size(size, self._max_pixels) for size in sizes]
 
 
 def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounter:
-    """A function from an example to its tokens, prompt and completion together, without decoding its images."""
+    """Return a function that counts an example's tokens, prompt and completion together, without decoding images."""
     tokenizer = processor.tokenizer
 
     @lru_cache(maxsize=4096)
@@ -115,15 +115,15 @@ def token_counter(reader: RowReader, processor: Any, family: str) -> TokenCounte
     def count(example: SFTExample) -> int:
         texts = [reader.chat(example), render_reply(family, example.completion)]
         words = sum(len(ids) for ids in tokenizer(texts, add_special_tokens=False)["input_ids"])
-        # The text holds one pad token for each image already.
+        # The text already contains one pad token for each image.
         return words + sum(image_tokens(size) - 1 for size in reader.shown_sizes(example))
 
     return count
 
 
 def check_examples(reader: RowReader, count_tokens: TokenCounter, max_tokens: int | None) -> Iterator[DroppedRow]:
-    """Decode every image once, and give the rows that cannot be trained on, in order."""
-    # With colours as stored: profiles decide nothing about whether an image can be read.
+    """Decode every image once, and yield the rows that cannot be trained on, in order."""
+    # With colours as stored: profiles do not affect whether an image can be read.
     refs = (ref for example in reader.examples for ref in example.images)
     faults = image_faults(refs, ImageStore(reader.root, "stored"))
     for example in reader.examples:
@@ -138,7 +138,7 @@ def check_examples(reader: RowReader, count_tokens: TokenCounter, max_tokens: in
 
 
 def refuse_too_many(rows: int, dropped: Sequence[DroppedRow], max_share: float, source: str) -> None:
-    """`DataError` with reasons and examples when nothing is left, or more than `max_share` of the rows is dropped."""
+    """Raise `DataError` with reasons and examples when no row is left, or more than `max_share` of them is dropped."""
     if rows - len(dropped) > 0 and len(dropped) <= max_share * rows:
         return
     reasons = "\n".join(f"  {reason}: {count}" for reason, count in _reasons(dropped))
@@ -150,19 +150,19 @@ def refuse_too_many(rows: int, dropped: Sequence[DroppedRow], max_share: float, 
 
 
 def summary(rows: int, dropped: Sequence[DroppedRow]) -> str:
-    """One line: rows kept, and dropped by reason."""
+    """Return one line: rows kept, and dropped by reason."""
     reasons = ", ".join(f"{reason} {count}" for reason, count in _reasons(dropped))
     return f"{rows - len(dropped):,} of {rows:,} rows" + (f"; dropped: {reasons}" if reasons else "")
 
 
 def task_counts(examples: Iterable[SFTExample]) -> str:
-    """One line: rows by task type, those of the benchmark first."""
+    """Return one line: rows by task type, those of the benchmark first."""
     counts = counts_by_task(example.task_type for example in examples)
     return ", ".join(f"{name} {count:,}" for name, count in counts.items())
 
 
 def read_examples(path: str) -> list[SFTExample]:
-    """The training set. `DataError` naming file and line, also for duplicate ids, and when there is no row."""
+    """Read the training set. Raises `DataError` with file and line, also for duplicate ids, and for an empty file."""
     examples = list(read_jsonl(path, SFTExample))
     twice = [name for name, count in Counter(example.id for example in examples).items() if count > 1]
     if twice:
@@ -173,8 +173,8 @@ def read_examples(path: str) -> list[SFTExample]:
 
 
 def prompts_of(examples: Sequence[SFTExample], source: str) -> PromptSet:
-    """The prompt set that the rows ask with. `DataError` unless it is one, known here, and still worded as in the rows:
-    a judge is asked with today's wording."""
+    """Return the prompt set of the rows. Raises `DataError` unless there is exactly one, it is known here, and it still
+    has the wording of the rows: a judge gets the current wording."""
     name, *others = sorted({example.prompt_version for example in examples})
     if others:
         raise DataError(
@@ -226,6 +226,6 @@ def _shape_fault(sizes: Iterable[tuple[int, int]]) -> tuple[str, str] | None:
 def _length_fault(example: SFTExample, count_tokens: TokenCounter, limit: int | None) -> tuple[str, str] | None:
     try:
         tokens = count_tokens(example)
-    except (ValueError, TypeError) as error:  # what tokenizers and processors say of input they cannot take
+    except (ValueError, TypeError) as error:  # errors of tokenizers and processors for unsupported input
         return "not_processable", " ".join(str(error).split())
     return None if limit is None or tokens <= limit else ("too_long", f"{tokens} tokens, the limit is {limit}")

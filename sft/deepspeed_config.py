@@ -1,4 +1,4 @@
-"""DeepSpeed's JSON: the configurations that ship by name, and what DeepSpeed and transformers would refuse in one."""
+"""DeepSpeed's JSON: the shipped configurations, and checks for values that DeepSpeed and transformers refuse."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ SHIPPED = {path.stem: path for path in sorted((Path(__file__).parent / "deepspee
 """Name in a recipe -> file."""
 
 _HIDDEN_SIZE = 1024
-"""Stands for the model's, from which transformers computes bucket sizes."""
+"""Placeholder for the model's hidden size, from which transformers computes bucket sizes."""
 
 
 def deepspeed_file(value: str) -> Path:
-    """The file that a recipe's `deepspeed:` names: a shipped configuration or a path."""
+    """Return the file that a recipe's `deepspeed:` names: a shipped configuration or a path."""
     return SHIPPED.get(value, Path(value))
 
 
 def read_deepspeed(value: str) -> dict[str, Any]:
-    """The content of the file. `ValueError` when there is none, or when it is not a JSON object."""
+    """Read the file. Raises `ValueError` when it does not exist or is not a JSON object."""
     path = deepspeed_file(value)
     if not path.is_file():
         raise ValueError(f"neither a file nor a shipped configuration{did_you_mean(value, SHIPPED)}")
@@ -45,7 +45,7 @@ def read_deepspeed(value: str) -> dict[str, Any]:
 def deepspeed_problems(
     content: Mapping[str, Any], train: Mapping[str, Any], world_size: int, accumulation: int
 ) -> Iterator[str]:
-    """What is wrong in a configuration, alone and beside `train`, each with the key in the JSON.
+    """Yield the errors of a configuration, alone and combined with `train`, each with its key in the JSON.
 
     `accumulation`: batches per optimizer step and process.
     """
@@ -58,7 +58,7 @@ def deepspeed_problems(
 
 
 def _block_problems(key: str, value: object) -> Iterator[str]:
-    """What DeepSpeed says of one top-level key alone, so that one mistake does not hide another."""
+    """Yield DeepSpeed's errors for one top-level key alone: one mistake does not hide another."""
     if value == "auto" or key in _BATCH:
         return
     try:
@@ -67,7 +67,7 @@ def _block_problems(key: str, value: object) -> Iterator[str]:
         for problem in error.errors(include_url=False):
             where = ".".join(str(part) for part in (key, *problem["loc"]))
             yield f"{where}: {problem['msg']}, got {problem['input']!r}"
-    except Exception as error:  # DeepSpeed raises AssertionError, TypeError, KeyError and kinds of its own
+    except Exception as error:  # DeepSpeed raises AssertionError, TypeError, KeyError and its own types
         yield f"{key}: {first_line(error)}"
 
 
@@ -81,7 +81,7 @@ def _build(config: Mapping[str, Any]) -> None:
 
 
 class _Recorded(dict[str, Any]):
-    """A mapping that notes which keys are asked for; copies share the notes."""
+    """A mapping that records the keys that are read; copies share the record."""
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         super().__init__(content)
@@ -104,7 +104,7 @@ class _Recorded(dict[str, Any]):
 
 
 def _keys_read() -> set[str]:
-    """The top-level keys that DeepSpeed looks for. It ignores all others without a word."""
+    """Return the top-level keys that DeepSpeed reads. It ignores all others silently."""
     from deepspeed.runtime.config import DeepSpeedConfig
 
     recorded = _Recorded(_BATCH)
@@ -115,7 +115,7 @@ def _keys_read() -> set[str]:
 def _contradictions(
     content: Mapping[str, Any], train: Mapping[str, Any], world_size: int, accumulation: int
 ) -> Iterator[str]:
-    """Values that are given twice, here and in the recipe, and differ."""
+    """Yield values that are set here and in the recipe, and differ."""
     from types import SimpleNamespace
 
     from transformers.integrations.deepspeed import HfTrainerDeepSpeedConfig
@@ -123,7 +123,7 @@ def _contradictions(
     filled = copy.deepcopy(dict(content))
     steps = filled.get("scheduler", {}).get("params", {}).get("total_num_steps", 1)
     settings = dict(train)
-    if "bf16" not in settings and "fp16" not in settings:  # follows from the machine of the run
+    if "bf16" not in settings and "fp16" not in settings:  # depends on the machine of the run
         for name in ("bf16", "fp16"):
             settings[name] = filled.get(name, {}).get("enabled") is True
     try:
@@ -142,7 +142,7 @@ def _contradictions(
 
 
 def _without_auto(value: object) -> Any:
-    """A block without what transformers fills in."""
+    """Return a block without the values that transformers fills in."""
     if isinstance(value, Mapping):
         return {key: _without_auto(item) for key, item in value.items() if item != "auto"}
     return value

@@ -1,4 +1,4 @@
-"""Which training a run is: everything that can change a weight."""
+"""Identity of a training run: everything that can change a weight."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sft.recipe import SFTRecipe
 
 
 def claimed_identity(recipe: SFTRecipe) -> dict[str, Any]:
-    """The identity under which the first process has claimed the folder.
+    """Wait for the first process to claim the folder, and return the identity of the claim.
 
-    A run with other parameters may have left a claim there, which the first process is about to replace. Only the
-    weights of the base are not read by every process.
+    The folder may contain an old claim by a run with other parameters, which the first process will replace. Every
+    process compares the identity except for the weights of the base.
     """
     wanted = _cheap_identity(recipe)
     while True:
@@ -29,7 +29,7 @@ def claimed_identity(recipe: SFTRecipe) -> dict[str, Any]:
 
 
 def run_identity(recipe: SFTRecipe) -> dict[str, Any]:
-    """Everything that can change a weight: recipe, bytes of the data, weights of the base."""
+    """Return everything that can change a weight: recipe, bytes of the data, weights of the base."""
     return {**_cheap_identity(recipe), "model": model_digest(recipe.model, None)}
 
 

@@ -1,4 +1,4 @@
-"""The model in training: which modules learn, and in which precision."""
+"""The model in training: its trainable modules and their precision."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from sft.recipe import SFTRecipe
 
 
 def frozen_parts(recipe: SFTRecipe) -> list[str]:
-    """Names of the parts that are not trained."""
+    """Return the names of the parts that are not trained."""
     return [name for name, value in recipe.freeze.model_dump().items() if value]
 
 
 def lora_target(recipe: SFTRecipe) -> str:
-    """Regular expression for the names of all modules that get an adapter."""
+    """Return a regular expression for the names of all modules that get an adapter."""
     assert recipe.lora is not None
     if recipe.lora.target is not None:
         return recipe.lora.target
@@ -26,7 +26,7 @@ def lora_target(recipe: SFTRecipe) -> str:
 
 
 def module_names(model: str) -> list[str]:
-    """Names of all modules of a model, from its configuration alone. `CheckpointError` when it cannot be read."""
+    """Return the names of all modules of a model, from its configuration. `CheckpointError` when it cannot be read."""
     from accelerate import init_empty_weights
     from transformers import AutoModelForImageTextToText
 
@@ -39,9 +39,9 @@ def module_names(model: str) -> list[str]:
 
 
 def lora_modules(recipe: SFTRecipe) -> list[str]:
-    """Names of the modules that get an adapter, from the model's configuration alone.
+    """Return the names of the modules that get an adapter, from the model's configuration alone.
 
-    `RecipeError` when there is none, or when one of them or of `modules_to_save` lies in a frozen part.
+    Raises `RecipeError` when there is none, or when one of them or of `modules_to_save` is in a frozen part.
     """
     assert recipe.lora is not None
     target, family = lora_target(recipe), get_family(recipe.family)
@@ -49,7 +49,7 @@ def lora_modules(recipe: SFTRecipe) -> list[str]:
     found = [name for name in names if re.fullmatch(target, name)]
     if not found:
         raise RecipeError("recipe", [f"lora.target: no module of {recipe.model} is called {target!r}"])
-    saved = [name for name in names if name.endswith(recipe.lora.modules_to_save)]  # as PEFT looks for them
+    saved = [name for name in names if name.endswith(recipe.lora.modules_to_save)]  # PEFT's own rule
     for key, modules in (("target", found), ("modules_to_save", saved)):
         frozen = [name for name in modules if family.part_of(name) in frozen_parts(recipe)]
         if frozen:
@@ -59,7 +59,7 @@ def lora_modules(recipe: SFTRecipe) -> list[str]:
 
 
 def lora_config(recipe: SFTRecipe) -> Any:
-    """peft's `LoraConfig`; None for training without an adapter."""
+    """Return peft's `LoraConfig`; None for training without an adapter."""
     from peft import LoraConfig
 
     if recipe.lora is None:
@@ -75,7 +75,7 @@ def lora_config(recipe: SFTRecipe) -> Any:
 
 
 def freeze(model: Any, recipe: SFTRecipe) -> None:
-    """Fix the weights of the frozen parts. With an adapter the base is fixed already."""
+    """Freeze the weights of the frozen parts. With an adapter the base is frozen already."""
     if recipe.lora is None:
         frozen, family = frozen_parts(recipe), get_family(recipe.family)
         for name, weight in model.named_parameters():

@@ -1,4 +1,4 @@
-"""`train.model_init_kwargs` and `train.gradient_checkpointing_kwargs`: what loading the model would refuse."""
+"""Checks of `train.model_init_kwargs` and `train.gradient_checkpointing_kwargs` before the model is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from editjudge.engines.attention import attention_problem
 from editjudge.recipes.recipe_use import did_you_mean
 
 TINY_BASE = Path(__file__).with_name("tiny_base")
-"""A model of a Qwen-VL family that loads in a moment: what it refuses, every base refuses."""
+"""A small Qwen-VL model that loads quickly; settings that it refuses, every base refuses."""
 
 _OTHER_WEIGHTS = (
     "adapter_kwargs",
@@ -24,7 +24,7 @@ _OTHER_WEIGHTS = (
     "subfolder",
     "variant",
 )
-"""Name other weights than those that the identity of a run is taken from."""
+"""They select other weights than those of the run's identity."""
 
 _OF_THE_MACHINE = frozenset(
     {
@@ -33,11 +33,11 @@ _OF_THE_MACHINE = frozenset(
         *("quantization_config", "token", "tp_plan", "tp_size", "trust_remote_code", "use_kernels"),
     }
 )
-"""What needs the machine of the run or the network."""
+"""Settings that need the machine of the run or the network."""
 
 
 def model_problems(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Dotted key and mistake. Nothing is fetched, and no device is touched."""
+    """Yield (dotted key, error). Downloads nothing and uses no device."""
     model = train.get("model_init_kwargs") or {}
     for name in _OTHER_WEIGHTS:
         if name in model:
@@ -61,7 +61,7 @@ def model_problems(train: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _refused(settings: Mapping[str, Any]) -> str | None:
-    """What transformers says when a model is loaded with these settings."""
+    """Return transformers' error when a model is loaded with these settings; None without one."""
     from transformers import AutoModelForImageTextToText
     from transformers.utils import logging
 
@@ -69,7 +69,7 @@ def _refused(settings: Mapping[str, Any]) -> str | None:
     logging.disable_progress_bar()
     try:
         AutoModelForImageTextToText.from_pretrained(TINY_BASE, **settings)
-    except Exception as error:  # each setting has exceptions of its own
+    except Exception as error:  # each setting has its own exception types
         if "unexpected keyword argument" in str(error):
             known = ("attn_implementation", "dtype", *sorted(_OF_THE_MACHINE))
             return "the model takes no such setting" + did_you_mean(next(iter(settings)), known, listed=False)
@@ -81,12 +81,12 @@ def _refused(settings: Mapping[str, Any]) -> str | None:
 
 
 def _checkpointing_problems(settings: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Keys that torch's `checkpoint` has no parameter for. It would pass them on to the layers of the model."""
+    """Yield keys that torch's `checkpoint` has no parameter for. It would pass them to the layers of the model."""
     from torch.utils.checkpoint import checkpoint
 
     named = inspect.Parameter.KEYWORD_ONLY
     known = [name for name, parameter in inspect.signature(checkpoint).parameters.items() if parameter.kind is named]
-    known += ["preserve_rng_state", "selective"]  # behind torch's **kwargs, and TRL's own
+    known += ["preserve_rng_state", "selective"]  # in torch's **kwargs, and TRL's own
     for name in settings:
         if name not in known:
             yield f"gradient_checkpointing_kwargs.{name}", f"no such setting{did_you_mean(name, known)}"

@@ -1,4 +1,4 @@
-"""What comes before the model: rows that can be trained on, the processor, and `judge.yaml`."""
+"""Preparation before the model is loaded: trainable rows, the processor, and `judge.yaml`."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from sft.data import (
 from sft.recipe import SFTRecipe
 
 DATA = "data.json"
-"""In a run's folder: which rows were dropped, and why."""
+"""File in a run's folder: the dropped rows and their reasons."""
 
 
 def prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -> tuple[RowReader, Any, JudgeSettings]:
-    """Reader of the rows that can be trained on, processor, and how the judge is to be asked.
+    """Return a reader of the trainable rows, the processor, and the settings of the judge.
 
     One process checks the rows and writes `judge.yaml` into the run's folder; the others wait for it.
     """
@@ -44,7 +44,7 @@ def prepare_data(recipe: SFTRecipe, world: World, identity: Mapping[str, Any]) -
         dropped = list(check_examples(reader, counter, recipe.max_tokens))
         refuse_too_many(len(examples), dropped, recipe.max_dropped, recipe.data)
         write_marker(marker, identity, {"rows": len(examples), "dropped": [row.model_dump() for row in dropped]})
-    while not is_marked(marker, identity):  # longer than any collective may wait
+    while not is_marked(marker, identity):  # the wait may exceed the time-out of any collective
         time.sleep(0.2)
     found = read_marker(marker)
     assert found is not None

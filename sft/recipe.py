@@ -31,14 +31,14 @@ _NO_EFFECT_ON_WEIGHTS = frozenset(
         "save_total_limit",
     }
 )
-"""Fields of SFTConfig that may change between a run and its continuation."""
+"""Fields of SFTConfig that may change when a run is resumed."""
 
 _ELSEWHERE = frozenset({"out", "processes", "model", "data", "data_root", "max_dropped", "train", "deepspeed"})
-"""Keys that an identity does not hold: they have no effect on weights, or what they name counts by its content."""
+"""Keys that are not in the identity: they do not affect weights, or the identity contains the content they name."""
 
 
 class LoraSettings(BaseModel):
-    """The adapter. Its base stays as it is."""
+    """The LoRA adapter. Its base does not change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -47,11 +47,11 @@ class LoraSettings(BaseModel):
     alpha: float = Field(64, gt=0)
     """The adapter's output is scaled by alpha / rank."""
     dropout: float = Field(0.0, ge=0, lt=1)
-    """Share of the adapter's inputs that is zeroed while it trains."""
+    """Share of the adapter's inputs that is set to zero in training."""
     target: str | None = None
-    """Regular expression for whole module names; null takes the attention and MLP layers of every part not frozen."""
+    """Regular expression for whole module names; null selects the attention and MLP layers of every part not frozen."""
     modules_to_save: tuple[str, ...] = ()
-    """Modules trained in full beside the adapter, by the last part of their name."""
+    """Modules trained in full next to the adapter, by the last part of their name."""
 
     @field_validator("target")
     @classmethod
@@ -64,16 +64,16 @@ class LoraSettings(BaseModel):
 
 
 class Freeze(BaseModel):
-    """Parts that are not trained: no adapter there with LoRA, fixed weights without."""
+    """Parts that are not trained: they get no adapter with LoRA, and fixed weights without."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vision: bool = True
-    """The image encoder."""
+    """Freeze the image encoder."""
     projector: bool = True
-    """The layers that carry image features over to the language model."""
+    """Freeze the layers that map image features to the language model."""
     language: bool = False
-    """The language model."""
+    """Freeze the language model."""
 
     @model_validator(mode="after")
     def _something_left(self) -> Freeze:
@@ -83,10 +83,10 @@ class Freeze(BaseModel):
 
 
 class SFTRecipe(Recipe):
-    """A run of `sft/train.py`."""
+    """Fine-tune a judge with `sft/train.py`."""
 
     seed: int = Field(0, ge=0, lt=2**32)
-    """Of what the run draws at random; bounded as numpy's seeds are."""
+    """Seed of the run's random numbers, in the range of numpy's seeds."""
     model: ModelName
     """Folder or hub name of the base."""
     family: str
@@ -94,27 +94,27 @@ class SFTRecipe(Recipe):
     data: Annotated[str, Located("input")]
     """JSONL of SFTExample."""
     data_root: Annotated[str, Located("input")] | None = None
-    """What image paths are relative to; null: the folder of `data`."""
+    """Folder that image paths are relative to; null: the folder of `data`."""
     max_pixels: int | None = Field(262_144, gt=0)
-    """Larger images are shrunk to this area, in pixels; null: as they are. Goes into `judge.yaml`."""
+    """Larger images are shrunk to this area, in pixels; null keeps their size. Saved in `judge.yaml`."""
     colors: Colors = "srgb"
-    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders. Goes into
+    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders. Saved in
     `judge.yaml`."""
     max_tokens: int | None = Field(8192, gt=0)
     """Rows with more tokens, prompt and completion together, are dropped and counted; null keeps all."""
     max_dropped: float = Field(0.01, ge=0, le=1)
-    """Share of rows that may be dropped before the run is refused."""
+    """Largest share of dropped rows; above it the run is refused."""
     lora: LoraSettings | None = LoraSettings()
-    """Null trains the weights themselves."""
+    """Adapter; null trains the weights themselves."""
     freeze: Freeze = Freeze()
     train: dict[str, Any]
-    """Fields of TRL's SFTConfig, passed as they are."""
+    """Fields of TRL's SFTConfig, passed unchanged."""
     global_batch_size: int = Field(32, gt=0)
     """Rows per optimizer step over all processes."""
     deepspeed: str | None = None
     """Name of a configuration in sft/deepspeed_configs/ (zero2, zero3, zero3_offload), or a JSON file."""
     processes: int | Literal["auto"] = "auto"
-    """Per machine, when EditJudge starts them. "auto": one per GPU; without a GPU one, or with DeepSpeed two."""
+    """Number per machine, when EditJudge starts them. "auto": one per GPU; without a GPU one, or with DeepSpeed two."""
 
     @field_validator("family")
     @classmethod
@@ -151,11 +151,11 @@ class SFTRecipe(Recipe):
 
     @property
     def image_root(self) -> Path:
-        """The folder that image paths are relative to."""
+        """Return the folder that image paths are relative to."""
         return Path(self.data).parent if self.data_root is None else Path(self.data_root)
 
     def accumulation(self, world_size: int) -> int:
-        """Batches per optimizer step and process; `EditJudgeError` when `global_batch_size` does not divide."""
+        """Return batches per optimizer step and process; `EditJudgeError` when `global_batch_size` does not divide."""
         per_device = int(self.train["per_device_train_batch_size"])
         steps, rest = divmod(self.global_batch_size, world_size * per_device)
         if rest or not steps:
@@ -166,14 +166,14 @@ class SFTRecipe(Recipe):
         return steps
 
     def identity(self) -> dict[str, Any]:
-        """Everything in the recipe that can change a weight, for the run's markers."""
+        """Return everything in the recipe that can change a weight, for the run's markers."""
         values = {key: value for key, value in identity_values(self).items() if key not in _ELSEWHERE}
         values["train"] = {key: value for key, value in self.train.items() if key not in _NO_EFFECT_ON_WEIGHTS}
         values["deepspeed"] = None if self.deepspeed is None else read_deepspeed(self.deepspeed)
         return values
 
     def describe(self) -> str:
-        """What the run would do, for `editjudge check`."""
+        """Describe the run, for `editjudge check`."""
         lora = self.lora
         how = f"LoRA rank {lora.rank}, alpha {lora.alpha:g}" if lora else "all weights that are not frozen"
         frozen = ", ".join(name for name, value in self.freeze.model_dump().items() if value) or "nothing"
@@ -183,7 +183,7 @@ class SFTRecipe(Recipe):
             if data.is_file()
             else "not there yet"
         )
-        # Nothing is fetched: a login node or a laptop may be offline.
+        # Download nothing: a login node or a laptop may be offline.
         hub = "" if Path(self.model).is_dir() else "; a name on the hub is not checked before the run starts"
         pixels = "as they are" if self.max_pixels is None else f"at most {self.max_pixels:,} pixels each"
         return "\n".join(

@@ -1,4 +1,4 @@
-"""The `train` block of an SFT recipe: what TRL's SFTConfig, and the objects made from it, would refuse in a run."""
+"""Checks of an SFT recipe's `train` block: errors of TRL's SFTConfig and of the objects made from it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from editjudge.recipes.recipe_use import did_you_mean
 from sft.model_settings import model_problems
 
 Problems = Iterator[tuple[str, str]]
-"""Key of the block and what is wrong with it; "" for settings that do not fit each other."""
+"""Key of the block and its error; "" for settings that conflict."""
 
 RESERVED = {
     "output_dir": "set `out` instead",
@@ -71,18 +71,18 @@ _STEPS = frozenset({"logging_steps", "save_steps", "warmup_steps"})
 """A number of steps, or below 1 a share of all steps."""
 
 _OF_THE_MACHINE = frozenset({"tf32", "torch_compile", "torch_compile_backend", "torch_compile_mode"})
-"""Settings for which SFTConfig asks the GPU."""
+"""Settings for which SFTConfig queries the GPU."""
 
 _ALLOWED = {
     "loss_type": ("nll", "dft"),
-    "train_sampling_strategy": ("random", "sequential"),  # by length: rows are read lazily, their length is not known
+    "train_sampling_strategy": ("random", "sequential"),  # not by length: rows are read lazily, their length is unknown
     "save_strategy": ("steps", "epoch"),
 }
-"""What a judge's training can do of what the field's type allows."""
+"""Values that a judge's training supports, among those that the field's type allows."""
 
 
 def training_problems(train: Mapping[str, Any]) -> Problems:
-    """Everything wrong in a `train` block. Only the first rules can be checked without TRL."""
+    """Yield every error in a `train` block. Only the first rules can be checked without TRL."""
     for key, why in RESERVED.items():
         if key in train:
             yield key, f"must not be set here: {why}"
@@ -106,7 +106,7 @@ def training_problems(train: Mapping[str, Any]) -> Problems:
 
 
 def _field_problem(field: Any, value: Any) -> str | None:
-    """What is wrong with one value by its type in SFTConfig, and by what a number of that name can mean."""
+    """Return the error of one value, by its type in SFTConfig and by the range of a number of that name."""
     annotation = field.type
     allowed: tuple[str, ...] = ()
     for kind in (annotation, *get_args(annotation)):
@@ -121,7 +121,7 @@ def _field_problem(field: Any, value: Any) -> str | None:
         return _reporter_problem(value)
     if (problem := _type_problem(annotation, value)) is not None:
         return problem
-    if field.name.endswith("_kwargs") and isinstance(value, str):  # the type is for JSON on a command line
+    if field.name.endswith("_kwargs") and isinstance(value, str):  # the type allows it for JSON on a command line
         return "must be a mapping of keys to values"
     return _number_problem(field, value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
@@ -133,7 +133,7 @@ def _type_problem(annotation: Any, value: Any) -> str | None:
         found = {problem["msg"][0].lower() + problem["msg"][1:] for problem in error.errors(include_url=False)}
         hint = "; write it without quotes" if isinstance(value, str) and _is_number(value) else ""
         return " or ".join(sorted(found)) + hint
-    except PydanticUserError:  # a type of a library's own, which a recipe can only leave at its default
+    except PydanticUserError:  # a library's own type: a recipe can only keep its default
         return None if value is None else "cannot be set in a recipe"
     return None
 
@@ -171,12 +171,12 @@ def _reporter_problem(value: Any) -> str | None:
         if not isinstance(name, str) or name not in INTEGRATION_TO_CALLBACK:
             return f"{name!r} is no tracker{did_you_mean(name, ('none', 'all', *INTEGRATION_TO_CALLBACK))}"
     installed = get_available_reporting_integrations()
-    missing = [name for name in names if name not in installed and name != "flyte"]  # flyte is not in that list
+    missing = [name for name in names if name not in installed and name != "flyte"]  # not in that list
     return f"{', '.join(missing)} is not installed; install it or write `none`" if missing else None
 
 
 def _library_problems(train: Mapping[str, Any]) -> Problems:
-    """What the libraries say when the objects of a run are made from settings that are sound one by one."""
+    """Yield the libraries' errors when the objects of a run are made from settings that are valid separately."""
     try:
         config = probe(train)
     except Exception as whole:
@@ -218,8 +218,8 @@ def _compile_problems(train: Mapping[str, Any]) -> Problems:
 
 
 def probe(train: Mapping[str, Any], world_size: int = 1, accumulation: int = 1) -> Any:
-    """TRL's `SFTConfig` of these settings, without what needs the machine of the run: no device is touched and no
-    process group is joined. Raises what SFTConfig raises."""
+    """Return TRL's `SFTConfig` of these settings, without those that need the machine of the run: it uses no device and
+    joins no process group. Raises SFTConfig's own errors."""
     import torch
     from trl import SFTConfig
 
@@ -230,7 +230,7 @@ def probe(train: Mapping[str, Any], world_size: int = 1, accumulation: int = 1) 
         def world_size(self) -> int:
             return world_size
 
-    # use_cpu keeps bf16 from asking for a GPU that can do it: this may not be the machine of the run.
+    # use_cpu keeps bf16 from requiring a GPU that supports it: this may not be the machine of the run.
     settings = {key: value for key, value in train.items() if key not in _OF_THE_MACHINE} | {"use_cpu": True}
     settings.setdefault("report_to", "none")
     settings.setdefault("per_device_train_batch_size", 1)
@@ -243,7 +243,7 @@ def _make_optimizer(config: Any) -> None:
     import torch
     from transformers import Trainer
 
-    if config.optim_target_modules is not None:  # what it needs is the model itself
+    if config.optim_target_modules is not None:  # it needs the model itself
         return
     kind, arguments = Trainer.get_optimizer_cls_and_kwargs(config)
     if isinstance(kind, type) and issubclass(kind, torch.optim.Optimizer):
@@ -278,7 +278,7 @@ def _make_loader(config: Any) -> None:
 
 @lru_cache(maxsize=1)
 def _config_fields() -> dict[str, Any]:
-    """SFTConfig's fields by name."""
+    """Return SFTConfig's fields by name."""
     from trl import SFTConfig
 
     return {field.name: field for field in fields(SFTConfig) if field.init}

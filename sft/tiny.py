@@ -1,8 +1,8 @@
 """The tiny judge: a real `Qwen2_5_VLForConditionalGeneration` of about a million weights, with its own small tokenizer.
 
-It exists so that the quickstart and the tests take the same path as the 7B model: same classes, same special tokens,
-same processor, same LoRA targets. Sizes were found by experiment on a 2-core CPU: with the usual initialiser range of
-0.02 a model this small does not begin to learn within minutes, with 0.08 it does.
+The quickstart and the tests use it to run the code path of the 7B model: same classes, same special tokens, same
+processor, same LoRA targets. Sizes were found by experiment on a 2-core CPU: with the usual initialiser range of 0.02 a
+model this small does not begin to learn within minutes, with 0.08 it does.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _SPLIT = (
 
 
 def build_tokenizer(texts: Iterable[str], vocab_size: int = 1024) -> Qwen2Tokenizer:
-    """A byte-level BPE tokenizer trained on `texts`; any text at all can be encoded with it."""
+    """Train a byte-level BPE tokenizer on `texts`; it can encode any text."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
     from transformers import Qwen2Tokenizer
 
@@ -73,7 +73,7 @@ def _bpe_model(bpe: Any) -> dict[str, Any]:
 def build_model(
     tokenizer: Qwen2Tokenizer, *, hidden: int = 96, layers: int = 4, vision_depth: int = 1, seed: int = 0
 ) -> Qwen2_5_VLForConditionalGeneration:
-    """A model with random weights that fits the tokenizer; 0.9 M weights with the defaults."""
+    """Return a model with random weights that fits the tokenizer; 0.9 M weights with the defaults."""
     import torch
     from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration
 
@@ -98,10 +98,10 @@ def build_model(
             "bos_token_id": token_id("<|endoftext|>"),
             "eos_token_id": token_id("<|im_end|>"),
             "pad_token_id": token_id("<|endoftext|>"),
-            # Half of a head's few dimensions are shared by three sections (time, height, width), width getting the
-            # slowest. With the usual base of 1e4 neighbouring image tokens would be turned by about a thousandth of
-            # a radian, which attention cannot tell apart; with 4 no dimension is slow enough to compare words far
-            # from each other, and fine-tuning is slower.
+            # Half of a head's few dimensions are shared by three sections (time, height, width); width gets the
+            # slowest. With the usual base of 1e4 neighbouring image tokens would be rotated by about a thousandth of
+            # a radian, which attention cannot distinguish; with 4 no dimension is slow enough to compare distant
+            # words, and fine-tuning is slower.
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 100.0,

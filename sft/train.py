@@ -6,7 +6,7 @@
     torchrun --nproc_per_node 8 sft/train.py RECIPE    any other launcher
     python sft/train.py RECIPE                         the same as `editjudge sft`
 
-The same command continues an interrupted run from its last complete checkpoint.
+The same command resumes an interrupted run from its last complete checkpoint.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-if __name__ == "__main__":  # run as a file: the packages lie one folder up, and sft/ itself must not be searched
+if __name__ == "__main__":  # run as a file: the packages are one folder up, and sft/ itself must not be on the path
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from editjudge.cli.options import add_recipe
@@ -50,7 +50,7 @@ from sft.trainer import build_trainer
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command. Errors of the user's are raised as `EditJudgeError`."""
+    """Run the command. User errors are raised as `EditJudgeError`."""
     parser = argparse.ArgumentParser(prog="editjudge sft", description="Train a judge.")
     add_recipe(parser)
     parser.add_argument("--local_rank", type=int, help=argparse.SUPPRESS)  # DeepSpeed's launcher passes it
@@ -69,13 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     status = launch(
         Path(__file__).resolve(), [str(options.recipe), *options.overrides], bool(recipe.deepspeed), processes
     )
-    # DeepSpeed's launcher answers 0 when a signal ended its processes.
+    # DeepSpeed's launcher exits with 0 when a signal ended its processes.
     unfinished = status == 0 and not scan(recipe.out).finished
     return 1 if unfinished else status
 
 
 def train(recipe: SFTRecipe, world: World) -> int:
-    """Train in this process, one of `world.size`, from the last complete checkpoint if there is one."""
+    """Train in this process, one of `world.size`; resume from the last complete checkpoint, if any."""
     if not world.main:
         identity = claimed_identity(recipe)
         return 0 if checkpoints.finished(recipe.out, identity) else _train(recipe, world, identity, None)
@@ -135,7 +135,7 @@ def _train(recipe: SFTRecipe, world: World, identity: Mapping[str, Any], record:
 
 @contextmanager
 def _images_stay() -> Iterator[None]:
-    """An image that cannot be read any more, although its row was checked, as a `DataError` that says what to do."""
+    """Raise `DataError` with advice when an image can no longer be read although its row was checked."""
     try:
         yield
     except ImageError as error:
@@ -148,9 +148,9 @@ def _images_stay() -> Iterator[None]:
 
 
 def _saving_problem(out: Path, error: Exception) -> StorageError | None:
-    """An error in training as one of storage, if it is: a full disk has as many kinds as there are file formats.
+    """Return a training error as a storage error, if it is one. A full disk raises another type for each file format.
 
-    Half-written checkpoints were removed before training began, so one that is there now is what failed.
+    Half-written checkpoints were removed before training began: one that exists now failed to save.
     """
     broken = scan(out).incomplete
     if not broken:
@@ -167,7 +167,7 @@ def _phase(record: RunRecord | None, name: str) -> AbstractContextManager[None]:
 
 
 def _resume_point(recipe: SFTRecipe, world: World) -> Checkpoint | None:
-    """The checkpoint to resume from. `CheckpointError` when its parts belong to another number of processes."""
+    """Return the checkpoint to resume from. `CheckpointError` when its parts belong to another number of processes."""
     found = scan(recipe.out).complete
     if not found:
         return None
@@ -184,7 +184,7 @@ def _resume_point(recipe: SFTRecipe, world: World) -> Checkpoint | None:
 
 
 def _require_runnable(path: Path, recipe: SFTRecipe) -> None:
-    """What can only be seen where the run is, and before anything is started: the GPU, a base on the hub."""
+    """Check, before anything starts, requirements of the machine of the run: the GPU, a base on the hub."""
     problems = machine_problems(recipe)
     if problems:
         raise RecipeError(str(path), problems)
@@ -201,7 +201,7 @@ def _require_packages(recipe: SFTRecipe) -> None:
 
 
 def _one_of_many(arguments: list[str]) -> int:
-    """`main`, where what every process of a run finds out for itself is printed once."""
+    """Run `main`, and report only once an error that every process of a run finds."""
     try:
         return main(arguments)
     except (DataError, RecipeError, StaleOutputError) as error:

@@ -12,10 +12,10 @@ from sft.recipe import SFTRecipe
 
 
 def make_config(recipe: SFTRecipe, world_size: int) -> Any:
-    """TRL's `SFTConfig`: the recipe's `train` block, and what must be so for a judge.
+    """Return TRL's `SFTConfig`: the recipe's `train` block, and the settings that every judge needs.
 
     Without a GPU the run is on the CPU and in fp32, with one in bf16, unless `train` says otherwise. Weights that an
-    optimizer updates without DeepSpeed are kept in fp32; bf16 would swallow small updates.
+    optimizer updates without DeepSpeed are kept in fp32; bf16 would round small updates away.
     """
     import torch
     from trl import SFTConfig
@@ -24,7 +24,7 @@ def make_config(recipe: SFTRecipe, world_size: int) -> Any:
     settings: dict[str, Any] = {
         "report_to": "none",
         "bf16": gpu and not recipe.train.get("fp16", False),
-        "ddp_find_unused_parameters": False,  # every row has an image; GradientWatch would tell
+        "ddp_find_unused_parameters": False,  # every row has an image; GradientWatch would raise an error
     }
     if not gpu:
         settings |= {"use_cpu": True, "dataloader_pin_memory": False}
@@ -44,17 +44,17 @@ def make_config(recipe: SFTRecipe, world_size: int) -> Any:
         "completion_only_loss": True,
         "remove_unused_columns": False,
         "disable_tqdm": True,
-        "save_total_limit": None,  # checkpoints.keep_latest does it, after the new one is known to be whole
+        "save_total_limit": None,  # checkpoints.keep_latest does it, after the new one is verified
     }
     return SFTConfig(**settings)
 
 
 def build_trainer(recipe: SFTRecipe, world_size: int, reader: Any, processor: Any, observer: Observer | None) -> Any:
-    """TRL's `SFTTrainer` for a recipe: `reader` is a `data.RowReader`; the observer may be left out."""
+    """Return TRL's `SFTTrainer` for a recipe: `reader` is a `data.RowReader`; the observer is optional."""
     from transformers.trainer_callback import PrinterCallback
     from trl import SFTTrainer
 
-    # Before the model: under ZeRO-3 it must be loaded in parts, and this is what tells transformers so.
+    # Before the model: under ZeRO-3 it must be loaded in parts, and this configuration enables that in transformers.
     config = make_config(recipe, world_size)
     if "wandb" in config.report_to:
         os.environ.setdefault("WANDB_MODE", "offline")

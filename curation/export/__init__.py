@@ -1,1 +1,1 @@
-"""What leaves curation."""
+"""Export: training rows, benchmark pairs and the files they are written to."""

@@ -1,4 +1,4 @@
-"""Forms in which the rows of a part leave curation, chosen by the recipe for each part."""
+"""Output formats for the rows of a part, chosen by the recipe for each part."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from editjudge.images.store import ImageStore
 from editjudge.records.types import PreferencePair, Record
 
 ROWS_PER_GROUP = 64
-"""Rows in one Parquet row group: few, because every row carries images."""
+"""Rows in one Parquet row group: few, because every row contains images."""
 
 
 class Sink(BaseModel):
@@ -32,26 +32,25 @@ class Sink(BaseModel):
 
     takes: ClassVar[type[Record]] = Record
     package: ClassVar[str | None] = None
-    """What must be installed, besides what curation needs; it comes with the extra `train`."""
+    """Package that the sink needs besides curation's own; the extra `train` installs it."""
 
     def check(self) -> None:
-        """`MissingExtraError` when its package is not installed."""
+        """Raise `MissingExtraError` when its package is not installed."""
         if self.package is not None and find_spec(self.package) is None:
             raise MissingExtraError(f"{self.package} is not installed: pip install 'editjudge[train]'")
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
         """Write `rows`, all of type `record`, and return the file or folder.
 
-        `part` is the part's place without an ending, such as out/train.
+        `part` is the path of the part without a suffix, such as out/train.
         """
         raise NotImplementedError
 
 
 class Jsonl(Sink):
-    """One row per line, the images by reference: <part>.jsonl. What training, evaluation and annotation read."""
+    """One row per line, images by reference: <part>.jsonl. Training, evaluation and annotation read it."""
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part.jsonl."""
         path = part.with_name(f"{part.name}.jsonl")
         write_jsonl(path, rows)
         return path
@@ -64,20 +63,18 @@ class EditRewardBench(Sink):
     package: ClassVar[str | None] = "datasets"
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part/data.parquet."""
         return write_editreward_bench(rows, images, part)
 
 
 class Parquet(Sink):
-    """One table with the images inside, as `datasets.load_dataset` reads it: <part>.parquet.
+    """One table with the images inside, for `datasets.load_dataset`: <part>.parquet.
 
-    Columns: the row's plain fields, `images` (as its bytes are stored), and `record`, the whole row as JSON.
+    Columns: the row's plain fields, `images` (their stored bytes), and `record`, the whole row as JSON.
     """
 
     package: ClassVar[str | None] = "datasets"
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part.parquet."""
         import pyarrow
         import pyarrow.parquet as parquet
 
@@ -91,17 +88,16 @@ class Parquet(Sink):
 
 
 class WebDataset(Sink):
-    """Tar files for streaming, as the package webdataset reads them: <part>-webdataset/00000.tar, ...
+    """Tar files for streaming with the package webdataset: <part>-webdataset/00000.tar, ...
 
-    A sample is <number>.json, the row, and <number>.0.png, ... its images. The row names its images as members of the
-    tar file, so that an `ImageStore` of the folder reads them too.
+    A sample is <number>.json, the row, and <number>.0.png, ... its images. The row refers to images as members of the
+    tar file; an `ImageStore` of the folder reads them too.
     """
 
     rows_per_tar: int = Field(5000, ge=1)
-    """Rows in each tar file but the last."""
+    """Rows in each tar file except the last."""
 
     def write(self, rows: Iterable[Any], record: type[Record], images: ImageStore, part: Path) -> Path:
-        """Write part-webdataset/."""
         folder = part.with_name(f"{part.name}-webdataset")
         written = set()
         for number, batch in enumerate(_batches(rows, self.rows_per_tar)):
@@ -126,7 +122,7 @@ _COLUMNS = {"string": "string", "integer": "int64", "number": "float64", "boolea
 
 
 def _plain_fields(record: type[Record]) -> dict[str, str]:
-    """The fields that hold one text or number (or None), with their column types."""
+    """Return the fields with a single text or number (or None), and their column types."""
     found = {}
     for name, schema in record.model_json_schema()["properties"].items():
         kinds = {choice.get("type") for choice in schema.get("anyOf", [schema])} - {"null"}
@@ -149,7 +145,7 @@ def _columns(row: Record, plain: Iterable[str], images: ImageStore) -> dict[str,
 
 
 def _sample(row: Record, key: str, tar: str, images: ImageStore) -> Iterator[tuple[str, bytes]]:
-    """The members of one row. A picture that several references share is stored once."""
+    """Yield the members of one row. An image that several references share is stored once."""
     refs = {ref.path: ref for ref in images_of(row)}
     names = {path: f"{key}.{index}{PurePosixPath(path).suffix}" for index, path in enumerate(refs)}
     moved = _moved(row.model_dump(mode="json"), {path: f"{tar}/{name}" for path, name in names.items()})
@@ -158,7 +154,7 @@ def _sample(row: Record, key: str, tar: str, images: ImageStore) -> Iterator[tup
 
 
 def _moved(value: Any, paths: dict[str, str]) -> Any:
-    """JSON in which the references to images lead to their new paths."""
+    """Return the JSON value with image references replaced by their new paths."""
     if isinstance(value, dict):
         if value.keys() == {"path", "sha256", "width", "height"}:
             return {**value, "path": paths.get(value["path"], value["path"])}
@@ -167,11 +163,11 @@ def _moved(value: Any, paths: dict[str, str]) -> Any:
 
 
 def _add(archive: tarfile.TarFile, name: str, content: bytes) -> None:
-    info = tarfile.TarInfo(name)  # without time, user and rights of this machine
+    info = tarfile.TarInfo(name)  # no time, user or permissions of this machine
     info.size = len(content)
     archive.addfile(info, io.BytesIO(content))
 
 
 def default_sinks(record: type[Record]) -> Sequence[Sink]:
-    """What a part without `sinks` is written as."""
+    """Return the sinks of a part without `sinks`."""
     return (Jsonl(), EditRewardBench()) if record is PreferencePair else (Jsonl(),)

@@ -1,4 +1,4 @@
-"""What leaves curation: training rows for a judge, and benchmark pairs (as Parquet: `formats.bench_schema`)."""
+"""Export stages: training rows for a judge, and benchmark pairs (as Parquet: `formats.bench_schema`)."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from editjudge.statistics.tiers import tiers_of_scores
 
 
 class SFT(Stage):
-    """Two training rows per score card: the semantic question and the quality question.
+    """Make two training rows per score card: the semantic question and the quality question.
 
-    Rationale and scores come from the first readable pass of each aspect, so that they belong together.
+    Rationale and scores of a row come from the same pass: the first readable one of the aspect.
     """
 
     version: ClassVar[int] = 3
@@ -32,9 +32,9 @@ class SFT(Stage):
     gives: ClassVar[type[Record]] = SFTExample
 
     prompts: str
-    """Name of the prompt set the judge is trained on."""
+    """Name of the prompt set that the judge is trained on."""
     bins: Bins = DEFAULT_BINS
-    """As in the `balance` stage; only names the row's `score_bin`."""
+    """Bins as in the stage `balance`; they only set the row's `score_bin`."""
 
     @field_validator("prompts")
     @classmethod
@@ -48,11 +48,11 @@ class SFT(Stage):
         return value
 
     def depends_on(self) -> dict[str, str]:
-        """The wording of the prompts, which lies outside the recipe."""
+        """Return the wording of the prompts, which is not part of the recipe."""
         return {"prompts": get_prompts(self.prompts).identity}
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """Both rows of a card, or a `Fail` for the card when one of them cannot be made."""
+        """Yield both rows of a card, or a `Fail` for the card when one of them cannot be made."""
         prompts = get_prompts(self.prompts)
         for card in rows:
             try:
@@ -65,9 +65,10 @@ class SFT(Stage):
 
 
 def sft_example(card: ScoreCard, aspect: Aspect, prompts: PromptSet, index: int) -> SFTExample:
-    """The training row of one aspect of a card; `ValueError` when no pass was readable or the images do not fit.
+    """Return the training row of one aspect of a card.
 
-    Scores are converted to the prompt set's scale and rounded to whole numbers, halves upwards.
+    Scores are converted to the prompt set's scale and rounded to whole numbers, halves up. Raises `ValueError` when no
+    pass is readable or the images do not fit.
     """
     judgment = _first_readable(card, aspect)
     triplet = card.triplet
@@ -104,10 +105,10 @@ def _first_readable(card: ScoreCard, aspect: Aspect) -> Judgment:
 
 
 class Tiers(Stage):
-    """Preference pairs from the teacher's scores, as annotators' tiered rankings would give them.
+    """Make preference pairs from the teacher's scores, in the form of annotators' tiered rankings.
 
-    In each dimension the candidates of a group are sorted by score; a new tier starts where the step down from the
-    candidate before is at least `min_gap`. Candidates of one tier are not compared.
+    In each dimension the candidates of a group are sorted by score; a new tier starts where the score is at least
+    `min_gap` below the previous candidate's. Candidates of one tier are not compared.
     """
 
     version: ClassVar[int] = 1
@@ -115,12 +116,12 @@ class Tiers(Stage):
     gives: ClassVar[type[Record]] = PreferencePair
 
     min_gap: float = Field(gt=0, le=10)
-    """On the 0 to 10 scale."""
+    """Smallest score difference that starts a new tier, on the 0 to 10 scale."""
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
-    """Each gives pairs of its own."""
+    """Dimensions to rank in; each gives its own pairs."""
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """The pairs of each group; the cards of a group without any pair are dropped as `one_tier`."""
+        """Yield the pairs of each group; the cards of a group without pairs are dropped as `one_tier`."""
         for _, cards in groups(rows):
             usable = [card for card in cards if all(card.value(name) is not None for name in self.dimensions)]
             yield from (Fail(row_id(card), "no score to rank by", card) for card in cards if card not in usable)
@@ -129,7 +130,7 @@ class Tiers(Stage):
 
 
 def tier_pairs(cards: Sequence[ScoreCard], dimension: Dimension, min_gap: float) -> Iterator[PreferencePair]:
-    """Every pair of cards of different tiers, better first. Every card must have a value in the dimension."""
+    """Yield every pair of cards of different tiers, better first. Every card needs a value in the dimension."""
     scores = {card.triplet.id: value for card in cards if (value := card.value(dimension)) is not None}
     triplets = {card.triplet.id: card.triplet for card in cards}
     for (high, upper), (low, lower) in combinations(enumerate(tiers_of_scores(scores, min_gap)), 2):

@@ -1,1 +1,1 @@
-"""Stages that decide which rows stay."""
+"""Stages that keep or drop rows."""

@@ -1,4 +1,4 @@
-"""Balance a scored set over task type and score, so that no easy task and no common score dominates training."""
+"""Balance a scored set over task types and scores: no easy task or common score dominates training."""
 
 from __future__ import annotations
 
@@ -28,24 +28,24 @@ def _increasing(edges: int | tuple[float, ...]) -> int | tuple[float, ...]:
 
 
 Bins = Annotated[int | tuple[float, ...], AfterValidator(_increasing)]
-"""How `overall` is cut: a number of equally wide bins of 0 to 10, or the inner edges (a score on one goes up)."""
+"""Bins of `overall`: a number of equally wide bins of 0 to 10, or the inner edges (an edge is in the higher bin)."""
 
 DEFAULT_BINS = 5
 
 
 def score_bin(overall: float, bins: int | tuple[float, ...]) -> int:
-    """Index of the bin of a score (0 to 10), 0 for the lowest; 10 itself belongs to the highest."""
+    """Return the bin index of a score (0 to 10), 0 for the lowest bin; 10 is in the highest."""
     if isinstance(bins, int):
         return min(int(overall * bins / 10), bins - 1)
     return sum(overall >= edge for edge in bins)
 
 
 class Balance(Stage):
-    """Keep at most so many score cards per cell (task type x score bin).
+    """Limit the number of score cards per cell (task type x score bin).
 
-    The limit is the smaller of `per_cell` and `max_ratio` x the median size of the non-empty cells, rounded up:
-    the median, because the smallest cell may hold a single row. Which rows of a cell stay is decided by a hash of
-    (seed, triplet id), so neither their order nor the number of shards matters.
+    The limit is the smaller of `per_cell` and `max_ratio` x the median size of the non-empty cells, rounded up; the
+    median, because the smallest cell may contain a single row. A hash of (seed, triplet id) selects the rows of a cell:
+    neither their order nor the number of shards matters.
     """
 
     version: ClassVar[int] = 1
@@ -54,12 +54,12 @@ class Balance(Stage):
     gives: ClassVar[type[Record]] = ScoreCard
 
     bins: Bins = DEFAULT_BINS
-    """Of `overall`: a number of equally wide bins of 0 to 10, or the inner edges; a score on an edge belongs to the
+    """Bins of `overall`: a number of equally wide bins of 0 to 10, or the inner edges; a score on an edge is in the
     higher bin."""
     max_ratio: float | None = Field(None, ge=1)
-    """Rows in a cell over the median cell's."""
+    """Largest size of a cell, as a multiple of the median cell's."""
     per_cell: int | None = Field(None, ge=1)
-    """Rows in a cell."""
+    """Largest number of rows in a cell."""
 
     @model_validator(mode="after")
     def _some_limit(self) -> Balance:
@@ -68,14 +68,14 @@ class Balance(Stage):
         return self
 
     def limit(self, sizes: Iterable[int]) -> int:
-        """Most rows a cell may keep, given the sizes of the non-empty cells."""
+        """Return the largest number of rows a cell can keep, given the sizes of the non-empty cells."""
         limits = [] if self.per_cell is None else [self.per_cell]
         if self.max_ratio is not None:
             limits.append(ceil(self.max_ratio * median(sizes)))
         return min(limits)
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """Kept cards in the order they came; the surplus of a cell as `surplus_<task>_bin<k>`."""
+        """Yield kept cards in input order; the surplus of a cell is dropped as `surplus_<task>_bin<k>`."""
         cards: list[ScoreCard] = []
         cells: dict[tuple[str, int], list[str]] = defaultdict(list)
         for card in rows:
@@ -100,9 +100,9 @@ class Balance(Stage):
 
 
 class PickGroups(Stage):
-    """Keep so many groups of each task type, whole; for a benchmark in which every task counts alike.
+    """Keep a number of whole groups of each task type, for a benchmark in which all tasks have equal weight.
 
-    Which groups stay is decided by a hash of (seed, task id).
+    A hash of (seed, task id) selects the groups.
     """
 
     version: ClassVar[int] = 1
@@ -111,10 +111,10 @@ class PickGroups(Stage):
     gives: ClassVar[type[Record]] = ScoreCard
 
     per_task: int = Field(ge=1)
-    """Groups of each task type."""
+    """Groups to keep of each task type."""
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """Kept cards in the order they came; the cards of the other groups as `not_picked`."""
+        """Yield kept cards in input order; the cards of the other groups are dropped as `not_picked`."""
         cards: list[ScoreCard] = list(rows)
         tasks: dict[str, set[str]] = defaultdict(set)
         for card in cards:

@@ -1,4 +1,4 @@
-"""Nothing of the benchmark may be in the training set: rows are divided by source, and compared by image."""
+"""Prevent data leakage between training set and benchmark: rows are split by source and compared by image."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from editjudge.errors import DataError
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, PreferencePair, Record, ScoreCard, SFTExample
 
 CARRIES_SOURCE = (Photo, EditTask, EditTriplet, ScoreCard, SFTExample)
-"""Records that say which photograph they come from, so that parts can be told apart."""
+"""Records with the id of their photograph, by which rows are split into parts."""
 
 
 class Split(Stage):
-    """The rows of one part. The runner puts it before the stages of every part; it is not for recipes.
+    """Select the rows of one part. The runner adds it before the stages of every part; recipes do not list it.
 
-    A row of another part is dropped as `in_part_<name>`. A row one of whose images is also an image of a part with
-    more right to it is dropped as `image_in_<name>`: parts that name their sources come first, in recipe order.
+    A row of another part is dropped as `in_part_<name>`. A row that shares an image with a part of higher priority is
+    dropped as `image_in_<name>`: parts that name their sources come first, in recipe order.
     """
 
     version: ClassVar[int] = 1
@@ -26,14 +26,14 @@ class Split(Stage):
     gives: ClassVar[type[Record]] = Record
 
     part: str
-    """Which part's rows are kept."""
+    """Part whose rows are kept."""
     sources: dict[str, tuple[str, ...]]
-    """The sources of every part that names them, in order; all other sources are the part's that is not here."""
+    """Sources of every part that names them, in order; the part that is missing here takes all other sources."""
     rest: str
     """The part that takes all other sources."""
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """Needs everything in memory: image digests of the parts before this one are compared with its rows."""
+        """Yield an outcome for every row. Needs all rows in memory, to compare images with earlier parts."""
         part_of = {source: name for name, sources in self.sources.items() for source in sources}
         every = [(part_of.get(source_of(row), self.rest), row) for row in rows]
         priority = [*self.sources, self.rest]
@@ -41,14 +41,14 @@ class Split(Stage):
         owner = {image.sha256: name for name, row in every for image in images_of(row) if name in before}
         for name, row in every:
             if name != self.part:
-                yield Drop(row_id(row), f"in_part_{name}")  # the row lies in its own part
+                yield Drop(row_id(row), f"in_part_{name}")  # the row is kept in its own part
                 continue
             shared = [owner[image.sha256] for image in images_of(row) if image.sha256 in owner]
             yield Drop(row_id(row), f"image_in_{shared[0]}", row) if shared else row
 
 
 def source_of(row: Record) -> str:
-    """The id of the photograph (or upstream row) that a row was made from; `TypeError` for rows that do not say."""
+    """Return the id of the photograph (or upstream row) of a row; `TypeError` for record types without it."""
     if isinstance(row, Photo | SFTExample):
         return row.source
     task = task_of(row)
@@ -58,7 +58,7 @@ def source_of(row: Record) -> str:
 
 
 def images_of(row: Record) -> tuple[ImageRef, ...]:
-    """Every image a row refers to."""
+    """Return every image that a row refers to."""
     if isinstance(row, Photo):
         return (row.image,)
     if isinstance(row, SFTExample):
@@ -74,7 +74,7 @@ def images_of(row: Record) -> tuple[ImageRef, ...]:
 
 
 def check_sources(parts: Mapping[str, Iterable[Record]]) -> None:
-    """`DataError` when a source has rows in two parts."""
+    """Raise `DataError` when a source has rows in two parts."""
     seen: dict[str, str] = {}
     for name, rows in parts.items():
         for source in sorted({source_of(row) for row in rows}):
@@ -87,7 +87,7 @@ def check_sources(parts: Mapping[str, Iterable[Record]]) -> None:
 
 
 def check_images(parts: Mapping[str, Iterable[Record]]) -> None:
-    """`DataError` when an image, to the byte, is in two parts."""
+    """Raise `DataError` when two parts contain the same image, byte for byte."""
     seen: dict[str, tuple[str, str]] = {}
     for name, rows in parts.items():
         for row in rows:
@@ -101,7 +101,7 @@ def check_images(parts: Mapping[str, Iterable[Record]]) -> None:
 
 
 def check_known(wanted: Collection[str], found: Collection[str]) -> None:
-    """`DataError` when a source that a part names does not exist among the rows of the first stage."""
+    """Raise `DataError` when a source named by a part does not occur in the rows of the first stage."""
     unknown = sorted(set(wanted) - set(found))
     if unknown:
         raise DataError(

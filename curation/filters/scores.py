@@ -13,37 +13,37 @@ from editjudge.records.types import ScoreCard
 
 
 class GroupMax(GroupFilter):
-    """Drop a group in which even the best candidate is poor: nobody can do this edit (EditScore, section 4.2)."""
+    """Drop groups whose best candidate is poor: no editor can do this edit (EditScore, section 4.2)."""
 
     version: ClassVar[int] = 1
 
     min_overall: float = Field(ge=0, le=10)
-    """The best candidate's `overall` must reach this, 0 to 10."""
+    """Lowest `overall` allowed for the best candidate, 0 to 10."""
 
     def check_group(self, cards: Sequence[ScoreCard], ctx: Context) -> str | None:
-        """`group_max_below_<min_overall>` when no candidate reaches it."""
+        """Return `group_max_below_<min_overall>` when no candidate reaches it."""
         if max(scored(card) for card in cards) < self.min_overall:
             return f"group_max_below_{self.min_overall:g}"
         return None
 
 
 class GroupStd(GroupFilter):
-    """Drop a group whose candidates are all alike: it teaches no difference (EditScore, section 4.2)."""
+    """Drop groups whose candidates are all alike: they teach no difference (EditScore, section 4.2)."""
 
     version: ClassVar[int] = 1
 
     min_std: float = Field(ge=0, le=5)
-    """Population standard deviation of the candidates' `overall`, 0 to 10 scale; a single candidate has 0."""
+    """Smallest population standard deviation of the candidates' `overall` (0 to 10 scale); a single candidate has 0."""
 
     def check_group(self, cards: Sequence[ScoreCard], ctx: Context) -> str | None:
-        """`group_std_below_<min_std>` when the candidates differ less."""
+        """Return `group_std_below_<min_std>` when the standard deviation is smaller."""
         if float(np.std([scored(card) for card in cards])) < self.min_std:
             return f"group_std_below_{self.min_std:g}"
         return None
 
 
 def scored(card: ScoreCard) -> float:
-    """The card's `overall`, 0 to 10; `ValueError` for a card without one, which no filter may decide about."""
+    """Return the card's `overall`, 0 to 10; `ValueError` for a card without one."""
     value: Any = card.overall
     if value is None:
         raise ValueError(f"triplet {card.triplet.id} has no overall score; the judging stage should have failed it")

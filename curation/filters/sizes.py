@@ -17,24 +17,24 @@ class MinSide(Filter):
     version: ClassVar[int] = 1
 
     px: int = Field(512, gt=0)
-    """Shorter side, in pixels."""
+    """Smallest shorter side, in pixels."""
 
     def check(self, row: EditTriplet, ctx: Context) -> str | None:
-        """`side_below_<px>` when any of the triplet's images is smaller."""
+        """Return `side_below_<px>` when an image of the triplet is smaller."""
         side = min(min(image.width, image.height) for image in (*row.task.inputs, row.edited))
         return f"side_below_{self.px}" if side < self.px else None
 
 
 class AspectRatio(Filter):
-    """Drop triplets whose input or edited image is too long and narrow to judge."""
+    """Drop triplets whose input or edited image is too elongated to judge."""
 
     version: ClassVar[int] = 1
 
     max_ratio: float = Field(MAX_RATIO, ge=1, le=MAX_RATIO)
-    """Longer side / shorter side. By default what the processors of the Qwen-VL models take at most."""
+    """Largest longer side / shorter side. The default is the limit of the Qwen-VL processors."""
 
     def check(self, row: EditTriplet, ctx: Context) -> str | None:
-        """`aspect_ratio_above_<max_ratio>` when any of the triplet's images is longer."""
+        """Return `aspect_ratio_above_<max_ratio>` when an image of the triplet is longer."""
         sizes = [(image.width, image.height) for image in (*row.task.inputs, row.edited)]
         if any(max(size) > self.max_ratio * min(size) for size in sizes):
             return f"aspect_ratio_above_{self.max_ratio:g}"

@@ -1,1 +1,1 @@
-"""Running a curation recipe: steps, workers, resume, funnel and report."""
+"""Run a curation recipe: steps, workers, resume, funnel and report."""

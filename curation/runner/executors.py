@@ -1,4 +1,4 @@
-"""Where the passes of a run are worked on."""
+"""Executors for the passes of a run."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from editjudge.system.workers import Executor, Seat, Workers
 
 TaskExecutor = Executor[Task, dict[str, Tally]]
 Opening = Callable[[Pass, int], AbstractContextManager[TaskExecutor]]
-"""Given a pass and the number of its tasks, the executor to use for them."""
+"""Returns the executor for a pass and its number of tasks."""
 Executors = Callable[[Work, Runtime], AbstractContextManager[Opening]]
-"""Opened once for a run. Tasks may run in any order and on any machine that sees the folder of the run."""
+"""Opened once per run. Tasks may run in any order and on any machine that can access the folder of the run."""
 
 
 @contextmanager
 def local_executors(work: Work, runtime: Runtime) -> Iterator[Opening]:
-    """This machine. A pass that needs a device gets one process for each of `runtime.devices`, in which its model is
-    loaded once, or this process where none is named. The others share `runtime.workers` processes, kept for the run.
+    """Run passes on this machine. A pass with a model gets one process for each of `runtime.devices`, which loads it
+    once, or this process when the list is empty. The others share `runtime.workers` processes for the whole run.
 
-    Raises `RecipeError` for a device that is not here.
+    Raises `RecipeError` for a device that does not exist here.
     """
     devices = resolve_devices(runtime.devices)
     processes = [Seat()] * runtime.workers if runtime.workers > 1 else []

@@ -13,16 +13,16 @@ from editjudge.files.io import read_marker
 from editjudge.formats.funnel import StageCount
 
 COMMON_ERRORS = 10
-"""Different error lines listed for a stage."""
+"""Largest number of different errors listed for a stage."""
 
 
 def count_stages(work: Work, steps: Iterable[Step]) -> tuple[StageCount, ...]:
-    """The counts of complete steps, from their markers."""
+    """Return the counts of complete steps, from their markers."""
     return tuple(_count(step, infos(work, step)) for step in steps)
 
 
 def infos(work: Work, step: Step) -> list[Mapping[str, Any]]:
-    """What the markers of a complete step say; `DataError` when one is missing."""
+    """Return the contents of a complete step's markers; `DataError` when one is missing."""
     found: list[Mapping[str, Any]] = []
     for path in work.markers(step):
         marker = read_marker(path)

@@ -1,4 +1,4 @@
-"""`out/report.html`: the funnel, what is in the set, how it scored, and a gallery, in one file that opens offline."""
+"""`out/report.html`: the funnel, contents and scores of the set, and a gallery, in one file that opens offline."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class _Scores:
 
 @dataclass
 class _Survey:
-    """What the report says of one stage's cards."""
+    """Figures and examples of one stage's cards."""
 
     tasks: _Scores = field(default_factory=_Scores)
     editors: _Scores = field(default_factory=_Scores)
@@ -53,7 +53,7 @@ class _Survey:
 
 
 def write_report(out: Path) -> Path:
-    """Write the report of a finished curation; `DataError` when `out` does not hold one."""
+    """Write the report of a finished curation; `DataError` when `out` does not contain one."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     funnel = read_funnel(out / FUNNEL)
@@ -104,7 +104,7 @@ def _table(first: _Scores, last: _Scores, keys: Sequence[str]) -> list[dict[str,
 
 
 def _bars(first: list[int], last: list[int]) -> list[dict[str, float]]:
-    """One entry per bin of 0 to 10: where it starts, and its two heights as shares of the highest."""
+    """Return one entry per bin of 0 to 10: its start, and two heights as shares of the highest."""
     top = max(*first, 1)
     return [
         {
@@ -136,7 +136,7 @@ def _group(out: Path, cards: list[ScoreCard]) -> dict[str, Any]:
 
 
 def _rationales(card: ScoreCard) -> list[str]:
-    """The first readable rationale of each aspect."""
+    """Return the first readable rationale of each aspect."""
     found: dict[str, str] = {}
     for judgment in card.judgments:
         if judgment.scores is not None:
@@ -145,7 +145,7 @@ def _rationales(card: ScoreCard) -> list[str]:
 
 
 def _thumbnail(store: ImageStore, ref: ImageRef) -> str | None:
-    """A small JPEG as a data URI; None when the image cannot be read (the report says so in its place)."""
+    """Return a small JPEG as a data URI; None when the image cannot be read (the report says so in its place)."""
     try:
         image = store.read(ref)
     except ImageError:
@@ -157,7 +157,7 @@ def _thumbnail(store: ImageStore, ref: ImageRef) -> str | None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """`editjudge curate report OUT`."""
+    """Run `editjudge curate report OUT`."""
     parser = argparse.ArgumentParser(prog="editjudge curate report", description="Write the report of a run again.")
     parser.add_argument("out", metavar="OUT", type=user_path, help="folder of the run")
     print(write_report(parser.parse_args(argv).out))

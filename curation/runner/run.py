@@ -1,4 +1,4 @@
-"""Runs a curation recipe: plans the steps, skips what is done, works on the rest, and writes what leaves curation."""
+"""Run a curation recipe: plan the steps, skip complete ones, do the rest, and write the parts."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class CurationResult:
-    """What a run made."""
+    """Output of a run."""
 
     out: Path
     funnel: Funnel
     parts: Mapping[str, Path]
-    """What its first sink wrote of each part."""
+    """File or folder that the first sink of each part wrote."""
 
 
 def run_curation(recipe: CurationRecipe, executors: Executors = local_executors) -> CurationResult:
     """Run or resume a curation.
 
     Raises `StaleOutputError` when `out` was made by another recipe, `DataError` when a part ends up empty or a source
-    is unknown, `StorageError` when the disk gives up, `EditJudgeError` when a worker dies. In every case the same
+    is unknown, `StorageError` when writing to disk fails, `EditJudgeError` when a worker dies. In every case the same
     command resumes after the last complete shard.
     """
     recipe = recipe.resolved()
@@ -69,11 +69,11 @@ def _cached_engines(recipe: CurationRecipe) -> dict[str, CachedEngine]:
 
 
 def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
-    """The tasks that are complete, all of them looked at before any work starts."""
+    """Return the complete tasks; all are checked before any work starts."""
     stages = work.out / "stages"
     known = {step.name for step in steps}
     others = [path for path in stages.iterdir() if path.name not in known] if stages.is_dir() else []
-    # A step that failed in its first shard leaves a folder without a marker: nothing that was made.
+    # A step that failed in its first shard leaves a folder without a marker; it contains no results.
     unknown = sorted(path.name for path in others if any(path.glob("*.done.json")))
     left = f"{stages}: holds {', '.join(unknown)}, which the recipe does not have (any more)"
     done: set[Task] = set()
@@ -89,7 +89,7 @@ def _check_done(work: Work, steps: Sequence[Step]) -> set[Task]:
 
 
 def _run_passes(recipe: CurationRecipe, work: Work, done: set[Task], record: RunRecord, executor: Opening) -> None:
-    """Do what is not done, pass by pass."""
+    """Do the missing tasks, pass by pass."""
     total = sum(len(work.tasks(name)) for name in work.passes)
 
     def results() -> Iterator[None]:
@@ -121,7 +121,7 @@ def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> Curati
     images = ImageStore(recipe.out)
     for name, part in recipe.parts.items():
         last = [step for step in steps if step.part == name][-1]
-        # In the order of ids, the file does not depend on the number of shards.
+        # Sorted by id, the file does not depend on the number of shards.
         rows = sorted(work.read(last.name), key=lambda row: (group_id(row), row_id(row)))
         record, sinks = part.written(last.row_type)
         files = [sink.write(rows, record, images, recipe.out / name) for sink in sinks]
@@ -140,14 +140,14 @@ def _finish(recipe: CurationRecipe, work: Work, steps: Sequence[Step]) -> Curati
 
 
 def _remove_partial_files(out: Path) -> None:
-    """What a killed run was writing; whole files have their final names."""
+    """Remove the partial files of a killed run; complete files have their final names."""
     for pattern in (".tmp-*", "*.partial"):
         for path in out.rglob(pattern):
             path.unlink(missing_ok=True)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run `editjudge curate`."""
     parser = argparse.ArgumentParser(prog="editjudge curate", description="Run or resume a curation recipe.")
     add_recipe(parser)
     parser.add_argument(
@@ -158,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_json(parser)
     options = parser.parse_intermixed_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    if options.dry_run:  # stand-ins take the place of models and images, so none need be there
+    if options.dry_run:  # stand-ins replace models and images: none need to exist
         recipe = dry(load_recipe(options.recipe, CurationRecipe, options.overrides))
     else:
         recipe = load_for_run(options.recipe, CurationRecipe, options.overrides)

@@ -1,4 +1,4 @@
-"""The steps of a run: every stage at its place, and which of them are done in one pass over a shard."""
+"""Steps of a run: every stage at its place, and which stages share one pass over a shard."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from editjudge.images.pixels import IMAGE_RULES
 from editjudge.records.types import Record
 
 FORMAT = 2
-"""Of a step's folder: raised when other files lie there, or mean something else. 2: `dropped/` and `failed/`."""
+"""Format version of a step's folder: raise it when its files or their meaning change. 2: `dropped/` and `failed/`."""
 
 
 @dataclass(frozen=True)
@@ -26,25 +26,25 @@ class Step:
     """Name of its folder, such as "03-measure" or "train-01-sft"."""
     stage: Stage
     part: str | None
-    """None before the rows are divided."""
+    """Name of the part; None before the rows are split."""
     reads: str | None
     """Name of the step whose rows it reads; None for the source."""
     row_type: type[Record]
-    """Of the rows it gives."""
+    """Type of the rows it yields."""
     identity: Mapping[str, Any]
-    """Everything that can change a byte of its rows; the step before is in it as a digest."""
+    """Everything that can change a byte of its rows, including a digest of the previous step."""
 
 
 Pass = tuple[Step, ...]
-"""Steps that a row goes through one after the other before it is written; it has the name of the last one.
+"""Steps that a row goes through before it is written; the pass has the name of the last one.
 
-Only the rows of the last step are written. A step that makes something new (candidates, scores, training rows) is a
-pass of its own, so that what was paid for stays when a filter further down changes.
+Only the rows of the last step are written. A step that makes something new (candidates, scores, training rows) is its
+own pass: its expensive output stays when a later filter changes.
 """
 
 
 def plan_steps(recipe: CurationRecipe) -> list[Step]:
-    """The steps in the order in which they run: the common stages, then each part's, split first."""
+    """Return the steps in run order: the common stages, then each part's, starting with `Split`."""
     sources = {name: part.sources for name, part in recipe.parts.items() if part.sources is not None}
     rest = next(name for name, part in recipe.parts.items() if part.sources is None)
     steps: list[Step] = []
@@ -79,7 +79,7 @@ def _step(recipe: CurationRecipe, name: str, stage: Stage, part: str | None, bef
 
 
 def plan_passes(steps: Iterable[Step]) -> list[Pass]:
-    """The steps in their passes: neighbouring filters of shards are one pass, those that run a model apart."""
+    """Group steps into passes: consecutive filters of shards without a model share one, other steps have their own."""
     passes: list[list[Step]] = []
     for step in steps:
         if passes and step.reads == passes[-1][-1].name and _filters_shards(step) and _filters_shards(passes[-1][-1]):

@@ -1,13 +1,13 @@
-"""The work on one shard of one pass: read rows, send them through the stages, write what comes out, then the markers.
+"""One task: read a shard's rows, run them through the stages of a pass, write the output, then the markers.
 
-A step lies in `out/stages/<name>/`:
+Files of a step in `out/stages/<name>/`:
 ```
 00002.jsonl           the kept rows of a shard, if the step is the last of its pass
-dropped/00002.jsonl   {"id", "reason", "record", "row"} of every row left out on purpose; no file where there is none
-failed/00002.jsonl    {"id", "error", "record", "row"} of every failure; `row` is what could not be processed
+dropped/00002.jsonl   {"id", "reason", "record", "row"} of every dropped row; no file without any
+failed/00002.jsonl    {"id", "error", "record", "row"} of every failure; `row` is the row that could not be processed
 00002.done.json       its marker, written last
 ```
-A step with scope "dataset" has the same shard files, made in one go, with `all` in place of the shard for the others.
+A step with scope "dataset" has the same shard files, made together; its other files have `all` in place of the shard.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ from editjudge.images.store import ImageStore
 from editjudge.records.types import Record
 
 MAX_ERRORS = 1000
-"""Different error lines a marker counts one by one; what comes after them is counted as `OTHER_ERRORS`."""
+"""Different errors that a marker counts separately; later ones are counted as `OTHER_ERRORS`."""
 OTHER_ERRORS = "(other errors)"
 
 
 @dataclass(frozen=True)
 class Task:
-    """One piece of work."""
+    """A unit of work: one pass over one shard or over all of them."""
 
     work: str
     """Name of the pass."""
     shard: int | None
-    """None for all shards at once."""
+    """Number of the shard; None for all shards at once."""
 
     @property
     def label(self) -> str:
-        """What its files are called."""
+        """Return the stem of its file names."""
         return "all" if self.shard is None else f"{self.shard:05d}"
 
     def __str__(self) -> str:
@@ -54,24 +54,24 @@ class Task:
 
 @dataclass
 class Tally:
-    """What became of the rows of one step. `rows_in` is 0 for a source."""
+    """Counts of the rows of one step. `rows_in` is 0 for a source."""
 
     rows_in: int = 0
     kept: int = 0
     dropped: Counter[str] = field(default_factory=Counter)
     failed: int = 0
     errors: Counter[str] = field(default_factory=Counter)
-    """How often each error line occurred."""
+    """Number of occurrences of each error."""
     sources: set[str] = field(default_factory=set)
 
     def line(self) -> str:
-        """Such as "kept 20, dropped 5 (group_std_below_1: 5), failed 1"."""
+        """Return, for example, "kept 20, dropped 5 (group_std_below_1: 5), failed 1"."""
         reasons = ", ".join(f"{reason}: {count}" for reason, count in sorted(self.dropped.items()))
         dropped = f"{self.dropped.total()}{f' ({reasons})' if reasons else ''}"
         return f"kept {self.kept}, dropped {dropped}, failed {self.failed}"
 
     def info(self, seconds: float) -> dict[str, Any]:
-        """For the marker."""
+        """Return the counts for the marker."""
         return {
             "in": self.rows_in,
             "kept": self.kept,
@@ -90,10 +90,10 @@ class Tally:
 
 
 class Outcomes:
-    """What one step gives for one task: kept rows go on, the others are counted and written."""
+    """Outcomes of one step in one task: yields the kept rows; counts and writes the others."""
 
     def __init__(self, step: Step, folder: Path, label: str, files: ExitStack) -> None:
-        """`files` closes what is written."""
+        """`files` closes the files written here."""
         self.step = step
         self.tally = Tally()
         self._files = files
@@ -103,7 +103,7 @@ class Outcomes:
             path.unlink(missing_ok=True)
 
     def kept(self, rows: Iterable[Record], context: Context) -> Iterator[Record]:
-        """The rows that stay."""
+        """Yield the kept rows."""
         for outcome in self.step.stage.run(self._counted(rows), context):
             if isinstance(outcome, Drop):
                 self.tally.dropped[outcome.reason] += 1
@@ -137,10 +137,9 @@ class Outcomes:
 
 @dataclass
 class Work:
-    """Does tasks; holds all that a worker process needs to know.
+    """Does tasks; contains everything a worker process needs.
 
-    The stages of the pass at work are set up when its first task comes, and torn down when another pass comes or the
-    work is closed.
+    The stages of a pass are set up at its first task, and torn down when another pass starts or the work is closed.
     """
 
     out: Path
@@ -148,41 +147,40 @@ class Work:
     shards: int
     passes: Mapping[str, Pass]
     engines: Mapping[str, Engine]
-    """By role; those that work on stages which ask none need none."""
+    """Engines by role; only needed for stages that use one."""
     _ready: str | None = field(default=None, init=False)
     """The pass whose stages are set up."""
 
     def folder(self, step: Step) -> Path:
-        """Where a step's files lie."""
         return self.out / "stages" / step.name
 
     def tasks(self, name: str) -> list[Task]:
-        """All tasks of a pass."""
+        """Return all tasks of a pass."""
         if self.passes[name][0].stage.scope == "dataset":
             return [Task(name, None)]
         return [Task(name, shard) for shard in range(self.shards)]
 
     def markers(self, step: Step) -> list[Path]:
-        """The markers of a step, which say that it is complete."""
+        """Return the paths of a step's markers, which exist when it is complete."""
         name = next(name for name, steps in self.passes.items() if step in steps)
         return [self._marker(step, task) for task in self.tasks(name)]
 
     def is_done(self, task: Task) -> bool:
-        """Whether the task is complete; `StaleOutputError` when any of its steps was done by another recipe."""
+        """Return whether the task is complete; `StaleOutputError` when another recipe did any of its steps."""
         steps = self.passes[task.work]
         marked = [is_done(self._marker(step, task), step.identity) for step in steps][-1]
-        # A pass that went on to a further step has written the rows of that one only.
+        # A pass that was extended by a later step has only written the rows of that step.
         shards = range(self.shards) if task.shard is None else [task.shard]
         return marked and all(self._rows(steps[-1], shard).is_file() for shard in shards)
 
     def read(self, name: str, shards: Iterable[int] | None = None) -> Iterator[Record]:
-        """The rows that a pass has written, in order; of all shards unless some are named."""
+        """Yield the rows that a pass has written, in order; of all shards by default."""
         last = self.passes[name][-1]
         for shard in range(self.shards) if shards is None else shards:
             yield from read_jsonl(self._rows(last, shard), last.row_type)
 
     def __call__(self, task: Task) -> dict[str, Tally]:
-        """Do the task: rows first, the markers last. What became of the rows, by step."""
+        """Do the task: rows first, markers last. Return the counts by step."""
         started = time.monotonic()
         steps, context = self.passes[task.work], self._context(task)
         self._prepare(task.work, context)
@@ -192,10 +190,10 @@ class Work:
             for outcome in outcomes:
                 rows = outcome.kept(rows, context)
             self._write(steps[-1], task, rows)
-        context.images.sync()
+        context.images.sync()  # before the markers, which say that the images are on disk
         for outcome in outcomes:
             marker = self._marker(outcome.step, task)
-            if not is_done(marker, outcome.step.identity):  # a pass that was longer than this one may have made it
+            if not is_done(marker, outcome.step.identity):  # an earlier, longer pass may have made it
                 write_marker(marker, outcome.step.identity, outcome.tally.info(time.monotonic() - started))
         return {outcome.step.name: outcome.tally for outcome in outcomes}
 
@@ -234,7 +232,7 @@ class Work:
         if task.shard is not None:
             write_jsonl(self._rows(step, task.shard), rows)
             return
-        # Divided among the shards by a hash of their group.
+        # By a hash of the group: its rows stay together, whatever their order.
         buckets: list[list[Record]] = [[] for _ in range(self.shards)]
         for row in rows:
             buckets[int(digest("shard", group_id(row)), 16) % self.shards].append(row)

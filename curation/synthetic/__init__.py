@@ -1,1 +1,1 @@
-"""The quickstart's world: real photographs, programmatic edits with known faults, and a teacher that measures them."""
+"""The quickstart's data: real photographs, programmatic edits with known faults, and a teacher that measures them."""

@@ -1,4 +1,4 @@
-"""Visible artefacts as editing models leave them, each with a drawn strength."""
+"""Visible artefacts of the kinds that editing models produce, with random strength."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _none(image: Array, draw: np.random.Generator) -> Array:
 
 
 def _noise(image: Array, draw: np.random.Generator) -> Array:
-    """Coloured grain of two pixels' size."""
+    """Add coloured grain of two pixels in size."""
     height, width = image.shape[:2]
     grain = draw.normal(0, draw.uniform(0.08, 0.3), (-(-height // 2), -(-width // 2), 3)).astype(np.float32)
     field = np.repeat(np.repeat(grain, 2, axis=0), 2, axis=1)[:height, :width]
@@ -25,7 +25,7 @@ def _noise(image: Array, draw: np.random.Generator) -> Array:
 
 
 def _blocks(image: Array, draw: np.random.Generator) -> Array:
-    """Square blocks whose brightness is off, as after broken compression."""
+    """Change the brightness of square blocks, like broken compression."""
     size = max(6, image.shape[0] // 14)
     rows, columns = -(-image.shape[0] // size), -(-image.shape[1] // size)
     offsets = draw.normal(0, draw.uniform(0.1, 0.3), (rows, columns)).astype(np.float32)
@@ -34,7 +34,7 @@ def _blocks(image: Array, draw: np.random.Generator) -> Array:
 
 
 def _watermark(image: Array, draw: np.random.Generator) -> Array:
-    """Rows of a pale word over the whole picture, dark on light places and light on dark ones."""
+    """Write rows of a pale word over the whole image, dark on light areas and light on dark ones."""
     word = text_mask((image.shape[0] // 2, image.shape[1]), "STOCK")
     mask = np.tile(word, (2, 1))
     mask = np.pad(mask, ((0, image.shape[0] - mask.shape[0]), (0, 0)))
@@ -43,7 +43,7 @@ def _watermark(image: Array, draw: np.random.Generator) -> Array:
 
 
 def _seams(image: Array, draw: np.random.Generator) -> Array:
-    """Strips of the picture do not fit each other: shifted sideways, with a line where they meet."""
+    """Shift strips of the image sideways, with a line where they meet."""
     height, width = image.shape[:2]
     shift = draw.uniform(0.04, 0.14)
     output = image.copy()

@@ -1,7 +1,7 @@
-"""Primitives of the programmatic edits, on float arrays of shape (height, width, 3) with values 0..1.
+"""Drawing primitives of the programmatic edits, on float arrays of shape (height, width, 3) with values 0..1.
 
-Masks are float arrays of shape (height, width), 1 inside. Shapes are drawn four times too large and reduced, so that
-their edges are smooth as in a photograph.
+Masks are float arrays of shape (height, width), 1 inside. Shapes are drawn four times too large and reduced, which
+gives them smooth edges as in a photograph.
 """
 
 from __future__ import annotations
@@ -36,37 +36,37 @@ _OVERSAMPLE = 4
 
 
 def to_array(image: Image.Image) -> Array:
-    """RGB image to float array."""
+    """Convert an RGB image to a float array."""
     return np.asarray(image.convert("RGB"), dtype=np.float32) / 255
 
 
 def to_image(array: Array) -> Image.Image:
-    """Float array to RGB image; values outside 0..1 are cut."""
+    """Convert a float array to an RGB image; values outside 0..1 are clipped."""
     return Image.fromarray((np.clip(array, 0, 1) * 255 + 0.5).astype(np.uint8), "RGB")
 
 
 def size_of(array: Array) -> tuple[int, int]:
-    """(height, width)."""
+    """Return (height, width)."""
     return array.shape[0], array.shape[1]
 
 
 def blend(below: Array, above: Array, mask: Array) -> Array:
-    """`above` where the mask is 1, `below` where it is 0."""
+    """Return `above` where the mask is 1, `below` where it is 0."""
     return below + (above - below) * mask[..., None]
 
 
 def fill(size: tuple[int, int], color: str) -> Array:
-    """A plane of one named colour; `size` is (height, width)."""
+    """Return an array of one named colour; `size` is (height, width)."""
     return np.broadcast_to(np.asarray(COLORS[color], dtype=np.float32), (*size, 3)).copy()
 
 
 def luminance(array: Array) -> Array:
-    """Rec. 601 luma, shape (height, width)."""
+    """Return Rec. 601 luma, shape (height, width)."""
     return array @ np.asarray([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def blur(array: Array, radius: float) -> Array:
-    """Gaussian blur; the radius is in pixels."""
+    """Apply a Gaussian blur; the radius is in pixels."""
     return to_array(to_image(array).filter(ImageFilter.GaussianBlur(radius)))
 
 
@@ -78,7 +78,7 @@ def _draw(size: tuple[int, int], paint: Callable[[ImageDraw.ImageDraw, int], Non
 
 
 def shape_mask(size: tuple[int, int], shape: str, place: str, extent: float) -> Array:
-    """A shape at a place; `extent` is its width as a fraction of the image's."""
+    """Return the mask of a shape at a place; `extent` is its width as a fraction of the image's."""
     height, width = size
     x, y = PLACES[place][0] * width, PLACES[place][1] * height
     radius = extent * min(size) / 2
@@ -102,7 +102,7 @@ def shape_mask(size: tuple[int, int], shape: str, place: str, extent: float) -> 
 
 
 def centre_mask(size: tuple[int, int]) -> Array:
-    """An ellipse that holds the middle of the picture."""
+    """Return the mask of an ellipse in the middle of the image."""
     height, width = size
 
     def paint(draw: ImageDraw.ImageDraw, k: int) -> None:
@@ -112,7 +112,7 @@ def centre_mask(size: tuple[int, int]) -> Array:
 
 
 def texture(size: tuple[int, int], name: str, color: str) -> Array:
-    """A pattern of one colour and black, with a period of an eleventh of the image."""
+    """Return a pattern of one colour and black, with a period of an eleventh of the image."""
     period = max(4, min(size) // 11)
     y, x = np.mgrid[: size[0], : size[1]]
     if name == "striped":
@@ -125,7 +125,7 @@ def texture(size: tuple[int, int], name: str, color: str) -> Array:
 
 
 def text_mask(size: tuple[int, int], word: str) -> Array:
-    """The word in large letters across the lower part of the picture."""
+    """Return the mask of the word in large letters across the lower part of the image."""
     height, width = size
 
     def paint(draw: ImageDraw.ImageDraw, k: int) -> None:
@@ -136,7 +136,7 @@ def text_mask(size: tuple[int, int], word: str) -> Array:
 
 
 def band_mask(size: tuple[int, int]) -> Array:
-    """The band in which `text_mask` writes."""
+    """Return the mask of the band in which `text_mask` writes."""
     mask = np.zeros(size, dtype=np.float32)
     mask[int(size[0] * 0.55) : int(size[0] * 0.95)] = 1
     return mask

@@ -1,8 +1,8 @@
 """Twelve edit tasks carried out with classical image operations.
 
-An `Edit` draws a plan (what is to be done, as plain data), words it as an instruction, and renders it on a photograph:
-the picture before, the picture after a perfect edit, and the target: the pixels the instruction speaks of. It also
-draws the two ways of misunderstanding it: another result at the same target, and the same result at another target.
+An `Edit` draws a plan (the edit as plain data), words it as an instruction, and renders it on a photograph: the image
+before, the image after a perfect edit, and the target: the pixels that the instruction refers to. It also draws the two
+ways to misunderstand it: another result at the same target, and the same result at another target.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Misread(NamedTuple):
 
     picture: Array
     seen: str
-    """What it looks like, in few words."""
+    """Short description of its appearance."""
 
 
 Misreading = Callable[[Array, Plan, np.random.Generator], Misread]
@@ -85,24 +85,24 @@ class Edit:
     phrasings: tuple[str, ...]
     """`str.format` templates over the plan's fields."""
     finding: str
-    """What the edit looks like in few words, a template as well."""
+    """Template of a short description of the edit's appearance."""
     scene: Callable[[Array, Plan], Scene]
     wrong_result: Misreading
     """Another result at the same target."""
     wrong_target: Misreading
-    """The edit carried out at another target, the true target left as it was."""
+    """The edit carried out at another target; the true target is unchanged."""
 
     def instruction(self, plan: Plan, rng: np.random.Generator) -> str:
-        """One of the phrasings, filled in."""
+        """Return one of the phrasings, filled in."""
         return choose(rng, self.phrasings).format(**plan)
 
     def seen(self, plan: Plan) -> str:
-        """What a perfect edit looks like, in few words."""
+        """Return a short description of a perfect edit."""
         return self.finding.format(**plan)
 
 
 def _result_of(change: Callable[[Plan, np.random.Generator], Plan]) -> Misreading:
-    """A perfect edit after a changed plan."""
+    """Return a misreading that carries out a changed plan perfectly."""
 
     def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
         edit, other = EDITS[plan["task"]], change(plan, rng)
@@ -112,7 +112,7 @@ def _result_of(change: Callable[[Plan, np.random.Generator], Plan]) -> Misreadin
 
 
 def _object_elsewhere(prefix: str = "", pattern: str = "") -> Misreading:
-    """The object that was asked for, put where nothing was asked."""
+    """Return a misreading that puts the requested object at a wrong place."""
 
     def apply(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
         before = EDITS[plan["task"]].scene(photo, plan).before
@@ -125,21 +125,21 @@ def _object_elsewhere(prefix: str = "", pattern: str = "") -> Misreading:
 
 
 def _patch_elsewhere(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
-    """Something else is wiped away: a place without the object is smeared over."""
+    """Smear over a place without the object."""
     before = EDITS[plan["task"]].scene(photo, plan).before
     place = choose(rng, tuple(PLACES), plan["place"])
     return Misread(blend(before, np.full_like(before, 0.5), object_mask(photo, plan, place)), "grey patch")
 
 
 def _corner_only(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
-    """An edit of the whole picture lands in one corner only."""
+    """Apply an edit of the whole image to one corner only."""
     scene = EDITS[plan["task"]].scene(photo, plan)
     corner = shape_mask(size_of(photo), "square", choose(rng, tuple(PLACES)), 0.5)
     return Misread(blend(scene.before, scene.after, corner), f"{EDITS[plan['task']].seen(plan)} in a corner")
 
 
 def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
-    """The colour lands on the edge of the picture, and there is no object."""
+    """Apply the colour to the edge of the image, without an object."""
     size = size_of(photo)
     edge = np.ones(size, dtype=np.float32)
     width = max(2, size[0] // 10)
@@ -148,27 +148,27 @@ def _frame_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Misrea
 
 
 def _subject_instead(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
-    """The subject is painted over and the background is kept."""
+    """Paint over the subject and keep the background."""
     size = size_of(photo)
     return Misread(blend(photo, fill(size, plan["color"]), centre_mask(size)), f"subject {plan['color']}")
 
 
 def _wipe_subject(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
-    """The subject is taken out of the picture instead of being kept."""
+    """Remove the subject instead of keeping it."""
     scene = scene_extract(photo, plan)
     wiped = blend(scene.before, fill(size_of(photo), plan["ground"]), 1 - scene.target)
     return Misread(wiped, f"{plan['shape']} gone")
 
 
 def _word_above(photo: Array, plan: Plan, rng: np.random.Generator) -> Misread:
-    """The new word is written over the upper half and the old one stays."""
+    """Write the new word over the upper half and keep the old one."""
     before = scene_text(photo, plan).before
     above = np.roll(text_mask(size_of(photo), plan["new"]), -photo.shape[0] // 2, axis=0)
     return Misread(blend(before, np.zeros_like(before), above), f"text {plan['new']} above")
 
 
 def _another(key: str, options: Sequence[str], *also_not: str) -> Misreading:
-    """The result of a plan in which one field has another value (and not that of the fields `also_not`)."""
+    """Return a misreading in which one field has another value, different from those of the fields `also_not`."""
     return _result_of(
         lambda plan, rng: {**plan, key: choose(rng, options, plan[key], *(plan[name] for name in also_not))}
     )
@@ -344,20 +344,20 @@ _ALTERNATIVES: dict[str, tuple[Sequence[str], str]] = {
     "to": (tuple(PLACES), "place"),
     "new": (WORDS, "old"),
 }
-"""Fields of a result: the options, and the field of the input whose value is none of them."""
+"""Fields of a result: the options, and the field of the input whose value is excluded."""
 
 
 def input_kind(task: str) -> str:
-    """What the input of a task must show besides the photograph: tasks of one kind can be asked of the same input."""
+    """Return what a task's input shows besides the photograph; tasks of one kind can share an input."""
     if task in OBJECT_TASKS:
         return "object"
     return "text" if task == "text_change" else "bare"
 
 
 def redraw(plan: Plan, task: str, rng: np.random.Generator) -> Plan:
-    """A new plan of `task` for the input that `plan` was drawn for; with an empty plan, for any input.
+    """Return a new plan of `task` for the input that `plan` was drawn for; with an empty plan, for any input.
 
-    Where an object is put stays: no instruction says where, so elsewhere would be as right.
+    The place of an object stays: instructions name no place, so any other would be equally right.
     """
     drawn = EDITS[task].draw(rng)
     drawn |= {key: plan[key] for key in ("place", "extent") if key in plan and key in drawn}

@@ -27,10 +27,10 @@ class Photograph:
     package: str
     path: str
     licence: str
-    """As stated in the package's own notes on its data."""
+    """Licence as stated in the package's own notes on its data."""
 
     def locate(self) -> Path:
-        """Its file; `MissingExtraError` when the package is not installed."""
+        """Return its path; `MissingExtraError` when the package is not installed."""
         spec = find_spec(self.package)
         if spec is None or not spec.submodule_search_locations:
             raise MissingExtraError(f"{self.package} is not installed: pip install 'editjudge[photographs]'")
@@ -66,13 +66,13 @@ DRY_CROPS = 3
 
 @lru_cache(maxsize=len(PHOTOGRAPHS))
 def _decoded(path: Path) -> Image.Image:
-    # One of them (rocket) has an Adobe RGB profile. Crops of its stored numbers are what published figures were
-    # measured on, and as files without a profile they look the same to everybody.
+    # One photograph (rocket) has an Adobe RGB profile. Published figures were measured on crops of its stored values,
+    # which look the same to everybody as files without a profile.
     return load_image(path, colors="stored")
 
 
 class Photographs(Stage):
-    """Crops of the bundled photographs. Crops without anything to see are dropped."""
+    """Crop the bundled photographs. Crops without visible content are dropped."""
 
     takes: ClassVar[type[Record] | None] = None
     gives: ClassVar[type[Record]] = Photo
@@ -80,11 +80,11 @@ class Photographs(Stage):
     crops: int = Field(20, gt=0)
     """Crops of each photograph."""
     side_px: int = Field(112, ge=56)
-    """Side of a crop after resizing."""
+    """Side of a crop after resizing, in pixels."""
     photographs: tuple[str, ...] = tuple(PHOTOGRAPHS)
-    """Which of the bundled photographs."""
+    """Names of the bundled photographs to use."""
     min_contrast: float = Field(0.06, ge=0, le=0.5)
-    """Least standard deviation of the brightness (0..1) of a crop."""
+    """Smallest standard deviation of the brightness (0..1) of a crop."""
 
     @field_validator("photographs")
     @classmethod
@@ -95,11 +95,11 @@ class Photographs(Stage):
         return value
 
     def stand_in(self) -> Stage:
-        """A few crops."""
+        """Return the stage with a few crops."""
         return self.model_copy(update={"crops": min(self.crops, DRY_CROPS)})
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """This shard's share of the crops: photographs take turns, crop by crop."""
+        """Yield this shard's share of the crops: photographs take turns, crop by crop."""
         turn = 0
         for index in range(self.crops):
             for name in self.photographs:
@@ -115,7 +115,7 @@ class Photographs(Stage):
                     yield Fail(f"{name}-{index}", describe_error(error))
 
     def crop(self, name: str, index: int, ctx: Context) -> Photo | Drop:
-        """One crop: a random square of at least 40 % of the shorter side, mirrored every other time."""
+        """Return one crop: a random square of at least 40 % of the shorter side, mirrored every other time."""
         photograph = PHOTOGRAPHS[name]
         image = _decoded(photograph.locate())
         draw = rng(ctx.seed, "crop", name, index)

@@ -1,6 +1,6 @@
-"""The programmatic editors: every edit of `edits.EDITS`, done right or with one known fault, with or without artefacts.
+"""Programmatic editors: every edit of `edits.EDITS`, right or with one known fault, with or without artefacts.
 
-They stand in for a pool of editing models where none can be run: the quickstart, the tests and dry runs use them.
+They replace a pool of editing models where none can run: the quickstart, the tests and dry runs use them.
 """
 
 from __future__ import annotations
@@ -25,41 +25,41 @@ Fault = Literal["right", "wrong_result", "wrong_target", "half_done", "over_edit
 FAULTS: tuple[Fault, ...] = get_args(Fault)
 _VERSION = "programmatic-v1"
 _MOST = 0.6
-"""Share of the picture from which a target counts as most of it."""
+"""Share of the image from which a target counts as most of it."""
 _VISIBLE = 0.01
-"""Mean absolute difference, on 0..1, below which a change of the rest would go unnoticed."""
+"""Mean absolute difference, on 0..1, below which a change of the rest is invisible."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an editor did, in steps."""
+    """Steps and result of an edit."""
 
     scene: Scene
     intended: Array
-    """The edit as the editor understood it, before it changed anything else."""
+    """The edit as the editor understood it, before other changes."""
     clean: Array
-    """With the unasked changes, before artefacts."""
+    """With the unrequested changes, before artefacts."""
     output: Array
     seen: str
-    """What was done, in few words, such as `half sepia and blur, noise`."""
+    """Short description of the edit, such as `half sepia and blur, noise`."""
 
 
 class Programmatic(Editor):
     """Classical image operations with a known fault and a known artefact."""
 
     fault: Fault = "right"
-    """"half_done" blends the edit in by 30 to 65 %; "over_edited" also changes what nobody mentioned."""
+    """"half_done" blends the edit in by 30 to 65 %; "over_edited" also makes unrequested changes."""
     artefact: Artefact = "none"
-    """What is added to the output after the edit."""
+    """Artefact added to the output after the edit."""
 
     @property
     def identity(self) -> str:
-        """Such as `programmatic-v1:half_done+noise`."""
+        """Return, for example, `programmatic-v1:half_done+noise`."""
         return f"{_VERSION}:{self.fault}+{self.artefact}"
 
     @classmethod
     def from_identity(cls, identity: str) -> Programmatic | None:
-        """The editor of that identity; None when it is not a programmatic one of this version."""
+        """Return the editor of an identity; None when it is not a programmatic one of this version."""
         version, _, rest = identity.partition(":")
         fault, _, artefact = rest.partition("+")
         if version != _VERSION or fault not in FAULTS or artefact not in ARTEFACTS:
@@ -67,11 +67,11 @@ class Programmatic(Editor):
         return cls(fault=fault, artefact=artefact)
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
-        """The faulty edit; needs a task with a plan (`DataError` otherwise)."""
+        """Return the faulty edit; needs a task with a plan (`DataError` otherwise)."""
         return to_image(self.outcome(task, images, seed).output)
 
     def outcome(self, task: EditTask, images: ImageStore, seed: int) -> Outcome:
-        """The edit and its steps; the same for the same task and seed, on any machine."""
+        """Return the edit and its steps; the same for the same task and seed, on any machine."""
         plan = task.origin.plan
         if plan is None or "photo" not in plan:
             raise DataError(f"task {task.id} has no plan; programmatic editors need tasks from the `templates` stage")
@@ -80,7 +80,7 @@ class Programmatic(Editor):
 
 
 def carry_out(fault: Fault, artefact: Artefact, photo: Array, plan: Plan, draw: np.random.Generator) -> Outcome:
-    """A plan on a photograph, with one fault and one artefact."""
+    """Carry out a plan on a photograph, with one fault and one artefact."""
     scene = EDITS[plan["task"]].scene(photo, plan)
     intended, seen = _understand(fault, photo, plan, scene, draw)
     clean = intended
@@ -107,10 +107,10 @@ def _understand(fault: Fault, photo: Array, plan: Plan, scene: Scene, draw: np.r
 
 
 def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> Misread:
-    """Change what nobody mentioned: a colour cast, a blur, or an object from nowhere; and say which."""
+    """Make an unrequested change and say which: a colour cast, a blur, or an extra object."""
     size = size_of(image)
     target = scene.target
-    # Where the target fills most of the picture there is hardly a rest to change: the unasked change lies on top of it.
+    # Where the target fills most of the image there is hardly a rest to change: the change is made on top of it.
     local = target.mean() < _MOST
     rest = 1 - target if local else np.ones_like(target)
     kind = choose(draw, ("cast", "blur", "object"))
@@ -118,7 +118,7 @@ def _change_the_rest(image: Array, scene: Scene, draw: np.random.Generator) -> M
         soft = blend(image, blur(image, draw.uniform(2.5, 5.0)), rest)
         if np.abs(soft - image).mean() > _VISIBLE:
             return Misread(soft, "blur")
-        kind = "cast"  # the rest is a plain surface, on which nobody would see a blur
+        kind = "cast"  # the rest is a plain surface, on which a blur is invisible
     if kind == "cast":
         color = choose(draw, STICKER_COLORS)
         cast = image + (fill(size, color) - image) * np.float32(draw.uniform(0.25, 0.5))

@@ -1,4 +1,4 @@
-"""Plans on photographs: the picture before, the picture after a perfect edit, and the pixels that were asked about."""
+"""Plans on photographs: the image before, the image after a perfect edit, and the instruction's target pixels."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from curation.synthetic.drawing import (
 )
 
 Plan = dict[str, Any]
-"""What is to be done, as plain data."""
+"""An edit as plain data."""
 
 WORDS = ("GO", "HI", "NO", "UP", "MAX", "ZIP")
 STYLES = ("pencil sketch", "pixel art", "negative")
@@ -47,18 +47,18 @@ class Scene:
 
     @property
     def target(self) -> Array:
-        """Everything the instruction speaks of."""
+        """Return the mask of all parts together."""
         return np.maximum.reduce(self.targets)
 
 
 def choose(rng: np.random.Generator, options: Sequence[str], *without: str) -> str:
-    """One of the options, never one of `without`."""
+    """Return one of the options, never one of `without`."""
     left = [option for option in options if option not in without]
     return left[int(rng.integers(len(left)))]
 
 
 def sticker(photo: Array, plan: Plan, place: str | None = None, *, prefix: str = "", pattern: str = "") -> Array:
-    """The photograph with the plan's object on it."""
+    """Return the photograph with the plan's object on it."""
     size = size_of(photo)
     color = plan[f"{prefix}color"]
     surface = texture(size, pattern, color) if pattern else fill(size, color)
@@ -71,7 +71,7 @@ def object_mask(photo: Array, plan: Plan, place: str | None = None, *, prefix: s
 
 
 def apply_tone(array: Array, tone: str) -> Array:
-    """One of `TONES`."""
+    """Apply one of `TONES`."""
     if tone == "black and white":
         return np.repeat(luminance(array)[..., None], 3, axis=2)
     if tone == "sepia":
@@ -84,7 +84,7 @@ def apply_tone(array: Array, tone: str) -> Array:
 
 
 def apply_style(array: Array, style: str) -> Array:
-    """One of `STYLES`."""
+    """Apply one of `STYLES`."""
     if style == "negative":
         return 1 - array
     if style == "poster":
@@ -104,7 +104,7 @@ def apply_style(array: Array, style: str) -> Array:
 
 
 def tint(array: Array, color: str) -> Array:
-    """The colour at the array's brightness."""
+    """Return the colour at the array's brightness."""
     tone = np.asarray(COLORS[color], dtype=np.float32)
     return np.clip((0.35 + 0.65 * luminance(array)[..., None]) * tone, 0, 1)
 

@@ -1,6 +1,6 @@
 """Stage `templates`: photographs -> edit tasks, with instructions worded from templates.
 
-Each photograph gets one task of each of `tasks_per_photo` task types, drawn so that the types come up equally often.
+Each photograph gets one task of each of `tasks_per_photo` task types, drawn such that all types are equally frequent.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from editjudge.records.types import EditTask, Origin, Record
 
 
 class Templates(Stage):
-    """Draw what is to be edited and word it."""
+    """Draw an edit for each photograph and word it as an instruction."""
 
     takes: ClassVar[type[Record] | None] = Photo
     gives: ClassVar[type[Record]] = EditTask
@@ -38,7 +38,7 @@ class Templates(Stage):
         return value
 
     def run(self, rows: Iterable[Any], ctx: Context) -> Iterator[Record | Drop | Fail]:
-        """`tasks_per_photo` tasks for each photograph."""
+        """Yield `tasks_per_photo` tasks for each photograph."""
         for photo in rows:
             order = rng(ctx.seed, "tasks", photo.id).permutation(len(self.tasks))
             for index in order[: self.tasks_per_photo]:
@@ -50,7 +50,7 @@ class Templates(Stage):
                     yield Fail(photo.id, describe_error(error), photo)
 
     def task(self, photo: Photo, task_type: str, ctx: Context) -> EditTask:
-        """One task; its input image is the photograph with whatever the edit needs to find there."""
+        """Return one task; its input image is the photograph with the content that the edit needs."""
         edit = EDITS[task_type]
         draw = rng(ctx.seed, "plan", photo.id, task_type)
         plan = {"task": task_type, **edit.draw(draw)}

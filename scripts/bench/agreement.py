@@ -3,8 +3,8 @@
     python scripts/bench/agreement.py
     python scripts/bench/agreement.py --tasks 10000 --units 4 --rounds 1000
 
-Makes rankings of five candidates by noisy units in three dimensions, writes them as `rankings.jsonl`, and measures
-what `editjudge annotate agreement` does with them: reading, all figures with intervals, report per unit, disputes.
+Makes rankings of five candidates by noisy units in three dimensions, writes them as `rankings.jsonl`, and times the
+work of `editjudge annotate agreement`: reading, all figures with intervals, report per unit, disputes.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ from editjudge.records.tasks import DIMENSIONS
 
 CANDIDATES = 5
 STEP = 0.8
-"""Scores this far apart are told apart: larger steps give more ties."""
+"""Smallest score difference between tiers: larger steps give more ties."""
 NOISE = 0.5
 
 
 def rankings(n_tasks: int, n_units: int) -> Iterator[Ranking]:
-    """Every unit sees the same quality of a candidate with noise of its own."""
+    """Yield rankings: every unit sees the same quality of a candidate with its own noise."""
     generator = rng(0, "bench")
     for task in range(n_tasks):
         shown = [f"task{task:06d}-{number}" for number in range(CANDIDATES)]

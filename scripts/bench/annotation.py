@@ -3,9 +3,9 @@
     python scripts/bench/annotation.py
     python scripts/bench/annotation.py --tasks 10000 --units 2 --image-px 512
 
-Makes groups of five candidates, starts a server of its own in a temporary folder (the first time it is installed:
-about 1.5 GB in the user's cache), pushes the groups for every unit, pushes again, fills a second campaign with
-rankings, pulls it, changes one annotation and pulls again.
+Makes groups of five candidates, starts a server in a temporary folder (the first time it installs Label Studio: about
+1.5 GB in the user's cache), pushes the groups for every unit, pushes again, fills a second campaign with rankings,
+pulls it, changes one annotation and pulls again.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ CANDIDATES = 5
 
 
 def groups(folder: Path, n_tasks: int, px: int) -> Iterator[EditTriplet]:
-    """Every image is a file of its own: the same picture, followed by bytes that viewers ignore."""
+    """Yield triplets. Every image is a separate file: the same image, followed by bytes that viewers ignore."""
     noise = rng(0, "bench").normal(0, 6, (px, px, 3))
     across = np.linspace(60, 190, px)[None, :, None]
     buffer = io.BytesIO()
@@ -71,13 +71,13 @@ def groups(folder: Path, n_tasks: int, px: int) -> Iterator[EditTriplet]:
 
 
 def write(folder: Path, path: str, content: bytes, px: int) -> ImageRef:
-    """A file as an image store would hold it, without its checks and its waiting for the disk."""
+    """Write a file as an image store would, without its checks and its sync to disk."""
     (folder / path).write_bytes(content)
     return ImageRef(path=path, sha256=hashlib.sha256(content).hexdigest(), width=px, height=px)
 
 
 def fill(recipe: AnnotationRecipe, source: AnnotationRecipe, studio: Studio) -> None:
-    """Import what `source` shows, with one ranking per task and unit."""
+    """Import the tasks of `source`, with one ranking per task and unit."""
     layout = layout_of(recipe)
     generator = rng(0, "rankings")
     for unit in recipe.project.units:
@@ -103,7 +103,7 @@ Seconds = dict[str, dict[str, float]]
 
 @contextmanager
 def timed(label: str, results: Seconds, server_pid: int | None = None) -> Iterator[None]:
-    """Print and keep the seconds of a block: by the clock, and of processor time here and in the server."""
+    """Print and store the seconds of a block: wall-clock time, and processor time here and in the server."""
 
     def now() -> tuple[float, float, float]:
         used = psutil.Process(server_pid).cpu_times() if server_pid is not None else None
@@ -117,7 +117,7 @@ def timed(label: str, results: Seconds, server_pid: int | None = None) -> Iterat
 
 
 def measure(folder: Path, n_tasks: int, n_units: int, px: int) -> Seconds:
-    """Seconds of every step."""
+    """Return the seconds of every step."""
     results: Seconds = {}
 
     def recipe(name: str) -> AnnotationRecipe:

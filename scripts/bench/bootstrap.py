@@ -24,7 +24,7 @@ from eval.metrics.pairs import PairTable, count
 
 
 def make_table(n_pairs: int, n_groups: int, accuracy: float, seed: int) -> PairTable:
-    """The same pairs for every seed; a judge that is right as often as `accuracy`."""
+    """Return a table with the same pairs for every seed, of a judge with the given accuracy."""
     layout, judge = np.random.default_rng(0), np.random.default_rng(seed)
     task_of_group = layout.integers(0, len(TASK_TYPES), n_groups)
     group = layout.integers(0, n_groups, n_pairs)

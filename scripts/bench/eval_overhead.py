@@ -1,9 +1,9 @@
-"""What an evaluation costs besides the engine: a scripted engine of fixed latency in the place of a 7B judge.
+"""Overhead of an evaluation besides the engine: a scripted engine of fixed latency replaces a 7B judge.
 
     python scripts/bench/eval_overhead.py
     python scripts/bench/eval_overhead.py --triplets 512 --side 1024 --seconds-per-triplet 0.25
 
-Everything else is real: photographs-sized PNG files are read and resized, replies parsed, cards and pairs written,
+Everything else is real: PNG files of photograph size are read and resized, replies parsed, cards and pairs written,
 results.json computed with 10,000 bootstrap rounds. A 7B judge with four passes takes about 0.25 s per triplet on one
 H100 (EditScore's training: 576 scores by 8 of them in 18 s); overhead is the time on top, as a share of the engine's.
 """
@@ -42,7 +42,7 @@ RATIONALE = "The sky was made pink as asked, and the rest of the picture was lef
 
 
 class FixedLatency(Engine):
-    """Takes as long as a judge would for the number of requests, two per triplet."""
+    """Takes as long as a judge for the number of requests, two per triplet."""
 
     identity = "fixed latency"
 
@@ -51,7 +51,7 @@ class FixedLatency(Engine):
         self.spent = 0.0
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
-        """Waits, then answers by hash of the seed."""
+        """Wait, then answer by hash of the seed."""
         self.spent += self.seconds * len(requests)
         time.sleep(self.seconds * len(requests))
         for index, request in enumerate(requests):
@@ -63,12 +63,12 @@ class FixedLatency(Engine):
 
 
 def make_benchmark(folder: Path, n_triplets: int, side: int) -> Benchmark:
-    """Groups of four candidates, every pair of them in every dimension; noise on a gradient, so that PNG is slow."""
+    """Make groups of four candidates, every pair of them in every dimension. Noise on a gradient makes PNG slow."""
     store, generator = ImageStore(folder), rng(0, "bench")
     slope = np.add.outer(np.arange(side), np.arange(side))[..., None] * [0.05, 0.08, 0.1]
 
     pictures = []
-    for _ in range(8):  # encoding takes longer than what is measured
+    for _ in range(8):  # encoding takes longer than the benchmark itself
         buffer = io.BytesIO()
         pixels = np.clip(slope + generator.normal(60, 8, (side, side, 3)), 0, 255).astype(np.uint8)
         Image.fromarray(pixels).save(buffer, "PNG", compress_level=1)

@@ -1,9 +1,9 @@
-"""Time and peak memory of a command with everything it starts (Linux).
+"""Time and peak memory of a command with all its child processes (Linux).
 
     python scripts/bench/footprint.py editjudge quickstart
     python scripts/bench/footprint.py --repeat 9 editjudge --help
 
-Memory is the sum of the proportional set sizes (PSS) of the command and its descendants, so that pages shared between
+Memory is the sum of the proportional set sizes (PSS) of the command and its descendants: pages shared between
 processes count once; it is read every half second. With --repeat the command runs several times and the median counts.
 """
 
@@ -24,7 +24,7 @@ _EVERY_S = 0.5
 
 
 def descendants(pid: int) -> Iterator[int]:
-    """The process and all that it started, as far as they still run."""
+    """Yield the process and its descendants that still run."""
     yield pid
     for tasks in Path(f"/proc/{pid}/task").glob("*/children"):
         try:
@@ -36,7 +36,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def pss_kb(pid: int) -> int:
-    """Proportional set size in kB; 0 for a process that is gone."""
+    """Return the proportional set size in kB; 0 for a process that has ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:
@@ -45,7 +45,7 @@ def pss_kb(pid: int) -> int:
 
 
 def measure(command: list[str]) -> tuple[float, float, int]:
-    """(seconds, peak memory in GB, exit status)."""
+    """Return (seconds, peak memory in GB, exit status)."""
     started, peak, done = time.perf_counter(), 0, threading.Event()
     process = subprocess.Popen(command)
 

@@ -1,4 +1,4 @@
-"""How long hostile replies of 1 MB take to read: processor time, median of nine readings, slowest first.
+"""Time to parse hostile replies of 1 MB: processor time, median of nine runs, slowest first.
 
 python scripts/bench/parsing.py [characters]
 """
@@ -23,7 +23,7 @@ _REPEAT = 9
 
 
 def seconds(text: str) -> float:
-    """Median time of one reading."""
+    """Return the median time of one run."""
     times = []
     for _ in range(_REPEAT):
         start = time.process_time()

@@ -1,11 +1,11 @@
-"""Time and size of the report over many checkpoints, and how long a browser takes to open it.
+"""Time and size of the report over many checkpoints, and its loading time in a browser.
 
     python scripts/bench/report.py
     python scripts/bench/report.py --checkpoints 50 --pairs 3072 --side 1024
 
-Makes a benchmark of groups of one input and five candidates with pictures of `--side` pixels, score cards of every
+Makes a benchmark of groups of one input and five candidates with images of `--side` pixels, score cards of every
 checkpoint with rationales of ordinary length, and from them results.json and report.html, as a sweep does. Then opens
-the page in headless Chromium where there is one.
+the page in headless Chromium if it is installed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ RATIONALE = (
 
 
 def photograph(side: int, seed: int) -> bytes:
-    """A JPEG file of smooth shapes with grain, which compresses about as a photograph does."""
+    """Return a JPEG file of smooth shapes with grain, which compresses about as well as a photograph."""
     generator = np.random.default_rng(seed)
     coarse = generator.integers(0, 255, (12, 12, 3), dtype=np.uint8)
     pixels = np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC), dtype=np.int16)
@@ -61,7 +61,7 @@ def photograph(side: int, seed: int) -> bytes:
 
 
 def make_benchmark(folder: Path, n_pairs: int, side: int) -> Path:
-    """A JSONL file of `n_pairs` pairs, spread over all tasks and dimensions."""
+    """Write a JSONL file of `n_pairs` pairs, spread over all tasks and dimensions."""
     store, pairs = ImageStore(folder), []
     orders = list(combinations(range(CANDIDATES), 2))
     group = 0
@@ -99,7 +99,7 @@ def make_benchmark(folder: Path, n_pairs: int, side: int) -> Path:
 
 
 class Noisy(BaseJudge[None]):
-    """Knows each candidate's number and adds noise, without looking at a picture."""
+    """Scores each candidate by its number with noise, without its image."""
 
     reads_images = False
     chunk = 512
@@ -112,13 +112,13 @@ class Noisy(BaseJudge[None]):
         return f"noisy-{self.step}"
 
     def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> None:
-        """Nothing."""
+        """Do nothing."""
 
     def judge(self, edits: Sequence[tuple[EditTriplet, None]]) -> list[ScoreCard]:
         return [self.card(triplet) for triplet, _ in edits]
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
-        """One pass of both aspects."""
+        """Return a card of one pass with both aspects."""
         generator = rng(self.step, triplet.id)
         level = 20 - 3 * int(triplet.editor.removeprefix("editor"))
         judgments = []
@@ -143,7 +143,7 @@ class Noisy(BaseJudge[None]):
 
 
 def open_in_browser(page: Path) -> float | None:
-    """Seconds until headless Chromium has loaded and painted the page; None without Chromium and its driver."""
+    """Return seconds until headless Chromium has loaded and painted the page; None without Chromium and its driver."""
     browser, driver = shutil.which("chromium"), shutil.which("chromedriver")
     if browser is None or driver is None:
         return None

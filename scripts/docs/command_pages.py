@@ -1,4 +1,4 @@
-"""The reference of commands: what `--help` prints, for every entry of the table of commands."""
+"""Reference of commands: the `--help` of every entry of the table of commands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from editjudge.cli.commands import COMMANDS, load_command
 
 
 def command_pages() -> dict[str, str]:
-    """Path below docs/ -> Markdown."""
+    """Return path below docs/ -> Markdown."""
     lines = [
         "# Commands",
         "",
@@ -28,7 +28,7 @@ def command_pages() -> dict[str, str]:
 
 
 def help_of(name: str) -> str:
-    """What `editjudge NAME --help` prints on a terminal of 80 columns."""
+    """Return the output of `editjudge NAME --help` on a terminal of 80 columns."""
     printed = io.StringIO()
     with patch.dict(os.environ, {"COLUMNS": "80", "NO_COLOR": "1"}), redirect_stdout(printed):
         try:

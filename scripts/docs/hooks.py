@@ -1,4 +1,4 @@
-"""MkDocs asks this module for the pages that are generated: reference and README. See `mkdocs.yml`."""
+"""MkDocs hook that generates the pages of the reference and of the README. See `mkdocs.yml`."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def generated_pages() -> dict[str, str]:
-    """Path below docs/ -> Markdown."""
-    if str(ROOT) not in sys.path:  # MkDocs takes back what a hook adds while it is loaded
+    """Return path below docs/ -> Markdown."""
+    if str(ROOT) not in sys.path:  # MkDocs removes path entries of a hook after loading it
         sys.path.insert(0, str(ROOT))
     from scripts.docs.command_pages import command_pages
     from scripts.docs.readme_pages import readme_pages

@@ -1,4 +1,4 @@
-"""The keys of a recipe's models in words: type, bounds, default, and the docstring below the field."""
+"""Describe the keys of a recipe's models: type, bounds, default, and attribute docstring."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ WORDS = {
     type(None): "`null`",
     Any: "any value",
 }
-"""The types that a recipe writes without a block."""
+"""Types that a recipe writes without a block."""
 
 PATHS = {"input": "input path", "output": "output path", "name": "folder or hub name"}
-"""By `Located.kind`."""
+"""Path types by `Located.kind`."""
 
 UNITS = {"px": "pixels", "s": "seconds", "mb": "megabytes", "pixels": "pixels", "tokens": "tokens"}
-"""By the last word of a key's name."""
+"""Units by the last word of a key's name."""
 
 COMPARED = ((Ge, "≥", "ge"), (Gt, ">", "gt"), (Le, "≤", "le"), (Lt, "<", "lt"))
 
 LinkTo = Callable[[object], str]
-"""What a `Use` or a model is called in a type, as a Markdown link."""
+"""Returns the name of a `Use` or a model in a type, as a Markdown link."""
 
 
 class Key(NamedTuple):
@@ -55,13 +55,13 @@ class Key(NamedTuple):
     text: str
     """The docstring; "" when the field has none."""
     block: type[BaseModel] | None
-    """The model of a block that is written in place, without `use:`."""
+    """Model of a block that is written in place, without `use:`."""
     many: str
-    """How a block's place goes on: ".N" in a list, ".NAME" in a mapping, "" alone."""
+    """Suffix of the block's path: ".N" in a list, ".NAME" in a mapping, "" alone."""
 
 
 def keys_of(model: type[BaseModel], link: LinkTo) -> Iterator[Key]:
-    """The keys of a block in the order of the class, without `use`, which is the block's name."""
+    """Yield the keys of a block in the order of the class, without `use`, which is the block's name."""
     texts = docstrings(model)
     for name, field in model.model_fields.items():
         if name == "use" and get_origin(field.annotation) is Literal:
@@ -82,7 +82,7 @@ def keys_of(model: type[BaseModel], link: LinkTo) -> Iterator[Key]:
 
 
 def docstrings(model: type[BaseModel]) -> dict[str, str]:
-    """Field -> the string below it, from the source of the class and its bases."""
+    """Return field -> attribute docstring, from the source of the class and its bases."""
     found: dict[str, str] = {}
     for owner in reversed(model.__mro__):
         if not issubclass(owner, BaseModel) or owner is BaseModel:
@@ -97,7 +97,7 @@ def docstrings(model: type[BaseModel]) -> dict[str, str]:
 
 
 def block_of(annotation: object) -> tuple[type[BaseModel] | None, str]:
-    """The model that a field holds, alone, in a list or in a mapping, and how its place goes on."""
+    """Return the model in a field, alone, in a list or in a mapping, and the suffix of its path."""
     if get_origin(annotation) is Annotated:
         inner, *marks = get_args(annotation)
         return (None, "") if _first(marks, Use) else block_of(inner)
@@ -113,7 +113,7 @@ def block_of(annotation: object) -> tuple[type[BaseModel] | None, str]:
 
 
 def _string(node: ast.stmt | None) -> str:
-    """The text of a statement that is a string, else ""."""
+    """Return the text of a statement that is a string, else ""."""
     is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
     return inspect.cleandoc(node.value.value) if is_text else ""  # type: ignore[union-attr]
 
@@ -123,7 +123,7 @@ def _first(marks: Iterable[object], kind: type) -> Any:
 
 
 def _type(annotation: Any, marks: Iterable[object], link: LinkTo) -> str:
-    """A type in words. `marks`: what `Annotated` says about it."""
+    """Describe a type in words. `marks`: the arguments of `Annotated`."""
     marks = [*marks]
     if (use := _first(marks, Use)) is not None:
         return link(use)
@@ -133,7 +133,7 @@ def _type(annotation: Any, marks: Iterable[object], link: LinkTo) -> str:
     if origin is Annotated:
         return _annotated(parts[0], parts[1:], link)
     if origin in (Union, types.UnionType):
-        written = [part for part in parts if get_origin(part) is not Callable]  # Python callers only
+        written = [part for part in parts if get_origin(part) is not Callable]  # for Python callers only
         return _either(_type(part, (), link) for part in sorted(written, key=lambda part: part is type(None)))
     if origin is Literal:
         return _either(f"`{value}`" for value in parts)
@@ -164,7 +164,7 @@ def _either(words: Iterable[str]) -> str:
 
 
 def _plural(words: str) -> str:
-    """`integer` -> `integers`, and so for links; other phrases stay."""
+    """Change `integer` to `integers`, also in links; other phrases do not change."""
     if words.startswith("["):
         return words.replace("](", "s](", 1)
     head, space, rest = words.partition(" (")

@@ -1,4 +1,4 @@
-"""The front page and the first steps: the README's sections, with links that hold inside the site."""
+"""Front page and first steps: the README's sections, with links that work inside the site."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 FIRST_STEPS = ("The quickstart", "A real run")
-"""Headings of the README that are the page of first steps; the rest is the front page."""
+"""Headings of the README for the page of first steps; the rest is the front page."""
 
 WIDE = "---\nhide: [navigation, toc]\n---\n"
-"""Front matter: the page has no columns beside it, so that the diagram fits."""
+"""Front matter that hides the side columns: the diagram needs the width."""
 
 SHIPPED = "reference/recipes/shipped.md"
 
 
 def readme_pages(readme: str) -> dict[str, str]:
-    """Path below docs/ -> Markdown. `ValueError` when the README lacks a heading of `FIRST_STEPS`."""
+    """Return path below docs/ -> Markdown. `ValueError` when the README lacks a heading of `FIRST_STEPS`."""
     lead, *rest = re.split(r"^## ", site_links(readme), flags=re.MULTILINE)
     sections = {text.partition("\n")[0]: f"## {text}" for text in rest}
     missing = [name for name in FIRST_STEPS if name not in sections]
@@ -31,7 +31,7 @@ def readme_pages(readme: str) -> dict[str, str]:
 
 
 def site_links(text: str) -> str:
-    """The README with links to pages of docs/ and to shipped recipes; other files are not in the site: no link."""
+    """Link to pages of docs/ and to shipped recipes; remove links to other files, which are not in the site."""
 
     def place(match: re.Match[str]) -> str:
         words, target = match.groups()

@@ -1,4 +1,4 @@
-"""The reference of recipes: a page per kind of recipe and per table that `use:` names entries of."""
+"""Reference of recipes: a page per kind of recipe and per table of entries for `use:`."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Block(NamedTuple):
 
 
 def recipe_pages() -> dict[str, str]:
-    """Path below docs/ -> Markdown."""
+    """Return path below docs/ -> Markdown."""
     pages = {name: kind_page(name, *found) for name, found in kinds().items()}
     pages |= {PAGES[table]: table_page(title, table) for title, table in TABLES.items()}
     pages |= {"index": index_page(), "shipped": shipped_page()}
@@ -55,13 +55,13 @@ def recipe_pages() -> dict[str, str]:
 
 
 def kinds() -> dict[str, tuple[str, RecipeKind]]:
-    """Kind of recipe -> the command that runs it, and the kind; without judges, which are a table."""
+    """Return kind of recipe -> the command that runs it, and the kind; without judges, which are a table."""
     found = {command.recipes.name: (name, command.recipes) for name, command in COMMANDS.items() if command.recipes}
     return {name: found for name, found in found.items() if name != "judge"}
 
 
 def blocks(model: type[BaseModel], place: str = "") -> Iterator[Block]:
-    """A model and the blocks below it, each after the one that holds it."""
+    """Yield a model and the blocks below it, parents first."""
     yield Block(place, model)
     for key in keys_of(model, lambda target: ""):
         if key.block is not None:
@@ -69,7 +69,7 @@ def blocks(model: type[BaseModel], place: str = "") -> Iterator[Block]:
 
 
 def every_model() -> dict[str, type[BaseModel]]:
-    """All models that recipes are made of, by "module:Class"."""
+    """Return all models that recipes are made of, by "module:Class"."""
     roots = [load(kind.schema) for _, kind in kinds().values()]
     roots += [load(target) for table in TABLES.values() for target in load(table).values()]
     found = [block.model for root in roots if hasattr(root, "model_fields") for block in blocks(root)]
@@ -77,7 +77,7 @@ def every_model() -> dict[str, type[BaseModel]]:
 
 
 def undocumented() -> list[str]:
-    """The keys without a text, as "module:Class.key"; a block is explained by its model's."""
+    """Return the keys without a text, as "module:Class.key"; a block's key can use its model's docstring."""
     return [
         f"{name}.{key.name}"
         for name, model in every_model().items()
@@ -87,7 +87,7 @@ def undocumented() -> list[str]:
 
 
 def kind_page(name: str, command: str, kind: RecipeKind) -> str:
-    """The page of the recipes of one command."""
+    """Return the page of the recipes of one command."""
     group = command.partition(" ")[0]
     lines = [f"# Recipes of `editjudge {group}`", ""]
     lines += [
@@ -104,7 +104,7 @@ def kind_page(name: str, command: str, kind: RecipeKind) -> str:
 
 
 def table_page(title: str, table: str) -> str:
-    """The page of one table: every entry with its keys."""
+    """Return the page of one table: every entry with its keys."""
     asked = "family" if title == "model families" else "use"
     lines = [f"# {title.capitalize()}", "", f"What a recipe may name with `{asked}:`."]
     for name, target in load(table).items():
@@ -118,7 +118,7 @@ def table_page(title: str, table: str) -> str:
 
 
 def index_page() -> str:
-    """What the reference holds."""
+    """Return the index page of the reference."""
     lines = [
         "# Recipes",
         "",
@@ -148,7 +148,7 @@ def index_page() -> str:
 
 
 def shipped_page() -> str:
-    """The files of recipes/."""
+    """Return the page of the files of recipes/."""
     lines = ["# Recipes that ship", "", "The files of `recipes/`. Each begins with the command that runs it."]
     for recipe in shipped_recipes():
         lines += ["", f"## {recipe.name}.yaml", "", "```yaml", recipe.path.read_text(encoding="utf-8").rstrip()]
@@ -166,7 +166,7 @@ def _below(place: str, name: str) -> str:
 
 
 def _keys(block: Block) -> Iterator[str]:
-    """The keys of a block as a definition list."""
+    """Yield the keys of a block as a definition list."""
     found = [*keys_of(block.model, _linker(block))]
     if not found:
         yield "It has no keys."
@@ -181,14 +181,14 @@ def _keys(block: Block) -> Iterator[str]:
 
 
 def _definition(key: Key) -> str:
-    """The text of a key as the body of its definition; of a block without a text, its model's."""
+    """Return the body of a key's definition: its text, or that of its block's model."""
     text = key.text or (_doc(key.block).partition("\n")[0] if key.block else "–")
     lines = _safe(text).splitlines()
     return "\n".join([f":   {lines[0]}", *(f"    {line}".rstrip() for line in lines[1:])])
 
 
 def _linker(block: Block) -> Callable[[object], str]:
-    """What types of a block's keys link to: the section of a block, the page of a table."""
+    """Return a function that links types of a block's keys to the section of a block or the page of a table."""
     places = {key.block: _below(block.place, key.name) + key.many for key in keys_of(block.model, lambda target: "")}
 
     def link(target: object) -> str:
@@ -206,7 +206,7 @@ def _doc(entry: object) -> str:
 
 
 def _safe(text: str) -> str:
-    """Docstrings as Markdown: outside of code, `<` is no tag and `*` no emphasis."""
+    """Escape a docstring for Markdown: outside of code, `<` is not a tag and `*` is not emphasis."""
     parts = re.split(r"(`[^`]*`)", text)
     escape = str.maketrans({"<": "&lt;", "*": r"\*", "_": r"\_"})
     return "".join(part if part.startswith("`") else part.translate(escape) for part in parts)

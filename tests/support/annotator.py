@@ -1,4 +1,4 @@
-"""An annotator at the real page, in headless Chromium: real clicks and keys."""
+"""Simulate an annotator in headless Chromium: real clicks and keys on the real page."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Annotator:
         self.wait.until(lambda chrome: "/user/login" not in chrome.current_url)
 
     def resize(self, width: int, height: int) -> None:
-        """Make the page's area exactly so large, in pixels."""
+        """Set the size of the page's area, in pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.chrome.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
     def open(self, project: int, dismiss: bool = True) -> None:
-        """The next task of a project, as an annotator gets it. The instructions that open first are closed again."""
+        """Open the next task of a project, as for an annotator, and close the instructions that appear first."""
         self.chrome.get(f"{self.url}/projects/{project}/data?labeling=1")
         self.all(".ej-page", at_least=1)
         if not dismiss:
@@ -59,21 +59,21 @@ class Annotator:
         self.loaded()
 
     def loaded(self) -> None:
-        """Wait until all pictures are there."""
+        """Wait until all images are loaded."""
         self.wait.until(lambda _: self.ask("return [...document.querySelectorAll('.ej-small')].every(i => i.complete)"))
 
     def dismiss(self) -> None:
-        """Close the window that lies over the page."""
+        """Close the modal window."""
         self.all("[class*=modal]", at_least=1)
         ActionChains(self.chrome).send_keys(Keys.ESCAPE).perform()
         self.wait.until(lambda _: not self.all("[class*=modal]"))
 
     def ask(self, script: str, *arguments: Any) -> Any:
-        """What a script answers."""
+        """Run a script and return its result."""
         return self.chrome.execute_script(script, *arguments)
 
     def all(self, selector: str, at_least: int = 0) -> list[WebElement]:
-        """Elements of the page, once there are so many."""
+        """Return elements of the page, once there are at least as many."""
         if at_least:
             self.wait.until(lambda chrome: len(chrome.find_elements(By.CSS_SELECTOR, selector)) >= at_least)
         return self.chrome.find_elements(By.CSS_SELECTOR, selector)
@@ -89,12 +89,12 @@ class Annotator:
         self.all(f"label:has(input[name='{dimension}_{number}_{tier}'])", at_least=1)[0].click()
 
     def chosen(self) -> set[str]:
-        """Names of the answers that show as chosen, `overall_3_1` for candidate 3 in tier 1."""
+        """Return names of the selected answers, such as `overall_3_1` for candidate 3 in tier 1."""
         names = self.ask("return [...document.querySelectorAll('.ant-radio-wrapper-checked input')].map(i => i.name)")
         return set(names)
 
     def press(self, key: str, modifier: str | None = None) -> None:
-        """A key, with another one held."""
+        """Press a key, optionally while holding another."""
         chain = ActionChains(self.chrome)
         if modifier is not None:
             chain.key_down(modifier)
@@ -104,15 +104,15 @@ class Annotator:
         chain.perform()
 
     def submit(self) -> None:
-        """Press the page's Submit."""
+        """Click the page's Submit button."""
         buttons = [button for button in self.all("button") if button.text.strip() == "Submit"]
         buttons[0].click()
 
     def task(self) -> int | None:
-        """Number of the task on the page; None on a page without one."""
+        """Return the id of the task on the page; None on a page without one."""
         found = self.all(".lsf-current-task__task-id")
         return int(re.sub(r"\D", "", found[0].text)) if found else None
 
     def left(self, task: int) -> bool:
-        """Wait until the page has moved on from a task."""
+        """Wait until the page shows another task."""
         return bool(self.wait.until(lambda _: self.task() != task))

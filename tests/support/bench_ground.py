@@ -1,4 +1,4 @@
-"""Small benchmarks in their files and in memory."""
+"""Small benchmarks in files and in memory."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def png(seed: int) -> dict:
 
 @pytest.fixture
 def write(tmp_path, monkeypatch):
-    """Write rows as Parquet with `datasets` image features."""
+    """Return a function that writes rows as Parquet with `datasets` image features."""
     monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path / "hf"))
     import datasets
 
@@ -58,7 +58,7 @@ def genai_row(**changes) -> dict:
 
 
 def stored_pairs(root: Path, groups: int = 2, inputs: int = 1) -> list[PreferencePair]:
-    """Three pairs per group, whose images exist."""
+    """Return three pairs per group, with stored images."""
     store = ImageStore(root)
     before = tuple(store.add(make_image(seed=900 + place), f"images/before{place}.png") for place in range(inputs))
     pairs = []
@@ -89,7 +89,7 @@ def stored_pairs(root: Path, groups: int = 2, inputs: int = 1) -> list[Preferenc
 
 
 def compared(bench: Benchmark) -> Benchmark:
-    """Four comparisons with the ids of GenAI-Bench."""
+    """Return the benchmark with four comparisons with ids of GenAI-Bench."""
     labels = ("A>B", "B>A", "A=B=Good", "A=B=Bad")
     some = [pair for pair in bench.pairs if pair.dimension == "overall"][::3][:4]
     comparisons = tuple(
@@ -107,7 +107,7 @@ def compared(bench: Benchmark) -> Benchmark:
 
 
 def make_table(right, group, task=None, dimension=None) -> PairTable:
-    """One pair per entry of `right`."""
+    """Return a table of one pair per entry of `right`."""
     right, group = np.asarray(right), np.asarray(group)
     zeros = np.zeros(len(right), dtype=np.int64)
     return PairTable(

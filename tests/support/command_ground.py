@@ -1,4 +1,4 @@
-"""Every command with arguments that it can run on here, in folders whose names are not ASCII."""
+"""Every command with arguments that work here, in folders with non-ASCII names."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CURATE = ROOT / "recipes" / "quickstart" / "curate.yaml"
 STREAMS = ("PYTHONIOENCODING", "PYTHONUTF8", "PYTHONCOERCECLOCALE", "LC_ALL", "LC_CTYPE", "LANG", "EDITJUDGE_UTF8")
 
 Run = tuple[list[str], int, str]
-"""Arguments, exit status, and a piece of what is printed, as ASCII shows it."""
+"""Arguments, exit status, and a part of the output in ASCII."""
 
 
 def editjudge(arguments: list[str], variables: dict[str, str], **options) -> subprocess.CompletedProcess[str]:
@@ -107,14 +107,14 @@ def merge(folder: Path) -> Iterator[Run]:
 
 
 def campaign(folder: Path, **blocks: object) -> str:
-    """A recipe of one group and two units."""
+    """Write a recipe of one group and two units."""
     write_groups(folder, 1)
     project = {"title": "Prüfung 图", "groups": str(folder / "groups.jsonl"), "units": [{"name": "a"}, {"name": "b"}]}
     return write_yaml(folder / "campaign.yaml", out=str(folder / "图"), project=project, **blocks)
 
 
 def ranked(folder: Path) -> str:
-    """The same, with a ranking of each unit that was made elsewhere."""
+    """Write the same recipe, and import a ranking for each unit."""
     recipe = campaign(folder, agreement={"bootstrap_rounds": 50}, pairs={"consensus": "majority"})
     (folder / "tiers.csv").write_text("task_id,unit,tiers\ng0,a,3|12|45\ng0,b,3|12|45\n")
     assert load_command("annotate import")([recipe, str(folder / "tiers.csv")]) == 0
@@ -123,7 +123,7 @@ def ranked(folder: Path) -> str:
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The same, with a server that answers."""
+    """Write the same recipe, for a server that runs for the duration of the block."""
     with fake_studio() as studio:
         yield campaign(folder, server={"url": studio.url, "images_url": f"{studio.url}/图/"})
 
@@ -216,5 +216,5 @@ EXAMPLES: dict[str, Callable[[Path], AbstractContextManager[Run]]] = {
 
 
 def example(name: str, folder: Path) -> AbstractContextManager[Run]:
-    """A command with arguments; of one without an example, its help."""
+    """Return a command with arguments, or with `--help` when it has no example."""
     return EXAMPLES[name](folder) if name in EXAMPLES else nullcontext(([*name.split(), "--help"], 0, "usage"))

@@ -1,4 +1,4 @@
-"""What the tests of curation share: a context, scored groups, and small editors."""
+"""Shared helpers for tests of curation: a context, scored groups, and small editors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from editjudge.records.types import EditTask, ImageRef, Origin, ScoreCard
 
 
 def make_context(root: Path, *, engines: Mapping[str, Any] | None = None, seed: int = 0, shards: int = 1) -> Context:
-    """The context of the first shard."""
+    """Return the context of the first shard."""
     return Context(
         root=root,
         seed=seed,
@@ -28,7 +28,7 @@ def make_context(root: Path, *, engines: Mapping[str, Any] | None = None, seed: 
 
 
 def make_group(overalls: Sequence[float | None], *, task_id: str = "task0", source: str = "photo0") -> list[ScoreCard]:
-    """The score cards of one task; only `overall` differs. Triplet ids are <task id>-<position>."""
+    """Return the score cards of one task; only `overall` differs. Triplet ids are <task id>-<position>."""
     task = make_task(id=task_id, origin=Origin(source=source, licence="CC0"))
     cards = []
     for index, overall in enumerate(overalls):
@@ -40,13 +40,13 @@ def make_group(overalls: Sequence[float | None], *, task_id: str = "task0", sour
 
 
 def stored_task(root: Path, **changes: Any) -> EditTask:
-    """A task whose input image exists."""
+    """Return a task with a stored input image."""
     ref: ImageRef = ImageStore(root).add(make_image(), "images/before.png")
     return make_task(**({"inputs": (ref,)} | changes))
 
 
 def run_stage(stage: Stage, rows: Iterable[Any], ctx: Context) -> list[Any]:
-    """What a stage gives for some rows, as the runner asks it."""
+    """Run a stage on rows as the runner does, and return its output."""
     stage.setup(ctx)
     try:
         return list(stage.run(rows, ctx))
@@ -55,7 +55,7 @@ def run_stage(stage: Stage, rows: Iterable[Any], ctx: Context) -> list[Any]:
 
 
 class Grey(Editor):
-    """Gives a flat grey picture."""
+    """Returns a flat grey image."""
 
     level: int
 
@@ -68,7 +68,7 @@ class Grey(Editor):
 
 
 class Broken(Editor):
-    """Never gives a picture."""
+    """Always raises an error."""
 
     @property
     def identity(self) -> str:
@@ -82,7 +82,7 @@ EDITORS = {"right": {"use": "programmatic"}, "none": {"use": "programmatic", "fa
 
 
 def make_recipe(**changes: Any) -> dict[str, Any]:
-    """A small valid recipe, as YAML would give it."""
+    """Return a small valid recipe, as parsed from YAML."""
     return {
         "out": "runs/test",
         "shards": 3,

@@ -33,7 +33,7 @@ def eval_recipe(out: Path, pairs: Path, engine: PixelEngine | None = None, **cha
 
 
 class ByBatch(PixelEngine):
-    """Its scores depend a little on the size of the batch; it notes each batch when it starts with it."""
+    """Gives scores that depend slightly on the batch size; records each batch when it starts."""
 
     log: Path
 
@@ -51,7 +51,7 @@ class ByBatch(PixelEngine):
 
 
 def recipe_by_batch(out: Path, pairs: Path) -> EvalRecipe:
-    """Shards of six triplets, four and two of them at once."""
+    """Return a recipe with shards of six triplets, in batches of four and two."""
     judge = JudgeRecipe(engine=ByBatch(log=out.with_suffix(".log")), prompts="brief-v1", retries=0, chunk=4)
     return eval_recipe(out, pairs, judge=judge, shard_triplets=6)
 
@@ -76,12 +76,12 @@ def read_external(path, bench, **options):
 
 
 def rows_for(bench, **columns) -> list[dict]:
-    """A row per triplet of the benchmark with the same values."""
+    """Return a row with the same values for every triplet of the benchmark."""
     return [{"triplet_id": triplet.id, **columns} for triplet in bench.triplets]
 
 
 class FragileEngine(PixelEngine):
-    """Cannot answer with an adapter whose folder holds a file `broken`."""
+    """Fails with an adapter whose folder contains a file `broken`."""
 
     def generate(self, requests, sampling):
         if self.adapter is not None and (Path(self.adapter) / "broken").exists():
@@ -95,7 +95,7 @@ def sweep_recipe(folder: Path, pairs: Path, **changes) -> SweepRecipe:
         "out": folder / "sweep",
         "run": folder / "run",
         "bench": [{"use": "pairs", "path": pairs}],
-        # The base is measured before training begins only where nothing is left to the training.
+        # Training begins with a measurement of the base only if the judge's settings do not depend on the training.
         "judge": JudgeRecipe(engine=engine, prompts="brief-v1", max_pixels=None, colors="srgb", retries=0),
         "bootstrap_rounds": 200,
         "shard_triplets": 4,
@@ -110,7 +110,7 @@ def measured(results) -> list:
 
 
 class CountingEngine(PixelEngine):
-    """Notes every batch it is asked, by adapter."""
+    """Records every batch, by adapter."""
 
     log: Path
 

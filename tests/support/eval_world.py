@@ -1,4 +1,4 @@
-"""A small benchmark whose labels lie in the images, and a judge that can see them, for tests of evaluation."""
+"""A small benchmark with labels inside the images, and a judge that can read them, for tests of evaluation."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ TASKS = ("color_alter", "subject-add", "compose")
 
 
 def marked(level: int, seed: int) -> Image.Image:
-    """A picture whose first pixel holds its quality, 0 to 25."""
+    """Return an image whose first pixel contains its quality, 0 to 25."""
     pixels = np.array(make_image(seed=seed, width=32, height=24))
     pixels[0, 0] = level * 10
     return Image.fromarray(pixels)
 
 
 def write_benchmark(folder: Path, groups: int = 12, candidates: int = 3, instruction: str = "Make it pink") -> Path:
-    """A JSONL file of pairs; in every group candidate 0 is the best in every dimension."""
+    """Write a JSONL file of pairs; in every group candidate 0 is the best in every dimension."""
     store = ImageStore(folder)
     before = store.add(marked(0, 999), "before.png")
     pairs = []
@@ -67,14 +67,14 @@ def write_benchmark(folder: Path, groups: int = 12, candidates: int = 3, instruc
 
 
 class PixelEngine(OneByOne, BaseModel):
-    """Reads the quality out of the last image, with noise that an adapter takes away."""
+    """Reads the quality from the last image, with noise that an adapter removes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     adapter: str | None = None
     """Folder with `noise.json`; without one the judge guesses."""
     unreadable: float = 0.0
-    """Share of replies that are no JSON."""
+    """Share of replies that are not JSON."""
     rationale: str = "The sky is pink."
 
     @property
@@ -107,7 +107,7 @@ class PixelEngine(OneByOne, BaseModel):
 
 
 def write_checkpoint(run: Path, step: int, noise: float, complete: bool = True) -> Path:
-    """A checkpoint folder as a training run leaves it, or as it looks while it is written."""
+    """Write a checkpoint folder in the state after a training run, or in the state of an incomplete write."""
     folder = run / f"checkpoint-{step}"
     folder.mkdir(parents=True)
     (folder / "adapter_config.json").write_text("{}")
@@ -118,7 +118,7 @@ def write_checkpoint(run: Path, step: int, noise: float, complete: bool = True) 
 
 
 def comparable(results: dict[str, Any]) -> dict[str, Any]:
-    """results.json without what a clock decides."""
+    """Return results.json without its time-dependent values."""
     rows = [
         {key: value for key, value in row.items() if key not in ("seconds", "triplets_per_second", "cost")}
         for row in results["evaluations"]

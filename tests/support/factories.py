@@ -1,6 +1,6 @@
 """Small valid records and images for tests; every field can be overridden by keyword.
 
-Tests import them with `from factories import make_triplet`: pytest puts the folder of a test file on the path.
+Tests import them with `from factories import make_triplet`: pytest puts tests/support on the path.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from editjudge.records.types import EditTask, EditTriplet, ImageRef, Judgment, O
 
 
 def make_image(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:
-    """An RGB picture with smooth areas, edges and a little noise, so that no two seeds look alike."""
+    """Return an RGB image with smooth areas, edges and a little noise, different for every seed."""
     rng = np.random.default_rng(seed)
     down, across = np.mgrid[0:height, 0:width]
     start, step_x, step_y = rng.uniform(40, 160, 3), rng.uniform(-60, 60, 3), rng.uniform(-60, 60, 3)
@@ -27,14 +27,14 @@ def make_image(width: int = 64, height: int = 48, seed: int = 0) -> Image.Image:
 
 
 def make_ref(**changes: Any) -> ImageRef:
-    """A reference to an image that need not exist; `sha256` follows `path` unless it is given."""
+    """Return a reference to an image that need not exist; `sha256` is derived from `path` by default."""
     values: dict[str, Any] = {"path": "images/before.png", "width": 640, "height": 480} | changes
     values.setdefault("sha256", hashlib.sha256(values["path"].encode()).hexdigest())
     return ImageRef(**values)
 
 
 def make_task(**changes: Any) -> EditTask:
-    """A colour change of one photograph."""
+    """Return a colour change of one photograph."""
     values: dict[str, Any] = {
         "id": "task0",
         "inputs": (make_ref(),),
@@ -46,7 +46,7 @@ def make_task(**changes: Any) -> EditTask:
 
 
 def make_triplet(**changes: Any) -> EditTriplet:
-    """One candidate for `make_task()`."""
+    """Return one candidate for `make_task()`."""
     values: dict[str, Any] = {
         "id": "triplet0",
         "task": make_task(),
@@ -58,7 +58,7 @@ def make_triplet(**changes: Any) -> EditTriplet:
 
 
 def make_judgment(**changes: Any) -> Judgment:
-    """A readable semantic judgment, (20, 15) on 0-25; with `scores=None` it gets a failure."""
+    """Return a readable semantic judgment, (20, 15) on 0-25; with `scores=None` it gets a failure."""
     values: dict[str, Any] = {
         "triplet_id": "triplet0",
         "aspect": "semantic",
@@ -78,7 +78,7 @@ def make_judgment(**changes: Any) -> Judgment:
 
 
 def make_card(**changes: Any) -> ScoreCard:
-    """A card of one pass whose two judgments are readable."""
+    """Return a card of one pass with two readable judgments."""
     triplet = changes.get("triplet", make_triplet())
     values: dict[str, Any] = {
         "triplet": triplet,

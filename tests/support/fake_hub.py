@@ -1,4 +1,4 @@
-"""A Hugging Face hub of one data set, over real HTTP: what `huggingface_hub` asks for when `datasets` loads by name."""
+"""A Hugging Face hub of one data set, over real HTTP: answers `huggingface_hub` when `datasets` loads by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @contextmanager
 def fake_hub(name: str, folder: Path) -> Iterator[str]:
-    """The address of a hub that holds the files of `folder` as the data set `name` ("owner/name")."""
+    """Yield the address of a hub that serves the files of `folder` as the data set `name` ("owner/name")."""
 
     class Handler(BaseHTTPRequestHandler):
         def log_message(self, format: str, *arguments: object) -> None:

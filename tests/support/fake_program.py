@@ -1,6 +1,6 @@
-"""Stands for the `label-studio` command: a process that listens, knows its token, and can misbehave like the real one.
+"""Replaces the `label-studio` command: a process that listens, knows its token, and can fail like the real one.
 
-What it does is the content of the file `behaviour` beside its data: "good", "die", "hang", "stubborn" (ignores
+The content of the file `behaviour` next to its data selects what it does: "good", "die", "hang", "stubborn" (ignores
 SIGTERM), "move" (takes the next free port, as Label Studio does when its own is busy).
 """
 
@@ -25,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 def main() -> None:
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def listen(host: str, port: int, moves: bool) -> ThreadingHTTPServer:
-    """A server on this port or, when it moves, on the first free one from there on."""
+    """Return a server on this port or, when it moves, on the next free one."""
     while True:
         try:
             return ThreadingHTTPServer((host, port), Handler)

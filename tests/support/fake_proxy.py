@@ -1,4 +1,4 @@
-"""A proxy that answers every request itself, wrongly, and remembers what it was asked for."""
+"""A proxy that answers every request itself, wrongly, and records the requests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass
 class FakeProxy:
-    """`asked` holds the request lines that came."""
+    """A proxy; `asked` contains the request lines it received."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
@@ -19,7 +19,7 @@ class FakeProxy:
 
 @contextmanager
 def fake_proxy() -> Iterator[FakeProxy]:
-    """A running proxy; it refuses everything with a page of HTML, as a company's does."""
+    """Yield a running proxy; it refuses everything with an HTML page, like a company's."""
     proxy = FakeProxy()
 
     class Handler(BaseHTTPRequestHandler):

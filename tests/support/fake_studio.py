@@ -1,4 +1,4 @@
-"""A small HTTP server that answers like Label Studio, for the faults that a real one cannot be asked to have."""
+"""A small HTTP server that answers like Label Studio, for faults that a real one cannot produce on demand."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ PAGE_404 = b"<!doctype html><html><body><h1>404 Page not found</h1></body></html
 
 Answer = tuple[int, object]
 Fault = Callable[["FakeStudio", str, str], Answer | None]
-"""Given server, method and path: the answer to give instead, or None. It may also stop the server."""
+"""Returns the answer to send instead, or None, given server, method and path. It may also stop the server."""
 
 
 class FakeStudio:
-    """Projects, tasks and annotations in memory. `requests` lists what was asked."""
+    """Projects, tasks and annotations in memory. `requests` lists the received requests."""
 
     def __init__(self) -> None:
         self.projects: dict[int, dict[str, Any]] = {}
@@ -39,12 +39,12 @@ class FakeStudio:
         self.url = ""
 
     def now(self) -> str:
-        """A moment that never comes twice."""
+        """Return a time that never repeats."""
         self._clock += timedelta(seconds=30)
         return self._clock.isoformat().replace("+00:00", "Z")
 
     def annotate(self, task: int, result: object, **changes: Any) -> int:
-        """Submit an annotation; its number."""
+        """Submit an annotation and return its id."""
         number, moment = next(self._numbers), self.now()
         values = {"id": number, "result": result, "was_cancelled": False, "lead_time": 20.0, "completed_by": 1}
         self.tasks[task]["annotations"].append(values | {"created_at": moment, "updated_at": moment} | changes)
@@ -58,7 +58,7 @@ class FakeStudio:
         row["updated_at"] = self.now()
 
     def of_group(self, project: int, group_id: str) -> int:
-        """Number of the task that shows a group."""
+        """Return the id of a group's task."""
         return next(
             number
             for number, task in self.tasks.items()
@@ -66,11 +66,11 @@ class FakeStudio:
         )
 
     def project_of(self, unit: str) -> int:
-        """Number of a unit's project."""
+        """Return the id of a unit's project."""
         return next(key for key, project in self.projects.items() if project["title"].endswith(f"- {unit}"))
 
     def answer(self, method: str, path: str, query: dict[str, str], body: Any) -> Answer:
-        """What Label Studio would say."""
+        """Return Label Studio's answer."""
         parts = path.strip("/").split("/")
         if path == "/api/token/refresh":
             access = self.access.get(body["refresh"])
@@ -150,7 +150,7 @@ class FakeStudio:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    wbufsize = 1 << 16  # head and body in one packet, or each answer waits for an acknowledgement
+    wbufsize = 1 << 16  # head and body in one packet, otherwise each answer waits for an acknowledgement
     studio: FakeStudio
 
     def _serve(self) -> None:
@@ -175,7 +175,7 @@ class _Handler(BaseHTTPRequestHandler):
             studio.watch(studio, self.command, path, query)
         self._send(*(found if found is not None else studio.answer(self.command, path, query, body)))
 
-    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - the names that http.server looks for
+    do_GET = do_POST = do_PATCH = do_DELETE = _serve  # noqa: N815 - http.server's names
 
     def _send(self, status: int, body: object) -> None:
         plain = isinstance(body, bytes)
@@ -187,12 +187,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Quiet."""
+        """Log nothing."""
 
 
 @contextmanager
 def fake_studio() -> Iterator[FakeStudio]:
-    """A server on a free port for as long as the block lasts."""
+    """Yield a server on a free port for the duration of the block."""
     studio = FakeStudio()
     handler = type("Handler", (_Handler,), {"studio": studio})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:

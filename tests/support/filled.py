@@ -1,4 +1,4 @@
-"""Records of result files for tests that are about a few of their fields."""
+"""Records of result files for tests of a few of their fields."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def filled(kind: type[Model], /, **given: Any) -> Model:
-    """A record with these fields; the others that it must have are 0, empty or None, at any depth."""
+    """Return a record with these fields; its other required fields are 0, empty or None, at any depth."""
     return kind.model_validate(_content(kind, given))
 
 

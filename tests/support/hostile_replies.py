@@ -1,4 +1,4 @@
-"""Replies that are slow to read for a reader that tries again at every character, for tests and scripts/bench."""
+"""Replies that are slow to parse for a parser that retries at every character, for tests and scripts/bench."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ HOSTILE: dict[str, tuple[str, str, str]] = {
     "readable: a block before it": ("<think>", '{"score": [1, 2]} <b> [c] ', f"</think>{GOOD}"),
     "readable: a long string": ('{"reasoning": "', "中 \\n", '", "score": [18, 20]}'),
 }
-"""Beginning, what is repeated, end."""
+"""Beginning, repeated part, end."""
 
 
 def hostile(name: str, length: int) -> str:
-    """The reply of that name, of about `length` characters."""
+    """Return the reply of that name, of about `length` characters."""
     begin, repeated, end = HOSTILE[name]
     return begin + repeated * ((length - len(begin) - len(end)) // len(repeated) + 1) + end

@@ -1,4 +1,4 @@
-"""ICC profiles written byte by byte, and images that carry them."""
+"""ICC profiles written byte by byte, and images with them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ D65, D50 = (0.3127, 0.3290), np.array([0.9642, 1.0, 0.8249])
 
 
 def to_xyz(primaries: tuple[tuple[float, float], ...]) -> np.ndarray:
-    """The matrix from linear RGB to XYZ under D65."""
+    """Return the matrix from linear RGB to XYZ under D65."""
     columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in primaries]).T
     white = np.array([D65[0] / D65[1], 1, (1 - sum(D65)) / D65[1]])
     return columns * np.linalg.solve(columns, white)
@@ -27,7 +27,7 @@ def fixed(value: float) -> bytes:
 
 
 def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """An ICC profile, version 2.1, of a monitor."""
+    """Return an ICC profile, version 2.1, of a monitor."""
     tags = {
         b"desc": b"desc" + bytes(4) + struct.pack(">I", 5) + b"test\0" + bytes(78),
         b"cprt": b"text\0\0\0\0none\0",
@@ -45,7 +45,7 @@ def profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def curve(gamma: float | None) -> bytes:
-    """A tone curve: a power, or sRGB's as a table of 1,024 entries."""
+    """Return a tone curve: a power, or sRGB's as a table of 1,024 entries."""
     if gamma is not None:
         return b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
     entries = np.round(linear(np.linspace(0, 1, 1024)) * 65535).astype(">u2")
@@ -53,7 +53,7 @@ def curve(gamma: float | None) -> bytes:
 
 
 def rgb_profile(primaries: tuple[tuple[float, float], ...], gamma: float | None) -> bytes:
-    """Primaries under D65, brought to D50 by the Bradford transform as ICC asks."""
+    """Return a profile of primaries under D65, adapted to D50 by the Bradford transform as ICC requires."""
     bradford = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
     matrix = to_xyz(primaries)
     scale = np.diag((bradford @ D50) / (bradford @ matrix.sum(axis=1)))

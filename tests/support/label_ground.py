@@ -1,4 +1,4 @@
-"""Labels with scores, for tests of the figures that are no plain pair accuracy."""
+"""Labels with scores, for tests of metrics other than plain pair accuracy."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def candidate(task_id: str, name: str, editor: str = "editor", source: str = "ph
 
 
 def card(triplet: EditTriplet, **values: Any) -> ScoreCard:
-    """A card without passes, as one that was made elsewhere."""
+    """Return a card without passes, as if made elsewhere."""
     empty = dict.fromkeys(("prompt_following", "consistency", "perceptual_quality", "overall"))
     return make_card(triplet=triplet, judgments=(), n_ok=0, **(empty | values))
 
@@ -34,7 +34,7 @@ def comparison(name: str, label: str, **changes: Any) -> Comparison:
 
 
 def scored(comparisons: list[Comparison], margins: list[float | None]) -> dict[str, ScoreCard]:
-    """Cards whose overall values differ by the margins; None leaves the first candidate unscored."""
+    """Return cards whose overall values differ by the margins; None leaves the first candidate unscored."""
     cards = {}
     for item, margin in zip(comparisons, margins, strict=True):
         cards[item.first.id] = card(item.first, overall=None if margin is None else 5 + margin)
@@ -43,7 +43,7 @@ def scored(comparisons: list[Comparison], margins: list[float | None]) -> dict[s
 
 
 def group(name: str, labels: dict[str, str], task_id: str | None = None) -> Multiway:
-    """A group of the letters in `labels`: {"AB": "A>B", ...} says whether the first letter wins ("A>B")."""
+    """Return a group of the letters in `labels`: {"AB": "A>B", ...} says whether the first letter wins ("A>B")."""
     letters = sorted({letter for pair in labels for letter in pair})
     triplets = [candidate(task_id or name, letter) for letter in letters]
     preferences = [
@@ -66,7 +66,7 @@ def group_cards(multiway: Multiway, values: list[float | None]) -> dict[str, Sco
 
 
 def evaluation(folder: Path, bench: Benchmark, cards: dict[str, ScoreCard], passes: int = 1) -> Evaluation:
-    """As it is on disk after a judge gave these cards; a candidate without one was not scored."""
+    """Write an evaluation in which a judge gave these cards; candidates without a card are unscored."""
     write_jsonl(folder / "cards.jsonl", cards.values())
     table = build_table(bench.pairs, [pair_values(pair, cards) for pair in bench.pairs])
     return Evaluation(
@@ -80,7 +80,7 @@ def evaluation(folder: Path, bench: Benchmark, cards: dict[str, ScoreCard], pass
 
 
 def benchmark(name: str = "bench", **labels: Any) -> Benchmark:
-    """With these `comparisons`, `multiways` or `ratings`, and no pairs."""
+    """Return a benchmark with these `comparisons`, `multiways` or `ratings`, and no pairs."""
     return Benchmark(name, name, (), Path(), Findings(), Findings(), **labels)
 
 

@@ -1,4 +1,4 @@
-"""What the tests of published figures share: files as their publishers write them, and the figures by name."""
+"""Shared helpers for tests of published figures: files in their publishers' formats, and the figures by name."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ GENAI_FILE = DATA / "genai_bench" / "votes.json"
 def published(
     bench: Benchmark, cards: Any = None, votes: Any = None, said: AsPublished | None = None
 ) -> dict[tuple[str, str, str], dict[str, Any]]:
-    """The figures by whose code, kind of label and column."""
+    """Return the figures by (publisher of the code, kind of label, column)."""
     found = published_figures(bench, cards or {}, votes is not None, said or AsPublished(votes or {}), 200, 0)
     return {(row.by, row.kind, row.column): row.as_json() for row in found}
 
 
 def write(path: Path, rows: object) -> Path:
-    """A JSON file."""
+    """Write a JSON file."""
     path.write_text(json.dumps(rows))
     return path
 
 
 def editscore_folder(folder: Path, rows: Any) -> Path:
-    """Rows (pair, score of the preferred, score of the other) as evaluation.py of EditScore writes them."""
+    """Write rows (pair, score of the preferred, score of the other) in the format of EditScore's evaluation.py."""
     for pair, one, other in rows:
         file = folder / pair.task.task_type / f"{pair.dimension}.jsonl"
         file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What the tests of annotation share: rankings written as notation, and the triplets they speak of."""
+"""Shared helpers for tests of annotation: rankings in a short notation, and their triplets."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from editjudge.records.types import EditTriplet, Origin
 def rank(
     notation: str, task: str = "t0", unit: str = "ann", dimension: Dimension = "overall", seconds: float | None = None
 ) -> Ranking:
-    """`rank("3|12")`: three candidates `t0-1`, `t0-2`, `t0-3`; fewer than ten."""
+    """Return a ranking: `rank("3|12")` has three candidates `t0-1`, `t0-2`, `t0-3`; fewer than ten."""
     n = len(notation.replace("|", ""))
     shown = [f"{task}-{number}" for number in range(1, n + 1)]
     return make_ranking(task, dimension, unit, parse_tiers(notation, n), shown, seconds)
 
 
 def group(task: str = "t0", n: int = 5, source: str | None = None) -> list[EditTriplet]:
-    """The triplets that `rank(..., task)` speaks of; every task has its own photograph."""
+    """Return the triplets of `rank(..., task)`; every task has its own photograph."""
     source = f"photo-{task}" if source is None else source
     edit = make_task(
         id=task, inputs=(make_ref(path=f"images/{source}.png"),), origin=Origin(source=source, licence="CC0")

@@ -1,4 +1,4 @@
-"""A report with everything in it, about judges that see the labels in the pixels, for tests of the page."""
+"""A complete report, about judges that read the labels from the pixels, for tests of the page."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ FUNNEL = Funnel(
 
 
 def make_report(folder: Path) -> dict[str, Any]:
-    """Write report.html and its tables into a folder; the content of results.json."""
+    """Write report.html and its tables into a folder; return the content of results.json."""
     path = write_benchmark(folder / "bench", groups=9, instruction=f"Add {ATTACK} to the sky, number")
     write_funnel(folder, FUNNEL)
     bench = Pairs(path=path).load(folder)
@@ -72,7 +72,7 @@ def make_report(folder: Path) -> dict[str, Any]:
 
 
 def rankings(path: Path, bench: Benchmark) -> Path:
-    """Two people who agree with the labels, except that the second turns every third task around."""
+    """Write rankings by two people who agree with the labels, except that the second reverses every third task."""
     rows = []
     for number, task in enumerate(dict.fromkeys(triplet.task.id for triplet in bench.triplets)):
         tiers = [[triplet.id] for triplet in bench.triplets if triplet.task.id == task]

@@ -1,4 +1,4 @@
-"""A judge that is no language model: a head that gives one number per edit. All that a new kind of judge needs is this
+"""A judge that is not a language model: a head that gives one number per edit. A new kind of judge needs only such a
 module and its line of `JUDGES`."""
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Features = NDArray[np.float64]
 
 
 class ScalarJudge(BaseJudge[Features]):
-    """A linear head on the mark that `eval_world.marked` puts into the output, and on the input's size."""
+    """A linear head on the mark that `eval_world.marked` writes into the output, and on the input's size."""
 
     def __init__(self, weight: float, scale: float, chunk: int = 64) -> None:
         self.weight, self.scale, self.chunk = weight, scale, chunk

@@ -1,4 +1,4 @@
-"""A tiny base with random weights, a training set with images, and a recipe: what the tests of `sft/` stand on."""
+"""Shared helpers for tests of `sft/`: a tiny base with random weights, a training set with images, and a recipe."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ REASONS = ("The sky is pink now.", "Nothing was done.", "The whole picture chang
 
 
 def make_base(folder: Path) -> Path:
-    """A Qwen2.5-VL folder of some 0.1 M random weights."""
+    """Write a Qwen2.5-VL folder of about 0.1 M random weights."""
     from sft.tiny import build_model, build_tokenizer, save_tiny
 
     texts = [PROMPTS.semantic.ask("Make the sky pink."), PROMPTS.quality.ask()]
@@ -29,7 +29,7 @@ def make_base(folder: Path) -> Path:
 
 
 def make_examples(root: Path, triplets: int = 8) -> list[SFTExample]:
-    """A semantic and a quality row for each triplet; before and after differ in size."""
+    """Return a semantic and a quality row for each triplet; input and output differ in size."""
     store, rows = ImageStore(root), []
     for n in range(triplets):
         before = store.add(make_image(64, 48, seed=2 * n), f"images/{n}-before.png")
@@ -54,7 +54,7 @@ def make_examples(root: Path, triplets: int = 8) -> list[SFTExample]:
 
 
 def make_run(folder: Path, base: Path, **changes: Any) -> Path:
-    """A recipe with its data in `folder`; returns the recipe's path. Its run writes to `folder/out`."""
+    """Write a recipe with its data in `folder`; return the recipe's path. Its run writes to `folder/out`."""
     data = folder / "data" / "train.jsonl"
     if not data.exists():
         write_jsonl(data, make_examples(data.parent))

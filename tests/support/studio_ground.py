@@ -1,4 +1,4 @@
-"""What the tests of annotation share: campaigns with real images, and one real Label Studio server per session."""
+"""Shared helpers for tests of annotation: campaigns with real images, and one real Label Studio server per session."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _ports = count(os.getpid())
 
 
 def free_port() -> int:
-    """A port that nobody listens on, nor on the next one.
+    """Return a port that is free together with the next one.
 
-    It lies below the range that the system takes ports from, so that no connection of another program gets it before
-    it is used; tests that run beside these begin at another place.
+    It is below the range of the system's ephemeral ports: no connection of another program takes it before it is used.
+    Parallel tests start at another port.
     """
     while True:
         port = 20_000 + next(_ports) * 7 % 10_000
@@ -48,13 +48,13 @@ def free_port() -> int:
 
 
 def write_groups(folder: Path, n: int, candidates: int = 5, first: int = 0, **task: Any) -> Path:
-    """`folder/groups.jsonl` with `n` groups whose images are in `folder/images`. Candidates differ in colour."""
+    """Write `folder/groups.jsonl` with `n` groups whose images are in `folder/images`. Candidates differ in colour."""
     write_jsonl(folder / "groups.jsonl", make_groups(folder, n, candidates, first, **task))
     return folder / "groups.jsonl"
 
 
 def make_groups(folder: Path, n: int, candidates: int = 5, first: int = 0, **task: Any) -> Iterator[EditTriplet]:
-    """The triplets of `n` groups g<first>...; ids are g<number>-<candidate>."""
+    """Yield the triplets of `n` groups g<first>...; ids are g<number>-<candidate>."""
     store = ImageStore(folder)
     for number in range(first, first + n):
         before = store.add(make_image(SIDE, SIDE * 3 // 4, seed=number), f"images/g{number}.png")
@@ -72,7 +72,7 @@ def annotate(arguments: list[str]) -> int | None:
 
 
 def make_recipe(out: Path, groups: Path, **changes: Any) -> AnnotationRecipe:
-    """A campaign of units a and b. `changes` go into `project`, except whole blocks: server, pairs, agreement, seed."""
+    """Return a campaign of units a and b. `changes` go into `project`, except server, pairs, agreement and seed."""
     blocks = {key: changes.pop(key) for key in ("server", "pairs", "agreement", "seed") if key in changes}
     project = {"title": "Trial", "groups": groups, "units": [{"name": "a"}, {"name": "b"}]} | changes
     return AnnotationRecipe.model_validate({"out": out, "project": project, **blocks})
@@ -85,22 +85,22 @@ class StudioGround:
     url: str
     home: Home
     served: Path
-    """The folder it gives images of; every campaign's `out/served` leads there."""
+    """Folder of the images that it serves; every campaign's `out/served` links to it."""
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """Port that it listens on."""
         return int(self.url.rpartition(":")[2])
 
     def recipe(self, out: Path, groups: Path, **changes: Any) -> AnnotationRecipe:
-        """A campaign on this server. Give every test its own title: projects are found by it."""
+        """Return a campaign on this server. Give every test its own title: projects are found by it."""
         out.mkdir(parents=True, exist_ok=True)
         if not (out / "served").exists():
             (out / "served").symlink_to(self.served)
         return make_recipe(out, groups, **({"server": {"local": {"data": self.home.folder}}} | changes))
 
     def connect(self) -> Studio:
-        """A connection as its administrator."""
+        """Connect as its administrator."""
         credentials = self.home.credentials()
         assert credentials is not None
         return Studio(self.url, credentials.token)
@@ -108,7 +108,7 @@ class StudioGround:
 
 @pytest.fixture(scope="session")
 def studio_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StudioGround]:
-    """Label Studio in a folder of this session. Its virtual environment is installed once, in the cache or in the
+    """Run Label Studio in a folder of this session. Its virtual environment is installed once, in the cache or in the
     folder that EDITJUDGE_LABEL_STUDIO_VENV names."""
     folder = tmp_path_factory.mktemp("label-studio")
     home, served = Home(folder / "home"), folder / "served"

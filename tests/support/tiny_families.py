@@ -21,8 +21,8 @@ def family_folder(family: str, folder: Path) -> Path:
 
 
 def qwen3_vl_folder(folder: Path) -> Path:
-    """Two vision layers, of which the first feeds a deepstack merger. The image processor's file is as Qwen writes it,
-    with smaller bounds."""
+    """Write a model of two vision layers, of which the first feeds a deepstack merger. The image processor's file is as
+    Qwen writes it, with smaller bounds."""
     from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
 
     tokenizer = _tokenizer()
@@ -70,7 +70,7 @@ def qwen3_vl_folder(folder: Path) -> Path:
 
 
 def internvl_folder(folder: Path) -> Path:
-    """Tiles of 56 x 56 pixels and four tokens. Processor files as the converted repositories have them."""
+    """Write a model with tiles of 56 x 56 pixels and four tokens. Processor files match the converted repositories'."""
     from transformers import InternVLConfig, InternVLForConditionalGeneration
 
     tokenizer = _tokenizer()
@@ -113,7 +113,7 @@ def internvl_folder(folder: Path) -> Path:
 
 
 BUILDERS = {"qwen2_5_vl": tiny_folder, "qwen3_vl": qwen3_vl_folder, "internvl": internvl_folder}
-"""By `model_type`: a family on one of these architectures needs nothing here."""
+"""Builders by `model_type`: a family on one of these architectures needs no builder of its own."""
 
 
 def _tokenizer() -> Any:

@@ -1,4 +1,4 @@
-"""A tiny Qwen2.5-VL folder with random weights, for tests of what loads and asks a model."""
+"""A tiny Qwen2.5-VL folder with random weights, for tests that load and run a model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sft.tiny import build_model, build_tokenizer, save_tiny
 
 
 def tiny_folder(folder: Path, seed: int = 0) -> Path:
-    """Write a base model of two small layers there; another seed gives other weights."""
+    """Write a base model of two small layers; another seed gives other weights."""
     texts = [text for prompts in PROMPT_SETS.values() for text in (prompts.semantic.text, prompts.quality.text)]
     tokenizer = build_tokenizer(texts, vocab_size=400)
     save_tiny(folder, build_model(tokenizer, hidden=48, layers=2, seed=seed), tokenizer)
@@ -17,7 +17,7 @@ def tiny_folder(folder: Path, seed: int = 0) -> Path:
 
 
 def tiny_adapter(base: Path, folder: Path, seed: int = 0) -> Path:
-    """Write a LoRA adapter for a `tiny_folder`, with weights large enough to change what the model says."""
+    """Write a LoRA adapter for a `tiny_folder`, with weights large enough to change the model's output."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import Qwen2_5_VLForConditionalGeneration

@@ -1,4 +1,4 @@
-"""Work for the tests of worker processes, which find it by name."""
+"""Tasks for tests of worker processes, which import them by name."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from children import NEVER_S
 
 @dataclass(frozen=True)
 class Item:
-    """A number with a name."""
-
     number: int
 
     def __str__(self) -> str:

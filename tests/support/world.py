@@ -1,4 +1,4 @@
-"""A photograph-sized picture and tasks on it, for tests of the programmatic world."""
+"""A photograph-sized image and tasks on it, for tests of the programmatic editors."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ assert set(PLANS) == set(EDITS)
 
 
 def make_photo(side: int = 112) -> np.ndarray:
-    """A smooth, colourful picture with some grain, the same every time."""
+    """Return a smooth, colourful image with some grain, the same every time."""
     draw = np.random.default_rng(5)
     y, x = np.mgrid[:side, :side] / side
     picture = np.stack([0.3 + 0.4 * x, 0.25 + 0.4 * y, 0.5 - 0.3 * x * y], axis=2)
@@ -46,13 +46,13 @@ def make_photo(side: int = 112) -> np.ndarray:
 
 
 def make_context(root: Path, **changes: Any) -> Context:
-    """A context with an image store at `root`."""
+    """Return a context with an image store at `root`."""
     values: dict[str, Any] = {"seed": 1, "shard": 0, "shards": 1, "engines": {}, **changes}
     return Context(root=root, images=ImageStore(root), **values)
 
 
 def make_planned_task(ctx: Context, task_type: str, **changes: Any) -> EditTask:
-    """A task of that type on `make_photo`, with its images stored."""
+    """Return a task of that type on `make_photo`, with its images stored."""
     plan = {"task": task_type, **PLANS[task_type], **changes}
     photo = ctx.images.add(to_image(make_photo()), "photo.png")
     before = EDITS[task_type].scene(to_array(ctx.images.read(photo)), plan).before

@@ -1,7 +1,7 @@
-"""Loaded by every Python process that `children.halt_at` starts, and by their children: halts one at an exact point.
+"""Loaded by the Python processes that `children.killed_at` and `stopped_at` prepare, and by their children: halts one.
 
-The point is the moment before a file gets its name. Files appear through `os.replace` (`atomic_write`),
-which Python announces to audit hooks; no code under test knows of this one.
+It halts when a file is about to get its final name. Files appear through `os.replace` (`atomic_write`), which Python
+reports to audit hooks; the code under test does not know this one.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def install(point: dict[str, Any]) -> None:
 
 
 def act(point: dict[str, Any]) -> None:
-    """Kill the first process of this session or the process named by its number; or say so and stand still until the
-    file that says it is removed."""
+    """Kill the first process of this session or the process with the given id; or create a file and pause until it is
+    removed."""
     if point["action"] == "stop":
         said = Path(point["announce"])
         said.touch()
