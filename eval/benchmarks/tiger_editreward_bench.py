@@ -103,7 +103,7 @@ class TigerEditRewardBench(BaseModel):
 
 
 def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
-    """Return the label of a comparison of two letters, the first being A; raises `RowError` if it names others."""
+    """Return the label of a comparison of two letters, the first being A; raises `RowError` for any other text."""
     text = ranking.upper().replace(" ", "") if isinstance(ranking, str) else ""
     match = _RANKING.fullmatch(text)
     if match is None or {match[1], match[3]} != set(letters) or (match[4] is not None and match[2] != "="):
