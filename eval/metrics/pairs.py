@@ -50,7 +50,7 @@ class PairTable:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Return strict pair accuracy, S(preferred) > S(other); ties and unscored pairs are wrong (EditScore, 3)."""
+        """[pairs]: strict accuracy, S(preferred) > S(other); ties and unscored pairs are wrong (EditScore, 3)."""
         return self.margin > 0
 
     def outcomes(self) -> NDArray[np.int64]:
