@@ -29,7 +29,7 @@ class MeasureRecipe(Recipe):
     bootstrap_rounds: int = Field(10_000, ge=100)
     """Number of bootstrap resamples of groups for the intervals."""
     shard_triplets: int = Field(64, ge=1)
-    """Triplets scored between two checkpoints from which an interrupted run can resume."""
+    """Triplets scored between two saves; an interrupted run resumes from the last save."""
     prices: Prices | None = None
     """Rates for tokens and hours; null: costs are given only in time and tokens."""
     probes: Probes | None = None

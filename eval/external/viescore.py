@@ -18,7 +18,7 @@ def published_score(raw: Any) -> float | None:
     A bare number is used unchanged. Otherwise every item is truncated to a whole number and the lowest counts. The
     number of items varies: text-to-image asks for one, so does an output identical to its input, several concepts give
     three, a guess is one. Thus `["7", 9.9]` is 7 and the text "10", item by item, is 0. Values outside 0 to 10 are
-    clipped. The code raises for null, an empty list, and a list with null, with a list or with text that is no whole
+    clipped. The code raises for null, an empty list, and a list with null, with a list or with text that is not a whole
     number.
     """
     try:

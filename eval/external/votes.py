@@ -82,7 +82,7 @@ class VoteReader:
 
 
 def read_vote(vote: object, letters: tuple[str, str] = ("A", "B")) -> Label | None:
-    """Return the label of a vote such as "[[A>B]]", "[[ B < A ]]" or "A=B=Good"; None if it is no vote."""
+    """Return the label of a vote such as "[[A>B]]", "[[ B < A ]]" or "A=B=Good"; None for anything else."""
     text = "".join(vote.split()).strip("[]") if isinstance(vote, str) else ""
     match = _VOTE.fullmatch(text)
     if match is None:

@@ -92,7 +92,7 @@ def cycles(group: Sequence[Statement]) -> list[list[str]]:
     """Return sets of three or more candidates of one group that are each preferred to each other along some path.
 
     A tie is an edge in both directions: A > B, B = C, C = A is a cycle, but a set of ties alone is none. Two
-    contradicting labels of the same two candidates are no cycle. Editors are named, in alphabetical order.
+    contradicting labels of the same two candidates are not a cycle. Editors are named, in alphabetical order.
     """
     names = {triplet.id: triplet.editor for said in group for triplet in (said.first, said.second)}
     edges = [(said.first.id, said.second.id) for said in group if said.sign >= 0]

@@ -32,8 +32,8 @@ def build_leaderboard(
     """Return one table per benchmark and kind of label.
 
     `results` is a sweep's or an evaluation's, named `name` if it has no runs; `kinds` maps each benchmark to its entry
-    of `BENCHMARKS`. Rows of the same labels are copied from `others` (results.json files); raises `DataError` for another
-    kind of file.
+    of `BENCHMARKS`. Rows of the same labels are copied from `others` (results.json files). Raises `DataError` for
+    another kind of file.
     """
     elsewhere = [(path, read_results(path)) for path in others]
     boards = []
