@@ -1,4 +1,4 @@
-"""What a recipe names besides its judge is read and checked before anything is judged."""
+"""Read and check a recipe's input files before judging starts."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from eval.recipe import MeasureRecipe
 
 
 def load_benchmarks(recipe: MeasureRecipe) -> list[Benchmark]:
-    """The recipe's benchmarks, images extracted below `out/images`."""
+    """Return the recipe's benchmarks, images extracted below `out/images`."""
     return [source.load(recipe.out / "images") for source in recipe.bench]
 
 
 def refuse_without_images(benches: Sequence[Benchmark]) -> None:
-    """`DataError` for labels that a judge cannot be asked about."""
+    """Raise `DataError` for labels without images, because a judge needs images."""
     for bench in benches:
         if not bench.has_images:
             raise DataError(
@@ -28,9 +28,9 @@ def refuse_without_images(benches: Sequence[Benchmark]) -> None:
 
 
 def check_files(recipe: MeasureRecipe) -> None:
-    """Read what the report needs besides the benchmarks, so that a wrong file is reported before hours of judging.
+    """Read the report's other input files, to report a wrong file before hours of judging.
 
-    Raises `DataError` for one that is missing or something else.
+    Raises `DataError` for a missing file or another kind of file.
     """
     if recipe.human is not None:
         rankings_that_count(recipe.human)

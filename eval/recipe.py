@@ -1,4 +1,4 @@
-"""Recipes of evaluations: benchmarks, a judge, and how sure to be."""
+"""Recipes of evaluations: benchmarks, a judge, and bootstrap settings."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from eval.probes import Probes
 from eval.report.options import LeaderboardOptions, Report
 
 RunName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-"""Also the name of a folder."""
+"""Also used as a folder name."""
 
 
 class MeasureRecipe(Recipe):
-    """What every evaluation has. `seed` is the bootstrap's; the judge has its own."""
+    """Common keys of evaluations. `seed` is the bootstrap's; the judge has its own."""
 
     bench: tuple[Annotated[BenchmarkSource, Use(BENCHMARKS)], ...] = Field(min_length=1)
-    """The benchmarks."""
+    """Benchmarks to evaluate on."""
     bootstrap_rounds: int = Field(10_000, ge=100)
-    """Resamples of groups for the intervals."""
+    """Number of bootstrap resamples of groups for the intervals."""
     shard_triplets: int = Field(64, ge=1)
-    """Triplets scored between two points from which an interrupted run can resume."""
+    """Triplets scored between two saves; an interrupted run resumes from the last save."""
     prices: Prices | None = None
-    """What tokens and hours cost; null: costs are given in time and tokens only."""
+    """Rates for tokens and hours; null: costs are given only in time and tokens."""
     probes: Probes | None = None
-    """Probes of the judge's soundness; `probes: {}` asks all of them."""
+    """Probes of the judge; `probes: {}` runs all of them."""
     human: Human | None = None
-    """Rankings by people that the judge is compared with."""
+    """Human rankings to compare the judge with."""
     leaderboard: LeaderboardOptions = LeaderboardOptions()
     report: Report = Report()
 
@@ -51,12 +51,12 @@ class MeasureRecipe(Recipe):
 
 
 class EvalRecipe(MeasureRecipe):
-    """`editjudge eval`: one judge, or scores made elsewhere, on one or more benchmarks."""
+    """`editjudge eval`: one judge, or external scores, on one or more benchmarks."""
 
     judge: AnyJudge | None = None
-    """The judge that is asked."""
+    """Judge to evaluate."""
     scores: tuple[ScoresFile, ...] = ()
-    """In place of a judge: a file of scores or votes, a block with its `path`, or a list of them, one per judge."""
+    """Instead of a judge: a file of scores or votes, a block with its `path`, or a list of them, one per judge."""
 
     @field_validator("scores", mode="before")
     @classmethod
@@ -87,5 +87,5 @@ class EvalRecipe(MeasureRecipe):
         return self
 
     def resolved(self) -> EvalRecipe:
-        """With what the judge leaves to its weights."""
+        """Return the recipe with settings that the judge leaves to its weights."""
         return self if self.judge is None else self.model_copy(update={"judge": self.judge.resolved()})

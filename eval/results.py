@@ -1,4 +1,4 @@
-"""From evaluations to `results.json`: every number a report prints, with its interval and what it rests on."""
+"""Build `results.json` from evaluations: every number of a report, with its interval and sample size."""
 
 from __future__ import annotations
 
@@ -46,24 +46,24 @@ from eval.metrics.published import published_figures
 
 @dataclass(frozen=True)
 class Measured:
-    """An evaluation and what it is of."""
+    """An evaluation with its judge's label, step and run."""
 
     label: str
-    """For tables: "base", "step 120", "judge"."""
+    """Name in tables: "base", "step 120", "judge"."""
     step: int | None
-    """Of a checkpoint, 0 for the untrained base; None outside a training run."""
+    """Step of a checkpoint, 0 for the untrained base; None outside a training run."""
     evaluation: Evaluation
     run: str | None = None
-    """Name of the training run; None outside of one."""
+    """Name of the training run; None outside one."""
     probes: tuple[ProbeFigures, ...] = ()
-    """What `probes.run_probes` found."""
+    """Results of `probes.run_probes`."""
 
 
 def build_results(measured: Sequence[Measured], rounds: int, seed: int, prices: Prices | None = None) -> Results:
-    """The content of results.json, without what is built from it (leaderboard, people, a sweep's runs).
+    """Return the content of results.json, without parts derived from it (leaderboard, people, a sweep's runs).
 
-    `evaluations` is in the order of `measured`; all of one benchmark share their resamples. Costs are in money where
-    `prices` says what things cost.
+    `evaluations` is in the order of `measured`; all of one benchmark share their resamples. Costs are in money if
+    `prices` are given.
     """
     found: dict[int, JudgeOnBenchmark] = {}
     benches: dict[str, BenchmarkSize] = {}
@@ -164,7 +164,7 @@ def _metrics(evaluation: Evaluation, rounds: int, seed: int) -> dict[str, Metric
 
 
 def _dimensions(table: PairTable, found: Intervals) -> dict[Dimension, DimensionFigures]:
-    """Of the dimensions that have pairs."""
+    """Return the figures of the dimensions with pairs."""
     outcomes = outcome_counts(table)
     groups = count(table).pairs > 0
     return {
@@ -192,17 +192,17 @@ def _dimensions(table: PairTable, found: Intervals) -> dict[Dimension, Dimension
 
 
 def _counts(outcomes: Ints, n_groups: int) -> dict[str, Any]:
-    """The fields of `Outcomes`, from counts whose last axis is `OUTCOMES`."""
+    """Return the fields of `Outcomes`, from counts whose last axis is `OUTCOMES`."""
     totals = outcomes.reshape(-1, len(OUTCOMES)).sum(axis=0)
     by_outcome: dict[str, int] = {name: int(total) for name, total in zip(OUTCOMES, totals, strict=True)}
     return {"n_pairs": int(totals.sum()), "n_groups": n_groups, **by_outcome, "coverage": coverage(totals)}
 
 
 def summarise(results: Results, benchmark: str | None = None, run: str | None = None) -> list[CheckpointSummary]:
-    """One entry per checkpoint of one training run, the untrained base first.
+    """Return one entry per checkpoint of one training run, the untrained base first.
 
-    Of a checkpoint measured with several numbers of passes the entry with the fewest is taken. `benchmark` and `run`
-    are the first ones when they are not given.
+    For a checkpoint measured with several numbers of passes, the entry with the fewest is used. `benchmark` and `run`
+    default to the first ones.
     """
     name = next(iter(results.benchmarks)) if benchmark is None else benchmark
     of_bench = [found for found in results.of_benchmark(name) if found.step is not None]
@@ -216,7 +216,7 @@ def summarise(results: Results, benchmark: str | None = None, run: str | None = 
 
 
 def summary(found: JudgeOnBenchmark) -> CheckpointSummary:
-    """The entry of one evaluation of a checkpoint; see `summarise`."""
+    """Return the entry of one evaluation of a checkpoint; see `summarise`."""
     known = {name: found.dimensions.get(name) for name in DIMENSIONS}
 
     def pick(figure: str, end: str) -> dict[Dimension, float | None]:
@@ -225,7 +225,7 @@ def summary(found: JudgeOnBenchmark) -> CheckpointSummary:
     figures: dict[str, dict[str, MainFigure]] = {}
     for key in keys_in(found):
         value = read_figure(found, key)
-        assert value is not None  # `keys_in` names what is there
+        assert value is not None  # `keys_in` returns only existing figures
         figure = MainFigure(figure=key.figure, **dict(value), coverage=read_coverage(found, key))
         figures.setdefault(key.kind, {})[key.dimension] = figure
     return CheckpointSummary(
@@ -245,9 +245,9 @@ def summary(found: JudgeOnBenchmark) -> CheckpointSummary:
 
 
 def human_results(options: Human, measured: Sequence[Measured], rounds: int, seed: int) -> HumanResults:
-    """What was read, and one entry per evaluation whose candidates people ranked.
+    """Return the rankings read, and one entry per evaluation with ranked candidates.
 
-    Raises `DataError` when not one ranking is about candidates of these benchmarks.
+    Raises `DataError` when no ranking is about candidates of these benchmarks.
     """
     rankings = rankings_that_count(options)
     evaluations = [

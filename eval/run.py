@@ -28,9 +28,9 @@ from eval.terminal import print_leaderboards, print_results
 
 
 def run_eval(recipe: EvalRecipe) -> Results:
-    """Score what is not scored yet, write results.json and report.html, and return the results.
+    """Score missing triplets, write results.json and report.html, and return the results.
 
-    Raises `StaleOutputError` when `out` holds another judge's scores, `DataError` for an unusable benchmark,
+    Raises `StaleOutputError` when `out` contains another judge's scores, `DataError` for an unusable benchmark,
     `StorageError` while another evaluation writes there.
     """
     with alone_in(recipe.out, "another evaluation works in this folder"):
@@ -61,9 +61,9 @@ def _measure(recipe: EvalRecipe) -> Results:
 
 
 def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJudge[Any] | None) -> Iterator[Measured]:
-    """One per benchmark, from the recipe's judge, with what the probes found; of every file of scores one per reading.
+    """Yield one evaluation per benchmark for the recipe's judge, with probe results; for a score file, one per reading.
 
-    Several files have a folder each in `out`, and in it one per benchmark.
+    Several files have one folder each in `out`, with a subfolder per benchmark.
     """
     for bench in benches:
         folder = recipe.out / folder_name(bench.name)
@@ -82,7 +82,7 @@ def _evaluations(recipe: EvalRecipe, benches: Sequence[Benchmark], judge: BaseJu
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(prog="editjudge eval", description="Measure one judge on one or more benchmarks.")
     add_recipe(parser)
     add_json(parser)

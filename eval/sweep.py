@@ -36,17 +36,17 @@ from eval.results import Measured
 from eval.terminal import print_leaderboards, print_results
 
 ATTEMPTS = 2
-"""How often one command tries a checkpoint that cannot be measured: it may have been read while it was replaced."""
+"""Tries per command for a checkpoint that cannot be measured: it may have been read while it was replaced."""
 FAILURES = (CheckpointError, EngineError, WorkerError)
-"""What concerns one checkpoint only; the others continue. Anything else ends the work."""
+"""Errors of one checkpoint; the others continue. Other errors stop the command."""
 
 
 class Sweep:
-    """The state of one command: what was measured, what failed. Everything else lies in the folder."""
+    """State of one command: measured and failed checkpoints. Everything else is on disk."""
 
     def __init__(self, recipe: SweepRecipe) -> None:
-        """Reads the benchmarks. Raises what `load_benchmarks` raises, and `RecipeError` for devices
-        or a figure to select by that are not here."""
+        """Read the benchmarks. Raises the errors of `load_benchmarks`, and `RecipeError` for missing devices
+        or a missing figure to select by."""
         self.recipe = recipe
         if recipe.wandb is not None:
             require_wandb()
@@ -56,18 +56,18 @@ class Sweep:
             check_files(recipe)
             self.benches: list[Benchmark] = load_benchmarks(recipe)
         refuse_without_images(self.benches)
-        key_of(recipe.select, self.benches)  # a figure that no benchmark has is reported before anything is judged
+        key_of(recipe.select, self.benches)  # report a missing figure before judging starts
         self.measured: list[Measured] = []
         self._failed: dict[tuple[str, int], tuple[int, EditJudgeError]] = {}
         self._known: dict[Path, Measured] = {}
         self._states: dict[str, RunState] = {}
 
     def look(self) -> dict[str, RunFolder]:
-        """What lies in the folders of the runs now."""
+        """Scan the folders of the runs."""
         return {name: scan(run.path) for name, run in self.recipe.named_runs().items()}
 
     def check(self) -> None:
-        """What is wrong with a run or one of its checkpoints is reported before hours are spent on the others."""
+        """Report problems of runs and checkpoints before hours are spent on the others."""
         for run in self.recipe.named_runs().values():
             checkpoints = find_checkpoints(run.path)
             judge = self.recipe.judge_of_run(run).as_trained(trained_in(run.path))
@@ -75,10 +75,10 @@ class Sweep:
                 judge_of(judge, checkpoint.path)
 
     def measure(self, found: dict[str, RunFolder], closing: bool) -> bool:
-        """Measure what is not measured of the checkpoints in `found`; whether anything is new since the last call.
+        """Measure the checkpoints in `found` that are not measured; return whether anything is new since the last call.
 
-        `closing`: no further checkpoint will come. What concerns one checkpoint only (`FAILURES`) is kept for the
-        report and the others continue; it is raised when nothing at all could be measured.
+        `closing`: no more checkpoints will appear. An error of one checkpoint (`FAILURES`) is kept for the report and
+        the others continue; it is raised when nothing could be measured.
         """
         jobs: list[Job] = []
         for name, run in self.recipe.named_runs().items():
@@ -94,7 +94,7 @@ class Sweep:
             )
         before = len(self._known)
         with self.record.phase("judge"):
-            self._collect(jobs)  # refuses other judges' scores before anything new is asked
+            self._collect(jobs)  # raises for other judges' scores before anything new is asked
             self._score(self._waiting(jobs))
             self.measured = self._collect(jobs)
         if closing and self.recipe.probes is not None:
@@ -105,9 +105,9 @@ class Sweep:
         return len(self._known) > before
 
     def _waiting(self, jobs: Sequence[Job]) -> list[Job]:
-        """What must be scored, the longest first so that no device is left with a long one at the end.
+        """Return the jobs to score, the longest first because a long last job would leave other devices idle.
 
-        Runs may share the measurement of their base; it is made once.
+        Runs may share the measurement of their base; it runs once.
         """
         todo: dict[Path, Job] = {}
         for job in jobs:
@@ -143,7 +143,7 @@ class Sweep:
         for job in jobs:
             try:
                 items = [*collect(job, self.benches, self.recipe)] if self._is_new(job) else []
-            except CheckpointError as error:  # removed between the look and now
+            except CheckpointError as error:  # removed since the scan
                 self._note(job, error)
                 continue
             self._known |= {item.evaluation.folder: item for item in items}
@@ -174,16 +174,16 @@ class Sweep:
 
 
 def only_sweep(out: Path) -> AbstractContextManager[None]:
-    """Hold a sweep's folder for this process; see `alone_in`."""
+    """Lock a sweep's folder for this process; see `alone_in`."""
     return alone_in(out, "another sweep works in this folder")
 
 
 def run_sweep(recipe: SweepRecipe) -> Results:
-    """Measure what is not measured yet, write results.json and report.html, and return the results.
+    """Measure what is missing, write results.json and report.html, and return the results.
 
-    `results` is what `build_sweep_results` makes. A checkpoint that cannot be measured stands in `runs.*.failed`.
+    `results` is made by `build_sweep_results`. A checkpoint that cannot be measured is in `runs.*.failed`.
     Raises `CheckpointError` when a run has no complete checkpoint and `StaleOutputError` when a checkpoint, the
-    training or the benchmark is another one than before.
+    training or the benchmark has changed.
     """
     with only_sweep(recipe.out):
         sweep = Sweep(recipe)
@@ -193,11 +193,11 @@ def run_sweep(recipe: SweepRecipe) -> Results:
 
 
 def watch_sweep(recipe: SweepRecipe) -> Results:
-    """As `run_sweep`, again and again, until every run says that it is finished; returns the last results.
+    """Repeat `run_sweep` until every run is marked as finished; return the last results.
 
-    A run need not exist yet. results.json and report.html are written again whenever something was measured. The last
-    checkpoint's additional passes are made at the end. With `runtime.give_up_s` it also ends when no checkpoint has
-    appeared for that long. Raises `CheckpointError` when it ends without one.
+    A run need not exist yet. results.json and report.html are rewritten after every new measurement. The additional
+    passes of the last checkpoint are made at the end. It also ends after the time-out `runtime.give_up_s` without a new
+    checkpoint. Raises `CheckpointError` when it ends without one.
     """
     with only_sweep(recipe.out):
         sweep = Sweep(recipe)
@@ -224,14 +224,14 @@ def watch_sweep(recipe: SweepRecipe) -> Results:
 
 
 def failures(results: Results) -> list[str]:
-    """A line for each checkpoint that could not be measured."""
+    """Return a line for each checkpoint that could not be measured."""
     return [
         f"{name}, step {failed.step}: {failed.error}" for name, run in results.runs.items() for failed in run.failed
     ]
 
 
 def sentences(results: Results) -> list[str]:
-    """What to do with each run, in words."""
+    """Return the recommendation for each run, in words."""
     found = []
     for name, run in results.runs.items():
         bench = results.benchmarks.get(run.best.benchmark)
@@ -241,7 +241,7 @@ def sentences(results: Results) -> list[str]:
 
 
 def show(results: Results) -> None:
-    """The tables and sentences a sweep ends with, on standard output."""
+    """Print the tables and sentences at the end of a sweep to standard output."""
     print_results(results)
     print_leaderboards(results)
     for line in sentences(results):
@@ -249,13 +249,13 @@ def show(results: Results) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command. Returns 1 when a checkpoint could not be measured."""
+    """Run the command. Returns 1 when a checkpoint could not be measured."""
     parser = argparse.ArgumentParser(prog="editjudge sweep", description="Measure every checkpoint of training runs.")
     add_recipe(parser)
     parser.add_argument("--watch", action="store_true", help="measure new checkpoints until training is finished")
     add_json(parser)
     arguments = parser.parse_intermixed_args(argv)
-    # A watched training need not have begun.
+    # A watched training may start later.
     may_come = ("run", "runs") if arguments.watch else ()
     recipe = load_for_run(arguments.recipe, SweepRecipe, arguments.overrides, may_come)
     with json_results(arguments.json) as write:

@@ -1,4 +1,4 @@
-"""The tables a command ends with."""
+"""Result tables in the terminal."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from eval.report.leaderboard import source_of
 
 
 def figure(found: Estimate | None) -> str:
-    """`0.724 [0.690, 0.757]`; without interval when there is none."""
+    """Format as `0.724 [0.690, 0.757]`, without interval when there is none."""
     if found is None or found.value is None:
         return "–"
     interval = "" if found.low is None or found.high is None else f" [{found.low:.3f}, {found.high:.3f}]"
@@ -33,16 +33,16 @@ _FIGURE = 20
 
 
 def _parts(columns: Sequence[T], width: int, others: int) -> Iterator[Sequence[T]]:
-    """Columns of figures that fit on a screen together, beside `others` characters of other columns."""
+    """Split columns of figures into groups that fit on the screen, beside `others` characters of other columns."""
     fitting = max(1, (width - others) // (_FIGURE + 3))
     for start in range(0, len(columns), fitting):
         yield columns[start : start + fitting]
 
 
 def results_tables(results: Results, benchmark: str, width: int) -> Iterator[Table]:
-    """Evaluations x main figures of one benchmark, with intervals; of pairs also the task mean. Lowest coverage.
+    """Yield tables of evaluations x main figures of one benchmark, with intervals, pairs' task mean, lowest coverage.
 
-    Of several training runs, each judge is called by its run too. Several tables where one is wider than `width`.
+    With several training runs, judges' names contain the run. There are several tables if one is wider than `width`.
     """
     keys = list(dict.fromkeys(key for found in results.of_benchmark(benchmark) for key in keys_in(found)))
     for part in _parts(keys, width, 40):
@@ -79,7 +79,7 @@ def _results_table(results: Results, benchmark: str, keys: Sequence[FigureKey]) 
 
 
 def remarks(results: Results) -> list[str]:
-    """What a reader of the tables must know: rows left out and why, suspicious ones, unreadable replies."""
+    """Return notes on the tables: left-out rows and reasons, suspicious rows, unreadable replies."""
     lines = []
     for name, about in results.benchmarks.items():
         if about.left_out:
@@ -110,7 +110,7 @@ def remarks(results: Results) -> list[str]:
 
 
 def _topic(found: JudgeOnBenchmark, key: FigureKey) -> str:
-    """The dimension of a figure, with the kind of its labels where the dimension has several kinds."""
+    """Return the dimension of a figure, with its kind of labels if the dimension has several kinds."""
     name = key.dimension.replace("_", " ")
     several = len({other.kind for other in keys_in(found) if other.dimension == key.dimension}) > 1
     return f"{name} ({key.kind})" if several else name
@@ -132,14 +132,14 @@ def _share(value: float | None) -> str:
 
 
 def _wide(console: Console) -> Console:
-    """Piped into a file there is no screen to fit, and a table cut to 80 columns would lose figures."""
+    """Widen a console without a screen: a table cut to 80 columns in a file would lose figures."""
     return console if console.is_terminal else Console(file=console.file, width=max(console.width, 200))
 
 
 def print_results(results: Results, console: Console | None = None) -> None:
-    """One table per benchmark with pairs or several judges, and what must be known of them, on standard output.
+    """Print one table per benchmark with pairs or several judges, and the remarks, to standard output.
 
-    A single judge's figures on other labels stand in the leaderboard's table, all of them.
+    A single judge's figures on other labels are in the leaderboard's table.
     """
     target = _wide(Console() if console is None else console)
     for benchmark, about in results.benchmarks.items():
@@ -152,7 +152,7 @@ def print_results(results: Results, console: Console | None = None) -> None:
 
 
 def leaderboard_tables(board: Board, width: int) -> Iterator[Table]:
-    """One table for a terminal; several, with some of the figures each, where it is wider than `width`."""
+    """Yield one table, or several with some of the figures each if it is wider than `width`."""
     for part in _parts([*board.columns.items()], width, 65):
         yield _leaderboard_table(board, dict(part))
 
@@ -183,7 +183,7 @@ def _leaderboard_table(board: Board, columns: Mapping[str, str]) -> Table:
 
 
 def print_leaderboards(results: Results) -> None:
-    """The tables of labels that are no pairs, and those of more than one judge, on standard output."""
+    """Print the tables of labels other than pairs, and those with several judges, to standard output."""
     wide = _wide(Console())
     for board in results.leaderboard:
         if len(board.rows) > 1 or board.figure in LABEL_BOARDS:

@@ -1,4 +1,4 @@
-"""The formats of benchmarks: each is a `use:` block that reads its own files."""
+"""Benchmark formats: each is a `use:` block that reads its own files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BENCHMARKS: dict[str, str] = {
     "pairs": "eval.benchmarks.pairs:Pairs",
     "tiger_editreward_bench": "eval.benchmarks.tiger_editreward_bench:TigerEditRewardBench",
 }
-"""What `use:` may name under `bench:`."""
+"""Names allowed for `use:` under `bench:`."""
 
 
 class BenchmarkSource(Protocol):
@@ -24,12 +24,12 @@ class BenchmarkSource(Protocol):
 
     @property
     def title(self) -> str:
-        """What the benchmark is called in files and reports."""
+        """Return the benchmark's name in files and reports."""
         ...
 
     def load(self, cache: Path) -> Benchmark:
-        """Read, check and return it; images that lie inside a table are extracted below `cache`.
+        """Read, check and return the benchmark; images inside a table are extracted below `cache`.
 
-        Raises `DataError` when the file does not have the format's columns, or when no row can be used.
+        Raises `DataError` when the file lacks the format's columns, or when no row can be used.
         """
         ...

@@ -22,7 +22,7 @@ _POINT = {
     "score": ("score",),
     "model": ("model",),
 }
-"""Names of the columns of a pointwise table: AURORA's, or those of the ImagenHub table beside it."""
+"""Column names of a pointwise table: AURORA's, or those of the ImagenHub table beside it."""
 _PAIR = ("prompt", "path_src", "path1", "path2", "model1_dim1_score", "model2_dim1_score")
 
 
@@ -31,8 +31,8 @@ class Aurora(BaseModel):
 
     A JSON list or JSONL. Pointwise rows have `prompt`, `input`, `gen`, `score` and `model` (or `instruction`,
     `input_path`, `output_path`); pairwise rows `prompt`, `path_src`, `path1`, `path2` and `model1_dim1_score`,
-    `model2_dim1_score`, whose order is the label. Pointwise rows are measured by correlation per model, pairwise
-    ones by accuracy with ties.
+    `model2_dim1_score`, whose order is the label. The metric is correlation per model for pointwise rows, and accuracy
+    with ties for pairwise rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,21 +40,21 @@ class Aurora(BaseModel):
     path: InputPath
     """JSON file."""
     images: InputPath | None = None
-    """Folder that paths are relative to, and below which absolute ones lie; the file's own when it is not given."""
+    """Folder that contains the images: the base of relative paths. Default: the file's own folder."""
     labels_only: bool = False
-    """Look at no image file: enough to measure scores made elsewhere, which name candidates by these paths."""
+    """Read no image files: enough to measure external scores, which name candidates by these paths."""
     scale: Scale = "overall"
-    """What was rated."""
+    """Scale that people rated."""
     name: str = "AURORA-Bench"
-    """How reports call it."""
+    """Name in reports."""
 
     @property
     def title(self) -> str:
-        """What the benchmark is called."""
+        """Return the name in reports."""
         return self.name
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`."""
+        """Read the benchmark, see `BenchmarkSource.load`."""
         root = (self.path.parent if self.images is None else self.images).absolute()
         store = AbsentFolder(root) if self.labels_only else FolderImages(root)
         left_out = Findings()
@@ -102,12 +102,12 @@ def _path(value: object) -> str:
 
 
 def _read_point(row: dict[str, Any], number: int, store: FolderImages | AbsentFolder, scale: Scale) -> Rating:
-    # A row without a model is one of the model "unknown", as in EditReward's code.
+    # A row without a model gets the model "unknown", as in EditReward's code.
     cells = {name: _cell({"model": "unknown"} | row, names) for name, names in _POINT.items()}
     value = _number(cells["score"], "score")
     task = make_task("aurora", cells["instruction"], store.add(_path(cells["input"])))
     triplet = make_triplet(task, store.add(_path(cells["output"])), str(cells["model"]))
-    # Two models may give the same bytes; their ratings must stay apart, so the model is in the id.
+    # Two models may produce the same bytes; the id contains the model to keep their ratings apart.
     triplet = triplet.model_copy(update={"id": f"{triplet.id}-{triplet.editor}"})
     return Rating(id=f"aurora-{number}", triplet=triplet, scale=scale, value=value)
 

@@ -1,4 +1,4 @@
-"""The benchmark EditReward-Bench of EditScore, and any table in its public schema."""
+"""EditScore's benchmark EditReward-Bench, and any table in its public schema."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _SCHEMA = Schema(
 
 
 class EditRewardBench(BaseModel):
-    """The schema of EditScore/EditReward-Bench: one row per pair, images inside, the preferred output first.
+    """EditScore/EditReward-Bench and its schema: one row per pair, images inside, the preferred output first.
 
     Columns: `key` [2] naming the two candidates, `instruction`, `input_image`, `output_images` [2], `task_type`,
     `dimension`. A group is an instruction with an input image; a candidate is a group with the bytes of an output.
-    A table that EditJudge wrote also says whose candidates they are, and keeps its ids (column `editjudge`).
-    Rows of task type "unknown", as `annotate pairs` writes them for groups without one, become comparisons.
+    A table written by EditJudge also names the editors and keeps its ids (column `editjudge`). Rows of task type
+    "unknown", which `annotate pairs` writes for groups without a task type, become comparisons.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -39,19 +39,19 @@ class EditRewardBench(BaseModel):
     path: ModelName = "EditScore/EditReward-Bench"
     """Folder with Parquet files, or a name on the Hugging Face hub."""
     split: str = "train"
-    """Of a hub data set; a local folder is read whole."""
+    """Split of a hub data set; a local folder is read completely."""
     labels_only: bool = False
-    """Read no images, whose columns may be missing: enough to measure scores made elsewhere."""
+    """Read no images, whose columns may be missing: enough to measure external scores."""
     name: str | None = None
-    """How reports call it; the last part of `path` when it is not given."""
+    """Name in reports. Default: the last part of `path`."""
 
     @property
     def title(self) -> str:
-        """What the benchmark is called."""
+        """Return the name in reports."""
         return Path(self.path).name if self.name is None else self.name
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`."""
+        """Read the benchmark, see `BenchmarkSource.load`."""
         left_out, notes = Findings(), Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
         rows = parquet_rows(self.path, local_files(self.path), _SCHEMA.of(self.labels_only), cache, self.split)
@@ -64,7 +64,7 @@ class EditRewardBench(BaseModel):
                 left_out.add(problem.kind, f"row {number}: {problem}")
                 continue
             for key, triplet in zip(row["key"], (pair.better, pair.worse), strict=True):
-                # A key may come again in another group; within one it stands for one output.
+                # A key may be reused in another group; within a group it identifies one output.
                 if image_of_key.setdefault((pair.task.id, str(key)), triplet.id) != triplet.id:
                     notes.add("key_names_two_images", f"row {number}: {key}")
             found.append(pair)
@@ -107,7 +107,7 @@ def _read_row(row: dict[str, Any], store: TableImages | AbsentImages) -> Prefere
 
 
 def _own_pair(row: dict[str, Any], images: list[ImageRef], task_type: str, absent: bool) -> PreferencePair:
-    """The pair that EditJudge wrote. Images must be those that its ids stand for, unless they are not at hand."""
+    """Return the pair that EditJudge wrote. The images must match its ids, unless they are absent."""
     try:
         own = OwnColumn.model_validate(row[OWN_COLUMN])
         if absent:
@@ -116,6 +116,6 @@ def _own_pair(row: dict[str, Any], images: list[ImageRef], task_type: str, absen
         if changed:
             raise RowError("changed_image", f"pair {own.pair_id}: {changed[0]} is not the image that was compared")
         return own.pair([str(key) for key in row["key"]], row["instruction"], images, task_type, row["dimension"])
-    except ValueError as error:  # also of values that the records refuse, and of a plan that is not JSON
+    except ValueError as error:  # also for values that the records reject, and for a plan that is not JSON
         first = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise RowError("not_a_pair", f"column {OWN_COLUMN}: {first}") from error

@@ -1,4 +1,4 @@
-"""Edits that nobody has labelled: a judge scores them, and reports show how its scores are spread."""
+"""Unlabelled edits: a judge scores them, and reports show the distribution of its scores."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from eval.labels.findings import Findings
 
 
 class Edits(JsonlFile):
-    """A JSONL file of `EditTriplet`, as curation writes them; no labels, so no figure says how good a judge is."""
+    """A JSONL file of `EditTriplet`, as curation writes it. It has no labels, so no figure rates the judge."""
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`. Rows that are no edit, or with an image that cannot be used, are left out."""
+        """Read the edits, see `BenchmarkSource.load`. Invalid rows and rows with an unusable image are left out."""
         left_out = Findings()
         edits = self.read(EditTriplet, left_out)
         return checked(self.title, str(self.path), (), self.images, left_out, Findings(), unlabelled=edits)

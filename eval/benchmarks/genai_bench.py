@@ -18,10 +18,10 @@ from eval.labels.findings import Findings
 from eval.labels.types import Comparison, Label, as_index
 
 _RESULTS = (".json", ".jsonl")
-"""Endings of files of votes; everything else is the data set itself."""
+"""File endings of vote files; all other files are the data set itself."""
 CONFIG = "image_edition"
 NO_PROMPT = "instruction of row"
-"""Stands for the instruction in labels of a results file that has no `instruct_prompt`."""
+"""Replaces the instruction in labels of a results file without `instruct_prompt`."""
 _SCHEMA = Schema(
     "GenAI-Bench",
     columns=(
@@ -36,7 +36,7 @@ VOTES: dict[str, Label] = {
     "tievote": "A=B=Good",
     "bothbad_vote": "A=B=Bad",
 }
-"""What the data set's `vote_type` means; the left output is A."""
+"""Labels by the data set's `vote_type`; the left output is A."""
 assert set(VOTES.values()) <= set(get_args(Label))
 
 
@@ -44,31 +44,31 @@ class GenAIBench(BaseModel):
     """GenAI-Bench, image editing (TIGER-Lab/GenAI-Bench, arXiv 2406.04485): two outputs and a vote with ties.
 
     Columns: `instruct_prompt`, `source_image`, `left_model`, `left_output_image`, `right_model`,
-    `right_output_image`, `vote_type`. The published figures are of the 919 rows of the split test_v1.
-    The id of a row's comparison is `genai_bench-<row>`, from 0, as the `idx` of public results files.
+    `right_output_image`, `vote_type`. The published figures are for the 919 rows of the split test_v1.
+    The id of a row's comparison is `genai_bench-<row>`, from 0, like the `idx` of public results files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: ModelName = "TIGER-Lab/GenAI-Bench"
     """Folder with Parquet files, a name on the Hugging Face hub, or a public results file (.json, .jsonl) with
-    `idx` and `human_vote`: labels without images, enough to measure votes and scores made elsewhere. There the
-    candidates are called `<idx>-left` and `<idx>-right`."""
+    `idx` and `human_vote`: labels without images, enough to measure external votes and scores. Its candidates are
+    named `<idx>-left` and `<idx>-right`."""
     split: str = "test_v1"
-    """Of a hub data set, and of a folder whose files are named after splits; any other folder is read whole."""
+    """Split of a hub data set, or of a folder with files named after splits; other folders are read completely."""
     labels_only: bool = False
-    """Of Parquet files: read no images, whose columns may be missing."""
+    """Read no images from Parquet files, whose image columns may be missing."""
     name: str | None = None
-    """How reports call it; the last part of `path` when it is not given."""
+    """Name in reports. Default: the last part of `path`."""
 
     @property
     def title(self) -> str:
-        """What the benchmark is called."""
+        """Return the name in reports."""
         path = Path(self.path)
         return (path.stem if path.suffix in _RESULTS else path.name) if self.name is None else self.name
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`."""
+        """Read the benchmark, see `BenchmarkSource.load`."""
         path = Path(self.path)
         from_results = path.suffix in _RESULTS
         left_out = Findings()
@@ -104,7 +104,7 @@ class GenAIBench(BaseModel):
 
 
 def results_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of a public results file, a JSON list or JSONL; `DataError` when it is neither."""
+    """Yield the rows of a public results file, a JSON list or JSONL; raises `DataError` otherwise."""
     for _, row in read_objects(path):
         yield row
 
@@ -128,7 +128,7 @@ def _read_result(row: dict[str, Any], number: int) -> Comparison:
     if idx is None:
         raise RowError("no_index", f"idx {row['idx']!r}; it counts the rows of the data set, from 0")
     refs = tuple(absent_image(f"{idx}-{side}") for side in ("source", "left", "right"))
-    # Only the votes are compared; the prompts of a results file say what the row was about, where it has them.
+    # Only votes are compared. The prompts of a results file only describe the row, and may be missing.
     instruction = row.get("instruct_prompt") or f"{NO_PROMPT} {idx}"
     return _comparison(idx, instruction, (refs[0], refs[1], refs[2]), ("left", "right"), row.get("human_vote"))
 

@@ -26,7 +26,7 @@ INPUTS = "input"
 class ImagenHub(BaseModel):
     """ImagenHub's human ratings of text-guided edits (arXiv 2310.01596): SC, PQ and O per image and editing model.
 
-    Ratings: a folder with one tab-separated file per rater. Images, as the museum of ImagenHub lays them out: a folder
+    Ratings: a folder with one tab-separated file per rater. Images, in the layout of the ImagenHub museum: a folder
     with `input/<uid>`, `<model>/<uid>` and `dataset_lookup.json` ({uid: {"instruction": ...}}).
     A rating's triplet has the model's name as its `editor` and the uid as its task's `origin.source`.
     """
@@ -36,19 +36,19 @@ class ImagenHub(BaseModel):
     ratings: InputPath
     """Folder with the raters' .tsv files."""
     images: InputPath | None = None
-    """Folder of the images; null reads the ratings alone, enough to measure scores made elsewhere."""
+    """Folder of the images; null reads only the ratings, enough to measure external scores."""
     models: tuple[str, ...] | None = None
-    """Editing models to take; all of the tables when it is not given."""
+    """Editing models to use. Default: all models in the tables."""
     name: str = "ImagenHub"
-    """How reports call it."""
+    """Name in reports."""
 
     @property
     def title(self) -> str:
-        """What the benchmark is called."""
+        """Return the name in reports."""
         return self.name
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`. Edits without an image or an instruction are left out."""
+        """Read the benchmark, see `BenchmarkSource.load`. Edits without an image or an instruction are left out."""
         files = sorted(self.ratings.glob("*.tsv"))
         if not files:
             raise DataError(f"{self.ratings}: no .tsv file in it; give the folder with one file per rater")
@@ -75,7 +75,7 @@ class ImagenHub(BaseModel):
     def _triplets(
         self, uids: Sequence[str], models: Sequence[str], left_out: Findings
     ) -> dict[tuple[str, str], EditTriplet]:
-        """By uid and model; what has no image is in `left_out`."""
+        """Return the triplets by uid and model; missing images are added to `left_out`."""
         lookup = None if self.images is None else _instructions(self.images / LOOKUP)
         store = None if self.images is None else FolderImages(self.images)
         found = {}
@@ -95,7 +95,7 @@ class ImagenHub(BaseModel):
                     left_out.add(problem.kind, str(problem))
                     continue
                 triplet = make_triplet(task, after, model)
-                # Two models may give the same bytes; their ratings must stay apart, so the model is in the id.
+                # Two models may produce the same bytes; the id contains the model to keep their ratings apart.
                 found[uid, model] = triplet.model_copy(update={"id": f"{triplet.id}-{model}"})
         return found
 
@@ -108,7 +108,7 @@ def _instructions(path: Path) -> Mapping[str, str]:
 
 
 def _ratings(triplet: EditTriplet, name: str, values: Floats) -> Iterator[Rating]:
-    """One rating per scale; values [raters, 2]: SC and PQ. O = sqrt(SC PQ) is per rater, then averaged."""
+    """Yield one rating per scale; values [raters, 2]: SC and PQ. O = sqrt(SC PQ) per rater, then averaged."""
     semantic, quality = values[:, 0], values[:, 1]
     for scale, given in zip(SCALES, (semantic, quality, np.sqrt(semantic * quality).round(9)), strict=True):
         raters = tuple(float(value) for value in given)

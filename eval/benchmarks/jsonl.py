@@ -1,4 +1,4 @@
-"""What `pairs` and `edits` share: a JSONL file of our records, each with a task."""
+"""Base of `pairs` and `edits`: a JSONL file of records, each with a task."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ NAMES: dict[type[PreferencePair] | type[EditTriplet], str] = {PreferencePair: "p
 
 
 class JsonlFile(BaseModel):
-    """A benchmark that is a file of records."""
+    """A benchmark in a JSONL file of records."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: InputPath
     """JSONL file."""
     root: InputPath | None = None
-    """Folder the image references are relative to; the file's own folder when it is not given."""
+    """Base folder of the image references. Default: the file's own folder."""
     name: str | None = None
-    """How reports call it; the file's name without ending when it is not given."""
+    """Name in reports. Default: the file's name without its ending."""
 
     @property
     def title(self) -> str:
-        """What the benchmark is called."""
+        """Return the name in reports."""
         return self.path.stem if self.name is None else self.name
 
     @property
     def images(self) -> Path:
-        """Folder the image references are relative to."""
+        """Return the base folder of the image references."""
         return self.path.parent if self.root is None else self.root
 
     def read(self, record: type[RecordT], left_out: Findings, labels_only: bool = False) -> list[RecordT]:
-        """The rows that can be used; the others, also those with an image that cannot be used, go into `left_out`."""
+        """Return the usable rows; other rows, including those with an unusable image, are added to `left_out`."""
         rows = [(row.place, _read(row.text, record)) for row in json_rows(self.path)]
         refs = (ref for _, row in rows if not isinstance(row, RowError) for ref in _images(row))
         faults = {} if labels_only else image_faults(refs, ImageStore(self.images, "stored"))
@@ -76,13 +76,13 @@ def _images(row: PreferencePair | EditTriplet) -> Sequence[ImageRef]:
 
 
 def _fault(row: PreferencePair | EditTriplet, faults: dict[ImageRef, ImageError]) -> RowError | None:
-    """The first image of a row that cannot be used: a fault of the benchmark, for which no judge may pay."""
+    """Return an error for the first unusable image of a row: a fault of the benchmark, not of the judge."""
     found = next((faults[ref] for ref in _images(row) if ref in faults), None)
     return None if found is None else RowError(found.reason, f"{NAMES[type(row)]} {row.id}: {found}")
 
 
 def _why(error: ValidationError, name: str) -> RowError:
-    """The kind of a row that is no such record: a task type that is no name, or anything else."""
+    """Return the kind of an invalid row: an invalid task type, or another error."""
     problem = error.errors()[0]
     if problem["loc"] == ("task", "task_type") and isinstance(problem["input"], str):
         return RowError("not_a_task_type", repr(problem["input"]))

@@ -1,4 +1,4 @@
-"""Any file of preference pairs, as curation and annotation write them."""
+"""Preference pairs in a file written by curation or annotation."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from eval.labels.findings import Findings
 
 
 class Pairs(JsonlFile):
-    """Any JSONL file of `PreferencePair`, as curation and annotation write them.
+    """A JSONL file of `PreferencePair`, as curation and annotation write it.
 
     Pairs whose task type is "unknown" become comparisons.
     """
 
     labels_only: bool = False
-    """Look at no image file: enough to measure scores made elsewhere."""
+    """Read no image files: enough to measure external scores."""
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`. Rows that are no pair, or with an image that cannot be used, are left out."""
+        """Read the pairs, see `BenchmarkSource.load`. Invalid rows and rows with an unusable image are left out."""
         left_out, notes = Findings(), Findings()
         pairs, comparisons = split_unknown(self.read(PreferencePair, left_out, self.labels_only), notes)
         return checked(

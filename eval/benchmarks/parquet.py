@@ -1,7 +1,7 @@
-"""Rows of benchmarks that are Parquet tables: below a local folder, or a data set on the Hugging Face hub.
+"""Rows of benchmarks in Parquet tables: in a local folder, or a data set on the Hugging Face hub.
 
-Local files are read by name with pyarrow alone: `datasets` would take the name of a folder for a pattern, so that
-`bench[1]` is read from `bench1`, and needs a cache that it can write.
+Local files are read by name with pyarrow alone: `datasets` interprets a folder name as a pattern, which makes it
+read `bench1` for `bench[1]`, and needs a writable cache.
 """
 
 from __future__ import annotations
@@ -20,43 +20,43 @@ from editjudge.system.network import check_network
 from eval.benchmarks.rows import ImageCell
 
 _HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w.-]+)?")
-"""A data set on the Hugging Face hub: a name, or owner and name."""
+"""Name of a data set on the Hugging Face hub: a name, or owner and name."""
 _ROWS_AT_ONCE = 16
-"""Few, because a row carries several images."""
+"""Small, because a row contains several images."""
 
 
 @dataclass(frozen=True)
 class Schema:
-    """What a format calls its columns."""
+    """The column names of a format."""
 
     data_set: str
-    """For messages."""
+    """Name in messages."""
     columns: tuple[str, ...]
     images: tuple[str, ...]
-    """Those of `columns` that hold an image or a list of images."""
+    """Those of `columns` that contain an image or a list of images."""
     labels_only: bool = False
-    """The columns of images may be missing."""
+    """The image columns may be missing."""
     optional: tuple[str, ...] = ()
-    """Columns that are read where they are present."""
+    """Columns that are read where they exist."""
 
     def of(self, labels_only: bool) -> Schema:
-        """The same schema, for labels alone or not."""
+        """Return the same schema with this value of `labels_only`."""
         return replace(self, labels_only=labels_only)
 
     @property
     def needed(self) -> tuple[str, ...]:
-        """The columns that must be there."""
+        """Return the required columns."""
         return tuple(name for name in self.columns if not self.labels_only or name not in self.images)
 
     def in_table(self, present: Sequence[str]) -> list[str]:
-        """The columns that are to be read of a table."""
+        """Return the columns to read from a table."""
         return [name for name in (*self.columns, *self.optional) if name in present]
 
 
 def local_files(source: str) -> list[Path]:
-    """The Parquet files below a folder, sorted; empty when `source` is no folder and so a name on the hub.
+    """Return the Parquet files below a folder, sorted; empty when `source` is a name on the hub.
 
-    `DataError` for a folder without any, and for what is neither a folder nor can be a name.
+    Raises `DataError` for a folder without Parquet files, and for text that is neither a folder nor a valid name.
     """
     folder = Path(source)
     if folder.is_file():
@@ -74,10 +74,10 @@ def local_files(source: str) -> list[Path]:
 def parquet_rows(
     source: str, files: Sequence[Path], schema: Schema, cache: Path, split: str, config: str | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Rows with the columns of `schema`, images as `ImageCell`: of `files`, or without any of the hub's data set.
+    """Yield rows with the columns of `schema`, images as `ImageCell`: from `files`, or if empty from the hub.
 
-    `cache` is the run's own folder, for what has no better place. `DataError` for a missing column and for what
-    cannot be read.
+    `cache` is the run's own folder, used where no other cache is writable. Raises `DataError` for a missing column and
+    for an unreadable table.
     """
     found = _local_rows(source, files, schema) if files else _hub_rows(source, schema, cache, split, config)
     for row, folders in found:
@@ -101,7 +101,7 @@ def _local_rows(
     for file in files:
         folders = _folders(file, Path(source))
         try:
-            # An open file, as pyarrow takes some names for addresses.
+            # Pass an open file, because pyarrow interprets some names as URLs.
             with file.open("rb") as handle, parquet.ParquetFile(handle) as table:
                 if table.metadata.num_rows == 0:
                     continue
@@ -122,9 +122,9 @@ def _local_rows(
 
 
 def _folders(file: Path, root: Path) -> tuple[Path, ...]:
-    """Where a path in a table may begin: beside its file first, then one folder up at a time to the one named."""
+    """Return the base folders of a path in a table: its file's folder first, then each parent up to `root`."""
     above = [folder for folder in file.parents if folder.is_relative_to(root)]
-    # An absolute path in a table may name the folder by a link or by what the link leads to.
+    # An absolute path in a table may use a symbolic link or its target.
     return tuple(dict.fromkeys(place for folder in above for place in (folder.absolute(), folder.resolve())))
 
 
@@ -138,7 +138,7 @@ def _hub_rows(
         raise MissingExtraError("a data set of the hub needs datasets: pip install 'editjudge[train]'") from error
     check_network()
     with _datasets_cache(Path(datasets.config.HF_DATASETS_CACHE), cache) as folder:
-        # Files of a data set that is no Parquet table lie in the caches.
+        # The caches contain the files of data sets that are not Parquet tables.
         places = (Path(constants.HF_HUB_CACHE).absolute(), folder.absolute())
         try:
             table = datasets.load_dataset(source, config, split=split, cache_dir=str(folder))
@@ -163,7 +163,7 @@ def _hub_rows(
 
 @contextmanager
 def _datasets_cache(own: Path, run: Path) -> Iterator[Path]:
-    """Where `datasets` copies tables to: its own cache, or where that cannot be written a passing folder in `run`."""
+    """Yield the folder for `datasets`' tables: its own cache, or if that is not writable a temporary one in `run`."""
     if write_problem(own) is None:
         yield own
         return

@@ -1,4 +1,4 @@
-"""What the readers of published tables share: images inside and beside a table, and rows that are unfit."""
+"""Helpers for readers of published tables: images inside and beside a table, and unusable rows."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from eval.labels.types import Comparison
 
 _DATA_URL = re.compile(r"data:image/[\w.+-]+;base64,")
 _BASE64_IMAGES = ("iVBORw0KGgo", "/9j/", "UklGR")
-"""How PNG, JPEG and WebP files begin in base64."""
+"""Base64 prefixes of PNG, JPEG and WebP files."""
 _LONGEST_PATH = 255
-"""Characters that text has to have more than to be taken for base64; a path may begin with /9j/ too."""
+"""Longer text may be base64; shorter text is a path, which may begin with /9j/ too."""
 ABSENT = "absent"
-"""Folder that does not exist: paths of images that are not at hand begin with it."""
+"""Nonexistent folder that begins the paths of absent images."""
 
 
 class RowError(Exception):
-    """A row that cannot become a label; `kind` is what findings count it under."""
+    """A row that cannot become a label; findings count it under `kind`."""
 
     def __init__(self, kind: str, detail: str) -> None:
         self.kind = kind
@@ -37,14 +37,14 @@ class RowError(Exception):
 
 @dataclass(frozen=True)
 class ImageCell:
-    """An image in a table as its file has it: bytes, `{"bytes", "path"}`, a path, or base64 text."""
+    """An image in a table as stored in its file: bytes, `{"bytes", "path"}`, a path, or base64 text."""
 
     content: object
     folders: tuple[Path, ...]
-    """Where a path may begin; the first that has the file is taken."""
+    """Base folders of a path; the first one that contains the file is used."""
 
     def read(self) -> bytes:
-        """The file's bytes, of whatever kind; `RowError` when they are not to be had."""
+        """Return the file's bytes for any kind of cell; raises `RowError` when they cannot be read."""
         content = self.content
         if isinstance(content, dict):
             inside = content.get("bytes")
@@ -79,16 +79,16 @@ class ImageCell:
 
 
 class TableImages:
-    """Images of a table as files, each distinct one written once, named by its content."""
+    """Images of a table as files, each distinct image written once and named by its content."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._known: dict[str, ImageRef] = {}
 
     def add(self, cell: ImageCell, name: str = "") -> ImageRef:
-        """Store the cell's file unchanged; `RowError` when there is none or it is no image.
+        """Store the cell's file unchanged; raises `RowError` when it is missing or not an image.
 
-        `name` is for `AbsentImages`.
+        `name` is used only by `AbsentImages`.
         """
         data = cell.read()
         sha256 = hashlib.sha256(data).hexdigest()
@@ -102,14 +102,14 @@ class TableImages:
 
 
 class FolderImages:
-    """Images that lie as files below one folder."""
+    """Image files below one folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._known: dict[str, ImageRef] = {}
 
     def add(self, path: str) -> ImageRef:
-        """The image at a path below the folder, relative or absolute; `RowError` when it is missing or unreadable."""
+        """Return the image at a path, relative or absolute; raises `RowError` when it is missing or unreadable."""
         name = _below(self.root, path)
         if name is None:
             raise RowError("missing_image", f"{path} lies outside {self.root}")
@@ -126,14 +126,14 @@ class FolderImages:
 
 def _ref(data: bytes, sha256: str, path: str, name: str) -> ImageRef:
     try:
-        image = load_image(data, name, "stored")  # only its size is asked for
+        image = load_image(data, name, "stored")  # only its size is needed
     except ImageError as error:
         raise RowError(error.reason, str(error)) from error
     return ImageRef(path=path, sha256=sha256, width=image.width, height=image.height)
 
 
 def _ending(data: bytes) -> str:
-    """By the file's own signature, not by the name somebody gave it."""
+    """Return the file ending by the signature in the data; the file's name may be wrong."""
     if data.startswith(b"\x89PNG"):
         return ".png"
     if data.startswith(b"\xff\xd8"):
@@ -142,18 +142,18 @@ def _ending(data: bytes) -> str:
 
 
 class AbsentFolder:
-    """In place of `FolderImages` where labels alone are read."""
+    """Replacement for `FolderImages` when only labels are read."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
     def add(self, path: str) -> ImageRef:
-        """Stands for the image at a path, which need not exist."""
+        """Return a reference to the image at a path, which need not exist."""
         return absent_image(_below(self._root, path) or path)
 
 
 def _below(root: Path, path: str) -> str | None:
-    """A path relative to the folder, with forward slashes; None when it lies outside."""
+    """Return the path relative to the folder, with forward slashes; None when it is outside."""
     given = Path(path)
     try:
         return (given.relative_to(root) if given.is_absolute() else given).as_posix()
@@ -162,11 +162,11 @@ def _below(root: Path, path: str) -> str | None:
 
 
 class AbsentImages:
-    """In place of `TableImages` where labels alone are read: nothing is stored, and nothing looked at."""
+    """Replacement for `TableImages` when only labels are read: stores and decodes nothing."""
 
     def add(self, cell: ImageCell, name: str) -> ImageRef:
-        """Stands for an image called `name`. Its SHA-256 is that of its file where that is at hand, so that ids are
-        the same with and without images."""
+        """Return a reference to an image named `name`. Its SHA-256 is the file's when the file exists, because ids must
+        be the same with and without images."""
         ref = absent_image(name)
         try:
             return ref.model_copy(update={"sha256": hashlib.sha256(cell.read()).hexdigest()})
@@ -175,12 +175,12 @@ class AbsentImages:
 
 
 def absent_image(name: str) -> ImageRef:
-    """Stands for an image that is not at hand, in a benchmark whose `has_images` is false."""
+    """Return a reference to an absent image, in a benchmark whose `has_images` is false."""
     return ImageRef(path=f"{ABSENT}/{name}", sha256=hashlib.sha256(name.encode()).hexdigest(), width=1, height=1)
 
 
 def row_name(name: object) -> str:
-    """A name that a table gives a row, as an id; `RowError` for anything else than text without control characters."""
+    """Return a row's name as an id; raises `RowError` unless it is text without control characters."""
     try:
         if isinstance(name, str) and name:
             return printable_id(name)
@@ -192,9 +192,9 @@ def row_name(name: object) -> str:
 def make_task(
     data_set: str, instruction: object, before: ImageRef, source: str | None = None, task_type: str = UNKNOWN_TASK
 ) -> EditTask:
-    """The group of a row: an instruction with an input image. `source` names the image upstream (its digest if not).
+    """Return the group of a row: an instruction with an input image. `source`: upstream image name (default: digest).
 
-    `RowError` for an empty instruction.
+    Raises `RowError` for an empty instruction.
     """
     if not isinstance(instruction, str) or is_blank(instruction):
         raise RowError("missing_instruction", f"instruction {instruction!r}")
@@ -209,7 +209,7 @@ def make_task(
 
 
 def split_unknown(pairs: Sequence[PreferencePair], notes: Findings) -> tuple[list[PreferencePair], list[Comparison]]:
-    """Pairs whose task type is known, and those of task type "unknown" as comparisons, which no mean over tasks needs.
+    """Split off pairs of task type "unknown" as comparisons, which no mean over tasks needs.
 
     The comparisons prefer their first candidate; each is counted in `notes` as `task_of_unknown_type`.
     """
@@ -232,5 +232,5 @@ def split_unknown(pairs: Sequence[PreferencePair], notes: Findings) -> tuple[lis
 
 
 def make_triplet(task: EditTask, edited: ImageRef, editor: str) -> EditTriplet:
-    """A candidate: a group with an output."""
+    """Return a candidate: a group with an output."""
     return EditTriplet(id=digest(task.id, edited.sha256), task=task, edited=edited, editor=editor, seed=0)

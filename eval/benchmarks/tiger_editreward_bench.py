@@ -1,4 +1,4 @@
-"""TIGER-Lab's EditReward-Bench: groups of two, three or four candidates, right only when all comparisons are."""
+"""TIGER-Lab's EditReward-Bench: groups of 2, 3 or 4 candidates; a group is right only if all its comparisons are."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ _SCHEMA = Schema(
     images=("source_image", "candidate_1", "candidate_2"),
 )
 CANDIDATES = {"2pair": 2, "3pair": 3, "4pair": 4}
-"""Candidates of a group, by the column `dataset`."""
+"""Candidates per group, by the column `dataset`."""
 _TYPE = re.compile(r"([A-D])\s*vs\.?\s*([A-D])", re.IGNORECASE)
 _RANKING = re.compile(r"([A-D])([<>=])([A-D])(=GOOD|=BAD)?")
 
 
 @dataclass(frozen=True)
 class RankedPair:
-    """One comparison, read."""
+    """One parsed comparison."""
 
     name: str
     group: str
@@ -48,7 +48,7 @@ class RankedPair:
 class TigerEditRewardBench(BaseModel):
     """TIGER-Lab/EditReward-Bench (arXiv 2509.26346): groups of 2, 3 or 4 candidates with all their comparisons.
 
-    One row per comparison. Columns: `id` (of 3pair and 4pair its beginning names the group), `instruction`,
+    One row per comparison. Columns: `id` (for 3pair and 4pair its prefix names the group), `instruction`,
     `source_image`, `candidate_1`, `candidate_2`, `ranking` ("A>B", "C>B", "A=B"), `comparison_type` ("AvsB"),
     `dataset` (2pair, 3pair, 4pair), `model_1`, `model_2`. Published: 186 + 150 + 148 groups.
     """
@@ -58,22 +58,22 @@ class TigerEditRewardBench(BaseModel):
     path: ModelName = "TIGER-Lab/EditReward-Bench"
     """Folder with Parquet files, or a name on the Hugging Face hub."""
     split: str = "train"
-    """Of a hub data set; a local folder is read whole."""
+    """Split of a hub data set; a local folder is read completely."""
     sizes: tuple[Literal["2pair", "3pair", "4pair"], ...] = ("2pair", "3pair", "4pair")
-    """Which groups; the published overall figure pools all three."""
+    """Group sizes to use; the published overall figure pools all three."""
     labels_only: bool = False
-    """Read no images, whose columns may be missing: enough to measure scores and votes made elsewhere. The candidates
-    are called `<group>-A`, `<group>-B`, ..., a group as in the `id` of its rows."""
+    """Read no images, whose columns may be missing: enough to measure external scores and votes. The candidates are
+    named `<group>-A`, `<group>-B`, ..., with the group as in the `id` of its rows."""
     name: str | None = "TIGER-EditReward-Bench"
-    """How reports call it; the last part of `path` when it is null."""
+    """Name in reports; null: the last part of `path`."""
 
     @property
     def title(self) -> str:
-        """What the benchmark is called."""
+        """Return the name in reports."""
         return Path(self.path).name if self.name is None else self.name
 
     def load(self, cache: Path) -> Benchmark:
-        """See `BenchmarkSource.load`. A group that lacks a comparison is left out: what is left would be too easy."""
+        """Read the benchmark, see `BenchmarkSource.load`. Incomplete groups are left out: they would be too easy."""
         left_out, notes = Findings(), Findings()
         store = AbsentImages() if self.labels_only else TableImages(cache)
         groups: dict[str, list[RankedPair]] = {}
@@ -103,7 +103,7 @@ class TigerEditRewardBench(BaseModel):
 
 
 def read_ranking(ranking: object, letters: tuple[str, str]) -> Label:
-    """The label of a comparison of two letters, the first being A; `RowError` for what does not compare them."""
+    """Return the label of a comparison of two letters, the first being A; raises `RowError` for any other text."""
     text = ranking.upper().replace(" ", "") if isinstance(ranking, str) else ""
     match = _RANKING.fullmatch(text)
     if match is None or {match[1], match[3]} != set(letters) or (match[4] is not None and match[2] != "="):

@@ -15,12 +15,12 @@ BASE = 0
 
 
 def step_name(step: int) -> str:
-    """What tables call a judge of a training run, by the optimizer steps behind it."""
+    """Return the name of a training run's judge in tables, from its number of optimizer steps."""
     return "base" if step == BASE else f"step {step}"
 
 
 def find_checkpoints(run: Path) -> tuple[Checkpoint, ...]:
-    """The complete checkpoints of a run, by step; `CheckpointError` when there is none."""
+    """Return the complete checkpoints of a run, by step; raises `CheckpointError` when there is none."""
     found = scan(run).complete
     if not found:
         raise CheckpointError(
@@ -31,11 +31,11 @@ def find_checkpoints(run: Path) -> tuple[Checkpoint, ...]:
 
 
 def pin_training(run: Path, folder: Path) -> None:
-    """Note in a sweep's folder which training it is of.
+    """Record in a sweep's folder which training it measures.
 
-    Training removes old checkpoints, and what was measured of them stays in the table. So `StaleOutputError` when the
-    run's folder now holds another training than the one these figures are of; while there are no figures yet, the note
-    is replaced.
+    Training removes old checkpoints, but their results stay in the table. Therefore raises `StaleOutputError` when the
+    run's folder contains another training than the one measured here; while there are no results yet, the record is
+    replaced.
     """
     identity, note = training_identity(run), folder / "training.json"
     if identity is None:
@@ -46,15 +46,15 @@ def pin_training(run: Path, folder: Path) -> None:
 
 
 def judge_of(recipe: BaseJudgeRecipe, checkpoint: Path | None) -> BaseJudgeRecipe:
-    """The recipe's judge with the weights of a checkpoint's folder (None: its own), not loaded yet.
+    """Return the recipe's judge with the weights in a checkpoint's folder (None: its own), not loaded yet.
 
-    What the recipe leaves out is taken from the checkpoint's `judge.yaml`. Raises what
-    `BaseJudgeRecipe.with_checkpoint` raises.
+    Settings missing in the recipe are read from the checkpoint's `judge.yaml`. Raises the errors of
+    `BaseJudgeRecipe.with_checkpoint`.
     """
     return recipe.resolved() if checkpoint is None else recipe.with_checkpoint(checkpoint)
 
 
 def trained_in(run: Path) -> Trained | None:
-    """How the judges of a run are trained to be asked; None for a training that does not say so, or has not begun."""
+    """Return the prompts and settings a run is trained with; None when it does not record them or has not started."""
     folders = [run, *(checkpoint.path for checkpoint in scan(run).complete)]
     return next((found for folder in folders if (found := read_trained(folder)) is not None), None)

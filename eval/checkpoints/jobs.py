@@ -1,4 +1,4 @@
-"""What a sweep has to measure: one job per checkpoint, each independent of the others."""
+"""The jobs of a sweep: one per checkpoint, each independent of the others."""
 
 from __future__ import annotations
 
@@ -29,53 +29,53 @@ _STEP_FOLDER = re.compile(r"step-(\d+)-k\d+")
 
 @dataclass(frozen=True)
 class Way:
-    """How a checkpoint is asked."""
+    """Sampling and number of passes of a measurement."""
 
     passes: int
     sampling: Sampling | None = None
-    """None: as the judge's recipe says."""
+    """None: the sampling of the judge's recipe."""
     several: bool = False
-    """Averaged over `passes`, whatever the recipe says."""
+    """Average over `passes`, overriding the recipe."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """One checkpoint, or the untrained base, loaded once. Jobs do not depend on each other, so several devices may
-    share them."""
+    """One checkpoint, or the untrained base, loaded once. Jobs are independent, so several devices may share
+    them."""
 
     run: str
     step: int
-    """Optimizer steps behind it; `BASE` for the untrained base."""
+    """Number of optimizer steps; `BASE` for the untrained base."""
     weights: Path | None
     """Folder of the checkpoint; None for the untrained base, and for a checkpoint that is `gone`."""
     ways: tuple[Way, ...]
     judge: BaseJudgeRecipe
-    """The run's, still without the checkpoint's weights."""
+    """The run's judge, without the checkpoint's weights."""
     folder: Path
-    """Where the run's evaluations lie."""
+    """Folder of the run's evaluations."""
     label: str
-    """For messages; with several runs it names the run."""
+    """Name in messages; with several runs it contains the run's name."""
     gone: bool = False
-    """The checkpoint was measured and then removed: nothing is left but its scores."""
+    """The checkpoint was measured and then removed: only its scores remain."""
 
     def __str__(self) -> str:
         return self.label
 
     def place(self, way: Way, bench: Benchmark) -> Path:
-        """Folder of one evaluation."""
+        """Return the folder of one evaluation."""
         return self.folder / f"step-{self.step:06d}-k{way.passes}" / folder_name(bench.name)
 
     def is_measured(self, benches: Sequence[Benchmark]) -> bool:
-        """Whether everything is on disk; by which judge is checked when it is read."""
+        """Return whether all evaluations are on disk; reading them checks which judge made them."""
         return all(read_marker(self.place(way, bench) / DONE) is not None for way in self.ways for bench in benches)
 
 
 def plan_run(
     recipe: SweepRecipe, name: str, found: RunFolder, benches: Sequence[Benchmark], closing: bool
 ) -> tuple[list[Job], list[int]]:
-    """The jobs of one run by step, the base first, and the steps that were removed before they were measured.
+    """Return the jobs of one run by step, the base first, and the steps removed before they were measured.
 
-    `closing`: no further checkpoint will come, so the last one is also asked with several passes.
+    `closing`: no more checkpoints will appear, so the last one is also measured with several passes.
     """
     run = recipe.named_runs()[name]
     trained, folder = trained_in(run.path), run_folder(recipe, name)
@@ -97,18 +97,18 @@ def plan_run(
         more = replace(jobs[-1], ways=(once, Way(recipe.last.passes, recipe.last.sampling, several=True)))
         if not more.gone or more.is_measured(benches):
             jobs[-1] = more
-    # What a recipe leaves to the training is not known before that has begun.
+    # Settings that the recipe leaves to the training are unknown until it starts.
     known = trained is not None or bool(jobs) or not judge.waits_for_training()
     return ([job(BASE)] if recipe.base and known else []) + jobs, missed
 
 
 def run_folder(recipe: SweepRecipe, name: str) -> Path:
-    """Where the evaluations of a run lie."""
+    """Return the folder of a run's evaluations."""
     return recipe.out / "runs" / name if recipe.runs else recipe.out
 
 
 def _base_folder(recipe: SweepRecipe, run: SweptRun, trained: Trained | None, folder: Path) -> Path:
-    """Runs that are asked in the same way share one measurement of the base."""
+    """Return the folder of the base's evaluations. Runs with the same prompts and settings share it."""
     if run.judge is not None:
         return folder
     first = next(other for other in recipe.named_runs().values() if other.judge is None)
@@ -126,7 +126,7 @@ def _steps_on_disk(folder: Path) -> set[int]:
 
 
 def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
-    """Measure what is not on disk yet, way by way and benchmark by benchmark. The model is freed at the end."""
+    """Measure what is missing on disk, for each way and benchmark, then free the model."""
     missing = [
         (way, [bench for bench in benches if read_marker(job.place(way, bench) / DONE) is None]) for way in job.ways
     ]
@@ -141,9 +141,9 @@ def score(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> None:
 
 
 def collect(job: Job, benches: Sequence[Benchmark], recipe: SweepRecipe) -> Iterator[Measured]:
-    """Read what is on disk of a job.
+    """Read the evaluations of a job on disk.
 
-    Raises `StaleOutputError` when it was measured with another judge, benchmark or checkpoint than it would be now.
+    Raises `StaleOutputError` when they were made with another judge, benchmark or checkpoint than the current one.
     """
     loaded = None
     for way in job.ways:

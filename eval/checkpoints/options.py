@@ -1,4 +1,4 @@
-"""The blocks of a sweep's recipe: which runs, on which devices, how the best is chosen, where it is logged."""
+"""Blocks of a sweep's recipe: runs, devices, selection of the best checkpoint, logging."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ class _Block(BaseModel):
 
 
 class LastCheckpoint(_Block):
-    """The last checkpoint is also measured with several passes, averaged."""
+    """Additional measurement of the last checkpoint, averaged over several passes."""
 
     passes: int = Field(4, ge=2)
     """K of Avg@K."""
     sampling: Sampling | None = None
-    """Null: as the judge's own. Greedy passes are all alike, so it must then be sampled here."""
+    """Null: the judge's own sampling. Greedy passes are identical, so greedy judges need a sampling here."""
 
 
 class SweptRun(_Block):
-    """A training run; a recipe may write its path alone."""
+    """A training run; a recipe may give only its path."""
 
     path: InputPath
-    """Its folder; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
+    """Folder of the run; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     judge: AnyJudge | None = None
-    """How its checkpoints are asked, when not as the recipe's `judge` says: another base model, for one."""
+    """Judge settings for its checkpoints, if they differ from the recipe's `judge` (for example another base model)."""
 
     @model_validator(mode="before")
     @classmethod
@@ -48,27 +48,27 @@ class SweptRun(_Block):
 
 
 class Selection(_Block):
-    """How the best checkpoint is chosen; see `eval.checkpoints.selection`."""
+    """Selection of the best checkpoint; see `eval.checkpoints.selection`."""
 
     benchmark: str | None = None
     """Name of a benchmark; null: the first one with pairs (or with `figure`), or else the first one."""
     dimension: Dimension | Scale | None = None
-    """A dimension, or of ratings a scale; null: `overall`, or else the first that the labels are about."""
+    """A dimension, or a scale for ratings; null: `overall`, or else the first one that has labels."""
     figure: FigureName | None = None
     """Null: the main figure of the benchmark's first kind of label; see `eval.metrics.figures`."""
     patience: int = Field(3, ge=1)
-    """Checkpoints without a gain that can be told from noise, after which training may stop."""
+    """Checkpoints without a significant gain after which training may stop."""
 
 
 class Wandb(_Block):
-    """Figures of every checkpoint as a Weights & Biases run, one per training run."""
+    """Log each checkpoint's figures to Weights & Biases, with one W&B run per training run."""
 
     project: str = Field("editjudge", min_length=1)
     """Name of the Weights & Biases project."""
     entity: str | None = None
     """User or team that owns the project; null: the default of the account."""
     mode: Literal["offline", "online"] = "offline"
-    """Offline writes below `out/wandb`; `wandb sync` uploads that later."""
+    """Offline writes below `out/wandb`; upload later with `wandb sync`."""
     group: str | None = None
     """Group of the runs in the project."""
 
@@ -79,7 +79,7 @@ class Wandb(_Block):
         return self
 
     def _problems(self) -> Iterator[InitErrorDetails]:
-        """What wandb would refuse after the checkpoints were judged."""
+        """Yield the settings that wandb would reject after the checkpoints were judged."""
         if find_spec("wandb") is None:
             yield mistake("the package wandb is not installed: pip install 'editjudge[train]', or remove this block")
             return
@@ -91,7 +91,7 @@ class Wandb(_Block):
             yield mistake(str(error))
         if self.mode == "online":
             try:
-                known = wandb.login(prompt=False, verify=False)  # looks for a key; nothing is sent
+                known = wandb.login(prompt=False, verify=False)  # looks for a key; sends nothing
             except (wandb.errors.Error, ValueError) as error:
                 yield mistake(str(error), "mode")
             else:
@@ -101,11 +101,11 @@ class Wandb(_Block):
 
 
 class SweepRuntime(_Block):
-    """What changes no figure."""
+    """Settings that do not change results."""
 
     devices: Literal["auto"] | tuple[Device, ...] = ()
-    """One process each, a checkpoint at a time. `auto`: every GPU. Empty: in this process, where the engine says."""
+    """One process per device, one checkpoint at a time. `auto`: every GPU. Empty: this process, the engine's device."""
     poll_s: float = Field(30, gt=0)
-    """With --watch: seconds between two looks for new checkpoints."""
+    """With --watch: seconds between checks for new checkpoints."""
     give_up_s: float | None = Field(None, gt=0)
-    """With --watch: end when no checkpoint has appeared for this long; null waits until training is finished."""
+    """With --watch: time-out in seconds without a new checkpoint; null waits until training is finished."""

@@ -15,10 +15,10 @@ from eval.results import Measured
 def probe_last(
     recipe: SweepRecipe, probes: Probes, scans: Mapping[str, RunFolder], measured: Sequence[Measured]
 ) -> list[Measured]:
-    """`measured`, the last checkpoint of each run with what the probes found, asked with the usual number of passes.
+    """Return `measured` with probe results for the last checkpoint of each run, with the usual number of passes.
 
-    The model is loaded once more, and only when something is not asked yet. A checkpoint that was removed after it
-    was measured is not probed.
+    The model is loaded again only when answers are missing. A checkpoint that was removed after it was measured is
+    not probed.
     """
     found = list(measured)
     for name, run in recipe.named_runs().items():

@@ -20,18 +20,18 @@ class SweepRecipe(MeasureRecipe):
     """`editjudge sweep`: the untrained base and every checkpoint of one or more training runs."""
 
     judge: AnyJudge
-    """How checkpoints are asked; its engine names the base, and takes the weights of one checkpoint after the other."""
+    """Judge settings for checkpoints; its engine names the base and loads the weights of each checkpoint in turn."""
     run: InputPath | None = None
-    """Folder of the training run; its complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
+    """Folder of the training run; complete checkpoints are `checkpoint-<step>/` with a `done.json`."""
     runs: dict[RunName, SweptRun] = Field(default_factory=dict)
-    """In its place: several runs by name, each a folder or a block with `path` and `judge`."""
+    """Instead of `run`: several runs by name, each a folder or a block with `path` and `judge`."""
     base: bool = True
-    """Measure the base without an adapter too."""
+    """Also measure the base without an adapter."""
     last: LastCheckpoint | None = LastCheckpoint()
-    """Null leaves the additional measurement of the last checkpoint out."""
+    """Additional measurement of the last checkpoint; null: none."""
     select: Selection = Selection()
     wandb: Wandb | None = None
-    """Null logs nothing there."""
+    """Logging to Weights & Biases; null: none."""
     runtime: SweepRuntime = SweepRuntime()
 
     @model_validator(mode="after")
@@ -53,7 +53,7 @@ class SweepRecipe(MeasureRecipe):
 
     @model_validator(mode="after")
     def _asked_as_trained(self) -> SweepRecipe:
-        """Contradictions can be seen once training has begun."""
+        """Check for contradictions with the training, which are visible once it has started."""
         found: list[InitErrorDetails] = []
         for name, run in self.named_runs().items():
             where = ("judge",) if run.judge is None else ("runs", name, "judge")
@@ -76,7 +76,10 @@ class SweepRecipe(MeasureRecipe):
         return self
 
     def resolved(self) -> SweepRecipe:
-        """With what its judges leave to the training, where that has begun and runs with one judge agree on it."""
+        """Return the recipe with the settings that its judges leave to the training.
+
+        They are known once it has started, and used where runs with one judge agree.
+        """
         trained = {name: trained_in(run.path) for name, run in self.named_runs().items()}
         runs = {
             name: run if run.judge is None else run.model_copy(update={"judge": run.judge.as_trained(trained[name])})
@@ -88,15 +91,15 @@ class SweepRecipe(MeasureRecipe):
         return self.model_copy(update={"judge": judge, "runs": runs})
 
     def named_runs(self) -> dict[str, SweptRun]:
-        """The runs in their order; a single one is called as its folder."""
+        """Return the runs in their order; a single run is named after its folder."""
         if self.run is None:
             return dict(self.runs)
         return {self.run.absolute().name: SweptRun(path=self.run)}
 
     def judge_of_run(self, run: SweptRun) -> BaseJudgeRecipe:
-        """How a run's checkpoints are asked."""
+        """Return the judge settings for a run's checkpoints."""
         return self.judge if run.judge is None else run.judge
 
     def last_judge(self, judge: BaseJudgeRecipe) -> BaseJudgeRecipe | None:
-        """The judge of the additional measurement; None when there is none to make."""
+        """Return the judge of the additional measurement; None when there is none."""
         return None if self.last is None else judge.averaged(self.last.passes, self.last.sampling)

@@ -1,4 +1,4 @@
-"""What a sweep adds to results.json: curves and gains per run, the best checkpoint, advice, the leaderboard."""
+"""A sweep's part of results.json: curves and gains per run, the best checkpoint, advice, the leaderboard."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from eval.results import Measured, build_results, human_results, summarise, summ
 def build_sweep_results(
     recipe: SweepRecipe, benches: Sequence[Benchmark], measured: Sequence[Measured], states: Mapping[str, RunState]
 ) -> Results:
-    """The content of a sweep's results.json; `states` says what the folders of the runs held."""
+    """Return the content of a sweep's results.json; `states` are the states of the runs' folders."""
     results = build_results(measured, recipe.bootstrap_rounds, recipe.seed, recipe.prices)
     runs = {name: _run_results(recipe, name, state, benches, measured, results) for name, state in states.items()}
     first = next(iter(runs.values()))
@@ -57,7 +57,7 @@ def _run_results(
     measured: Sequence[Measured],
     results: Results,
 ) -> RunResults:
-    """One run: its curve, and the checkpoint to take."""
+    """Return the results of one run: its curve and its best checkpoint."""
     of_run = [item for item in measured if item.run == name]
     passes = recipe.judge_of_run(recipe.named_runs()[name]).n_passes()
     bench, key = key_of(recipe.select, benches)
@@ -75,7 +75,7 @@ def _run_results(
 
 
 def _notable(measured: Sequence[Measured], runs: Mapping[str, RunResults]) -> list[Measured]:
-    """Of each run the base, the best and the last checkpoint: what is worth a comparison with people."""
+    """Return the base, best and last checkpoint of each run, for comparison with people."""
     wanted = set()
     for name, run in runs.items():
         last = max((item.step or 0 for item in measured if item.run == name), default=0)
@@ -84,14 +84,14 @@ def _notable(measured: Sequence[Measured], runs: Mapping[str, RunResults]) -> li
 
 
 def _ensemble(results: Results, run: str, passes: int) -> CheckpointSummary | None:
-    """The last entry with more passes than usual, on the first benchmark."""
+    """Return the last entry with more passes than usual, on the first benchmark."""
     of_bench = results.of_benchmark(next(iter(results.benchmarks)))
     more = [found for found in of_bench if found.run == run and found.passes > passes]
     return summary(more[-1]) if more else None
 
 
 def gains(measured: Sequence[Measured], recipe: SweepRecipe) -> dict[str, Gains]:
-    """Last checkpoint minus untrained base, asked the same way: the main figures of every benchmark, by its name."""
+    """Return last checkpoint minus untrained base, with equal passes: the main figures of each benchmark, by name."""
     found: dict[str, Gains] = {}
     for name in dict.fromkeys(item.evaluation.bench.name for item in measured):
         of_bench = [item for item in measured if item.evaluation.bench.name == name]

@@ -1,8 +1,8 @@
-"""Which checkpoint to take and whether to train on, in the presence of noise.
+"""Selection of the best checkpoint and early stopping, in the presence of noise.
 
-The checkpoint with the highest figure is the highest partly by luck, and the more checkpoints, the more luck. So the
-best checkpoint is *the earliest one that cannot be told from the highest*: the paired 95 % interval of the difference
-(highest minus it) includes 0. All checkpoints are resampled with the same draws of groups.
+The highest figure is partly luck, and more so with more checkpoints. Therefore the best checkpoint is *the earliest one
+that does not differ significantly from the highest*: the paired 95 % interval of the difference (highest minus it)
+includes 0. All checkpoints share the same resamples of groups.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ RULE = "the earliest checkpoint whose paired 95 % interval against the highest o
 
 
 def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark, FigureKey]:
-    """The benchmark and the figure that decide. Raises `RecipeError` for one that is not there."""
+    """Return the benchmark and the figure used for selection. Raises `RecipeError` for a missing one."""
     named = [bench for bench in benches if options.benchmark in (None, bench.name)]
     if not named:
         known = ", ".join(bench.name for bench in benches)
@@ -56,17 +56,17 @@ def key_of(options: Selection, benches: Sequence[Benchmark]) -> tuple[Benchmark,
 
 @dataclass(frozen=True)
 class Curve:
-    """One figure of the checkpoints of a run, asked the same way, in the order of their steps."""
+    """One figure of the checkpoints of a run, with equal passes, by step."""
 
     key: FigureKey
     steps: tuple[int, ...]
     labels: tuple[str, ...]
     samples: Samples | None
-    """One column per checkpoint; None without any."""
+    """One column per checkpoint; None without checkpoints."""
 
 
 def curve_of(measured: Sequence[Measured], passes: int, key: FigureKey, rounds: int, seed: int) -> Curve:
-    """From the evaluations of one run on one benchmark; those with another number of passes are left out."""
+    """Build the curve from the evaluations of one run on one benchmark with this number of passes."""
     rows = {item.step: item for item in measured if item.evaluation.judge["passes"] == passes and item.step is not None}
     ordered = [rows[step] for step in sorted(rows)]
     samples = draw_samples(key, [item.evaluation for item in ordered], rounds, seed) if ordered else None
@@ -74,10 +74,10 @@ def curve_of(measured: Sequence[Measured], passes: int, key: FigureKey, rounds: 
 
 
 def choose(curve: Curve, run: str, benchmark: str) -> Choice:
-    """The best trained checkpoint by `RULE`.
+    """Return the best trained checkpoint by `RULE`.
 
-    A checkpoint whose figure is undefined, as the correlation of a judge that gives every output the same score, is
-    never chosen.
+    A checkpoint with an undefined figure (such as the correlation of a judge whose scores are all equal) is never
+    chosen.
     """
     key, samples = curve.key, curve.samples
     about = {"rule": RULE, "kind": key.kind, "dimension": key.dimension, "figure": key.figure}
@@ -116,7 +116,7 @@ def choose(curve: Curve, run: str, benchmark: str) -> Choice:
 
 
 def _chances(drawn: Floats) -> Floats:
-    """[checkpoints]: share of resamples in which each is the highest, equals sharing alike."""
+    """[checkpoints]: share of resamples in which each is the highest; ties share equally."""
     known = np.where(np.isnan(drawn), -np.inf, drawn)[~np.isnan(drawn).all(axis=1)]
     if not len(known):
         return np.zeros(drawn.shape[1])
@@ -151,10 +151,10 @@ def _words(found: Choice, key: FigureKey, enough: bool) -> str:
 
 
 def advise(best: Choice, steps: Sequence[int], patience: int, finished: bool) -> EarlyStop:
-    """Whether to train on, from what `choose` found and the measured steps.
+    """Return whether to continue training, from the result of `choose` and the measured steps.
 
-    "too_early": fewer than two checkpoints, or too few groups. "stop": `patience` checkpoints after the best brought
-    nothing that can be told from noise. "falling": the last one is measurably below the highest.
+    "too_early": fewer than two checkpoints, or too few groups. "stop": `patience` checkpoints after the best without
+    a significant gain. "falling": the last one is significantly below the highest.
     """
     trained = [step for step in steps if step > 0]
     chosen = best.step

@@ -1,4 +1,4 @@
-"""Figures of a sweep as Weights & Biases runs: one per training run, offline unless the recipe says otherwise."""
+"""Log a sweep to Weights & Biases: one W&B run per training run, offline by default."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from eval.metrics.figures import keys_in, read_coverage, read_figure
 
 
 def require_wandb() -> None:
-    """`MissingExtraError` when the package is not installed; asked before hours are spent on judging."""
+    """Raise `MissingExtraError` when the package is not installed, before hours of judging."""
     if find_spec("wandb") is None:
         raise MissingExtraError(
             "the recipe's `wandb` block needs the package wandb: pip install 'editjudge[train]', or remove the block"
@@ -23,10 +23,10 @@ def require_wandb() -> None:
 
 
 class Tracker:
-    """Logs evaluations that are new, also over several commands in one folder: `out/wandb.json` says which are not.
+    """Logs new evaluations, also over several commands in one folder: `out/wandb.json` records the logged ones.
 
-    Online, a run is resumed and gets the new ones. Offline nothing can be resumed, and of several local copies of a run
-    the last one uploaded takes the place of the others, so each copy holds everything up to then.
+    Online, a run is resumed and receives the new ones. Offline runs cannot be resumed, and the last uploaded copy of
+    a run replaces the others, so each copy contains all evaluations so far.
     """
 
     def __init__(self, options: Wandb, out: Path) -> None:
@@ -37,7 +37,7 @@ class Tracker:
         self._logged = _read_logged(self._path)
 
     def log(self, results: Results) -> int:
-        """Log the evaluations that were not logged yet, and return their number."""
+        """Log the new evaluations and return their number."""
         fresh: dict[str, list[JudgeOnBenchmark]] = {}
         for found in results.evaluations:
             if found.run is not None and _name(found) not in self._logged:
@@ -67,7 +67,7 @@ class Tracker:
             job_type="sweep",
             settings=wandb.Settings(console="off", quiet=True, x_disable_meta=True, x_disable_stats=True),
         ) as handle:
-            # Checkpoints may come out of order, so the step is a value of its own and not wandb's counter.
+            # Checkpoints may arrive out of order, so the step is a logged value instead of wandb's counter.
             handle.define_metric("checkpoint_step")
             handle.define_metric("*", step_metric="checkpoint_step")
             for step in sorted({found.step or 0 for found in evaluations}):
@@ -81,9 +81,9 @@ class Tracker:
 
 
 def metrics(evaluation: JudgeOnBenchmark) -> dict[str, float]:
-    """What is logged of one evaluation; what is undefined is left out.
+    """Return the logged figures of one evaluation, without undefined ones.
 
-    Of pairs `<benchmark>/k<passes>/<dimension>/<figure>`, and of other labels the main figure of each kind, as
+    Pairs: `<benchmark>/k<passes>/<dimension>/<figure>`. Other labels: the main figure of each kind, as
     `<benchmark>/k<passes>/<kind>/<dimension>/<figure>`.
     """
     found: dict[str, float | None] = {}
@@ -104,7 +104,7 @@ def _name(found: JudgeOnBenchmark) -> str:
 
 
 def _read_logged(path: Path) -> set[str]:
-    """A missing or damaged file costs nothing but rows that are logged twice."""
+    """Read the logged keys; a missing or damaged file only causes duplicate log rows."""
     try:
         content = read_json(path)
     except DataError:

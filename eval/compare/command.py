@@ -1,4 +1,4 @@
-"""`editjudge compare A B`: is one judge better than the other, or is it noise? In words and as JSON."""
+"""`editjudge compare A B`: significance test of the difference between two judges, in words and as JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from eval.compare.words import describe
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="editjudge compare", description="Say whether judge A differs from judge B by more than noise."
     )

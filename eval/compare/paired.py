@@ -1,7 +1,7 @@
-"""Two judges on the same questions: differences with intervals and p values, by one bootstrap over groups.
+"""Paired comparison of two judges: differences with intervals and p values, by one bootstrap over groups.
 
-The paired bootstrap of EditScore (arXiv 2509.23909, appendix D) draws pairs; here whole groups are drawn, because the
-pairs of a group share their images. Values are A minus B.
+The paired bootstrap of EditScore (arXiv 2509.23909, appendix D) resamples pairs; this one resamples whole groups,
+because the pairs of a group share their images. Values are A minus B.
 """
 
 from __future__ import annotations
@@ -19,32 +19,32 @@ from editjudge.statistics.bootstrap import ZERO_DECIMALS, draw_weights, gaps_of,
 from editjudge.statistics.significance import LEVEL, Power, holm, power_of
 
 Scope = Literal["all", "task_mean", "task", "viescore", "model"]
-"""All questions of a figure alike, the mean over those of the 13 tasks that it has, or one task; of correlations the
-plain mean over editing models, VIEScore's way of printing it, or one model."""
+"""`all`: all questions of a figure weigh the same; `task_mean`: mean over those of the 13 tasks with questions;
+`task`: one task. For correlations: mean over editing models, `viescore` as VIEScore prints it, or one model."""
 Unit = Literal["share", "correlation"]
 
 
 @dataclass(frozen=True)
 class AnsweredByBoth:
-    """One thing both judges were asked."""
+    """One question that both judges were asked."""
 
     figure: str
-    """What it counts towards: a dimension, or a kind of label."""
+    """The figure it counts in: a dimension, or a kind of label."""
     task_type: str
     group: str
-    """Questions of one group are drawn together."""
+    """Questions of one group are resampled together."""
     right_a: bool
     right_b: bool
 
 
 @dataclass(frozen=True)
 class Contrast:
-    """One figure of two judges. None where it is undefined, or where too few groups stand behind it for an interval."""
+    """One figure of two judges. None where it is undefined, or where an interval would have too few groups."""
 
     figure: str
     scope: Scope
     task: str | None
-    """The task, or the editing model, that it is of."""
+    """Task or editing model."""
     n: int
     n_groups: int
     a: float | None
@@ -53,24 +53,24 @@ class Contrast:
     low: float | None = None
     high: float | None = None
     p_one_sided: float | None = None
-    """Share of resamples in which A is not better (difference <= 0), as EditScore's appendix D."""
+    """Share of resamples in which A is not better (difference <= 0), as in EditScore's appendix D."""
     p_two_sided: float | None = None
-    """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
+    """Twice the smaller tail, with one resample added to both tails, which keeps it above 0."""
     p_holm: float | None = None
     """`p_two_sided` corrected for the figures of the same scope (Holm 1979)."""
     power: Power | None = None
     unit: Unit = "share"
-    """A share is shown in per cent, 0 to 1; a correlation, -1 to 1, as it is."""
+    """A share, 0 to 1, is shown in per cent; a correlation, -1 to 1, is shown unchanged."""
 
     @property
     def significant(self) -> bool:
-        """Whether the corrected two-sided p is below 0.05."""
+        """Return whether the corrected two-sided p is below 0.05."""
         return self.p_holm is not None and self.p_holm < LEVEL
 
 
 @dataclass(frozen=True)
 class _Column:
-    """A figure as a mean of the accuracies of cells: of one cell, of all cells summed, or of each cell equally."""
+    """A figure as a mean of cell accuracies: one cell, the sum of all cells, or the mean over cells."""
 
     figure: str
     scope: Scope
@@ -79,9 +79,9 @@ class _Column:
 
 
 def differences(questions: Sequence[AnsweredByBoth], rounds: int, seed: int) -> list[Contrast]:
-    """Every figure of these questions: per `figure` all alike, the mean over tasks, and each task. See `corrected`.
+    """Return every figure of these questions: per `figure` over all, mean over tasks, and each task. See `corrected`.
 
-    Figures come in the order in which the questions name them. The same questions and seed give the same numbers.
+    Figures follow the order of the questions. The same questions and seed give the same numbers.
     """
     if not questions:
         return []
@@ -148,7 +148,7 @@ def difference_of(
     samples: Floats,
     unit: Unit = "share",
 ) -> Contrast:
-    """From the values of both judges and the resampled differences [rounds]; `size` is questions and groups."""
+    """Return the contrast from both judges' values and differences [rounds]; `size` is questions and groups."""
     n, n_groups = size
     a, b = (None if math.isnan(value) else value for value in values)
     value = None if a is None or b is None else round(a - b, ZERO_DECIMALS)
@@ -167,7 +167,7 @@ def difference_of(
 
 
 def corrected(found: Sequence[Contrast]) -> list[Contrast]:
-    """With `p_holm`, per scope: a family is what a reader looks through at once."""
+    """Return the contrasts with `p_holm`; the figures of a scope are one family."""
     adjusted = [*found]
     for scope in get_args(Scope):
         places = [place for place, item in enumerate(found) if item.scope == scope and item.p_two_sided is not None]

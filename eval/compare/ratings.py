@@ -1,9 +1,9 @@
-"""Two judges on the same ratings: differences of their rank correlation with people, by a bootstrap over images.
+"""Paired comparison of two judges on ratings: differences of rank correlation, by a bootstrap over images.
 
-Only outputs that both judges scored count, so that neither gains by leaving out the hard ones; and an editing model
-for which either coefficient is undefined (all its outputs scored alike) is left out of both means. So the correlations
-here may differ from those in each judge's own report. VIEScore's average (`metrics.viescore`) is of the outputs that
-both judges gave a semantic and a quality score, and undefined when one model's coefficient is.
+Only outputs that both judges scored count, because otherwise a judge could gain by skipping hard ones. An editing
+model with an undefined coefficient (all its outputs scored alike) is left out of both means. Therefore these
+correlations may differ from those in each judge's own report. VIEScore's average (`metrics.viescore`) uses outputs to
+which both judges gave a semantic and a quality score, and is undefined when one model's coefficient is.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from eval.metrics.viescore import printed
 
 @dataclass(frozen=True)
 class RatedByBoth:
-    """One rating, and what the two judges gave its output; None when unscored."""
+    """One rating, and both judges' values of its output; None when unscored."""
 
     scale: Scale
     model: str
@@ -34,10 +34,10 @@ class RatedByBoth:
 
 
 def rating_differences(ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> list[Contrast]:
-    """Per scale the plain mean over editing models (`all`), VIEScore's average (`viescore`) and each of several models.
+    """Return per scale the mean over models (`all`), VIEScore's average (`viescore`) and, if several, each model.
 
-    Not yet corrected for being many. Undefined coefficients are None. A scale without an output that both scored gives
-    nothing.
+    p values are not corrected yet. Undefined coefficients are None. A scale without an output that both scored is
+    omitted.
     """
     found = []
     whole = _with_all_parts(ratings)
@@ -52,8 +52,8 @@ def rating_differences(ratings: Sequence[RatedByBoth], rounds: int, seed: int) -
 
 
 def _with_all_parts(ratings: Sequence[RatedByBoth]) -> set[tuple[str, str]]:
-    """Model and image of the outputs that both judges gave all that they give of SC and PQ; of judges that give
-    neither, the overall value."""
+    """Return model and image of outputs with all of SC and PQ that each judge scores; for judges that score neither,
+    those with the overall value."""
     lacking = set()
     for side in ("a", "b"):
         known = {(item.scale, item.model, item.image) for item in ratings if getattr(item, side) is not None}
@@ -68,7 +68,7 @@ def _with_all_parts(ratings: Sequence[RatedByBoth]) -> set[tuple[str, str]]:
 
 
 def _of_scale(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: int) -> list[Contrast]:
-    """The plain mean over models, then every one of several models."""
+    """Return the mean over models, then every model if there are several."""
     columns, values, drawn = _coefficients(ratings, rounds, seed)
     both, drawn_both = _defined_in_both(values), _defined_in_both(drawn)
     mean, drawn_mean = averages(both)["mean"], averages(drawn_both)["mean"]
@@ -91,7 +91,7 @@ def _viescore(scale: Scale, ratings: Sequence[RatedByBoth], rounds: int, seed: i
 def _coefficients(
     ratings: Sequence[RatedByBoth], rounds: int, seed: int
 ) -> tuple[list[Column], tuple[Floats, Floats], tuple[Floats, Floats]]:
-    """Editing models, and both judges' Spearman's rho per model: of the sample, and of the same resamples."""
+    """Return editing models, and both judges' Spearman's rho per model: of the sample, and of the same resamples."""
     cluster, n_images = group_index([item.image for item in ratings])
     models, human = [item.model for item in ratings], np.array([item.human for item in ratings], dtype=np.float64)
     sides = [np.array([getattr(item, side) for item in ratings], dtype=np.float64) for side in ("a", "b")]
@@ -101,7 +101,7 @@ def _coefficients(
 
 
 def _row(scale: Scale, scope: Scope, columns: Sequence[Column], value: Floats, samples: Floats) -> Contrast:
-    """`value` [2]; the size is that of these columns, and a single one gives its model's name."""
+    """`value` [2]; the size counts these columns, and a single column adds its model's name."""
     size = (
         sum(len(column.human) for column in columns),
         len({image for column in columns for image in column.cluster.tolist()}),
@@ -112,6 +112,6 @@ def _row(scale: Scale, scope: Scope, columns: Sequence[Column], value: Floats, s
 
 
 def _defined_in_both(coefficients: Sequence[Floats]) -> Floats:
-    """[2, ..., models]: NaN where either judge's is."""
+    """[2, ..., models]: NaN where either judge's coefficient is undefined."""
     stacked = np.stack(coefficients)
     return np.where(np.isnan(stacked).any(axis=0), np.nan, stacked)

@@ -1,4 +1,4 @@
-"""Two judges on one benchmark: the questions that both were asked, and how much they differ."""
+"""Comparison of two judges on one benchmark: shared questions and differences."""
 
 from __future__ import annotations
 
@@ -17,40 +17,40 @@ from eval.evaluations.answers import ANSWERS, RATINGS, Answer, AnswerKind, Rated
 from eval.evaluations.evaluation import DONE, PAIRS, ScoredPair
 
 QuestionKey = tuple[str, str, str, int]
-"""Figure, task type, id of the question, and how often that id stood before: benchmarks hold duplicates."""
+"""Figure, task type, id of the question, and its count of earlier occurrences: benchmarks contain duplicates."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Two judges on one benchmark."""
+    """Comparison of two judges on one benchmark."""
 
     benchmark: str
     a: Path
     b: Path
     sizes: dict[str, int]
-    """How many pairs, comparisons, groups and ratings of outputs both were asked about; only these count."""
+    """Number of shared pairs, comparisons, groups and ratings; only these count."""
     n_common: int
-    """Their sum. A comparison or group counts once, however many figures it stands behind."""
+    """Their sum. A comparison or group counts once, even if several figures use it."""
     only_a: int
     only_b: int
     left_out_a: int
-    """Rows of the benchmark that could not be used when A was measured."""
+    """Unusable rows of the benchmark when A was measured."""
     left_out_b: int
     unscored_a: int
-    """Of the common ones but ratings, those that A gave no readable answer to; they count as wrong."""
+    """Shared questions without a readable answer from A, without ratings; they count as wrong."""
     unscored_b: int
     n_ratings: int
-    """Of the common questions, those that are ratings."""
+    """Number of shared ratings."""
     unscored_ratings_a: int
-    """Outputs rated by people to which A gave no readable score; left out for both."""
+    """Rated outputs without a readable score from A; left out for both."""
     unscored_ratings_b: int
     reading_a: str | None
-    """How A's file of scores was read, where its publisher's code reads it otherwise than we do."""
+    """Reading of A's score file, if its publisher's code and ours differ."""
     reading_b: str | None
     differences: list[Contrast]
 
     def as_json(self) -> dict[str, Any]:
-        """Everything that is printed, six decimals."""
+        """Return everything that is printed, with six decimals."""
         rows = []
         for item in self.differences:
             row = asdict(item) | {
@@ -81,17 +81,17 @@ class Verdict:
 
 
 def compare_folders(a: Path, b: Path, rounds: int = ROUNDS, seed: int = 0) -> list[Verdict]:
-    """One verdict per benchmark that both `a` and `b` were measured on, in the order of names.
+    """Return one verdict per benchmark that both `a` and `b` were measured on, by name.
 
     Each is the folder of one evaluation, the `out` of an eval recipe, or a results.json in it. Raises `DataError`
-    when a folder holds no finished evaluation or more than one judge, and when the two have nothing in common.
+    when a folder contains no finished evaluation or several judges, and when the two share no benchmark or question.
     """
     pairs = _matched(find_evaluations(a), find_evaluations(b), a, b)
     return [_verdict(name, *folders, rounds, seed) for name, folders in sorted(pairs.items())]
 
 
 def find_evaluations(path: Path) -> dict[str, Path]:
-    """The finished evaluations of one judge by benchmark folder. `DataError` when there is none, or several judges."""
+    """Return one judge's finished evaluations by benchmark folder. Raises `DataError` for none or several judges."""
     root = path.parent if path.is_file() else path
     found = [root] if _is_evaluation(root) else sorted(folder for folder in root.glob("*") if _is_evaluation(folder))
     waiting = [folder for folder in (root, *root.glob("*")) if (folder / "shards").is_dir()]
@@ -173,28 +173,28 @@ def _verdict(name: str, a: Path, b: Path, rounds: int, seed: int) -> Verdict:
 
 
 def _info(folder: Path) -> dict[str, Any]:
-    """What the marker of an evaluation says of it."""
+    """Return the description in an evaluation's marker."""
     marker = read_marker(folder / DONE)
     return {} if marker is None else marker["info"]
 
 
 @dataclass(frozen=True)
 class _Asked:
-    """A question and how one judge fared."""
+    """A question and the judge's result."""
 
     group: str
     label: str
     right: bool
     unscored: bool
     counts_as: str | None
-    """What it is counted as; None when it stands in another figure already."""
+    """Kind it is counted as; None when another figure already counts it."""
 
 
 _COUNTED: dict[AnswerKind, str] = {"with_ties": "comparisons", "group": "groups"}
 
 
 def _questions(folder: Path) -> Iterator[tuple[QuestionKey, _Asked]]:
-    """What a judge was asked, by key."""
+    """Yield the questions of an evaluation, by key."""
     seen: Counter[tuple[str, str]] = Counter()
     for row in read_jsonl(folder / PAIRS, ScoredPair):
         seen[row.dimension, row.pair] += 1
@@ -210,7 +210,7 @@ def _questions(folder: Path) -> Iterator[tuple[QuestionKey, _Asked]]:
 
 
 def _ratings(folder: Path) -> Iterator[tuple[tuple[str, int], RatedOutput]]:
-    """What people and a judge gave, by the rating's id and how often that stood before."""
+    """Yield people's and the judge's values, by the rating's id and its count of earlier occurrences."""
     seen: Counter[str] = Counter()
     if (folder / RATINGS).is_file():
         for row in read_jsonl(folder / RATINGS, RatedOutput):

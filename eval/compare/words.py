@@ -1,4 +1,4 @@
-"""A comparison of two judges in words that need no statistics."""
+"""A comparison of two judges in words for readers without statistics knowledge."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ EXPLANATION = (
 
 
 def describe(verdict: ContrastJson, rounds: int) -> str:
-    """The text for one benchmark, from `Verdict.as_json`."""
+    """Return the text for one benchmark, from `Verdict.as_json`."""
     size = ", ".join(f"{n:,} {what}" for what, n in verdict["sizes"].items())
     lines = [f"{verdict['benchmark']}: {size}"]
     for name in ("a", "b"):
@@ -103,7 +103,7 @@ def _sentence(row: ContrastJson) -> str:
 
 
 def _parts(rows: list[ContrastJson], what: str) -> list[str]:
-    """By task or editing model."""
+    """Return lines by task or editing model."""
     if not rows:
         return []
     significant = [row for row in rows if row["significant"]]
@@ -126,7 +126,7 @@ def _part(row: ContrastJson) -> str:
 
 
 def _numbers(row: ContrastJson) -> str:
-    """+6.8 points [+4.9, +8.7], with its p values; without them when too few groups stand behind it."""
+    """Return "+6.8 points [+4.9, +8.7]" with p values; without interval and p values when there are too few groups."""
     if row["value"] is None:
         return "undefined: people or a judge scored all its outputs alike"
     text = _size(row, row["value"], "+")
@@ -144,7 +144,7 @@ def _p(value: float) -> str:
 
 
 def _value(row: ContrastJson, side: str) -> str:
-    """What a judge reached: a share in per cent, or a correlation."""
+    """Return a judge's value: a share in per cent, or a correlation."""
     value = row[side]
     if value is None:
         return "–"
@@ -152,7 +152,7 @@ def _value(row: ContrastJson, side: str) -> str:
 
 
 def _size(row: ContrastJson, value: float, sign: str = "") -> str:
-    """A difference, of shares in points."""
+    """Format a difference, for shares in points."""
     return f"{100 * value:{sign}.1f} points" if row["unit"] == "share" else f"{value:{sign}.3f}"
 
 

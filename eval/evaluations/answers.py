@@ -1,7 +1,7 @@
-"""What two evaluations are compared by: which of a benchmark's questions each judge answered right.
+"""Answers by which two evaluations are compared: whether the judge answered each question of a benchmark right.
 
-`answers.jsonl` in the folder of an evaluation holds the comparisons and groups of several candidates, as pairs.jsonl
-holds the pairs; `ratings.jsonl` holds what people and the judge gave each output, which is no right or wrong.
+In an evaluation's folder `answers.jsonl` contains the comparisons and groups of several candidates, and pairs.jsonl the
+pairs; `ratings.jsonl` contains people's and the judge's values of each output, which are not right or wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ AnswerKind = Literal["with_ties", "without_ties", "group", "group_with_ties"]
 
 
 class Answer(BaseModel):
-    """One question of a benchmark that is no plain pair."""
+    """One question of a benchmark other than a plain pair."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,11 +35,11 @@ class Answer(BaseModel):
     task_type: str
     dimension: Dimension
     kind: AnswerKind
-    """A comparison with its ties at the judge's best threshold, one that people did not tie, or a whole group, its
-    ties between equal scores or at the best threshold."""
+    """A comparison with ties at the judge's best threshold, a comparison that people did not tie, or a whole group
+    with ties between equal scores or at the best threshold."""
     right: bool
     unscored: bool = False
-    """The judge gave no answer, or of a group not all; then it is wrong."""
+    """The judge gave no answer, or only part of a group's; counts as wrong."""
 
 
 class RatedOutput(BaseModel):
@@ -50,10 +50,10 @@ class RatedOutput(BaseModel):
     id: str
     task_id: str
     model: str
-    """The editing model."""
+    """Name of the editing model."""
     scale: Scale
     human: float
-    """Mean of what people gave, on their scale."""
+    """Mean of people's ratings, on their scale."""
     judge: float | None
     """0 to 10; None when unscored."""
 
@@ -81,7 +81,7 @@ def _rated(rating: Rating, cards: Mapping[str, ScoreCard]) -> RatedOutput:
 
 
 def answers_of(bench: Benchmark, cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Iterator[Answer]:
-    """One row per question and kind, as `metrics.comparisons` and `.multiway` define it; no answer is a wrong one."""
+    """Yield a row per question and kind, see `metrics.comparisons` and `.multiway`; a missing answer is wrong."""
     for dimension in dict.fromkeys(item.dimension for item in bench.comparisons):
         yield from _of_comparisons([item for item in bench.comparisons if item.dimension == dimension], cards, votes)
     found = decide(bench.multiways, cards, votes)

@@ -1,4 +1,4 @@
-"""What a measurement cost: time, tokens and, when the recipe knows the rates, money."""
+"""Cost of a measurement: time, tokens and, if the recipe gives rates, money."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from editjudge.formats.results.evaluation import Cost, Price
 
 
 class Prices(BaseModel):
-    """Rates, as the provider or the machine's owner states them."""
+    """Rates of the provider or of the machine's owner."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     currency: str = "USD"
-    """Shown with the costs."""
+    """Currency shown with the costs."""
     per_million_prompt_tokens: float = Field(0, ge=0)
-    """Of tokens read, image tokens included."""
+    """Price of a million input tokens, including image tokens."""
     per_million_completion_tokens: float = Field(0, ge=0)
-    """Of tokens written."""
+    """Price of a million generated tokens."""
     per_hour: float = Field(0, ge=0)
-    """Of the machine the judge runs on, all its devices together."""
+    """Price per hour of the judge's machine, all devices together."""
 
     @model_validator(mode="after")
     def _some_rate(self) -> Prices:
@@ -32,14 +32,14 @@ class Prices(BaseModel):
 
 
 def describe_cost(used: Mapping[str, Any], seconds: float, n_triplets: int, prices: Prices | None) -> Cost | None:
-    """The `cost` of an evaluation in results.json, from what `score_set.usage_of` says of its cards.
+    """Return the `cost` of an evaluation in results.json, from the cards' usage (`score_set.usage_of`).
 
-    None for scores that nobody asked a judge for. Tokens are None where the engine does not tell them; a price that
-    needs them is then None too.
+    None for scores made without a judge. Tokens are None where the engine does not report them; a price that needs
+    them is then None too.
     """
     if not used:
         return None
-    # Every reply has read a prompt, so a total of 0 means that the engine did not count.
+    # Every reply has input tokens, so a total of 0 means that the engine did not count.
     read = used.get("prompt_tokens") or None
     wrote = used.get("completion_tokens") or None
     return Cost(

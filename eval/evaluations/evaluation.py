@@ -1,4 +1,4 @@
-"""What is known when a judge has seen a benchmark, and the files that hold it.
+"""The result of a judge on a benchmark, and its files.
 
 Folder of one evaluation:
     cards.jsonl      all cards, in the benchmark's order; see `editjudge.asking.score_set`
@@ -50,32 +50,32 @@ class ScoredPair(BaseModel):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What is known when a judge has seen a benchmark."""
+    """The result of a judge on a benchmark."""
 
     folder: Path
     bench: Benchmark
     judge: dict[str, Any]
-    """What decides a score, for people and for results.json."""
+    """Everything that affects scores, for people and for results.json."""
     table: PairTable
     n_triplets: int
     seconds: float
-    """Time the judge took, summed over the shards; loading a model falls into the first of them."""
+    """Time of judging, summed over the shards; the first shard includes loading the model."""
     votes: dict[str, Label] | None = None
-    """Labels by comparison id, from a rival that voted without scores."""
+    """Labels by comparison id, from an external judge that voted without scores."""
     published: AsPublished = field(default_factory=AsPublished)
-    """What a file of scores or votes says, as its publisher's code takes it."""
+    """Content of a file of scores or votes, read as its publisher's code does."""
     cost: dict[str, Any] = field(default_factory=dict)
-    """`score_set.usage_of` the cards; empty for scores made elsewhere."""
+    """`score_set.usage_of` the cards; empty for external scores."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
     reading: str | None = None
-    """How a file of scores was read where its publisher's code and ours differ: "as published" or "ours"."""
+    """Reading of a score file whose publisher's code and ours differ: "as published" or "ours"."""
     _found: dict[tuple[object, ...], Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, key: tuple[object, ...], compute: Callable[[], Result]) -> Result:
-        """What `compute` gave the first time it was asked for under this key.
+        """Return the result of `compute`, cached under this key.
 
-        The report of a watched sweep is rewritten after every checkpoint, and what is known of the others stays.
+        A watched sweep rewrites its report after every checkpoint; the results of other checkpoints are reused.
         """
         if key not in self._found:
             self._found[key] = compute()
@@ -83,17 +83,17 @@ class Evaluation:
         return found
 
     def cards(self) -> dict[str, ScoreCard]:
-        """The cards by triplet id, read from the folder."""
+        """Return the cards by triplet id, read from the folder."""
         return {card.triplet.id: card for card in read_jsonl(self.folder / CARDS, ScoreCard)}
 
     def values(self) -> Values:
-        """The scores as arrays; made from the cards where the file is not there."""
+        """Return the scores as arrays; computed from the cards when the file is missing."""
         path = self.folder / VALUES
         return Values.load(path) if path.is_file() else values_of(list(read_jsonl(self.folder / CARDS, ScoreCard)))
 
 
 def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[str, Any]:
-    """What the marker of an evaluation says of it: sizes, rows of the benchmark left out, unreadable replies."""
+    """Return an evaluation's marker content: sizes, left-out rows of the benchmark, unreadable replies."""
     return {
         "triplets": len(cards),
         "pairs": len(bench.pairs),
@@ -103,7 +103,7 @@ def describe_content(bench: Benchmark, cards: Mapping[str, ScoreCard]) -> dict[s
 
 
 def scored_pairs(bench: Benchmark, values: Sequence[tuple[float | None, float | None]]) -> Iterator[ScoredPair]:
-    """The benchmark's pairs in order, with what the judge gave the preferred candidate and the other."""
+    """Yield the benchmark's pairs in order, with the scores of the preferred candidate and the other."""
     outcomes = build_table(bench.pairs, values).outcomes().tolist()
     for pair, (better, worse), outcome in zip(bench.pairs, values, outcomes, strict=True):
         yield ScoredPair(

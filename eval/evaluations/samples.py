@@ -1,4 +1,4 @@
-"""One figure of several evaluations of a benchmark, with the same resamples for all: what paired questions need."""
+"""One figure of several evaluations of a benchmark, with shared resamples for paired comparison."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from eval.metrics.viescore import viescore_samples
 
 
 def draw_samples(key: FigureKey, evaluations: Sequence[Evaluation], rounds: int, seed: int) -> Samples:
-    """The figure of each evaluation, defined and resampled as in results.json; at least one evaluation."""
+    """Return the figure of each evaluation, defined and resampled as in results.json; needs at least one evaluation."""
     bench = evaluations[0].bench
     if key.kind == "pairs":
         column = next(place for place, name in enumerate(DIMENSIONS) if name == key.dimension)
@@ -41,7 +41,7 @@ def draw_samples(key: FigureKey, evaluations: Sequence[Evaluation], rounds: int,
 
 
 def pair_samples(counts: Sequence[Counts], column: int, figure: FigureName, rounds: int, seed: int) -> Samples:
-    """`pair_mean` or `task_mean` of one dimension, of judges asked about the same pairs."""
+    """Return `pair_mean` or `task_mean` of one dimension, for judges asked about the same pairs."""
     pairs = counts[0].pairs[..., column]
     stacked = np.concatenate([pairs, *(item.right[..., column] for item in counts)], axis=1)
 
@@ -60,7 +60,7 @@ def _rating_samples(key: FigureKey, evaluations: Sequence[Evaluation], rounds: i
 
 
 def _rating_sample(key: FigureKey, evaluation: Evaluation, rounds: int, seed: int) -> Samples:
-    """Of one judge: a number, and [rounds]."""
+    """Return one judge's value and its resamples [rounds]."""
     if key.figure == "viescore":
         scale = next(scale for scale in SCALES if scale == key.dimension)
         return viescore_samples(evaluation.bench.ratings, evaluation.cards(), scale, rounds, seed)

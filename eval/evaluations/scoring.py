@@ -1,4 +1,4 @@
-"""One judge on one benchmark: its cards (`asking.score_set`), and what they say of the labels."""
+"""Evaluation of one judge on one benchmark: its cards (`asking.score_set`) and its results on the labels."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from eval.metrics.values import values_of
 
 
 def evaluate(judge: BaseJudge[Any], bench: Benchmark, folder: Path, shard_triplets: int, label: str) -> Evaluation:
-    """Score what is not scored yet and write the folder's files. `label` names it in the progress bar.
+    """Score missing triplets and write the folder's files. `label` names it in the progress bar.
 
     Each distinct triplet is scored once. Raises `StaleOutputError` when the folder was made with another judge or
-    benchmark, `EngineError` when the engine cannot work; what was scored before stays and is not asked for again.
+    benchmark, `EngineError` when the engine fails; existing scores are kept and reused when the run resumes.
     """
     if judge.reads_images and not bench.has_images:
         raise DataError(

@@ -1,7 +1,7 @@
-"""Scores and votes made elsewhere, on a benchmark of ours: rivals and APIs get the same figures as our own judges.
+"""External scores and votes on a benchmark: other judges and APIs get the same figures as our own judges.
 
-Nothing is guessed: a row whose candidate the benchmark does not know, a score out of range, a candidate that was
-given two different scores are left unscored and counted.
+Nothing is guessed: rows with an unknown candidate, scores out of range, and candidates with two different scores
+are left unscored and counted.
 """
 
 from __future__ import annotations
@@ -34,30 +34,30 @@ from eval.metrics.values import values_of
 
 @dataclass(frozen=True)
 class ExternalScores:
-    """What a file says of a benchmark."""
+    """Content of a file about a benchmark."""
 
     cards: dict[str, ScoreCard]
-    """One for every triplet of the benchmark, by its id; without values where the file has no usable score."""
+    """One per triplet of the benchmark, by its id; without values where the file has no usable score."""
     votes: Votes | None
-    """None when the file holds no votes."""
+    """None when the file contains no votes."""
     findings: Findings
     """Rows and candidates without a usable score."""
     identity: str
-    """Digest of the files and of how they are read."""
+    """Digest of the files and of their reading."""
     format: ScoresFormat
     rows: tuple[tuple[PreferencePair, float | None, float | None], ...] = ()
-    """Of an EditScore result folder: each row's pair and its two scores."""
+    """Each row's pair and its two scores, from an EditScore result folder."""
     resampled: int = 0
-    """Outputs to which these rows give more than one score; a card has their mean."""
+    """Outputs with more than one score in these rows; a card has their mean."""
     reading: ReadingName | None = None
-    """How it was read, of a format that has several readings."""
+    """Reading used, for a format with several readings."""
 
     def judge(self, label: str) -> RecordedJudge:
-        """The scores as a judge of the benchmark's candidates; votes are no scores."""
+        """Return the scores as a judge of the benchmark's candidates, without votes."""
         return RecordedJudge(self.cards, self.identity, label)
 
     def says(self, bench: Benchmark) -> object:
-        """All that figures are computed from."""
+        """Return all data that figures are computed from."""
         names = ("prompt_following", "consistency", "perceptual_quality", "overall")
         values = [[getattr(card, name) for name in names] for card in self.cards.values()]
         semantic = [card_value(card, "semantic") for card in self.cards.values()]
@@ -68,29 +68,29 @@ class ExternalScores:
         return values, semantic, self.labels(), pairs
 
     def labels(self) -> dict[str, Label] | None:
-        """The votes by comparison id in this reading; None when the file holds no votes."""
+        """Return the votes by comparison id in this reading; None when the file contains no votes."""
         if self.votes is None or self.reading != "published":
             return None if self.votes is None else self.votes.ours
         return {name: votes[0] for name, votes in self.votes.published.items() if votes[0] is not None}
 
     def by_row(self) -> dict[str, tuple[float | None, float | None]] | None:
-        """As EditScore's code has it, by pair id: the scores of the first row about a pair; None in other readings."""
+        """Return the scores of each pair's first row, by pair id, as in EditScore's code; None in other readings."""
         if self.format != "editscore" or self.reading != "published":
             return None
         return {pair.id: (one, other) for pair, one, other in reversed(self.rows)}
 
     def as_published(self) -> AsPublished:
-        """What the file says, for the figures of its publisher's code."""
+        """Return the content for the figures of the publisher's code."""
         return AsPublished({} if self.votes is None else self.votes.published, self.rows)
 
     def otherwise(self) -> dict[str, Any]:
-        """What the publisher's code takes otherwise than we do: kind -> `count` and `names`; empty where nothing is."""
+        """Return differences between the publisher's reading and ours: kind -> `count` and `names`; empty for none."""
         found = {} if self.votes is None else self.votes.otherwise.as_json()
         return found | ({"scores_per_row": {"count": self.resampled, "names": []}} if self.resampled else {})
 
 
 def format_of(block: ScoresFile) -> ScoresFormat:
-    """The file's format; `DataError` when there is no such file, or when it is in none that is known."""
+    """Return the file's format; raises `DataError` for a missing file or an unknown format."""
     if not block.path.exists():
         raise DataError(f"{block.path}: no such file or folder; check `scores`")
     if block.format is not None:
@@ -99,14 +99,14 @@ def format_of(block: ScoresFile) -> ScoresFormat:
 
 
 def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None = None) -> ExternalScores:
-    """Read the file against a benchmark, by default in the first reading that `block` wants.
+    """Read the file for a benchmark, by default in the first reading that `block` asks for.
 
-    `DataError` when it is in no known format or knows nothing of the benchmark.
+    Raises `DataError` when its format is unknown or it contains nothing about the benchmark.
     """
     kind = format_of(block)
     reading = block.readings(kind)[0] if reading is None else reading
     files = folder_files(block.path, kind) if block.path.is_dir() else [block.path]
-    # Names as the folder has them, so that a folder that is moved keeps its identity.
+    # Use relative names, because a moved folder must keep its identity.
     names = [file.relative_to(block.path).as_posix() if block.path.is_dir() else file.name for file in files]
     hashes = [[name, hashlib.sha256(file.read_bytes()).hexdigest()] for name, file in zip(names, files, strict=True)]
     identity = digest("scores", kind, block.range, reading, hashes, bench.identity)
@@ -134,7 +134,7 @@ def read_scores(block: ScoresFile, bench: Benchmark, reading: ReadingName | None
 
 
 def _own_cards(files: list[Path], bench: Benchmark, findings: Findings) -> dict[str, ScoreCard]:
-    """Our own cards.jsonl, by triplet id."""
+    """Return EditJudge's own cards.jsonl, by triplet id."""
     wanted = {triplet.id: triplet for triplet in bench.triplets}
     found: dict[str, ScoreCard] = {}
     for file in files:
@@ -164,9 +164,9 @@ def _note_unscored(cards: Mapping[str, ScoreCard], findings: Findings) -> None:
 
 
 def evaluate_scores(block: ScoresFile, bench: Benchmark, folder: Path) -> list[Evaluation]:
-    """As `scoring.evaluate`, from a file: the same files in `folder`.
+    """Evaluate a file like `scoring.evaluate`, with the same files in `folder`.
 
-    One evaluation per wanted reading of the file, where they differ; the second one in `folder/<reading>`. Raises
+    Returns one evaluation per requested reading, where they differ; the second one is in `folder/<reading>`. Raises
     `StaleOutputError` when a folder was made from other scores.
     """
     found = [read_scores(block, bench, reading) for reading in block.readings(format_of(block))]

@@ -1,7 +1,7 @@
-"""Which files of a folder are results, and in which format. One folder holds the results of one task.
+"""Find result files in a folder, and their format. One folder contains the results of one task.
 
-Candidates of two tasks may share names, so results of several tasks, or of several judges, are never mixed: the
-message says what was found, and which folders can be given.
+Candidates of two tasks may share names, so results of several tasks or judges are never mixed: the message lists
+the results found and the folders to choose from.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ _LAYOUT: dict[ScoresFormat, str] = {
     "cards": "cards.jsonl",
     "gedit": "CSV files of GEdit-Bench",
 }
-"""What lies in a folder of results."""
+"""Layout of a folder of results."""
 
 
 def folder_format(path: Path) -> ScoresFormat:
-    """The format of the results in a folder. `DataError` when there are none, or those of several tasks."""
+    """Return the format of a folder's results. Raises `DataError` when there are none, or those of several tasks."""
     if (path / "cards.jsonl").is_file():
         return "cards"
     found = [(kind, folder) for kind in _LAYOUT for folder in results_in(path, kind)]
@@ -38,7 +38,7 @@ def folder_format(path: Path) -> ScoresFormat:
 
 
 def folder_files(path: Path, kind: ScoresFormat) -> list[Path]:
-    """The files of a folder's results, sorted. `DataError` when there are none, or those of several tasks."""
+    """Return a folder's result files, sorted. Raises `DataError` when there are none, or those of several tasks."""
     if kind == "cards" and (path / "cards.jsonl").is_file():
         return [path / "cards.jsonl"]
     found = results_in(path, kind)
@@ -51,10 +51,10 @@ def folder_files(path: Path, kind: ScoresFormat) -> list[Path]:
 
 
 def results_in(path: Path, kind: ScoresFormat) -> dict[Path, list[Path]]:
-    """Folder of results -> its files, of every such folder at or below `path`."""
+    """Return folder of results -> its files, for every such folder at or below `path`."""
     found: dict[Path, list[Path]] = {}
     for folder, file in sorted(_results(path, kind)):
-        # Below an evaluation of ours lie the cards of its probes and of its file's other reading.
+        # An evaluation's subfolders contain the cards of its probes and of its file's other reading.
         if kind != "cards" or not any(outer in found for outer in folder.parents):
             found.setdefault(folder, []).append(file)
     return found

@@ -1,4 +1,4 @@
-"""What a file may call the candidates and comparisons of a benchmark."""
+"""Names that a file may use for a benchmark's candidates and comparisons."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from eval.labels.types import as_index
 
 @dataclass(frozen=True)
 class NamedPair:
-    """Two candidates whose keys a row gives."""
+    """Two candidates named by the keys of a row."""
 
     better: EditTriplet
     worse: EditTriplet
@@ -26,7 +26,7 @@ class NamedPair:
 
 
 class TripletNames:
-    """The candidates of a benchmark by every name they go by."""
+    """The candidates of a benchmark by all their names."""
 
     def __init__(self, bench: Benchmark) -> None:
         self._by_name: dict[str, dict[str, EditTriplet]] = {}
@@ -38,14 +38,14 @@ class TripletNames:
         named += [NamedPair(item.first, item.second, item.dimension, None) for item in bench.comparisons]
         for item in named:
             better, worse = item.better, item.worse
-            # A file's keys are the benchmark's: the names of the editors, or in a table of ours the ids.
+            # Keys in a file match the benchmark's: names of editors, or ids in a table written by EditJudge.
             for keys in dict.fromkeys(((better.editor, worse.editor), (better.id, worse.id))):
                 self._pairs.setdefault((*keys, better.task.task_type, item.dimension), []).append(item)
 
     def find(
         self, names: Sequence[str], editor: str | None, instruction: str | None
     ) -> tuple[list[EditTriplet], str | None]:
-        """The candidate a row is about, or the reason why it is unknown ("not_in_benchmark", "ambiguous_name").
+        """Return the candidates of a row, or the reason for none ("not_in_benchmark", "ambiguous_name").
 
         Several are returned only when they are the same image for the same task.
         """
@@ -61,12 +61,12 @@ class TripletNames:
         return [], "not_in_benchmark"
 
     def pairs(self, keys: tuple[str, str], task_type: str, dimension: str) -> list[NamedPair]:
-        """The pairs of two keys, the preferred one first."""
+        """Return the pairs with two keys, the preferred one first."""
         return self._pairs.get((*keys, task_type, dimension), [])
 
 
 class ComparisonNames:
-    """The comparisons of a benchmark, those inside groups included, by id and by the number an id ends with."""
+    """The comparisons of a benchmark, including those in groups, by id and by the number at the end of an id."""
 
     def __init__(self, bench: Benchmark) -> None:
         asked = [(item.id, item.task.instruction) for item in bench.comparisons]
@@ -77,7 +77,7 @@ class ComparisonNames:
             self._by_number.setdefault(name.rpartition("-")[2], []).append(name)
 
     def find(self, name: str, instruction: str | None) -> tuple[str | None, str | None]:
-        """The comparison's id, or None and why it is unknown ("not_in_benchmark", "ambiguous_name",
+        """Return the comparison's id, or None and the reason ("not_in_benchmark", "ambiguous_name",
         "other_instruction": the row is about another edit, so the two files do not belong together)."""
         number = as_index(name)
         found = (
@@ -99,7 +99,7 @@ def _names(triplet: EditTriplet) -> Iterator[str]:
 
 
 def _forms(name: str) -> Iterator[str]:
-    """A name as it stands, and as a path's last part with and without its ending."""
+    """Yield a name unchanged, and as a path's last part with and without its ending."""
     path = PurePosixPath(name.replace("\\", "/"))
     yield from dict.fromkeys((name, str(path), path.name, path.stem))
 

@@ -1,4 +1,4 @@
-"""The recipe's `scores:` block, and what the rows of such a file say of the candidates of a benchmark."""
+"""The recipe's `scores:` block, and the reader that matches a file's rows with a benchmark's candidates."""
 
 from __future__ import annotations
 
@@ -26,29 +26,29 @@ READINGS: dict[ScoresFormat, tuple[ReadingName, ...]] = {
     "genai_votes": ("published", "ours"),
     "editscore": ("published", "ours"),
 }
-"""Formats that their publisher's code reads otherwise than we do; the first reading is the main row."""
+"""Formats that their publisher's code and ours read differently; the first reading is the main row."""
 SAYS: dict[ReadingName, str] = {"published": "as published", "ours": "ours"}
-"""How tables call a reading."""
+"""Names of readings in tables."""
 SAME = "as published, same as ours"
-"""The one reading of a file that both read alike."""
+"""Reading of a file whose readings do not differ."""
 
 
 class ScoresFile(BaseModel):
-    """Scores or votes that were made elsewhere; in a recipe `scores: FILE` or a block."""
+    """External scores or votes; in a recipe `scores: FILE` or a block."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     path: InputPath
-    """A JSONL, CSV or JSON file, or a folder of results as its publisher lays it out."""
+    """A JSONL, CSV or JSON file, or a folder of results in its publisher's layout."""
     format: ScoresFormat | None = None
-    """Null: found from the content."""
+    """Null: detected from the content."""
     name: str | None = None
-    """How tables call the judge; the name of the file or folder when it is not given."""
+    """Name of the judge in tables. Default: the name of the file or folder."""
     range: tuple[float, float] = (0, 10)
-    """Worst and best possible score; they become 0 and 10, and what lies outside is unscored."""
+    """Worst and best possible score, mapped to 0 and 10; scores outside are unscored."""
     reading: Literal["both", "published", "ours"] = "both"
-    """Of a format that its publisher's code reads otherwise than we do (`READINGS`): as published, ours, or a
-    row for each where they differ. Without effect on the other formats."""
+    """For a format that its publisher's code and ours read differently (`READINGS`): as published, ours, or a row for
+    each where they differ. Other formats ignore it."""
 
     @model_validator(mode="before")
     @classmethod
@@ -62,7 +62,7 @@ class ScoresFile(BaseModel):
         return self
 
     def readings(self, kind: ScoresFormat) -> tuple[ReadingName | None, ...]:
-        """Which readings of a file of this format are wanted; None where it has only one."""
+        """Return the requested readings of a file of this format; None for a format with only one."""
         known = READINGS.get(kind)
         if known is None:
             return (None,)
@@ -70,12 +70,12 @@ class ScoresFile(BaseModel):
 
     @property
     def label(self) -> str:
-        """For tables."""
+        """Return the name in tables."""
         return self.path.stem if self.name is None else self.name
 
 
 class Reading:
-    """Rows of a file, sorted by what they are about."""
+    """Rows of a file, sorted by candidate, pair or comparison."""
 
     def __init__(
         self, block: ScoresFile, bench: Benchmark, findings: Findings, reading: ReadingName | None = None
@@ -95,7 +95,7 @@ class Reading:
         self.matched = 0
 
     def take(self, row: FileRow) -> None:
-        """Keep what a row says, or count why it cannot be used."""
+        """Store a row, or count the reason it is unusable."""
         if isinstance(row, RowProblem):
             self._findings.add(row.kind, f"{row.where}: {row.detail}")
         elif isinstance(row, Voted):
@@ -106,20 +106,20 @@ class Reading:
             self._candidate(row)
 
     def resampled(self) -> int:
-        """Outputs to which the rows of an EditScore folder give more than one score; ours is their mean."""
+        """Return the number of outputs with more than one score in an EditScore folder; our score is their mean."""
         return sum(any(len({*found}) > 1 for found in dims.values()) for dims in self._sampled.values())
 
     def votes(self) -> Votes | None:
-        """The votes; None when no row holds one. A file of votes that cannot be read is no file of scores."""
+        """Return the votes; None when no row contains one. A file with unreadable votes is still a file of votes."""
         return self._votes.finish() if self._votes.found.published else None
 
     def card(self, triplet: EditTriplet) -> ScoreCard:
-        """What all rows together say of a triplet."""
+        """Return the card of a triplet from all rows."""
         judgments = self._judgments.get(triplet.id)
         if judgments is not None:
             card = make_card(triplet, judgments.values())
             if triplet.id in self._one_number:
-                # One number for the whole question does not say which of the two dimensions it is about.
+                # One number for the whole question does not distinguish the two dimensions.
                 card = card.model_copy(update={"prompt_following": None, "consistency": None})
             return card
         sampled = self._sampled.get(triplet.id)
@@ -147,7 +147,7 @@ class Reading:
             self._findings.add("not_in_benchmark", f"{row.where}: {row.keys[0]} and {row.keys[1]}")
             return
         self.matched += 1
-        # Keys may come again with other images; the rows of a file are in the order of the benchmark's.
+        # Keys may be reused with other images; the file's rows are in the benchmark's order.
         turn = self._turns[row.keys, row.task_type, row.dimension]
         self._turns[row.keys, row.task_type, row.dimension] += 1
         pair = pairs[turn % len(pairs)]
@@ -160,16 +160,16 @@ class Reading:
                 self._sampled.setdefault(triplet.id, {}).setdefault(row.dimension, []).append(value)
 
     def _keep(self, triplet_id: str, name: str, raw: object, where: str) -> None:
-        """A value of a card, on 0..10."""
+        """Store a value of a card, on 0..10."""
         value = self._scaled(raw, f"{where}: {name}")
         values = self._values.setdefault(triplet_id, {})
         if name in values and values[name] != value:
             self._findings.add("two_scores", f"{where}: {name}")
-            value = None  # nobody can say which of them is meant
+            value = None  # ambiguous
         values[name] = value
 
     def _stretched(self, raw: object) -> float | None:
-        """A number on 0..10, beyond it where it is out of range; unrounded, so that the order stays."""
+        """Return a number on 0..10, or beyond if out of range; unrounded, because rounding could change the order."""
         worst, best = self._block.range
         number = as_number(raw)
         return None if number is None else 10 * (number - worst) / (best - worst)
@@ -188,7 +188,7 @@ class Reading:
         return 10 * (number - worst) / (best - worst)
 
     def _judge(self, triplet_id: str, aspect: Aspect, raw: object, row: Said) -> None:
-        """What the file has for one question, as a judgment of one pass."""
+        """Store the file's answer to one question, as a judgment of one pass."""
         scores, failure = self._as_published(raw, row) if self._published else self._by_our_rules(raw, row)
         judgment = Judgment(
             triplet_id=triplet_id,
@@ -211,7 +211,7 @@ class Reading:
             self._findings.add("two_scores", f"{row.where}: {aspect}, the first one is kept")
 
     def _by_our_rules(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
-        """A list of two scores in range that nobody guessed; else None and the reason."""
+        """Return two scores in range, if not marked as a guess; else None and the reason."""
         if row.guessed:
             self._findings.add("guessed_score", row.where)
             return None, "guessed"
@@ -222,7 +222,7 @@ class Reading:
         return (None, "out_of_range") if first is None or second is None else ((first, second), None)
 
     def _as_published(self, raw: object, row: Said) -> tuple[tuple[float, float] | None, str | None]:
-        """Two scores, or the one that counts twice: what is made of them is the lower one."""
+        """Return two scores, or one score twice: their minimum is used."""
         lowest = published_score(raw)
         if lowest is None:
             self._findings.add("unreadable_score", f"{row.where} {str(raw)[:60]!r}")

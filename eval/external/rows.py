@@ -1,4 +1,4 @@
-"""Files of scores and votes made elsewhere, read into one kind of row. What a row is about is decided later."""
+"""Read files of external scores and votes into rows of one kind. Rows are matched with a benchmark later."""
 
 from __future__ import annotations
 
@@ -19,43 +19,43 @@ ScoresFormat = Literal["cards", "table", "viescore", "genai_votes", "editscore",
 FORMATS: tuple[ScoresFormat, ...] = get_args(ScoresFormat)
 
 VALUE_NAMES = ("prompt_following", "consistency", "perceptual_quality", "overall")
-"""Values of a card, and how the columns of a plain table are called."""
+"""Values of a card, and column names of a plain table."""
 NAME_COLUMNS = ("triplet_id", "id", "key", "sha256", "edited_image", "output_image", "image")
-"""Columns that may name a candidate, the first that is there decides."""
+"""Columns that may name a candidate; the first existing one is used."""
 COMPARISON_COLUMNS = ("comparison_id", "comparison", "idx", "id")
 VOTE_COLUMNS = ("vote", "model_vote")
 _NUMBER_COLUMNS = (*VALUE_NAMES, "score", "sementics_score", "quality_score")
-"""Where a decimal comma may be."""
+"""Columns that may use a decimal comma."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _GEDIT = ("edited_image", "instruction", "sementics_score", "quality_score")
 """The misspelling is upstream's."""
 _GUESSED = "guess_if_cannot_parse"
-"""What VIEScore writes before the rationale of a reply that it could not read and guessed the score of."""
+"""VIEScore's marker before the rationale of an unreadable reply with a guessed score."""
 
 
 @dataclass(frozen=True)
 class Said:
-    """What one row says of one candidate."""
+    """One row's content about one candidate."""
 
     where: str
-    """File and place in it, for messages."""
+    """File and position in it, for messages."""
     names: tuple[str, ...]
-    """What the file calls the candidate; any one of them may be known to the benchmark."""
+    """Names of the candidate in the file; the benchmark needs to know only one of them."""
     editor: str | None = None
-    """The editing model, where the row names it."""
+    """The editing model, if the row names it."""
     instruction: str | None = None
     values: Mapping[str, object] = field(default_factory=dict)
-    """Raw values by name, as the file has them."""
+    """Raw values by name, unchanged from the file."""
     aspects: Mapping[Aspect, object] = field(default_factory=dict)
     """Raw score lists of the two questions."""
     rationale: str = ""
     guessed: bool = False
-    """The file says itself that the score is a guess."""
+    """The file marks the score as a guess."""
 
 
 @dataclass(frozen=True)
 class PairSaid:
-    """What one row of an EditScore result folder says of a pair."""
+    """One row of an EditScore result folder about a pair."""
 
     where: str
     keys: tuple[str, str]
@@ -71,14 +71,14 @@ class Voted:
 
     where: str
     name: str
-    """Id of the comparison, or the number it ends with."""
+    """Id of the comparison, or the number at its end."""
     vote: object
     instruction: str | None = None
 
 
 @dataclass(frozen=True)
 class RowProblem:
-    """Something in a file that cannot be used, to be counted under `kind`."""
+    """An unusable part of a file, counted under `kind`."""
 
     where: str
     kind: str
@@ -87,11 +87,11 @@ class RowProblem:
 
 FileRow = Said | PairSaid | Voted | RowProblem
 Cells = dict[str, Any]
-"""A row as the file has it, by column."""
+"""Raw cells of a row, by column."""
 
 
 def file_format(path: Path) -> ScoresFormat:
-    """Which format a file has, from its content. `DataError` when it is none of them."""
+    """Detect a file's format from its content. Raises `DataError` for an unknown format."""
     if path.suffix.lower() == ".json":
         rows = list(islice(json_rows(path), 2))
         if len(rows) == 1 and not rows[0].in_array:
@@ -105,13 +105,13 @@ def file_format(path: Path) -> ScoresFormat:
 
 
 def is_gedit(path: Path) -> bool:
-    """Whether a CSV file is one of GEdit-Bench, by its header."""
+    """Return whether a CSV file is from GEdit-Bench, by its header."""
     with open_file(path) as handle:
         return b"sementics_score" in handle.readline()
 
 
 def read_rows(files: Sequence[Path], kind: ScoresFormat) -> Iterator[FileRow]:
-    """Every row of these files. `DataError` names the file and line of what is not of the format."""
+    """Yield every row of these files. `DataError` names the file and line that do not match the format."""
     readers: dict[ScoresFormat, Callable[[Path, str, Cells], FileRow]] = {
         "table": _read_plain,
         "genai_votes": _read_plain,
@@ -127,7 +127,7 @@ def read_rows(files: Sequence[Path], kind: ScoresFormat) -> Iterator[FileRow]:
 
 
 def _read_plain(path: Path, where: str, row: Cells) -> Said | Voted:
-    """A candidate with values, or a comparison with a vote."""
+    """Return a candidate with values, or a comparison with a vote."""
     vote = next((name for name in VOTE_COLUMNS if name in row), None)
     if vote is not None:
         name = _first(row, COMPARISON_COLUMNS, where)
@@ -157,7 +157,7 @@ def _read_plain(path: Path, where: str, row: Cells) -> Said | Voted:
 
 
 def _read_viescore(path: Path) -> Iterator[FileRow]:
-    """{name of the output: {"score": ..., "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
+    """Read {name of the output: {"score": ..., "reasoning"}}, in `<editing model>/SC.json` and `PQ.json`."""
     content = read_json(path, keep_surrogates=True)
     aspects: dict[str, Aspect] = {"SC": "semantic", "PQ": "quality"}
     if path.stem not in aspects:
@@ -184,7 +184,7 @@ def _read_viescore(path: Path) -> Iterator[FileRow]:
 
 
 def _read_editscore(path: Path, where: str, row: Cells) -> PairSaid:
-    """`<task>/<dimension>.jsonl` with `key` [2] and `score` [2], the preferred candidate first."""
+    """Read `<task>/<dimension>.jsonl` with `key` [2] and `score` [2], the preferred candidate first."""
     dimension = next(name for name in DIMENSIONS if name == path.stem)
     keys, scores = row.get("key"), row.get("score")
     if not (isinstance(keys, list) and len(keys) == 2 and isinstance(scores, list) and len(scores) == 2):
@@ -194,7 +194,7 @@ def _read_editscore(path: Path, where: str, row: Cells) -> PairSaid:
 
 
 def _read_gedit(path: Path, where: str, row: Cells) -> Said:
-    """GEdit-Bench's score CSV: SC and PQ are already the lower of their two scores, O = sqrt(SC PQ)."""
+    """Read GEdit-Bench's score CSV: SC and PQ are already the lower of their two scores, O = sqrt(SC PQ)."""
     missing = [name for name in _GEDIT if name not in row]
     if missing:
         raise DataError(f"{where}: not a score file of GEdit-Bench: no column {', '.join(missing)}")
@@ -210,7 +210,7 @@ def _read_gedit(path: Path, where: str, row: Cells) -> Said:
 
 
 def as_number(value: object) -> float | None:
-    """A finite number, also where a CSV has it as text; None for everything else."""
+    """Return a finite number, also from CSV text; None for everything else."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     if isinstance(value, str) and not _NUMBER.fullmatch(value.strip()):
@@ -223,7 +223,7 @@ def as_number(value: object) -> float | None:
 
 
 def _is_json(path: Path) -> bool:
-    """By content: rows of JSON begin with a bracket or brace, the header of a table does not."""
+    """Detect JSON by content: it begins with a bracket or brace, a table's header does not."""
     if path.suffix.lower() in (".json", ".jsonl"):
         return True
     row = next(json_rows(path), None)
@@ -231,7 +231,7 @@ def _is_json(path: Path) -> bool:
 
 
 def _columns(path: Path) -> Collection[str]:
-    """Names of the columns, of JSON those of the first row; `DataError` when there is no row."""
+    """Return the column names, for JSON those of the first row; raises `DataError` when there is no row."""
     if not _is_json(path):
         table = read_table(path)
         if table.rows:
@@ -243,7 +243,7 @@ def _columns(path: Path) -> Collection[str]:
 
 
 def _table(path: Path) -> Iterator[tuple[str, Cells] | RowProblem]:
-    """Rows of a JSONL, JSON, CSV or TSV file with their places, and those that cannot be read."""
+    """Yield rows of a JSONL, JSON, CSV or TSV file with their positions, and unreadable ones."""
     if not _is_json(path):
         table = read_table(path)
         for row in table.rows:
@@ -274,7 +274,7 @@ def _parsed(text: str, where: str) -> Any:
 
 
 def _listed(content: object) -> list[Any] | None:
-    """The rows in `results` of a file that EditReward's scripts write; a null there is a request that failed."""
+    """Return the rows in `results` of a file written by EditReward's scripts; a null there is a failed request."""
     rows = content.get("results") if isinstance(content, dict) else None
     return (
         rows if isinstance(rows, list) and any(isinstance(row, dict) and "model_vote" in row for row in rows) else None

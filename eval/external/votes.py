@@ -1,4 +1,4 @@
-"""Votes made elsewhere on the comparisons of a benchmark: read in our way, and as the publisher's own code does."""
+"""External votes on the comparisons of a benchmark, in our reading and in that of the publisher's own code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GENAI_VOTES: Mapping[str, Label] = {
     "[[A=B=Bad]]": "A=B=Bad",
     "[[A=B]]": "A=B",
 }
-"""The only votes that GenAI-Bench's code knows, letter by letter; "[[A=B]]" is right about either tie
+"""The only votes that GenAI-Bench's code accepts, by exact match; "[[A=B]]" is right for either tie
 (`parse_response` in inference.py of TIGER-AI-Lab/GenAI-Bench)."""
 _VOTE = re.compile(r"([A-D])(>>?|<<?|=)([A-D])(=good|=bad)?", re.IGNORECASE)
 _LETTERS = "ABCD"
@@ -29,20 +29,20 @@ _LETTERS = "ABCD"
 
 @dataclass
 class Votes:
-    """What a file says of the comparisons of a benchmark."""
+    """A file's votes on the comparisons of a benchmark."""
 
     ours: dict[str, Label] = field(default_factory=dict)
-    """By comparison id; what cannot be read is not in it."""
+    """By comparison id, without unreadable votes."""
     published: dict[str, list[Label | None]] = field(default_factory=dict)
-    """By comparison id, one entry per row of the file: the vote as the publisher's code takes it, None where it takes
+    """By comparison id, one entry per row of the file: the vote as the publisher's code reads it, None where it reads
     none."""
     otherwise: Findings = field(default_factory=Findings)
-    """Votes that the publisher's code takes otherwise than we do, under `vote`."""
+    """Votes that the publisher's code reads differently, under `vote`."""
 
 
 class VoteReader:
-    """Rows with votes, matched with the comparisons of a benchmark. "A>B" is about the two candidates of a comparison,
-    the first being A; inside a group of several, letters that name these two candidates are read as such."""
+    """Matches rows of votes with the comparisons of a benchmark. "A>B" is about the two candidates of a comparison,
+    the first being A; in a group of several, letters that name these two candidates are read as such."""
 
     def __init__(self, bench: Benchmark, findings: Findings) -> None:
         self._names = ComparisonNames(bench)
@@ -56,7 +56,7 @@ class VoteReader:
         self.found = Votes()
 
     def take(self, row: Voted) -> bool:
-        """Keep a vote, or count why it cannot be used; whether the row is about this benchmark."""
+        """Store a vote, or count the reason it is unusable; return whether the row is about this benchmark."""
         name, problem = self._names.find(row.name, row.instruction)
         if name is None:
             self._findings.add(problem or "not_in_benchmark", f"{row.where}: {row.name} {row.vote!r}")
@@ -65,7 +65,7 @@ class VoteReader:
         exact = _exact(row.vote, self._letters[name]) if name in self._in_group else _genai(row.vote)
         self.found.published.setdefault(name, []).append(exact)
         if label is None:
-            # An answer to a question of this benchmark, only a useless one.
+            # An unreadable vote still answers a question of this benchmark.
             self._findings.add("unreadable_vote", f"{row.where}: {row.name} {row.vote!r}")
         elif self.found.ours.setdefault(name, label) != label:
             self._findings.add("two_votes", f"{row.where}: {name}, the first one is kept")
@@ -74,7 +74,7 @@ class VoteReader:
         return True
 
     def finish(self) -> Votes:
-        """All votes, after counting the comparisons that no row is about."""
+        """Return all votes, after counting the comparisons without a row."""
         for name in self._letters:
             if name not in self.found.published:
                 self._findings.add("no_vote", name)
@@ -82,7 +82,7 @@ class VoteReader:
 
 
 def read_vote(vote: object, letters: tuple[str, str] = ("A", "B")) -> Label | None:
-    """The label that a vote such as "[[A>B]]", "[[ B < A ]]" or "A=B=Good" stands for; None for what is none."""
+    """Return the label of a vote such as "[[A>B]]", "[[ B < A ]]" or "A=B=Good"; None for anything else."""
     text = "".join(vote.split()).strip("[]") if isinstance(vote, str) else ""
     match = _VOTE.fullmatch(text)
     if match is None:
@@ -101,7 +101,7 @@ def _genai(vote: object) -> Label | None:
 
 
 def _exact(vote: object, letters: tuple[str, str]) -> Label | None:
-    """A vote that EditReward's scripts compare with the ranking as a string: "A>C", "C>A", and of two a tie."""
+    """Return a vote that EditReward's scripts compare with the ranking as a string: "A>C", "C>A", or a tie for two."""
     known: dict[str, Label] = {
         f"{letters[0]}>{letters[1]}": "A>B",
         f"{letters[1]}>{letters[0]}": "B>A",

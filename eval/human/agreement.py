@@ -1,8 +1,8 @@
-"""A judge beside the people: judge versus annotator next to annotator versus annotator, on the same rankings.
+"""Agreement of a judge with people, compared with agreement between annotators, on the same rankings.
 
-What is compared are pairs of candidates of one task in one dimension. A *vote* is what one annotation unit says of
-such a pair: the first is better, the second is, or they are tied. Only tasks that two units or more ranked count, so
-that the judge and the people are measured on the same votes; where no task has two, the judge stands alone.
+The units of comparison are pairs of candidates of one task in one dimension. A *vote* is one annotation unit's answer
+for such a pair: the first is better, the second is, or they are tied. Only tasks ranked by two or more units count,
+because judge and people must be measured on the same votes; if there are none, only the judge has figures.
 
 - preference: of the votes that prefer one candidate, the share in which the judge (or another unit, the mean over
   all others) strictly prefers the same one. A tie is wrong, as in EditReward-Bench.
@@ -51,7 +51,7 @@ class RankedPairs:
 
 
 def tabulate(rows: Sequence[TierRanking], dimension: Dimension, known: Mapping[str, ScoreCard]) -> RankedPairs:
-    """The votes of one dimension about candidates that have a card, scored or not."""
+    """Return the votes of one dimension on candidates that have a card, scored or not."""
     of_task: dict[str, dict[str, dict[str, int]]] = {}
     for row in rows:
         if row.dimension == dimension:
@@ -85,14 +85,14 @@ def _vote(levels: Mapping[str, int], one: str, other: str) -> float:
 
 
 def judge_relation(votes: RankedPairs, cards: Mapping[str, ScoreCard], dimension: Dimension) -> Floats:
-    """[pairs]: what the judge's scores say, as `RankedPairs.relation`; NaN where one of the two is unscored."""
+    """[pairs]: the judge's answers by its scores, as in `RankedPairs.relation`; NaN where a candidate is unscored."""
     values = {name: cards[name].value(dimension) for pair in votes.candidates for name in pair}
     margins = [score_margin(values[one], values[other]) for one, other in votes.candidates]
     return np.sign(np.array(margins, dtype=np.float64))
 
 
 def sums_per_task(votes: RankedPairs, judge: Floats) -> dict[str, Floats]:
-    """Per figure [tasks, units, 4]: judge's sum and number of votes, people's sum and number of votes.
+    """Return per figure [tasks, units, 4]: judge's sum and number of votes, people's sum and number of votes.
 
     Unit u's entries are the votes of u, answered by the judge and by the units other than u.
     """
@@ -123,7 +123,7 @@ def _tally(votes: RankedPairs, judge: Floats, judged: NDArray[Any], human: Float
 
 
 def _majority_of_others(human: Floats) -> Floats:
-    """[pairs, units]: what more than half of the others say, of whom there must be two; NaN where there is none."""
+    """[pairs, units]: answer of more than half of the other units, of two or more; NaN where there is none."""
     answers = np.stack([human == answer for answer in (-1, 0, 1)], axis=-1).astype(np.float64)
     others = answers.sum(axis=1, keepdims=True) - answers
     voters = others.sum(axis=-1, keepdims=True)
@@ -132,7 +132,7 @@ def _majority_of_others(human: Floats) -> Floats:
 
 
 def _tau_sums(votes: RankedPairs, judge: Floats) -> Floats:
-    """As `sums_per_task`; the people's part of a unit is its mean tau-b with the others."""
+    """Return sums as `sums_per_task`; the people's part of a unit is its mean tau-b with the others."""
     n_units = len(votes.units)
     sums = np.zeros((len(votes.tasks), n_units, 4))
     raters = np.concatenate([votes.relation, judge[:, None]], axis=1)
@@ -145,7 +145,7 @@ def _tau_sums(votes: RankedPairs, judge: Floats) -> Floats:
 
 
 def _tau_b(votes: RankedPairs, one: Floats, other: Floats) -> Floats:
-    """[tasks]: Kendall's tau-b (1945) over the pairs that both answered; NaN where one has them all tied."""
+    """[tasks]: Kendall's tau-b (1945) over the pairs that both answered; NaN where one has only ties."""
     both = ~np.isnan(one) & ~np.isnan(other)
     columns = np.stack([one * other, one**2, other**2], axis=-1)
     sums = np.zeros((len(votes.tasks), 3))
@@ -161,7 +161,7 @@ def _defined(values: Floats) -> tuple[Floats, Floats]:
 def compare_with_people(
     rows: Sequence[TierRanking], cards: Mapping[str, ScoreCard], rounds: int, seed: int
 ) -> dict[Dimension, RankedDimension]:
-    """Per dimension that people ranked; shares 0 to 1, tau-b and differences -1 to 1."""
+    """Return figures per dimension that people ranked; shares 0 to 1, tau-b and differences -1 to 1."""
     found: dict[Dimension, RankedDimension] = {}
     for dimension in DIMENSIONS:
         votes = tabulate(rows, dimension, cards)
@@ -183,7 +183,7 @@ def compare_with_people(
 
 
 def _figures(columns: Mapping[str, Floats], rounds: int, seed: int) -> PeopleFigures:
-    """From columns [tasks, 4] of every figure, as in `sums_per_task`."""
+    """Return the figures from columns [tasks, 4] of every figure, as in `sums_per_task`."""
     return PeopleFigures(**{name: _beside_people(mine, rounds, seed) for name, mine in columns.items()})
 
 

@@ -1,4 +1,4 @@
-"""Rankings by people, as an annotation campaign writes them."""
+"""Human rankings from an annotation campaign."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ class Human(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rankings: InputPath
-    """`rankings.jsonl` of an annotation campaign, about candidates of the benchmark. A `tasks.jsonl` beside it tells
+    """`rankings.jsonl` of an annotation campaign, about candidates of the benchmark. A `tasks.jsonl` beside it marks
     gold and repeated tasks, which are left out."""
 
 
 @dataclass
 class Rankings:
-    """What people said."""
+    """Human rankings of a benchmark's candidates."""
 
     rows: list[TierRanking]
     left_out: Findings = field(default_factory=Findings)
 
 
 def rankings_that_count(options: Human) -> Rankings:
-    """The rankings that count. `DataError` when the file is not one of rankings or holds two of a unit for one task."""
+    """Return the rankings in use. Raises `DataError` for another kind of file, or if a unit ranked a task twice."""
     shown = read_tasks(options.rankings.parent)
     found = Rankings([])
     seen: set[tuple[str, str, str]] = set()

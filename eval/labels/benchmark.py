@@ -1,8 +1,8 @@
-"""A benchmark as the figures see it: triplets, and what people said of them.
+"""A benchmark as the metrics use it: triplets and human labels.
 
-A row that cannot be used at all (no such task, no image) is left out and counted: figures of such a benchmark are
-marked as partial. A row that is only suspicious (a duplicate, a contradictory label) is kept, because published
-figures contain it, and is counted too.
+An unusable row (an invalid task, no image) is left out and counted: figures of such a benchmark are marked as
+partial. A suspicious row (a duplicate, a contradictory label) is kept, because published figures contain it, and is
+counted too.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from eval.labels.types import Comparison, Multiway, Rating
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is to be judged, and what people said of it."""
+    """Edits to judge, and their human labels."""
 
     name: str
     source: str
-    """Where it was read from, for people."""
+    """Path or name of the data, for people."""
     pairs: tuple[PreferencePair, ...]
     root: Path
-    """The pairs' image references are relative to it."""
+    """Base folder of the pairs' image references."""
     left_out: Findings
-    """Rows that could not be used; figures are partial when there are any."""
+    """Unusable rows; figures are partial when there are any."""
     notes: Findings
     """Suspicious rows that are kept."""
     comparisons: tuple[Comparison, ...] = ()
@@ -41,20 +41,20 @@ class Benchmark:
     ratings: tuple[Rating, ...] = ()
     """Candidates with people's mean rating."""
     unlabelled: tuple[EditTriplet, ...] = ()
-    """Edits of which nobody said anything; they are scored all the same."""
+    """Edits without a label; they are scored too."""
     has_images: bool = True
-    """Whether a judge can be asked; without images only scores made elsewhere can be measured."""
+    """Whether a judge can be asked; without images only external scores can be measured."""
 
     @property
     def triplets(self) -> tuple[EditTriplet, ...]:
-        """Each distinct triplet once, groups together, in the order in which the labels first mention a group."""
+        """Return each distinct triplet once, grouped, in the order in which the labels first mention a group."""
         groups: dict[str, dict[str, EditTriplet]] = {}
         for triplet in self.mentioned():
             groups.setdefault(triplet.task.id, {}).setdefault(triplet.id, triplet)
         return tuple(triplet for group in groups.values() for triplet in group.values())
 
     def mentioned(self) -> Iterator[EditTriplet]:
-        """The triplet of every label, with repetitions, and those without one."""
+        """Yield the triplet of every label, with repetitions, and unlabelled ones."""
         for pair in self.pairs:
             yield from (pair.better, pair.worse)
         for comparison in self.comparisons:
@@ -67,19 +67,19 @@ class Benchmark:
 
     @property
     def identity(self) -> str:
-        """Digest of everything that is judged and of the labels."""
+        """Return a digest of all edits and labels."""
         pairs = [[pair.id, pair.better.id, pair.worse.id, pair.dimension] for pair in self.pairs]
         labels: list[Comparison | Multiway | Rating] = [*self.comparisons, *self.multiways, *self.ratings]
         others = [_label_content(label) for label in labels]
         others += [[triplet.id, triplet.edited.sha256] for triplet in self.unlabelled]
-        # A benchmark of pairs alone keeps the identity under which it was scored before other labels existed.
+        # A benchmark of only pairs keeps its identity from before other labels existed.
         return digest(pairs, others) if others else digest(pairs)
 
     @property
     def label_identity(self) -> str:
-        """Digest of the labels alone, by the ids under which results are compared.
+        """Return a digest of the labels alone, with the ids by which results are compared.
 
-        The same with and without images, and whether or not a file of labels says what the instructions were.
+        It is the same with and without images, and with and without instructions in a file of labels.
         """
         said: list[object] = [[pair.id, pair.dimension] for pair in self.pairs]
         said += [[item.id, item.dimension, item.label] for item in self.comparisons]
@@ -89,17 +89,17 @@ class Benchmark:
 
     @property
     def has_other_labels(self) -> bool:
-        """Whether there are labels besides pairs."""
+        """Return whether there are labels besides pairs."""
         return bool(self.comparisons or self.multiways or self.ratings)
 
     @property
     def partial(self) -> bool:
-        """Whether rows of the benchmark are missing from its labels."""
+        """Return whether rows of the benchmark are missing from its labels."""
         return self.left_out.total > 0
 
 
 def _label_content(label: Comparison | Multiway | Rating) -> list[object]:
-    """What a label says of which triplets."""
+    """Return a label's answers and triplets."""
     if isinstance(label, Comparison):
         return [label.id, label.first.id, label.second.id, label.dimension, label.label]
     if isinstance(label, Multiway):
@@ -121,7 +121,7 @@ def checked(
     unlabelled: Sequence[EditTriplet] = (),
     has_images: bool = True,
 ) -> Benchmark:
-    """The benchmark, after the checks that every format needs; `DataError` when nothing is left of it."""
+    """Return the benchmark after the checks for every format; raises `DataError` when nothing is left of it."""
     bench = Benchmark(
         name,
         source,
@@ -154,5 +154,5 @@ def checked(
 
 
 def folder_name(benchmark: str) -> str:
-    """A benchmark's name as the name of a folder."""
+    """Return a benchmark's name as the name of a folder."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", benchmark).strip("-.") or "benchmark"

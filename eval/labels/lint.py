@@ -1,4 +1,4 @@
-"""What is suspicious in a benchmark's labels and texts, and ids that would mix scores up. Nothing is removed here."""
+"""Find suspicious labels and texts in a benchmark, and ids that would mix scores up. Nothing is removed here."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from eval.labels.types import SIGN, Comparison, Multiway, Rating, Sign
 
 @dataclass(frozen=True)
 class Statement:
-    """What people said of two candidates, whatever kind of label it stands in."""
+    """A human answer about two candidates, from any kind of label."""
 
     def __str__(self) -> str:
-        """Its id, and what somebody who looks it up in the benchmark's own file goes by."""
+        """Return its id and the text to look it up by in the benchmark's own file."""
         return f"{self.name} ({self.first.editor} and {self.second.editor}, {self.dimension})"
 
     name: str
@@ -33,7 +33,7 @@ class Statement:
 def statements(
     pairs: Iterable[PreferencePair], comparisons: Iterable[Comparison], multiways: Iterable[Multiway]
 ) -> Iterator[Statement]:
-    """Everything that was said of two candidates."""
+    """Yield every human answer about two candidates."""
     for pair in pairs:
         yield Statement(pair.id, pair.task.id, pair.dimension, pair.better, pair.worse, 1)
     for item in comparisons:
@@ -75,7 +75,7 @@ def note_labels(said: Iterable[Statement], ratings: Iterable[Rating], notes: Fin
 
 
 def note_texts(triplets: Iterable[EditTriplet], notes: Findings) -> None:
-    """Add instructions that a judge does not see as they were written, each task once."""
+    """Add instructions that a judge sees differently than written, each task once."""
     seen: set[str] = set()
     for triplet in triplets:
         task = triplet.task
@@ -89,10 +89,10 @@ def note_texts(triplets: Iterable[EditTriplet], notes: Findings) -> None:
 
 
 def cycles(group: Sequence[Statement]) -> list[list[str]]:
-    """Sets of three or more candidates of one group that are each preferred to each other along some path.
+    """Return sets of three or more candidates of one group that are each preferred to each other along some path.
 
-    A tie leads both ways, so A > B, B = C, C = A is one; a set of ties alone is none. Two contradicting labels of
-    the same two candidates are no cycle. Editors are named, in alphabetical order.
+    A tie is an edge in both directions: A > B, B = C, C = A is a cycle, but a set of ties alone is none. Two
+    contradicting labels of the same two candidates are not a cycle. Editors are named, in alphabetical order.
     """
     names = {triplet.id: triplet.editor for said in group for triplet in (said.first, said.second)}
     edges = [(said.first.id, said.second.id) for said in group if said.sign >= 0]
@@ -106,7 +106,7 @@ def cycles(group: Sequence[Statement]) -> list[list[str]]:
 
 
 def refuse_changed_ids(source: str, triplets: Iterable[EditTriplet]) -> None:
-    """One id must mean one thing: scores are kept by triplet id and resampled by task id. `DataError` if not."""
+    """Raise `DataError` if one id has two contents: scores are kept by triplet id and resampled by task id."""
     seen: dict[str, tuple[object, ...]] = {}
     for triplet in triplets:
         for record in (triplet.task, triplet):
@@ -116,7 +116,7 @@ def refuse_changed_ids(source: str, triplets: Iterable[EditTriplet]) -> None:
 
 
 def content(record: EditTriplet | EditTask) -> tuple[object, ...]:
-    """What a judge sees of a record."""
+    """Return the parts of a record that a judge sees."""
     if isinstance(record, EditTask):
         return (record.instruction, record.task_type, *(ref.sha256 for ref in record.inputs))
     return (record.task.id, record.edited.sha256)

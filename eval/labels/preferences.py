@@ -1,4 +1,4 @@
-"""Every label of a benchmark that prefers one of two candidates, whatever kind of label it stands in."""
+"""All labels of a benchmark that prefer one of two candidates, from every kind of label."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ class Preferred:
     """A label that prefers one of two candidates."""
 
     id: str
-    """Of the pair, or of the comparison that votes name."""
+    """Id of the pair, or of the comparison that votes name."""
     task: EditTask
     better: EditTriplet
     worse: EditTriplet
     dimension: Dimension
     first_is_better: bool | None = None
-    """Of a comparison, whether `better` is its first candidate; None for a plain pair, which nobody votes on."""
+    """Whether `better` is a comparison's first candidate; None for a plain pair, which gets no votes."""
 
 
 def preferences(bench: Benchmark) -> list[Preferred]:
-    """Those of pairs, of comparisons, and inside groups of several candidates, in this order. Ties prefer nothing."""
+    """Return the preferences of pairs, comparisons and groups of several candidates, in this order, without ties."""
     found = [Preferred(pair.id, pair.task, pair.better, pair.worse, pair.dimension) for pair in bench.pairs]
     for item in bench.comparisons:
         found += _untied(item.id, item.task, item.first, item.second, item.label, item.dimension)

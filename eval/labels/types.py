@@ -1,4 +1,4 @@
-"""Human labels that are no plain preference pair: comparisons with ties, groups of several candidates, and ratings."""
+"""Human labels other than plain preference pairs: comparisons with ties, groups of several candidates, and ratings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTask, EditTriplet, Id, Record, ScoreCard
 
 Label = Literal["A>B", "B>A", "A=B", "A=B=Good", "A=B=Bad"]
-"""Of two candidates, the first being A. "A=B" is a tie of which nobody said whether both are good or both are bad."""
+"""Label of two candidates, the first being A. "A=B" is a tie without information on whether both are good or bad."""
 LABELS: tuple[Label, ...] = ("A>B", "B>A", "A=B", "A=B=Good", "A=B=Bad")
 
 Sign = Literal[-1, 0, 1]
@@ -20,11 +20,11 @@ SIGN: dict[Label, Sign] = {"A>B": 1, "B>A": -1, "A=B": 0, "A=B=Good": 0, "A=B=Ba
 
 Scale = Literal["semantic", "quality", "overall"]
 SCALES: tuple[Scale, ...] = ("semantic", "quality", "overall")
-"""What people rated, in ImagenHub's terms: SC, PQ and O."""
+"""Rated scales, in ImagenHub's terms: SC, PQ and O."""
 
 
 def as_index(value: object) -> int | None:
-    """The number of a row, from 0, also as text ("0") or as a table with gaps has it (0.0); None for what is none."""
+    """Return the number of a row, from 0, also from text ("0") or a table with gaps (0.0); None for anything else."""
     if isinstance(value, str):
         try:
             value = float(value)
@@ -36,7 +36,7 @@ def as_index(value: object) -> int | None:
 
 
 class Comparison(Record):
-    """Two candidates of one task, and what people said of them; a tie is an answer."""
+    """Two candidates of one task and their human label, which may be a tie."""
 
     id: Id
     """Unique in its benchmark."""
@@ -53,11 +53,11 @@ class Preference(Record):
     """One comparison inside a group of several candidates."""
 
     id: Id
-    """Unique in its benchmark; what votes name."""
+    """Unique in its benchmark; votes use it."""
     first: int = Field(ge=0)
-    """Place in `Multiway.candidates`: A of the label."""
+    """Index in `Multiway.candidates`: A of the label."""
     second: int = Field(ge=0)
-    """Place in `Multiway.candidates`: B of the label."""
+    """Index in `Multiway.candidates`: B of the label."""
     label: Label
 
 
@@ -79,22 +79,22 @@ class Multiway(Record):
 
 
 class Rating(Record):
-    """One candidate with the mean of what people gave it. The editing model is `triplet.editor`."""
+    """One candidate with its mean human rating. The editing model is `triplet.editor`."""
 
     id: Id
     triplet: EditTriplet
     scale: Scale
     value: float
-    """Mean over the raters, on whatever scale they used: only its order counts."""
+    """Mean over the raters, on any scale: only the order counts."""
     raters: tuple[float, ...] = ()
-    """What each gave, in the same order in every rating of a benchmark; empty when only the mean is published."""
+    """Each rater's value, in the same order in every rating of a benchmark; empty when only the mean is published."""
 
 
 def card_value(card: ScoreCard | None, scale: Scale) -> float | None:
-    """What a judge gave on a scale that people rated, 0 to 10; None when unscored.
+    """Return a judge's value on a human rating scale, 0 to 10; None when unscored.
 
     Semantic is min(prompt following, consistency), as VIEScore's SC (arXiv 2312.14867, 3): per pass, then averaged.
-    A card made elsewhere has no passes; there it is the minimum of its two values.
+    An external card has no passes; its semantic value is the minimum of its two values.
     """
     if card is None:
         return None

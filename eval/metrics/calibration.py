@@ -1,4 +1,4 @@
-"""Whether a wide margin means more than a narrow one: how often the judge is right, by the margin of its scores."""
+"""Calibration: how often the judge is right, by the margin of its scores."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from eval.metrics.pairs import PairTable
 
 BINS = 8
 MIN_PAIRS_PER_BIN = 20
-"""With fewer pairs there are fewer bins."""
+"""With fewer pairs per bin, there are fewer bins."""
 _NEWTON_STEPS = 50
 _MAX_SLOPE = 100.0
-"""Per point of margin. A steeper fit means that no pair but a tie is wrong."""
+"""Upper limit, per point of margin. A steeper fit means that only ties are wrong."""
 
 
 def calibrations(tables: Sequence[PairTable], rounds: int, seed: int) -> list[dict[Dimension, Calibration]]:
-    """The `calibration` of each evaluation of one benchmark in results.json, per dimension; shared resamples."""
+    """Return the `calibration` of each evaluation of one benchmark in results.json, per dimension; shared resamples."""
     cut: dict[tuple[int, int], tuple[Ints, Ints]] = {}
     for place, table in enumerate(tables):
         for column in range(len(DIMENSIONS)):
@@ -50,7 +50,7 @@ def _share(table: PairTable, inside: Ints) -> Share:
 
 
 def _bins(margins: Floats) -> Ints:
-    """Bin of each pair: by rank, but equal margins always share one."""
+    """Return the bin of each pair: by rank, with equal margins in one bin."""
     n_bins = int(np.clip(margins.size // MIN_PAIRS_PER_BIN, 1, BINS))
     edges = np.quantile(margins, np.arange(1, n_bins) / n_bins)
     raw = np.searchsorted(np.unique(edges), margins, side="right")
@@ -58,7 +58,7 @@ def _bins(margins: Floats) -> Ints:
 
 
 def _describe(margins: Floats, bins: Ints, of_bins: Sequence[tuple[int, Estimate]]) -> Calibration:
-    """Figures of one dimension; `of_bins` has the number of groups and the share right of each bin."""
+    """Return figures of one dimension; `of_bins`: number of groups and share right of each bin."""
     width, right = np.abs(margins), margins > 0
     slope = _slope(margins)
     found, error = [], 0.0
@@ -86,7 +86,7 @@ def _logistic(x: Floats) -> Floats:
 
 
 def _slope(margins: Floats) -> float | None:
-    """Maximum of sum(log P) over a, which is concave in a: Newton's method, halving steps that overshoot."""
+    """Return the a that maximizes sum(log P), concave in a: Newton's method, halving steps that overshoot."""
     if not ((margins > 0).any() and (margins < 0).any()):
         return None
     slope = 0.0
@@ -103,7 +103,7 @@ def _slope(margins: Floats) -> float | None:
 
 
 def _auc(right: Floats, wrong: Floats) -> float | None:
-    """Mann-Whitney: share of (right, wrong) couples in which the right one's margin is wider, equals as half."""
+    """Return Mann-Whitney's AUC: share of (right, wrong) couples with a wider right margin, ties as half."""
     if not (right.size and wrong.size):
         return None
     ordered = np.sort(wrong)

@@ -1,4 +1,4 @@
-"""Two candidates where a tie is an answer (GenAI-Bench, AURORA-Bench in pairs): accuracy by four and three labels."""
+"""Accuracy on two candidates whose label may be a tie (GenAI-Bench, AURORA-Bench in pairs), by 4 and 3 labels."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def measure_comparisons(
     rounds: int,
     seed: int,
 ) -> ComparisonFigures:
-    """Figures of the comparisons of one dimension. What is unanswered is wrong everywhere.
+    """Return figures of the comparisons of one dimension. Unanswered comparisons are always wrong.
 
     `four_label`: exact match of A>B, B>A, both good, both bad (GenAI-Bench, arXiv 2406.04485); a vote "A=B" matches
-    either tie. Only votes have it: scores do not say whether a tie is a good one.
-    `three_class`: the same with one kind of tie; scores tie where they are equal.
-    `with_ties`: (C + Thm) / all at the tie threshold that fits best (Deutsch et al. 2023); votes need no threshold.
-    `without_ties`: C / (C + D + Tm), of the comparisons that people did not tie; scores tie where they are equal.
+    either tie. Only for votes: scores do not distinguish good from bad ties.
+    `three_class`: the same with one kind of tie; equal scores are ties.
+    `with_ties`: (C + Thm) / all at the best tie threshold (Deutsch et al. 2023); votes need no threshold.
+    `without_ties`: C / (C + D + Tm), on comparisons that people did not tie; equal scores are ties.
     """
     found = answer(comparisons, cards, votes)
     shares = comparison_shares(comparisons, found)
@@ -61,21 +61,21 @@ def measure_comparisons(
 
 @dataclass(frozen=True)
 class Answered:
-    """Labels of people and a judge's answers as signs, one entry per comparison."""
+    """Human labels and a judge's answers as signs, one entry per comparison."""
 
     human: Ints
     judged: Ints
-    """Scores tie where they are equal; `UNREADABLE` without an answer."""
+    """Equal scores are ties; `UNREADABLE` without an answer."""
     fitted: Ints
-    """Scores closer than `threshold` tie too."""
+    """Scores closer than `threshold` are ties too."""
     threshold: Threshold | None
-    """That fits best; None for votes."""
+    """The best tie threshold; None for votes."""
 
 
 def answer(
     comparisons: Sequence[Comparison], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None
 ) -> Answered:
-    """By votes where there are any, else by scores."""
+    """Return answers by votes where there are any, else by scores."""
     human = np.array([SIGN[item.label] for item in comparisons], dtype=np.int64)
     if votes is not None:
         judged = voted_signs([item.id for item in comparisons], votes)
@@ -89,7 +89,7 @@ def answer(
 
 
 def comparison_shares(comparisons: Sequence[Comparison], found: Answered) -> dict[str, Share]:
-    """`three_class`, `with_ties` and `without_ties` as in `measure_comparisons`."""
+    """Return `three_class`, `with_ties` and `without_ties` as in `measure_comparisons`."""
     cluster, n_clusters = group_index([item.task.id for item in comparisons])
     right, untied = right_with_ties(found.human, found.judged), found.human != 0
     return {
@@ -100,12 +100,12 @@ def comparison_shares(comparisons: Sequence[Comparison], found: Answered) -> dic
 
 
 def same_label(human: Label, vote: Label | None) -> bool:
-    """Whether a vote is the label; a tie of which one side does not say good or bad matches either."""
+    """Return whether a vote matches the label; a tie without "good" or "bad" on one side matches either."""
     return vote == human or (vote is not None and "A=B" in (vote, human) and SIGN[vote] == SIGN[human] == 0)
 
 
 def _confusion(comparisons: Sequence[Comparison], judged: Ints) -> dict[str, dict[str, int]]:
-    """Human label -> the judge's answer -> how often, for the labels that occur."""
+    """Return human label -> the judge's answer -> count, for the labels that occur."""
     name = {1: "first", -1: "second", 0: "tie", UNREADABLE: "unanswered"}
     table = {label: dict.fromkeys(ANSWERS, 0) for label in LABELS if any(item.label == label for item in comparisons)}
     for item, answer in zip(comparisons, judged.tolist(), strict=True):

@@ -1,6 +1,6 @@
 """Rank correlation of judges with people's ratings, per editing model, and our averages over models.
 
-VIEScore's average is in `metrics.viescore`: it takes other images and another formula.
+VIEScore's average is in `metrics.viescore`: it uses other images and another formula.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from editjudge.statistics.correlation import kendall, spearman
 from editjudge.statistics.estimate import Estimate, sampled
 
 KENDALL_ROUNDS = 1_000
-"""Resamples behind an interval of Kendall's tau, whose cost grows with the square of the ratings."""
+"""Resamples for an interval of Kendall's tau, whose cost is quadratic in the number of ratings."""
 _NEARLY_ONE = 1 - 1e-7
-"""atanh of 1 is infinite; a perfect correlation counts as this in Fisher's mean."""
+"""Replaces 1 in Fisher's mean, because atanh of 1 is infinite."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """What people and a judge gave the outputs of one editing model, all scored."""
+    """People's and a judge's values of one editing model's outputs, all scored."""
 
     model: str
     human: Floats
     judge: Floats
     cluster: Ints
-    """Index of the image: ratings of one image by several models are no independent draws."""
+    """Index of the image: ratings of one image by several models are not independent."""
     exact: bool = False
-    """Values tie only when they are equal to the last bit, not to `TIE_DECIMALS`."""
+    """Values tie only when all bits are equal, instead of rounded to `TIE_DECIMALS`."""
 
     @property
     def n_clusters(self) -> int:
-        """Images it has a rating of."""
+        """Return the number of images with a rating."""
         return len(set(self.cluster.tolist()))
 
 
 def make_columns(models: Sequence[str], human: Floats, judge: Floats, cluster: Ints) -> list[Column]:
-    """One per editing model, from one entry per rating; those that are NaN are left out."""
+    """Return one column per editing model, from one entry per rating; NaN ratings are left out."""
     known, names = ~(np.isnan(human) | np.isnan(judge)), np.array(models)
     columns = []
     for model in dict.fromkeys(models):
@@ -52,13 +52,13 @@ def make_columns(models: Sequence[str], human: Floats, judge: Floats, cluster: I
 
 @dataclass(frozen=True)
 class _Cells:
-    """A column's distinct pairs of values: a resample only changes how often each occurs."""
+    """A column's distinct pairs of values: a resample only changes their counts."""
 
     human: Floats
-    """Places in the order of the values: rank correlation needs no more."""
+    """Ranks of the values: rank correlation needs no more."""
     judge: Floats
     spread: Floats
-    """[clusters, cells]: how often each image has each pair of values."""
+    """[clusters, cells]: count of each pair of values per image."""
 
     @classmethod
     def of(cls, column: Column, n_clusters: int) -> _Cells:
@@ -75,7 +75,7 @@ def _places(values: Floats) -> Floats:
 
 
 def averages(by_model: Floats) -> dict[str, Floats]:
-    """Averages over models of coefficients [..., models], those that are defined.
+    """Return averages over models of the defined coefficients [..., models].
 
     `mean`: plain. `fisher`: tanh of the mean of atanh.
     """
@@ -94,7 +94,7 @@ class Correlations:
 
 
 def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> Correlations:
-    """Every coefficient of some models; undefined ones (a constant column) are None and left out of the means."""
+    """Return every coefficient; undefined ones (a constant column) are None and left out of the means."""
     cells = [_Cells.of(column, n_clusters) for column in columns]
     everything = [
         np.concatenate(parts) for parts in zip(*((c.human, c.judge, c.cluster) for c in columns), strict=True)
@@ -125,7 +125,7 @@ def correlate(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int
 
 
 def resampled_rho(columns: Sequence[Column], n_clusters: int, rounds: int, seed: int) -> tuple[Floats, Floats]:
-    """Spearman's rho of each column: [columns] of the sample, [rounds, columns] of resampled images."""
+    """Return Spearman's rho of each column: [columns] of the sample, [rounds, columns] of resampled images."""
     if not columns:
         return np.empty(0), np.empty((rounds, 0))
     cells = [_Cells.of(column, n_clusters) for column in columns]
@@ -134,10 +134,10 @@ def resampled_rho(columns: Sequence[Column], n_clusters: int, rounds: int, seed:
 
 
 def _rho(cells: Sequence[_Cells], weights: Floats) -> Floats:
-    """Spearman's rho [rounds, columns] for weights [rounds, clusters]."""
+    """Return Spearman's rho [rounds, columns] for weights [rounds, clusters]."""
     return np.stack([spearman(c.human, c.judge, weights @ c.spread) for c in cells], axis=1)
 
 
 def _tau(cells: Sequence[_Cells], weights: Floats) -> Floats:
-    """Kendall's tau-b [rounds, columns] for weights [rounds, clusters]."""
+    """Return Kendall's tau-b [rounds, columns] for weights [rounds, clusters]."""
     return np.stack([kendall(c.human, c.judge, weights @ c.spread) for c in cells], axis=1)

@@ -1,4 +1,4 @@
-"""How a judge's scores are spread: one that uses three values, or only the upper end, cannot tell candidates apart."""
+"""Distribution of a judge's scores: with only three values, or only high ones, it cannot tell candidates apart."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from editjudge.statistics.arrays import TIE_DECIMALS, Floats
 from eval.metrics.values import CARD_VALUES, PASS_SCORES, Values
 
 EDGES = [step / 2 for step in range(21)]
-"""Of the histograms, on 0 to 10; a bin holds its lower edge, the last one both."""
+"""Bin edges of the histograms, on 0 to 10; a bin contains its lower edge, the last one both edges."""
 
 
 def distributions(values: Values) -> ScoreSpreads:
-    """The `scores` of an evaluation in results.json, everything on 0 to 10."""
+    """Return the `scores` of an evaluation in results.json, everything on 0 to 10."""
     passes = 10 * values.passes
     aspects: dict[Aspect, dict[str, Spread]] = {
         "semantic": {name: _spread_of(passes[:, :, column]) for column, name in enumerate(PASS_SCORES[:2])},
@@ -30,7 +30,7 @@ def distributions(values: Values) -> ScoreSpreads:
 
 def _spread_of(scores: Floats) -> Spread:
     known = scores[~np.isnan(scores)]
-    # Sums of floats may end a hair above 10 or below an edge.
+    # Float sums may be slightly above 10 or below an edge.
     known = np.clip(np.round(known, TIE_DECIMALS), 0, 10)
     return Spread(
         n=int(known.size),
@@ -43,7 +43,7 @@ def _spread_of(scores: Floats) -> Spread:
 
 
 def _between_passes(values: Values) -> float | None:
-    """Mean over the triplets with at least two readable passes."""
+    """Return the mean over the triplets with at least two readable passes."""
     singles = [values.of_passes([number])[:, CARD_VALUES.index("overall")] for number in range(values.n_passes)]
     if len(singles) < 2:
         return None

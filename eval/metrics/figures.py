@@ -1,14 +1,14 @@
-"""The main figure of every kind of label, and where it stands in results.json.
+"""The main figure of every kind of label, and its place in results.json.
 
-One figure per kind and dimension decides which checkpoint is best, is drawn as a learning curve and is logged:
+One figure per kind and dimension selects the best checkpoint, is drawn as a learning curve and is logged:
 
-- pairs: `pair_mean`, every pair alike; it has a narrower interval than the published `task_mean`.
-- comparisons (GenAI-Bench, AURORA-Bench): `without_ties`, since it needs no tie threshold fitted on the very labels,
-  and ties of the judge are wrong, as for pairs. Four labels, printed first by GenAI-Bench, exist for votes only.
+- pairs: `pair_mean`, all pairs weigh the same; it has a narrower interval than the published `task_mean`.
+- comparisons (GenAI-Bench, AURORA-Bench): `without_ties`, because it needs no tie threshold fitted on the same labels,
+  and the judge's ties are wrong, as for pairs. Four labels, printed first by GenAI-Bench, exist only for votes.
 - multiway (TIGER's EditReward-Bench): `group_with_ties` over all groups, the printed "overall". People tied some of the
   candidates, and without a threshold a judge with fine scores could never be right about those groups.
 - ratings (ImagenHub, AURORA-Bench): `mean`, the plain mean over editing models of Spearman's rho. VIEScore's own figure
-  (`metrics.viescore`) is undefined as soon as one model's coefficient is.
+  (`metrics.viescore`) is undefined if one model's coefficient is.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ FIGURES: dict[LabelKind, tuple[FigureName, ...]] = {
     "multiway": ("group_with_ties", "group", "pairwise"),
     "ratings": ("mean", "viescore", "fisher"),
 }
-"""What may be chosen by; the first of a kind is its main figure."""
+"""Figures for selection, by kind; the first of a kind is its main figure."""
 SAYS: dict[FigureName, str] = {
     "pair_mean": "share of pairs judged right",
     "task_mean": "share of pairs judged right, mean over tasks",
@@ -59,12 +59,12 @@ SAYS: dict[FigureName, str] = {
     "fisher": "Spearman's correlation, Fisher's mean over editing models",
 }
 Topic = Dimension | Scale
-"""What a figure is about: a dimension, or of ratings a scale."""
+"""A dimension, or a scale for ratings."""
 
 
 @dataclass(frozen=True)
 class FigureKey:
-    """Names one figure of an evaluation."""
+    """Key of one figure of an evaluation."""
 
     kind: LabelKind
     dimension: Topic
@@ -72,25 +72,25 @@ class FigureKey:
 
     @property
     def chance(self) -> float | None:
-        """What guessing gives; None where that depends on the labels."""
+        """Return the figure of a random judge; None where it depends on the labels."""
         if self.kind == "ratings":
             return 0.0
         return 0.5 if self.figure in ("pair_mean", "task_mean", "without_ties") else None
 
     @property
     def says(self) -> str:
-        """Its dimension, and what it is unless that is a share of pairs."""
+        """Return the dimension, with the figure's meaning unless it is a share of pairs."""
         name = self.dimension.replace("_", " ")
         return name if self.kind == "pairs" else f"{name}, {SAYS[self.figure]}"
 
 
 def kind_of(figure: FigureName) -> LabelKind:
-    """The kind of label a figure is of."""
+    """Return a figure's kind of label."""
     return next(kind for kind, names in FIGURES.items() if figure in names)
 
 
 def main_keys(bench: Benchmark) -> list[FigureKey]:
-    """The main figures of a benchmark, in the order of `FIGURES` and of the dimensions."""
+    """Return the main figures of a benchmark, in the order of `FIGURES` and of the dimensions."""
     groups: dict[LabelKind, set[str]] = {
         "pairs": {pair.dimension for pair in bench.pairs},
         "comparisons": {item.dimension for item in bench.comparisons},
@@ -101,7 +101,7 @@ def main_keys(bench: Benchmark) -> list[FigureKey]:
 
 
 def keys_in(found: JudgeOnBenchmark) -> list[FigureKey]:
-    """The same from results.json."""
+    """Return the same keys from results.json."""
     labels = found.labels
     return _keys(
         {
@@ -122,7 +122,7 @@ def _keys(topics: Mapping[LabelKind, set[str]]) -> list[FigureKey]:
 
 
 def read_figure(found: JudgeOnBenchmark, key: FigureKey) -> Estimate | None:
-    """A figure from results.json; None when there are no such labels."""
+    """Return a figure from results.json; None when there are no such labels."""
     about = _about(found, key)
     if about is None:
         return None
@@ -132,13 +132,13 @@ def read_figure(found: JudgeOnBenchmark, key: FigureKey) -> Estimate | None:
 
 
 def read_coverage(found: JudgeOnBenchmark, key: FigureKey) -> float | None:
-    """The share of its labels that the judge answered; None when there are no such labels."""
+    """Return the share of its labels that the judge answered; None when there are no such labels."""
     about = _about(found, key)
     return None if about is None else about.coverage
 
 
 def lowest_coverage(found: JudgeOnBenchmark, keys: Iterable[FigureKey]) -> float | None:
-    """Of these figures; None without any."""
+    """Return the lowest coverage of these figures; None without figures."""
     return min((known for key in keys if (known := read_coverage(found, key)) is not None), default=None)
 
 

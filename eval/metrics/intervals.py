@@ -1,4 +1,4 @@
-"""Every figure of pairs with its interval, and the paired difference of two judges."""
+"""Intervals of all figures of pairs, and the paired difference of two judges."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from eval.metrics.pairs import Counts, Measures, measure
 
 @dataclass(frozen=True)
 class Intervals:
-    """Figures with their 95 % intervals; NaN where there is no pair or no interval."""
+    """Figures with their 95 % intervals; NaN without pairs or without an interval."""
 
     value: Measures
     low: Measures
     high: Measures
 
     def estimate(self, name: str, where: int | tuple[int, int]) -> Estimate:
-        """One figure: an attribute of `Measures` and a place in its array."""
+        """Return one figure: an attribute of `Measures` and an index into its array."""
         return estimate(*(float(getattr(part, name)[where]) for part in (self.value, self.low, self.high)))
 
 
 def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]:
-    """Every figure of every judge in each of `rounds` resamples (leading axis), the same draws for all judges.
+    """Return every figure of every judge in each of `rounds` resamples (leading axis), shared by all judges.
 
-    All judges must have been asked about the same pairs. Raises `DataError` when they were not, or without groups.
+    All judges must have the same pairs. Raises `DataError` otherwise, or without groups.
     """
     pairs = judges[0].pairs
     if any(not np.array_equal(pairs, other.pairs) for other in judges[1:]):
@@ -39,7 +39,7 @@ def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]
     n_groups = pairs.shape[0]
     if n_groups == 0:
         raise DataError("there is no pair to resample: the benchmark is empty")
-    # Cells that no pair falls into stay zero in every resample; leaving them out makes the product smaller.
+    # Cells without pairs are zero in every resample; leaving them out makes the product smaller.
     used = np.flatnonzero(pairs.reshape(n_groups, -1).sum(axis=0))
     stacked = np.concatenate(
         [counts.reshape(n_groups, -1)[:, used] for counts in (pairs, *(j.right for j in judges))], 1
@@ -57,7 +57,7 @@ def resample(judges: Sequence[Counts], rounds: int, seed: int) -> list[Measures]
 
 
 def groups_behind(pairs: Floats) -> Ints:
-    """Number of groups with a pair behind each figure, in the layout of `Measures.flat`; pairs [groups, tasks, 3]."""
+    """Return the number of groups of each figure, in the layout of `Measures.flat`; pairs [groups, tasks, 3]."""
     has = pairs > 0
     task = has.sum(axis=0)
     category = np.stack(
@@ -69,10 +69,10 @@ def groups_behind(pairs: Floats) -> Ints:
 
 
 def intervals(judges: Sequence[Counts], rounds: int = ROUNDS, seed: int = 0) -> list[Intervals]:
-    """Percentile intervals per judge, from shared resamples (so that differences between judges stay readable).
+    """Return percentile intervals per judge, from shared resamples, which keep differences between judges readable.
 
-    A task that a resample leaves without pairs is left out of that resample's means. Ends are those of `share_ends`.
-    Without any pair all is NaN.
+    A task without pairs in a resample is left out of that resample's means. Ends are those of `share_ends`.
+    All is NaN without pairs.
     """
     n_behind = groups_behind(judges[0].pairs)
     result = []
@@ -87,7 +87,7 @@ def intervals(judges: Sequence[Counts], rounds: int = ROUNDS, seed: int = 0) -> 
 
 @dataclass(frozen=True)
 class PairedMeasures:
-    """Judge A minus judge B on the same pairs; NaN where no pair, or of the interval and p too few groups, stand."""
+    """Judge A minus judge B on the same pairs; NaN without pairs, interval and p also with too few groups."""
 
     difference: Measures
     low: Measures
@@ -96,7 +96,7 @@ class PairedMeasures:
     """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
 
     def by_dimension(self) -> dict[Dimension, Difference]:
-        """Of the pair mean, of each dimension that has pairs."""
+        """Return the difference of the pair mean of each dimension with pairs."""
         parts = {"value": self.difference, "low": self.low, "high": self.high, "p": self.p}
         return {
             name: Difference(**{key: rounded(float(part.pair_mean[column])) for key, part in parts.items()})
@@ -106,9 +106,9 @@ class PairedMeasures:
 
 
 def compare(a: Counts, b: Counts, rounds: int = ROUNDS, seed: int = 0) -> PairedMeasures:
-    """Paired bootstrap of the difference (EditScore, appendix D, there over pairs; here over groups).
+    """Return the paired bootstrap of the difference (EditScore, appendix D, over groups instead of pairs).
 
-    Raises `DataError` when the two were not asked about the same pairs.
+    Raises `DataError` when the two have different pairs.
     """
     drawn_a, drawn_b = resample([a, b], rounds, seed)
     gaps = gaps_of(drawn_a.flat() - drawn_b.flat())

@@ -1,7 +1,7 @@
-"""The K-curve: what a judge would have scored with 1, 2, 4, 8, ... passes, from the passes of one run.
+"""The K-curve: a judge's accuracy with 1, 2, 4, 8, ... passes, from the passes of one run.
 
-Self-ensembling (EditScore, section 4.1) averages K passes. A run with K passes holds every smaller one: the accuracy
-at k is the mean over subsets of k passes, which is steadier than the first k alone.
+Self-ensembling (EditScore, section 4.1) averages K passes. A run with K passes contains all smaller ones: the accuracy
+at k is the mean over subsets of k passes, which has less variance than the first k alone.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ from eval.metrics.pairs import OUTCOMES, Counts, PairTable, count, outcome_count
 from eval.metrics.values import PairPlaces, Values
 
 MAX_SUBSETS = 32
-"""Subsets of one size that are averaged; of more, as many are drawn."""
+"""Largest number of subsets of one size; if there are more, this many are drawn."""
 
 
 def sizes(n_passes: int) -> list[int]:
-    """Numbers of passes that are shown: powers of 2 up to `n_passes`, and `n_passes` itself."""
+    """Return the numbers of passes shown: powers of 2 up to `n_passes`, and `n_passes` itself."""
     powers = [2**power for power in range(n_passes.bit_length()) if 2**power <= n_passes]
     return powers if powers[-1] == n_passes else [*powers, n_passes]
 
 
 def subsets(n_passes: int, size: int) -> list[tuple[int, ...]]:
-    """All subsets of that size when there are at most `MAX_SUBSETS`, else so many different ones, drawn by hash."""
+    """Return all subsets of that size, or if more than `MAX_SUBSETS`, that many different ones, drawn by hash."""
     if math.comb(n_passes, size) <= MAX_SUBSETS:
         return list(itertools.combinations(range(n_passes), size))
     generator = rng(0, "k_curve", n_passes, size)
@@ -44,9 +44,9 @@ def subsets(n_passes: int, size: int) -> list[tuple[int, ...]]:
 
 
 def k_curve(pairs: Sequence[PreferencePair], table: PairTable, values: Values, rounds: int, seed: int) -> KCurve | None:
-    """The `k_curve` of an evaluation in results.json; None with fewer than two passes or without pairs.
+    """Return the `k_curve` of an evaluation in results.json; None with fewer than two passes or without pairs.
 
-    `table` is of the pairs, in their order, and `values` of their candidates.
+    `table` contains the pairs in their order, `values` their candidates.
 
     Figures are means over the subsets, with intervals over groups; the gain is of all passes over one.
     """
@@ -74,7 +74,7 @@ def k_curve(pairs: Sequence[PreferencePair], table: PairTable, values: Values, r
 
 
 def _point(k: int, found: Intervals, outcomes: Floats, between: Floats) -> KPoint:
-    """One k; `outcomes` [3, 4] are mean counts, `between` [subsets, 3] pair means."""
+    """Return one k; `outcomes` [3, 4] are mean counts, `between` [subsets, 3] pair means."""
     dimensions: dict[Dimension, AveragedFigures] = {}
     for column, name in enumerate(DIMENSIONS):
         total = float(outcomes[column].sum())

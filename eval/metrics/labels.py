@@ -1,4 +1,4 @@
-"""Every figure of the labels that are no plain preference pair, as results.json holds it under `labels`."""
+"""All figures of labels other than plain preference pairs, as `labels` in results.json."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from eval.metrics.viescore import measure_viescore
 def measure_labels(
     bench: Benchmark, cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None, rounds: int, seed: int
 ) -> LabelFigures:
-    """The figures of a benchmark's comparisons, groups of several candidates and ratings; of the kinds it has.
+    """Return the figures of a benchmark's comparisons, groups of several candidates and ratings, for the kinds it has.
 
     `cards` by triplet id; a triplet without one is unscored. `votes` by the id of a comparison or of a preference in
-    a group: labels that a rival gave without scores; when there are any, scores are not looked at.
+    a group: labels of an external judge without scores; with any votes, scores are ignored.
     """
     multiways = bench.multiways
     return LabelFigures(
@@ -58,10 +58,10 @@ def measure_ratings(
     seed: int,
     all_scales: Sequence[Rating] | None = None,
 ) -> RatingFigures:
-    """Correlation of a judge with the ratings of one scale; unscored outputs are left out of it and in `coverage`.
+    """Return the correlation of a judge with the ratings of one scale; unscored outputs only count in `coverage`.
 
-    `all_scales` are the benchmark's ratings, for VIEScore's SC and PQ (`viescore.measure_viescore`). A judge may come
-    further than two raters do, as it is held against the mean of the raters, which is steadier.
+    `all_scales` are the benchmark's ratings, for VIEScore's SC and PQ (`viescore.measure_viescore`). A judge may exceed
+    the agreement of two raters, because it is compared with the mean of the raters, which has less noise.
     """
     columns, n_clusters = rating_columns(ratings, cards)
     found = correlate(columns, n_clusters, rounds, seed)
@@ -80,7 +80,7 @@ def measure_ratings(
 
 
 def rating_columns(ratings: Sequence[Rating], cards: Mapping[str, ScoreCard]) -> tuple[list[Column], int]:
-    """What people and the judge gave on one scale, per editing model, and the number of images of all ratings."""
+    """Return people's and the judge's values on one scale, per editing model, and the number of rated images."""
     cluster, n_clusters = group_index([rating.triplet.task.id for rating in ratings])
     values = [card_value(cards.get(rating.triplet.id), rating.scale) for rating in ratings]
     judge = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
@@ -91,7 +91,7 @@ def rating_columns(ratings: Sequence[Rating], cards: Mapping[str, ScoreCard]) ->
 def _between_raters(
     ratings: Sequence[Rating], viescore: Estimate | None, rounds: int, seed: int
 ) -> RaterAgreement | None:
-    """The mean over pairs of raters and models; None with fewer than two raters."""
+    """Return the mean over pairs of raters and models; None with fewer than two raters."""
     n_raters = min(len(rating.raters) for rating in ratings)
     if n_raters < 2:
         return None

@@ -1,4 +1,4 @@
-"""Groups of several candidates, right only when every comparison in them is (TIGER EditReward-Bench)."""
+"""Accuracy on groups of several candidates, right only if all comparisons are right (TIGER EditReward-Bench)."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ Flags = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Decided:
-    """How a judge answered all comparisons of some groups; one entry per comparison unless said otherwise."""
+    """A judge's answers to all comparisons of some groups; one entry per comparison unless stated otherwise."""
 
     place: Ints
     """Index of the comparison's group."""
     answered: Flags
     exact: Flags
-    """Right, scores being tied only where they are equal."""
+    """Right, with ties only between equal scores."""
     fitted: Flags
-    """Right, scores closer than the best tie threshold being tied."""
+    """Right, with ties between scores closer than the best tie threshold."""
     sizes: Ints
     """[groups]: number of candidates."""
     thresholds: dict[int, float | None]
@@ -42,7 +42,7 @@ class Decided:
 
 
 def decide(multiways: Sequence[Multiway], cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Decided:
-    """By votes where there are any, else by scores; the threshold is fitted per number of candidates."""
+    """Return answers by votes where there are any, else by scores; the threshold is fitted per number of candidates."""
     asked = [(place, group, item) for place, group in enumerate(multiways) for item in group.preferences]
     human = np.array([SIGN[item.label] for _, _, item in asked], dtype=np.int64)
     place = np.array([place for place, _, _ in asked], dtype=np.int64)
@@ -76,11 +76,11 @@ def measure_multiways(
     rounds: int,
     seed: int,
 ) -> MultiwayFigures:
-    """Figures per number of candidates K and over all groups pooled (arXiv 2509.26346, table 2).
+    """Return figures per number of candidates K and over all groups pooled (arXiv 2509.26346, table 2).
 
-    `group` is the share of groups whose comparisons are all right, a tie being right only between equal scores;
-    in `group_with_ties` scores closer than the best tie threshold are tied too (fitted per K, where people tied);
-    `pairwise` is the share of single comparisons. "overall" pools the groups: it is no mean of the K columns.
+    `group` is the share of groups whose comparisons are all right, with ties only between equal scores;
+    in `group_with_ties` scores closer than the best tie threshold are ties too (fitted per K, where people tied);
+    `pairwise` is the share of single comparisons. "overall" pools the groups: it is not the mean of the K columns.
     """
     found = decide(multiways, cards, votes)
     shares = group_shares(multiways, found)
@@ -103,7 +103,7 @@ def measure_multiways(
 
 
 def group_shares(multiways: Sequence[Multiway], found: Decided) -> dict[tuple[str, str], Share]:
-    """By number of candidates, or "overall", and figure: `group`, `group_with_ties`, `pairwise`."""
+    """Return by number of candidates, or "overall", and figure: `group`, `group_with_ties`, `pairwise`."""
     cluster, n_clusters = group_index([group.task.id for group in multiways])
     shares = {}
     every = [(str(size), found.sizes == size) for size in sorted(found.thresholds)]

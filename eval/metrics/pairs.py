@@ -1,11 +1,11 @@
 """Pairwise accuracy as EditReward-Bench defines it, on arrays.
 
-Everything is computed from two counts per (task, dimension): pairs judged right, and pairs. `measure` turns such
-counts into every published figure, for the sample itself and for thousands of bootstrap resamples alike, so that
-a figure and its interval can never follow different definitions.
+All figures are computed from two counts per (task, dimension): pairs judged right, and pairs. `measure` turns these
+counts into every published figure, both for the sample and for bootstrap resamples, which guarantees that a figure and
+its interval use the same definition.
 
-An axis of tasks holds the 13 of the benchmark and after them the other task types of the pairs. These have figures of
-their own and count in the pair mean, never in a category or in the mean over tasks.
+A task axis contains the benchmark's 13 tasks and then the other task types of the pairs. The others have figures of
+their own and count in the pair mean, but in no category and not in the mean over tasks.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _TASKS_OF_CATEGORY = tuple(
 
 @dataclass(frozen=True)
 class PairTable:
-    """The pairs of a benchmark as one judge saw them; one entry per pair in every array."""
+    """The pairs of a benchmark with one judge's scores; one entry per pair in every array."""
 
     margin: Floats
     """Score of the preferred candidate minus score of the other, 0 to 10 scale; NaN when either is unscored."""
@@ -50,19 +50,19 @@ class PairTable:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Strict pairwise accuracy, S(preferred) > S(other): a tie and an unscored pair are wrong (EditScore, 3)."""
+        """[pairs]: strict accuracy, S(preferred) > S(other); ties and unscored pairs are wrong (EditScore, 3)."""
         return self.margin > 0
 
     def outcomes(self) -> NDArray[np.int64]:
-        """Index into `OUTCOMES` per pair."""
+        """Return the index into `OUTCOMES` per pair."""
         unscored = np.isnan(self.margin)
         return np.select([unscored, self.margin > 0, self.margin < 0], [3, 0, 1], default=2).astype(np.int64)
 
 
 def pair_values(pair: PreferencePair, cards: Mapping[str, ScoreCard]) -> tuple[float | None, float | None]:
-    """What the judge gave the preferred candidate and the other, 0 to 10, in the pair's own dimension.
+    """Return the judge's values of the preferred candidate and the other, 0 to 10, in the pair's own dimension.
 
-    A triplet that has no card is unscored, as one whose card is unreadable.
+    A triplet without a card, or with an unreadable one, is unscored.
     """
     better, worse = cards.get(pair.better.id), cards.get(pair.worse.id)
     return (
@@ -72,12 +72,12 @@ def pair_values(pair: PreferencePair, cards: Mapping[str, ScoreCard]) -> tuple[f
 
 
 def score_margin(one: float | None, other: float | None) -> float:
-    """One score minus another, on their scale; exactly 0 where they tie, NaN where either is None."""
+    """Return one score minus another, on their scale; exactly 0 for ties, NaN where either is None."""
     return float("nan") if one is None or other is None else round(one - other, TIE_DECIMALS)
 
 
 def build_table(pairs: Sequence[PreferencePair], values: Iterable[tuple[float | None, float | None]]) -> PairTable:
-    """The pairs in their order, each with what `pair_values` says of it. `ValueError` when there are more or fewer."""
+    """Return the pairs in order, with their `pair_values`. Raises `ValueError` when the lengths differ."""
     group_ids = tuple(sorted({pair.task.id for pair in pairs}))
     index = {group_id: position for position, group_id in enumerate(group_ids)}
     task_types = in_task_order((*TASK_TYPES, *(pair.task.task_type for pair in pairs)))
@@ -95,7 +95,7 @@ def build_table(pairs: Sequence[PreferencePair], values: Iterable[tuple[float | 
 
 @dataclass(frozen=True)
 class Measures:
-    """Accuracies, 0 to 1, NaN where there is no pair. Leading axes, if any, are resamples."""
+    """Accuracies, 0 to 1, NaN without pairs. Leading axes, if any, are resamples."""
 
     task: Floats
     """[..., tasks, 3]: per task and dimension."""
@@ -104,17 +104,17 @@ class Measures:
     task_mean: Floats
     """[..., 3]: mean over those of the 13 tasks that have pairs; the published headline of EditReward-Bench."""
     pair_mean: Floats
-    """[..., 3]: every pair weighs the same."""
+    """[..., 3]: mean over all pairs."""
 
     def flat(self) -> Floats:
-        """[..., 3 * (tasks + 6)]: task, category, task mean and pair mean side by side (`unflat` is the way back)."""
+        """[..., 3 * (tasks + 6)]: concatenated task, category, task mean and pair mean (inverse: `unflat`)."""
         lead = self.task_mean.shape[:-1]
         parts = (self.task, self.category, self.task_mean, self.pair_mean)
         return np.concatenate([part.reshape(*lead, -1) for part in parts], axis=-1)
 
     @classmethod
     def unflat(cls, flat: Floats) -> Measures:
-        """From the layout of `flat`."""
+        """Return the measures from the layout of `flat`."""
         n_categories, n_dims = len(CATEGORIES), len(DIMENSIONS)
         n_tasks = flat.shape[-1] // n_dims - n_categories - 2
         lead = flat.shape[:-1]
@@ -126,10 +126,10 @@ class Measures:
 
 
 def measure(right: Floats, pairs: Floats) -> Measures:
-    """Every figure from the number of pairs judged right and of pairs, both [..., tasks, 3].
+    """Return every figure from the number of pairs judged right and of pairs, both [..., tasks, 3].
 
     Definitions: a task's accuracy is its share of pairs judged right; a category's figure is the mean over its
-    subtasks and the headline the mean over the 13 subtasks, not over categories, so that with all 13 present
+    subtasks and the headline is the mean over the 13 subtasks, not over categories. With all 13 present,
     headline = (3 subject + 4 appearance + 2 scene + 4 advanced) / 13 (EditScore's reference statistics, 3 and 5.2).
     A task without pairs is left out of the means.
     """
@@ -149,14 +149,14 @@ class Counts:
     """[groups, tasks, 3]"""
 
     def measures(self) -> Measures:
-        """The figures of the sample itself."""
+        """Return the figures of the sample itself."""
         return measure(self.right.sum(axis=0), self.pairs.sum(axis=0))
 
 
 def count(table: PairTable) -> Counts:
-    """Tally a table by group, task and dimension."""
+    """Count the pairs of a table by group, task and dimension."""
     shape = (len(table.group_ids), len(table.task_types), len(DIMENSIONS))
-    if not len(table):  # a benchmark of other labels than pairs
+    if not len(table):  # a benchmark without pairs
         return Counts(np.zeros(shape), np.zeros(shape))
     where = np.ravel_multi_index((table.group, table.task, table.dimension), shape)
     size = int(np.prod(shape))
@@ -175,6 +175,6 @@ def outcome_counts(table: PairTable) -> Ints:
 
 
 def coverage(outcomes: Ints) -> float | None:
-    """Share of pairs that could be scored, 0 to 1, from counts in the order of `OUTCOMES`; None without pairs."""
+    """Return the share of scored pairs, 0 to 1, from counts in the order of `OUTCOMES`; None without pairs."""
     total = int(outcomes.sum())
     return None if total == 0 else float(1 - outcomes[..., OUTCOMES.index("unscored")].sum() / total)

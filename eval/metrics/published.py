@@ -1,21 +1,21 @@
-"""Figures as their publishers' own code counts them, where that differs from our definitions; each names whose it is.
+"""Figures as the publishers' own code computes them, where it differs from our definitions; each names its publisher.
 
-Ours stand under `dimensions` and `labels` of an evaluation, these beside them under `published`.
+Our figures are under `dimensions` and `labels` of an evaluation, these under `published`.
 
 - EditScore, pairs (calculate_statistics.py of VectorSpaceLab/EditScore): per row of a result folder, right when
   score[0] > score[1]; the share per task, then the mean over tasks. A row's scores were sampled for this row, so an
   output may have another score in another row.
 - GenAI-Bench, votes (`parse_response` in inference.py of TIGER-AI-Lab/GenAI-Bench): share of the rows of a results file
-  whose vote is one of the strings it knows and the right one. A row that is missing from the file is not counted.
+  with the right vote, in one of the strings that the code accepts. Rows missing from the file are not counted.
 - EditReward, scores of two candidates (`calc_accuracy_with_ties` in evaluate/eval_bench.py of TIGER-AI-Lab/EditReward):
-  pairs become ties one by one, the closest scores first, and the best share on the way is printed. Pairs with equal
-  differences are not moved together, and having no tie at all is not tried: unlike Deutsch et al. 2023, and ours.
+  pairs become ties one by one, the closest scores first, and the best share on the way is printed. Unlike in Deutsch
+  et al. 2023 and here, pairs with equal differences are not moved together, and zero ties are not tried.
 - EditReward, scores of groups (`evaluate_edit_reward_bench`, same file): a group is right when its scores, highest
   first, give the people's order. Equal scores are in the reverse order of the candidates. Of two candidates that
   people tied, a difference up to the best threshold is right, and that threshold decides nothing else; a group of three
   or four with a tie is never right.
 - EditReward, votes on groups (evaluate/inference_*pair_hf.py): letters must be those of the label; a group needs all
-  its comparisons, and groups of which the file has none are not counted.
+  its comparisons, and groups missing from the file are not counted.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ from eval.metrics.ties import best_threshold, margin
 
 @dataclass(frozen=True)
 class AsPublished:
-    """What a file of scores or votes says, as its publisher's code takes it."""
+    """Content of a file of scores or votes, read as its publisher's code does."""
 
     votes: Mapping[str, Sequence[Label | None]] = field(default_factory=dict)
-    """By id of a comparison, one entry per row of the file; None for a vote that the code does not know."""
+    """By id of a comparison, one entry per row of the file; None for a vote that the code does not accept."""
     rows: Sequence[tuple[PreferencePair, float | None, float | None]] = ()
-    """Rows of an EditScore result folder with both scores, as they are in the file."""
+    """Rows of an EditScore result folder with both scores, unchanged."""
 
 
 def published_figures(
@@ -59,16 +59,16 @@ def published_figures(
     rounds: int,
     seed: int,
 ) -> list[CountedElsewhere]:
-    """Each figure that is another's.
+    """Return all figures that follow a publisher's code.
 
-    `by_votes`: the judge voted, and its scores, if any, are not looked at. Intervals resample groups, as ours do; a
-    figure without one has none.
+    `by_votes`: the judge voted, and its scores, if any, are ignored. Intervals resample groups, like ours; figures
+    without one have no interval.
     """
     found = [*_editscore(said.rows, rounds, seed)]
     for dimension in DIMENSIONS:
         asked = [item for item in bench.comparisons if item.dimension == dimension]
         if not any(SIGN[item.label] == 0 for item in asked):
-            continue  # none of the benchmarks that are measured so
+            continue  # these figures exist only for benchmarks with ties
         if by_votes and said.votes:
             found.append(_genai(asked, said.votes, dimension, rounds, seed))
         elif not by_votes:
@@ -101,7 +101,7 @@ def _editscore(
     if not rows:
         return
     pairs = [pair for pair, _, _ in rows]
-    # Strictly higher, however little: only the sign of the difference counts.
+    # Strictly higher by any amount: only the sign of the difference counts.
     signs = [(1.0 if one is not None and other is not None and one > other else 0.0, 0.0) for _, one, other in rows]
     found = intervals([count(build_table(pairs, signs))], rounds, seed)[0]
     for place, dimension in enumerate(DIMENSIONS):
@@ -131,7 +131,7 @@ def _with_ties(
 
 
 def _with_ties_figure(human: Ints, margins: Floats, group_ids: Sequence[str], rounds: int, seed: int) -> Estimate:
-    """EditReward's accuracy with ties and its interval: every resample of groups has its own best threshold."""
+    """Return EditReward's accuracy with ties and its interval: every resample of groups has its own best threshold."""
     group, n_groups = group_index(group_ids)
     value = with_ties(human, margins, np.ones((1, len(human))))
     if n_groups < MIN_GROUPS:
@@ -142,13 +142,13 @@ def _with_ties_figure(human: Ints, margins: Floats, group_ids: Sequence[str], ro
 
 
 def with_ties(human: Ints, margins: Floats, weights: Floats) -> Floats:
-    """EditReward's accuracy with ties, see this module, of each row of `weights` [rows, pairs]: how often each pair is
-    among them. Unscored pairs (NaN) are wrong; NaN without pairs."""
+    """Return EditReward's accuracy with ties (see this module) for each row of `weights` [rows, pairs]: the count of
+    each pair. Unscored pairs (NaN) are wrong; NaN without pairs."""
     known = ~np.isnan(margins)
     order = np.argsort(np.abs(margins[known]), kind="stable")
     label, difference, times = human[known][order], margins[known][order], weights[:, known][:, order]
     agrees = label * difference > 0
-    # A pair that becomes a tie is right when people tied it, and no longer when its order was right.
+    # A pair that becomes a tie turns right if people tied it, and stops being right if its order was right.
     gain = (label == 0).astype(np.float64) - agrees
     best: Floats = np.zeros(len(weights))
     if len(label):
@@ -161,7 +161,7 @@ def with_ties(human: Ints, margins: Floats, weights: Floats) -> Floats:
 
 
 def _ranked(groups: Sequence[Multiway], cards: Mapping[str, ScoreCard]) -> list[bool | None]:
-    """Whether each group is right by its scores."""
+    """Return whether each group is right by its scores."""
     pairs = [group for group in groups if len(group.candidates) == 2]
     human = np.array([SIGN[group.preferences[0].label] for group in pairs], dtype=np.int64)
     margins = np.array([_margin(group, cards) for group in pairs], dtype=np.float64)
@@ -186,7 +186,7 @@ def _is_ranked_right(group: Multiway, cards: Mapping[str, ScoreCard], threshold:
     beats = {(first, second) if sign > 0 else (second, first) for (first, second), sign in signs.items()}
     wins = [sum(first == place for first, _ in beats) for place in range(len(known))]
     if sorted(wins) != list(range(len(wins))):
-        return False  # preferences that contradict each other are no order
+        return False  # contradicting preferences define no order
     people = sorted(range(len(wins)), key=lambda place: -wins[place])
     return people == sorted(range(len(known)), key=lambda place: (known[place], place))[::-1]
 
@@ -197,7 +197,7 @@ def _score(triplet: EditTriplet, group: Multiway, cards: Mapping[str, ScoreCard]
 
 
 def _voted(groups: Sequence[Multiway], votes: Mapping[str, Sequence[Label | None]]) -> list[bool | None]:
-    """Whether each group is right by its votes; None for one that the file has nothing of."""
+    """Return whether each group is right by its votes; None for one that is missing from the file."""
     found: list[bool | None] = []
     for group in groups:
         rows = [(item.label, vote) for item in group.preferences for vote in votes.get(item.id, ())]

@@ -1,6 +1,6 @@
-"""Accuracy where a tie is an answer: with ties, without them, and the threshold below which scores count as tied.
+"""Accuracy with ties, without ties, and the threshold below which scores count as tied.
 
-C, D: both say which is better, and agree or not. Th: only people tie. Tm: only the judge ties. Thm: both do
+C, D: both name a better one, and agree or disagree. Th: only people tie. Tm: only the judge ties. Thm: both tie
 (Deutsch, Foster and Freitag 2023, arXiv 2305.14324, table 1).
 """
 
@@ -21,22 +21,22 @@ from eval.labels.types import SIGN, Label
 from eval.metrics.pairs import Outcome, score_margin
 
 UNREADABLE = 9
-"""Stands for no answer; it equals no label, so it is wrong."""
+"""Code for a missing answer; equals no label and is therefore wrong."""
 
 
 def margin(first: EditTriplet, second: EditTriplet, dimension: Dimension, cards: Mapping[str, ScoreCard]) -> float:
-    """Score of the first minus that of the second, 0 to 10 scale; NaN where either is unscored."""
+    """Return the score of the first minus that of the second, 0 to 10 scale; NaN where either is unscored."""
     one, other = (None if (card := cards.get(each.id)) is None else card.value(dimension) for each in (first, second))
     return score_margin(one, other)
 
 
 def voted_signs(names: Sequence[str], votes: Mapping[str, Label]) -> Ints:
-    """The votes on these comparisons as signs; `UNREADABLE` where there is none."""
+    """Return the votes on these comparisons as signs; `UNREADABLE` where there is none."""
     return np.array([SIGN[votes[name]] if name in votes else UNREADABLE for name in names], dtype=np.int64)
 
 
 def scored_signs(margins: Floats, threshold: float) -> Ints:
-    """What scores say, as `signs`; `UNREADABLE` where unscored."""
+    """Return the signs of scores, see `signs`; `UNREADABLE` where unscored."""
     judged = np.full(len(margins), UNREADABLE, dtype=np.int64)
     known = ~np.isnan(margins)
     judged[known] = signs(margins[known], threshold)
@@ -44,18 +44,18 @@ def scored_signs(margins: Floats, threshold: float) -> Ints:
 
 
 def signs(margin: Floats, threshold: float = 0.0) -> Ints:
-    """What scores say: 1 for the first, -1 for the second, 0 where |margin| <= threshold. NaN must not be in it."""
+    """Return 1 for the first, -1 for the second, 0 where |margin| <= threshold. `margin` must not contain NaN."""
     return np.where(np.abs(margin) <= threshold, 0, np.sign(margin)).astype(np.int64)
 
 
 def right_with_ties(human: Ints, judge: Ints) -> NDArray[np.bool_]:
-    """C or Thm: the same of three answers."""
+    """Return C or Thm: equal answers of the three."""
     return human == judge
 
 
 @dataclass(frozen=True)
 class Threshold:
-    """The tie threshold that fits a judge's scores to people's labels best."""
+    """The tie threshold with the best fit of a judge's scores to human labels."""
 
     value: float
     """Margins up to it, inclusive, count as ties; on the scale of the scores."""
@@ -64,10 +64,10 @@ class Threshold:
 
 
 def best_threshold(human: Ints, margin: Floats) -> Threshold | None:
-    """The smallest of the thresholds with the highest accuracy with ties; unscored pairs (NaN) are wrong at any.
+    """Return the smallest threshold with the highest accuracy with ties; unscored pairs (NaN) are wrong at any.
 
-    Tried are 0 and every |margin| that occurs, as only there the accuracy changes (Deutsch et al. 2023, section 4).
-    Fitted on the labels it is measured with, so it flatters a judge slightly. None without pairs.
+    Candidates are 0 and every existing |margin|, because the accuracy changes only there (Deutsch et al. 2023, section
+    4). It is fitted on the labels it is measured with, which slightly favours the judge. None without pairs.
     """
     if not len(human):
         return None
@@ -87,13 +87,13 @@ def best_threshold(human: Ints, margin: Floats) -> Threshold | None:
 
 
 def score_of(triplet: EditTriplet, pair: Preferred, cards: Mapping[str, ScoreCard]) -> float | None:
-    """A candidate's score in the pair's dimension, 0 to 10; None without one."""
+    """Return a candidate's score in the pair's dimension, 0 to 10; None without a score."""
     card = cards.get(triplet.id)
     return None if card is None else card.value(pair.dimension)
 
 
 def outcome_of(pair: Preferred, cards: Mapping[str, ScoreCard], votes: Mapping[str, Label] | None) -> Outcome:
-    """How the judge answers the label: by its vote where it voted, else by its scores."""
+    """Return the outcome of a label: by the judge's vote if it voted, else by its scores."""
     if votes is not None and pair.first_is_better is not None:
         if pair.id not in votes:
             return "unscored"

@@ -1,4 +1,4 @@
-"""What a judge gave every triplet of a benchmark, as arrays: the cards hold texts and are slow to read again."""
+"""A judge's scores of a benchmark's triplets as arrays: cards contain texts, so they are slow to read again."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ class Values:
     """Scores by triplet; NaN where there is none."""
 
     ids: tuple[str, ...]
-    """Triplet ids, the order of the first axes."""
+    """Triplet ids, in the order of the first axes."""
     cards: Floats
     """[triplets, 4]: `CARD_VALUES`, 0 to 10."""
     passes: Floats
-    """[triplets, K, 4]: `PASS_SCORES` of each pass, 0 to 1; K is 0 for scores that came without passes."""
+    """[triplets, K, 4]: `PASS_SCORES` of each pass, 0 to 1; K is 0 for scores without passes."""
 
     @property
     def n_passes(self) -> int:
-        """K."""
+        """Return the number of passes K."""
         return int(self.passes.shape[1])
 
     def of_passes(self, passes: Sequence[int]) -> Floats:
-        """[triplets, 4]: the card values that only these passes would have given (`cards.card_from_passes`)."""
+        """[triplets, 4]: the card values from only these passes (`cards.card_from_passes`)."""
         chosen = self.passes[:, list(passes), :]
         quality = chosen[:, :, 2:].min(axis=2)  # NaN when the reply is unreadable
         overall = np.sqrt(chosen[:, :, :2].min(axis=2) * quality)
@@ -48,14 +48,14 @@ class Values:
         return np.round(10 * np.stack(means, 1), TIE_DECIMALS)  # as in `cards.make_card`
 
     def save(self, path: Path) -> None:
-        """Write it; the same values give the same bytes."""
+        """Write the scores; equal values give equal bytes."""
         buffer = io.BytesIO()
         np.savez(buffer, ids=np.array(self.ids, dtype=np.str_), cards=self.cards, passes=self.passes)
         atomic_write(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path) -> Values:
-        """Read it again; `DataError` for a file that is something else."""
+        """Read the scores; raises `DataError` for another kind of file."""
         try:
             with np.load(path, allow_pickle=False) as found:
                 return cls(tuple(found["ids"].tolist()), found["cards"], found["passes"])
@@ -64,7 +64,7 @@ class Values:
 
 
 def values_of(cards: Sequence[ScoreCard]) -> Values:
-    """The arrays of these cards, in their order."""
+    """Return the scores of these cards, in their order."""
     n_passes = max((row.pass_index + 1 for card in cards for row in card.judgments), default=0)
     passes = np.full((len(cards), n_passes, len(PASS_SCORES)), np.nan)
     values = np.full((len(cards), len(CARD_VALUES)), np.nan)
@@ -80,7 +80,7 @@ def values_of(cards: Sequence[ScoreCard]) -> Values:
 
 @dataclass(frozen=True)
 class PairPlaces:
-    """Where the candidates of a benchmark's pairs stand in the arrays of `Values`."""
+    """Indices of a benchmark's pairs and candidates in the arrays of `Values`."""
 
     better: NDArray[np.int64]
     """Row of the preferred candidate; -1 when it has no card."""
@@ -90,7 +90,7 @@ class PairPlaces:
 
     @classmethod
     def of(cls, pairs: Sequence[PreferencePair], values: Values) -> PairPlaces:
-        """The places of these pairs."""
+        """Return the places of these pairs."""
         row = {name: place for place, name in enumerate(values.ids)}
         return cls(
             np.array([row.get(pair.better.id, -1) for pair in pairs], dtype=np.int64),
@@ -99,7 +99,7 @@ class PairPlaces:
         )
 
     def margins(self, cards: Floats) -> Floats:
-        """Preferred minus other, 0 to 10 scale, rounded as `pairs.build_table` does; NaN when one is unscored."""
+        """Return preferred minus other, 0 to 10 scale, rounded as in `pairs.build_table`; NaN when one is unscored."""
         padded = np.vstack([cards, np.full((1, cards.shape[1]), np.nan)])  # row -1
         margins: Floats = np.round(padded[self.better, self.column] - padded[self.worse, self.column], TIE_DECIMALS)
         return margins

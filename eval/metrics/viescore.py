@@ -1,16 +1,16 @@
-"""VIEScore's two figures of a task of ImagenHub, by VIEScore's own formula; figures of ours have other names.
+"""VIEScore's two figures for a task of ImagenHub, by VIEScore's own formula; our figures have other names.
 
 Source: `analyze_json.ipynb` of TIGER-AI-Lab/VIEScore at aeb1f18 (paper: arXiv 2312.14867, 4). For one task:
 
 - A judge: per editing model that it scored, Spearman's rho between its scores and the mean of the raters, over the
-  images that have both a semantic (SC) and a quality (PQ) score; then tanh of the plain mean over these models. That is
-  Fisher's way without its first half (atanh of each), so it lies below the plain mean.
+  images that have both a semantic (SC) and a quality (PQ) score; then tanh of the plain mean over these models. This is
+  Fisher's method without its first half (atanh of each), so it is below the plain mean.
 - People: per editing model that the judge scored, over all its images, rho between each rater and the mean of the
   others; tanh of the mean over raters, then tanh of the mean over models.
 
-A coefficient that is undefined, because people or the judge gave every image the same, makes the whole figure
-undefined there and here; our means leave that model out. The overall value is sqrt(SC PQ), of a rater and of a judge.
-Floats are compared as they are: 1 x 9 and 3 x 3 differ in the last bit of the product and are no tie there.
+A coefficient is undefined if people or the judge gave every image the same value. It makes the whole figure
+undefined, as in VIEScore; our means leave that model out. The overall value is sqrt(SC PQ), of a rater and of a judge.
+Floats are compared without rounding: 1 x 9 and 3 x 3 differ in the last bit of the product and do not tie.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class _Output:
     image: int
     """Index of the image."""
     people: tuple[float, ...]
-    """What each rater gave on the scale asked about, unrounded; the mean alone where no more is known."""
+    """Each rater's value on the scale, unrounded; only the mean if no more is known."""
     judge: float | None
     """0 to 1; None when the judge lacks one of the two scores."""
     touched: bool
@@ -50,19 +50,19 @@ class _Output:
 
 @dataclass(frozen=True)
 class VIEScoreFigures:
-    """Both figures of one scale."""
+    """Judge's and people's figure of one scale."""
 
     judge: Estimate
     people: Estimate | None
     """None with fewer than two raters (VIEScore's code has three)."""
     of: VIEScoreModels
-    """The editing models behind the judge's figure."""
+    """The editing models in the judge's figure."""
 
 
 def measure_viescore(
     ratings: Sequence[Rating], cards: Mapping[str, ScoreCard], scale: Scale, rounds: int, seed: int
 ) -> VIEScoreFigures:
-    """Both figures of one scale; `ratings` are those of all scales of a benchmark."""
+    """Return both figures of one scale; `ratings` are those of all scales of a benchmark."""
     outputs, n_images = _outputs(ratings, cards, scale)
     columns = _judge_columns(outputs)
     rho, drawn = resampled_rho(columns, n_images, rounds, seed)
@@ -81,26 +81,26 @@ def measure_viescore(
 def viescore_samples(
     ratings: Sequence[Rating], cards: Mapping[str, ScoreCard], scale: Scale, rounds: int, seed: int
 ) -> Samples:
-    """The judge's figure: a number, and [rounds] of resampled images."""
+    """Return the judge's figure: a number, and [rounds] for resampled images."""
     outputs, n_images = _outputs(ratings, cards, scale)
     rho, drawn = resampled_rho(_judge_columns(outputs), n_images, rounds, seed)
     return Samples(printed(rho), printed(drawn), n_images)
 
 
 def printed(by_model: Floats) -> Floats:
-    """tanh of the mean over the last axis; NaN when one of it is NaN, and without any."""
+    """Return tanh of the mean over the last axis; NaN if any value is NaN, or for an empty axis."""
     if not by_model.shape[-1]:
         return np.full(by_model.shape[:-1], np.nan)
     return np.asarray(np.tanh(by_model.mean(axis=-1)))
 
 
 def _outputs(ratings: Sequence[Rating], cards: Mapping[str, ScoreCard], scale: Scale) -> tuple[list[_Output], int]:
-    """What people rated on a scale, and the number of its images."""
+    """Return the rated outputs on a scale, and the number of images."""
     mine = [rating for rating in ratings if rating.scale == scale]
     others = {(rating.triplet.id, rating.scale): rating for rating in ratings}
     image, n_images = group_index([rating.triplet.task.id for rating in mine])
     found = {rating.triplet.id: cards.get(rating.triplet.id) for rating in mine}
-    # A judge that gives one overall value only has no parts that an image could lack.
+    # A judge with only an overall value has no part scores that could be missing.
     in_parts = any(card_value(card, part) is not None for card in found.values() for part in _PARTS)
     outputs = []
     for place, rating in enumerate(mine):
@@ -118,7 +118,7 @@ def _outputs(ratings: Sequence[Rating], cards: Mapping[str, ScoreCard], scale: S
 
 
 def _judge_value(card: ScoreCard | None, scale: Scale, semantic: float | None, quality: float | None) -> float | None:
-    """0 to 1. Of one pass the overall value is the unrounded product; of several it is the card's mean."""
+    """Return 0 to 1. With one pass the overall value is the unrounded product; with several it is the card's mean."""
     if semantic is None or quality is None:
         return None
     if scale != "overall":
@@ -129,7 +129,7 @@ def _judge_value(card: ScoreCard | None, scale: Scale, semantic: float | None, q
 
 
 def _people_values(rating: Rating, others: Mapping[tuple[str, Scale], Rating]) -> tuple[float, ...]:
-    """A benchmark keeps the overall values of raters rounded; VIEScore's are not."""
+    """Return the raters' values, unrounded as in VIEScore; the benchmark's overall values are rounded."""
     parts = [found.raters for part in _PARTS if (found := others.get((rating.triplet.id, part))) is not None]
     if rating.scale == "overall" and len(parts) == 2 and parts[0] and len(parts[0]) == len(parts[1]):
         return tuple(sqrt(one * other) for one, other in zip(*parts, strict=True))
@@ -137,7 +137,7 @@ def _people_values(rating: Rating, others: Mapping[tuple[str, Scale], Rating]) -
 
 
 def _judge_columns(outputs: Sequence[_Output]) -> list[Column]:
-    """One per editing model that the judge scored; without rows when no image of it has both scores."""
+    """Return one column per editing model that the judge scored; empty when no image of it has both scores."""
     columns = []
     for model in dict.fromkeys(output.model for output in outputs if output.touched):
         known = [output for output in outputs if output.model == model and output.judge is not None]

@@ -1,8 +1,8 @@
-"""Probes of a judge's soundness: does it look at the images, at the instruction, and at nothing else?
+"""Probes of a judge: does it use the images and the instruction, and nothing else?
 
 A judge may score well on a benchmark without looking (by the style of an editor, by the wording of an instruction).
-Each probe changes one thing about edits that it has scored already and says in advance what must follow. The seeds
-are those of the first time, so that what changes is the probe's doing and not another draw.
+Each probe changes one thing about already scored edits and states the expected result in advance. The seeds are those
+of the first scoring, because otherwise a difference could come from sampling.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MUST_FALL: dict[str, str] = {
     "black": "overall",
     "swapped": "prompt_following",
 }
-"""Probes that pass when this value of a preferred edit is lower than it was for the real edit."""
+"""Probes that pass when this value of a preferred edit is lower than for the real edit."""
 
 SAYS: dict[str, str] = {
     "identical": "the input is returned as the output: it follows the instruction less than the edit",
@@ -47,17 +47,17 @@ SAYS: dict[str, str] = {
     "resize": "both outputs are made smaller and large again: the verdict stays",
     "batch_position": "the same edits in reverse order and other batches: the scores stay",
 }
-"""What each probe does and expects."""
+"""Description and expectation of each probe."""
 
 PROMISES: dict[BatchEffect, str] = {
     "none": "the engine promises that a batch changes nothing",
     "rounding": "the engine promises it up to rounding, which can turn a close choice between two tokens",
     "any": "the engine does not promise it",
 }
-"""What the engine declares about `batch_position`."""
+"""The engine's guarantee for `batch_position`."""
 
 VERSION = 1
-"""Raised when a probe changes what it asks."""
+"""Increased when a probe changes its questions."""
 SHOWN = 20
 """Names of failures kept per probe."""
 _BATCH = 3
@@ -70,25 +70,25 @@ class Probes(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     groups: int = Field(64, ge=5)
-    """Groups of which one pair is probed, drawn by hash; all when there are fewer."""
+    """Number of groups, each probed on one pair, drawn by hash; all groups when there are fewer."""
     seed: int = 0
-    """Of the draw of groups and pairs."""
+    """Seed of the draw of groups and pairs."""
     use: tuple[Probe, ...] = Field(get_args(Probe), min_length=1)
-    """Which probes."""
+    """Probes to run."""
     jpeg_quality: int = Field(75, ge=1, le=95)
-    """Of the probe `jpeg`, as Pillow counts it."""
+    """Quality for the probe `jpeg`, on Pillow's scale."""
     resize: float = Field(0.5, gt=0, lt=1)
-    """Share of each side that is left in between."""
+    """Scale factor of each side for the probe that resizes images down and up again."""
 
     def altered(self) -> Altered:
-        """How images are altered."""
+        """Return the image alterations."""
         return Altered(self.jpeg_quality, self.resize)
 
 
 def run_probes(judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes) -> list[ProbeFigures]:
-    """Ask what is not asked yet, below `probes/` in the evaluation's folder; one row of results.json per probe.
+    """Run missing probes, below `probes/` in the evaluation's folder; return one row of results.json per probe.
 
-    Raises `StaleOutputError` when the folder holds other probes than the recipe's.
+    Raises `StaleOutputError` when the folder contains other probes than the recipe's.
     """
     couples = couples_of(evaluation.bench, probes.groups, probes.seed)
     values = evaluation.values()
@@ -109,7 +109,7 @@ def run_probes(judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes) ->
 def _cards(
     judge: BaseJudge[Any], evaluation: Evaluation, probes: Probes, name: str, couples: Sequence[Preferred]
 ) -> list[ScoreCard]:
-    """The cards of one probe, from the folder when they are there."""
+    """Return the cards of one probe, from the folder if they exist."""
     folder: Path = evaluation.folder / "probes"
     data, marker = folder / f"{name}.jsonl", folder / f"{name}.done.json"
     settings = {key: value for key, value in identity_values(probes).items() if key != "use"}
@@ -141,7 +141,7 @@ Cards = Mapping[str, Any]
 
 
 def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards) -> ProbeFigures:
-    """A probe whose value must be lower than before."""
+    """Return the result of a probe whose value must be lower than before."""
     column = CARD_VALUES.index(MUST_FALL[name])
     changes: list[float] = []
     skipped, failed = 0, []
@@ -160,7 +160,7 @@ def _fallen(name: str, couples: Sequence[Preferred], before: Cards, after: Cards
 def _unmoved(
     name: str, couples: Sequence[Preferred], before: Cards, after: Cards, promise: BatchEffect | None
 ) -> ProbeFigures:
-    """A probe after which a pair's verdict, or in `batch_position` every value, must be as before."""
+    """Return the result of a probe that must keep a pair's verdict, or in `batch_position` every value."""
     changes: list[float] = []
     skipped, flips, failed = 0, 0, []
     for couple in couples:

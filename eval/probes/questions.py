@@ -1,4 +1,4 @@
-"""What the probes show a judge: edits it has scored already, with one thing changed."""
+"""Questions of the probes: already scored edits with one change."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ BeforeAfter = tuple[Image.Image, Image.Image]
 
 @dataclass(frozen=True)
 class Altered:
-    """How images are altered."""
+    """Image alterations."""
 
     jpeg_quality: int
     resize: float
 
     def jpeg(self, image: Image.Image) -> Image.Image:
-        """Saved as JPEG and read again."""
+        """Return the image saved as JPEG and read again."""
         buffer = io.BytesIO()
         image.save(buffer, "JPEG", quality=self.jpeg_quality)
         return load_image(buffer.getvalue(), "JPEG round trip")
 
     def resized(self, image: Image.Image) -> Image.Image:
-        """Made smaller and large again."""
+        """Return the image resized down and up again."""
         size = (max(1, round(image.width * self.resize)), max(1, round(image.height * self.resize)))
         return image.resize(size, Image.Resampling.LANCZOS).resize(image.size, Image.Resampling.LANCZOS)
 
 
 @dataclass(frozen=True)
 class AlteredEdit:
-    """One altered edit. It keeps the triplet's id, which decides the judge's seeds."""
+    """One altered edit. It keeps the triplet's id, because the judge's seeds depend on it."""
 
     triplet: EditTriplet
-    """With the instruction that is shown."""
+    """With the instruction shown to the judge."""
     store: ImageStore
     alter: Callable[[BeforeAfter], BeforeAfter]
 
     def images(self) -> BeforeAfter:
-        """Before and after as they are shown; read now, so that only one batch is in memory."""
+        """Return the images before and after; read now, to keep only one batch in memory."""
         return self.alter((self.store.read(self.triplet.task.inputs[0]), self.store.read(self.triplet.edited)))
 
 
 def couples_of(bench: Benchmark, groups: int, seed: int) -> list[Preferred]:
-    """One pair of each of at most `groups` groups; both are drawn by hash. Labels that are ties are left out."""
+    """Return one pair of each of at most `groups` groups; both are drawn by hash. Tied labels are left out."""
     by_group: dict[str, list[Preferred]] = {}
     for pair in preferences(bench):
         by_group.setdefault(pair.task.id, []).append(pair)
@@ -66,7 +66,7 @@ def couples_of(bench: Benchmark, groups: int, seed: int) -> list[Preferred]:
 def ask_about(
     probe: str, couples: Sequence[Preferred], root: Path, altered: Altered, colors: Colors = "srgb"
 ) -> Iterator[AlteredEdit]:
-    """What a probe shows, in order; `colors` is the judge's.
+    """Yield the altered edits of a probe, in order; `colors` is the judge's.
 
     Edits whose images cannot be read, or that have several inputs, are left out.
     """
@@ -98,7 +98,7 @@ def _unchanged(images: BeforeAfter) -> BeforeAfter:
 
 
 def _other_instructions(couples: Sequence[Preferred], store: ImageStore) -> Iterator[AlteredEdit]:
-    """Each preferred edit with the instruction of the next group of another kind of task, or else of another text."""
+    """Yield each preferred edit with the next group's instruction of another task type, or else of another text."""
     for place, couple in enumerate(couples):
         own = couple.better.task
         others = [other.better.task for other in (*couples[place + 1 :], *couples[:place])]

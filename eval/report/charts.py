@@ -1,4 +1,4 @@
-"""Small charts as inline SVG. Colours come from the page's style sheet, so they follow light and dark."""
+"""Small charts as inline SVG. Colours come from the page's style sheet, which has a light and a dark mode."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Point:
 
 
 def floor_of(points: Sequence[Point]) -> float:
-    """Where the vertical axis begins: a round tenth below everything drawn, and never above 0.4."""
+    """Return the start of the vertical axis: a round tenth below all points, at most 0.4."""
     lowest = min((point.value if point.low is None else point.low for point in points), default=0.4)
     return max(0.0, min(0.4, int(lowest * 10) / 10))
 
@@ -35,17 +35,17 @@ class Height:
 
     bottom: float
     chance: float | None = 0.5
-    """Where guessing is drawn."""
+    """Value of the line for a random judge."""
     is_share: bool = True
-    """Told in per cent; else as it is."""
+    """Shown in per cent; otherwise unchanged."""
 
     def tell(self, value: float, digits: int = 1) -> str:
-        """A figure in words."""
+        """Return a figure as text."""
         return f"{value:.{digits}%}" if self.is_share else f"{value:.{digits + 1}f}"
 
 
 def height_of(points: Sequence[Point], chance: float | None, is_share: bool) -> Height:
-    """The axis that shows all these points; a correlation's begins at 0, or a fifth below everything negative."""
+    """Return the axis for all these points; for a correlation it begins at 0, or a fifth below all negative values."""
     if is_share:
         return Height(floor_of(points), chance)
     lowest = min((point.value if point.low is None else point.low for point in points), default=0.0)
@@ -57,15 +57,15 @@ class Axis:
     """The horizontal axis of a curve."""
 
     place: Callable[[int], float]
-    """Step to share of the width, 0 to 1."""
+    """Maps a step to a share of the width, 0 to 1."""
     label: Callable[[int], str]
     caption: str
 
 
 def learning_curve(points: Sequence[Point], extra: Point | None, height: Height, title: str, kind: str) -> Markup:
-    """A figure over training steps with its band of confidence; `extra` is drawn as a ring. Empty without points.
+    """Draw a figure over training steps with its confidence band; `extra` is drawn as a ring. Empty without points.
 
-    `kind` is the class that carries the colour.
+    `kind` is the CSS class with the colour.
     """
     last = max((point.step for point in points), default=0)
     axis = Axis(lambda step: step / last if last else 0.5, lambda step: str(step) if step else "base", "training step")
@@ -73,14 +73,14 @@ def learning_curve(points: Sequence[Point], extra: Point | None, height: Height,
 
 
 def k_curve(points: Sequence[Point], bottom: float, title: str, kind: str) -> Markup:
-    """Accuracy over the number of passes (`Point.step`, 1 or more), on a logarithmic axis. Empty without points."""
+    """Draw accuracy over the number of passes (`Point.step`, 1 or more), on a log axis. Empty without points."""
     last = max((point.step for point in points), default=1)
     axis = Axis(lambda step: log2(step) / log2(last) if last > 1 else 0.5, str, "passes averaged, K")
     return curve(points, None, Height(bottom), title, kind, axis)
 
 
 def curve(points: Sequence[Point], extra: Point | None, height: Height, title: str, kind: str, axis: Axis) -> Markup:
-    """See `learning_curve`."""
+    """Draw a curve, see `learning_curve`."""
     if not points:
         return Markup("")
 
@@ -125,7 +125,7 @@ def _grid(height: Height, y: Callable[[float], float]) -> str:
 
 
 def _steps(steps: Sequence[int], x: Callable[[int], float], axis: Axis) -> str:
-    """Labels below the axis, as many as fit side by side."""
+    """Draw labels below the axis, as many as fit side by side."""
     shown: list[int] = []
     for step in sorted(steps, reverse=True):
         if not shown or x(shown[-1]) - x(step) >= 34:
@@ -158,7 +158,7 @@ def _plain(text: str) -> str:
 
 
 def strip(value: float | None, low: float | None, high: float | None, kind: str) -> Markup:
-    """A figure with its interval on a line from 0 to 1, with a mark at one half. Empty without a value."""
+    """Draw a figure with its interval on a line from 0 to 1, with a mark at one half. Empty without a value."""
     if value is None:
         return Markup("")
     bar = ""

@@ -1,4 +1,4 @@
-"""The columns of a leaderboard and of the tables: which figures stand there, per kind of label."""
+"""Columns of leaderboards and tables: their figures, per kind of label."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ SAYS: dict[BoardKind, str] = {
     "multiway": "share of groups with every comparison right, with ties",
     "ratings": "Spearman's correlation with ratings, mean over editing models (ours), and VIEScore's own figure",
 }
-"""What the figures of a table are."""
+"""Descriptions of a table's figures."""
 _VIESCORE = ".viescore"
-"""Ends the keys of columns with VIEScore's own figure."""
+"""Suffix of the keys of columns with VIEScore's own figure."""
 _COMPARISONS = {name: field.title for name, field in ComparisonFigures.model_fields.items() if field.title is not None}
 
 
 def label_boards(labels: LabelFigures) -> list[LabelBoard]:
-    """The kinds of labels that there are."""
+    """Return the existing kinds of labels."""
     return [name for name in LABEL_BOARDS if getattr(labels, name)]
 
 
 def boards_of(found: JudgeOnBenchmark, of_pairs: BoardKind | None) -> list[BoardKind]:
-    """Which tables a benchmark gets; `of_pairs` is the published figure, the mean over tasks where there is none."""
+    """Return a benchmark's tables; `of_pairs` is the published figure; None: the mean over tasks."""
     pairs: BoardKind = "pair_mean" if of_pairs == "pair_mean" else "task_mean"
     return [*([pairs] if found.dimensions else []), *label_boards(found.labels)]
 
 
 def columns_of(found: JudgeOnBenchmark, which: BoardKind) -> dict[str, str]:
-    """Key and title of each column of a table."""
+    """Return key and title of each column of a table."""
     labels = found.labels
     if which == "comparisons":
         several = len(labels.comparisons) > 1
@@ -57,7 +57,7 @@ def columns_of(found: JudgeOnBenchmark, which: BoardKind) -> dict[str, str]:
 
 
 def values_of(found: JudgeOnBenchmark, which: BoardKind) -> dict[str, Estimate | None]:
-    """The figures of one evaluation by column."""
+    """Return the figures of one evaluation by column."""
     labels = found.labels
     if which == "comparisons":
         several = len(labels.comparisons) > 1
@@ -79,7 +79,7 @@ def values_of(found: JudgeOnBenchmark, which: BoardKind) -> dict[str, Estimate |
 
 
 def size_of(found: JudgeOnBenchmark) -> dict[str, int]:
-    """How many labels stand behind an evaluation, by kind; published figures are of benchmarks of one size."""
+    """Return the number of labels of an evaluation, by kind; published figures are for benchmarks of one size."""
     labels = found.labels
     size: dict[str, int] = {name: figures.n_pairs for name, figures in found.dimensions.items()}
     size |= {f"comparisons of {name}": figures.n for name, figures in labels.comparisons.items()}
@@ -89,7 +89,7 @@ def size_of(found: JudgeOnBenchmark) -> dict[str, int]:
 
 
 def board_coverage(found: JudgeOnBenchmark, which: BoardKind) -> float | None:
-    """The lowest of what stands in a row."""
+    """Return the lowest coverage in a row."""
     labels = found.labels
     parts: Mapping[BoardKind, Iterable[float | None]] = {
         "comparisons": [figures.coverage for figures in labels.comparisons.values()],

@@ -1,7 +1,7 @@
 """The inspector of a report: pairs that a judge did not get right, with images, scores and rationales.
 
-Every label that prefers one candidate is a pair here: those of pairs, of comparisons, and inside groups of several
-candidates. Labels that are ties are not shown, as whether one was met depends on a threshold.
+Pairs here are all labels that prefer one candidate: from pairs, from comparisons, and inside groups of several
+candidates. Tied labels are not shown, because whether they are right depends on a threshold.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ class Candidate:
     values: tuple[tuple[str, float | None], ...]
     """Every score of the card, 0 to 10, by name; empty without a card."""
     remarks: tuple[tuple[Aspect, str], ...]
-    """What the first pass said or why it was not readable, per aspect."""
+    """The first pass's rationale or the reason it was unreadable, per aspect."""
 
 
 @dataclass(frozen=True)
 class Example:
-    """A pair as the report shows it."""
+    """A pair in the report."""
 
     id: str
     outcome: Outcome
@@ -52,23 +52,23 @@ class Example:
 
 @dataclass(frozen=True)
 class Gallery:
-    """What is shown of one evaluation."""
+    """The examples shown for one evaluation."""
 
     examples: tuple[Example, ...]
     n_not_right: int
-    """Pairs not judged right that there are."""
+    """Number of all pairs not judged right."""
     shown_not_right: int
     voted: bool = False
-    """The judge saw both candidates and voted; it gave no scores."""
+    """The judge compared both candidates and voted, without scores."""
 
 
 def build_gallery(
     evaluation: Evaluation, cards: Mapping[str, ScoreCard], pictures: Pictures, wrong: int, right: int, room: int
 ) -> Gallery:
-    """At most `wrong` pairs not judged right and `right` that are; always the same ones for the same data.
+    """Return at most `wrong` pairs not judged right and `right` that are, the same for the same data.
 
-    They are spread over dimensions, tasks and outcomes, and end where the pictures would take more than `room`
-    characters in all. Labels without images give nothing to look at, so none.
+    They are spread over dimensions, tasks and outcomes, and end where the pictures would exceed `room` characters in
+    total. Labels without images give none.
     """
     if not cards or wrong + right == 0 or not evaluation.bench.has_images:
         return Gallery((), 0, 0)
@@ -79,14 +79,14 @@ def build_gallery(
     chosen = [*_spread(contrast, pairs, outcomes)[:right], *_spread(not_right, pairs, outcomes)[:wrong]]
     fitting = _fitting([pairs[place] for place in chosen], pictures, evaluation, room)
     examples = [_example(pairs[place], outcomes[place], cards, pictures) for place in chosen[:fitting]]
-    # The wrong ones are what is looked for; the right ones stand after them for comparison.
+    # Wrong examples come first; the right ones follow for comparison.
     examples.sort(key=lambda example: example.outcome == "right")
     shown = sum(example.outcome != "right" for example in examples)
     return Gallery(tuple(examples), len(not_right), shown, evaluation.votes is not None)
 
 
 def _fitting(chosen: Sequence[Preferred], pictures: Pictures, evaluation: Evaluation, room: int) -> int:
-    """How many of the first examples have room for their pictures, which are loaded by the dozen."""
+    """Return how many of the first examples' pictures fit; they are loaded by the dozen."""
     for start in range(0, len(chosen), 12):
         part = chosen[start : start + 12]
         refs = chain.from_iterable((pair.task.inputs[0], pair.better.edited, pair.worse.edited) for pair in part)
@@ -97,7 +97,7 @@ def _fitting(chosen: Sequence[Preferred], pictures: Pictures, evaluation: Evalua
 
 
 def _spread(places: Sequence[int], pairs: Sequence[Preferred], outcomes: Sequence[Outcome]) -> list[int]:
-    """One of every (dimension, task, outcome), then a second of every one, and so on, in an order fixed by hash."""
+    """Return one pair of every (dimension, task, outcome), then a second of each, and so on, in a hashed order."""
     kinds: dict[tuple[str, str, str], list[int]] = {}
     for place in sorted(places, key=lambda place: digest("gallery", pairs[place].id, place)):
         pair = pairs[place]

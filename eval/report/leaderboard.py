@@ -1,4 +1,4 @@
-"""A table of judges per benchmark: this sweep's, other evaluations', and published ones, each marked as what it is."""
+"""A table of judges per benchmark: from this sweep, other evaluations and publications, each marked by its source."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ _COUNTED = "counted as another's code does: the same answers, but only the figur
 def build_leaderboard(
     results: Results, name: str, kinds: Mapping[str, str], others: Sequence[Path], with_published: bool
 ) -> list[Board]:
-    """One table per benchmark and kind of label.
+    """Return one table per benchmark and kind of label.
 
-    `results` is a sweep's or an evaluation's, called `name` where it has no runs; `kinds` says which entry of
-    `BENCHMARKS` each benchmark is. Of `others` (results.json files) the rows of the same labels are taken over;
-    `DataError` when one is no results.json.
+    `results` is a sweep's or an evaluation's, named `name` if it has no runs; `kinds` maps each benchmark to its entry
+    of `BENCHMARKS`. Rows of the same labels are copied from `others` (results.json files). Raises `DataError` for
+    another kind of file.
     """
     elsewhere = [(path, read_results(path)) for path in others]
     boards = []
@@ -61,27 +61,27 @@ def build_leaderboard(
 
 
 def _rows_elsewhere(path: Path, other: Results, labels: str, which: BoardKind) -> tuple[list[BoardRow], list[str]]:
-    """Rows of another file's evaluations of exactly these labels, or a note that it has none."""
+    """Return rows of another file's evaluations of exactly these labels, or a note that it has none."""
     same = [key for key, about in other.benchmarks.items() if about.labels == labels]
     rows = [row for key in same for row in _measured_rows(other, key, which, "other", str(path.parent))]
     return rows, [] if same else [f"{path}: has no evaluation of exactly these labels"]
 
 
 def kinds_of(sources: Sequence[BenchmarkSource], benches: Sequence[Benchmark]) -> dict[str, str]:
-    """Which entry of `BENCHMARKS` each benchmark is, by its name."""
+    """Return each benchmark's entry of `BENCHMARKS`, by the benchmark's name."""
     dump = Use(BENCHMARKS).dump
     return {bench.name: dump(cast(BaseModel, source))["use"] for bench, source in zip(benches, sources, strict=True)}
 
 
 def notable(results: Results, benchmark: str) -> list[JudgeOnBenchmark]:
-    """Of each run: base, best and last checkpoint, and what was asked with more passes; everything that is no run."""
+    """Return base, best and last checkpoint of each run, evaluations with more passes, and everything without a run."""
     of_bench = results.of_benchmark(benchmark)
     chosen, seen = [], set()
     for found in of_bench:
         of_run = [other for other in of_bench if other.run == found.run]
         last, fewest = max(other.step or 0 for other in of_run), min(other.passes for other in of_run)
         wanted = found.step in (None, 0, last, _best_step(results, found.run)) or found.passes > fewest
-        # Runs that share a base have one measurement of it.
+        # Runs with the same base share one measurement of it.
         key = (found.judge.identity, None if found.step == 0 else (found.run, found.label))
         if wanted and key not in seen:
             seen.add(key)
@@ -90,15 +90,15 @@ def notable(results: Results, benchmark: str) -> list[JudgeOnBenchmark]:
 
 
 def _best_step(results: Results, run: str | None) -> int | None:
-    """The chosen checkpoint of a run."""
+    """Return the selected checkpoint of a run."""
     return None if run not in results.runs else results.runs[run].best.step
 
 
 def _measured_rows(
     results: Results, benchmark: str, which: BoardKind, kind: Literal["measured", "other"], place: str
 ) -> list[BoardRow]:
-    """The rows of a benchmark's evaluations. Below each stands one with the figures of the same answers as their
-    publisher's code counts them, where these are others."""
+    """Return the rows of a benchmark's evaluations. Each is followed by a row with the publisher's code's figures for
+    the same answers, if these differ."""
     rows = []
     for found in notable(results, benchmark):
         row = _measured_row(found, which, kind, place, results)
@@ -173,7 +173,7 @@ def _published_row(row: PublishedJudge, columns: Mapping[str, str]) -> BoardRow:
 
 
 def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str | None:
-    """Why published figures do not belong beside these; None when they do."""
+    """Return the reason why published figures are not comparable with these; None when they are."""
     if here == known.size:
         return None
 
@@ -184,7 +184,7 @@ def _not_comparable(here: Mapping[str, int], known: PublishedBenchmark) -> str |
 
 
 def _decides(columns: Mapping[str, str], rows: Sequence[BoardRow]) -> str:
-    """The column that rows are ordered by: overall, or else of those that measured rows have figures in the one that
+    """Return the column that orders the rows: overall, or else, of the columns with measured figures, the one that
     most rows have."""
     if "overall" in columns:
         return "overall"
@@ -202,14 +202,14 @@ def _value(row: BoardRow, key: str) -> float | None:
 
 
 def _order(row: BoardRow, decides: str) -> tuple[float, float, str]:
-    """By the column that decides; what has nothing there comes last, by the mean of what it has."""
+    """Return the sort key by the deciding column; rows without it come last, by the mean of their figures."""
     known = [value for key in row.values if (value := _value(row, key)) is not None]
     first = _value(row, decides)
     return (2.0 if first is None else -first, -sum(known) / len(known) if known else 1.0, row.name)
 
 
 def source_of(row: BoardRow) -> str:
-    """Where a row of a leaderboard is from, and how its file was read."""
+    """Return the source of a leaderboard's row, and the reading of its file."""
     if row.source is not None:
         return f"published: {row.source}, protocol {row.protocol}"
     read = "" if row.reading is None else f", file read: {row.reading}"

@@ -1,4 +1,4 @@
-"""The blocks of a recipe that decide what reports show."""
+"""Blocks of a recipe for the content of reports."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from editjudge.files.paths import InputPath
 
 
 class Report(BaseModel):
-    """What `report.html` shows besides the figures."""
+    """Content of `report.html` besides the figures."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -21,9 +21,9 @@ class Report(BaseModel):
     examples: int = Field(150, ge=0)
     """Pairs not judged right that the inspector shows with their images, spread over dimensions and tasks."""
     right_examples: int = Field(10, ge=0)
-    """Pairs judged right, for comparison."""
+    """Number of correctly judged pairs shown for comparison."""
     max_mb: float = Field(18, gt=0)
-    """The inspector ends where its pictures would take more, in megabytes of the page."""
+    """Limit for the inspector's pictures, in megabytes of the page."""
     tables: tuple[Literal["latex", "markdown"], ...] = ()
     """Also write the tables beside the report, as tables.tex and tables.md."""
     image_px: int = Field(224, ge=32, le=1024)
@@ -31,11 +31,11 @@ class Report(BaseModel):
 
 
 class LeaderboardOptions(BaseModel):
-    """What stands in the leaderboard besides what is measured here."""
+    """Rows of the leaderboard besides this measurement's."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     published: bool = True
-    """Figures of the field, on the benchmark they were published for."""
+    """Include figures from the literature, on the benchmark they were published for."""
     results: tuple[InputPath, ...] = ()
-    """results.json of other evaluations and sweeps; rows of the same benchmark are taken over."""
+    """results.json of other evaluations and sweeps; rows of the same benchmark are included."""

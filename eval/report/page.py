@@ -1,4 +1,4 @@
-"""`report.html`: one self-contained file that a newcomer can read. Every number in it is also in results.json."""
+"""`report.html`: one self-contained file for newcomers. Every number in it is also in results.json."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ MEANING = {
     "overall": "Which edit is better, all in all?",
 }
 THUMBNAILS = ".thumbnails"
-"""Folder beside the report with the small pictures, so that the next report need not make them again."""
+"""Folder of thumbnails beside the report; the next report reuses them."""
 
 
 def write_report(path: Path, results: Results, measured: Sequence[Measured], options: Report) -> None:
-    """Write the file, and the tables asked for beside it. `results` is of `measured`, in the same order."""
+    """Write the report, and the requested tables beside it. `results` is of `measured`, in the same order."""
     pictures = Pictures(path.parent / THUMBNAILS, options.image_px)
     sections = _sections(results, measured, options, pictures)
     funnel = None if options.funnel is None else read_funnel(options.funnel)
@@ -51,7 +51,7 @@ def write_report(path: Path, results: Results, measured: Sequence[Measured], opt
             boards=_boards(results),
             funnel=funnel,
             widest=max((max(stage.rows_in, stage.kept) for stage in funnel.stages), default=0) if funnel else 0,
-            # Keys are hexadecimal and values Base64, so that nothing in it can end the element it stands in.
+            # Keys are hexadecimal and values Base64, so they cannot close the HTML element that contains them.
             pictures=Markup(json.dumps(pictures.content)) if pictures.content else None,
             dimensions=DIMENSIONS,
             kind=KIND,
@@ -105,7 +105,7 @@ def _sections(results: Results, measured: Sequence[Measured], options: Report, p
 
 
 def _parts(results: Results, sections: Sequence[Section], with_funnel: bool) -> list[tuple[str, str]]:
-    """Anchors and names of the parts of the page that are shown."""
+    """Return anchors and names of the visible parts of the page."""
     parts = [("leaderboard", "Leaderboard")] if _boards(results) else []
     parts += [("checkpoints", "Checkpoints")] if results.runs else []
     parts += [(section.anchor, section.name) for section in sections]
@@ -115,17 +115,17 @@ def _parts(results: Results, sections: Sequence[Section], with_funnel: bool) -> 
 
 
 def _boards(results: Results) -> list[Board]:
-    """Leaderboards with more than one judge."""
+    """Return the leaderboards with more than one judge."""
     return [board for board in results.leaderboard if len(board.rows) > 1]
 
 
 def _percent(value: float | None, digits: int = 1) -> str:
-    """0.724 -> "72.4 %" with a narrow no-break space; a dash for nothing."""
+    """0.724 -> "72.4 %" with a narrow no-break space; a dash for None."""
     return "–" if value is None else f"{100 * value:.{digits}f}\u202f%"
 
 
 def _signed(value: float | None, points: bool = True) -> str:
-    """A difference of shares in percentage points: "+12.3"; of correlations as it is: "+0.123"."""
+    """Format a difference: of shares in percentage points, "+12.3"; of correlations unchanged, "+0.123"."""
     if value is None:
         return "–"
     return (f"{100 * value:+.1f}" if points else f"{value:+.3f}").replace("-", "−")
@@ -140,7 +140,7 @@ def _words(name: str) -> str:
 
 
 def _size(about: BenchmarkSize) -> str:
-    """A benchmark's size in words; kinds of labels that it does not have are left out."""
+    """Return a benchmark's size as text, without missing kinds of labels."""
     kinds = (
         (about.n_pairs, "pairs"),
         (about.n_comparisons, "comparisons"),
@@ -148,14 +148,14 @@ def _size(about: BenchmarkSize) -> str:
         (about.n_ratings, "ratings"),
     )
     labels = [f"{n:,} {word}" for n, word in kinds if n]
-    groups = "instructions" if about.n_multiways else "groups"  # a group there is one of candidates
+    groups = "instructions" if about.n_multiways else "groups"  # a group of a multiway benchmark consists of candidates
     if not labels:
         return f"{about.n_triplets:,} edits of {about.n_groups:,} groups, without labels"
     return f"{' and '.join(labels)} from {about.n_groups:,} {groups}, {about.n_triplets:,} edits"
 
 
 def _told(value: object) -> str:
-    """A value of a judge's description in words."""
+    """Format a value of a judge's description."""
     if isinstance(value, Mapping):
         return ", ".join(f"{_words(str(key))} {_told(part)}" for key, part in value.items())
     return "–" if value is None else str(value)
@@ -173,7 +173,7 @@ def _reasons(found: Mapping[str, int]) -> str:
 
 
 def _heat(value: float | None) -> str:
-    """Background of a cell: towards the good colour above one half, towards the bad one below."""
+    """Return the background of a cell: towards the good colour above one half, towards the bad one below."""
     if value is None:
         return ""
     strength = min(1.0, abs(value - 0.5) * 2) * 62

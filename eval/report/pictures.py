@@ -1,4 +1,4 @@
-"""Small copies of images for a report: each distinct one once, whatever the number of pairs that show it."""
+"""Thumbnails for a report: each distinct image once, even if several pairs show it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from editjudge.images.store import ImageStore
 from editjudge.records.types import ImageRef
 
 _THREADS = 2
-"""Decoders release the interpreter lock, so a second thread nearly halves the time."""
+"""Image decoders release the GIL, so a second thread nearly halves the time."""
 _QUALITY = 80
 
 
@@ -27,7 +27,7 @@ class Pictures:
         self._known: dict[str, str | None] = {}
 
     def load(self, refs: Iterable[ImageRef], root: Path) -> None:
-        """Make what is missing. An image that cannot be read is remembered as such; it stays a gap in the report."""
+        """Create the missing thumbnails. An unreadable image is recorded, and remains a gap in the report."""
         store = ImageStore(root)
         missing = {ref.sha256: ref for ref in refs if ref.sha256 not in self._known}
         with ThreadPoolExecutor(_THREADS) as pool:
@@ -35,17 +35,17 @@ class Pictures:
             self._known |= dict(zip(missing, made, strict=True))
 
     def key(self, ref: ImageRef) -> str | None:
-        """Name of a loaded picture in `content`; None when the image could not be read."""
+        """Return the name of a loaded picture in `content`; None when the image could not be read."""
         return None if self._known[ref.sha256] is None else ref.sha256[:16]
 
     @property
     def content(self) -> dict[str, str]:
-        """Base64 of the JPEG files by key."""
+        """Return Base64 of the JPEG files by key."""
         return {sha256[:16]: data for sha256, data in self._known.items() if data is not None}
 
     @property
     def size(self) -> int:
-        """Characters of all pictures, about the bytes they add to a page."""
+        """Return the number of characters of all pictures, about their bytes in a page."""
         return sum(len(data) for data in self._known.values() if data is not None)
 
     def _thumbnail(self, ref: ImageRef, store: ImageStore) -> str | None:

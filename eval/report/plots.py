@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 WIDTH, HEIGHT = 340, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 40, 12, 10, 34
 _LEVELS = 20
-"""Steps of colour of a heat map from 0 to 1; the style sheet has a class for each."""
+"""Colour steps of a heat map from 0 to 1; the style sheet has a class for each."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Bin:
     x: float
     """0 to 1 on the axis."""
     told: str
-    """What the bin is, in words."""
+    """Text of the bin."""
     value: float
     """Share, 0 to 1."""
     low: float | None
@@ -50,7 +50,7 @@ def _frame(body: str, caption: str, ticks: Sequence[tuple[float, str]], title: s
 
 
 def histogram(counts: Sequence[int], low: float, high: float, caption: str, title: str, kind: str) -> Markup:
-    """Bars of equal width from `low` to `high`, the highest count at the axis. Empty where nothing was counted."""
+    """Draw bars of equal width from `low` to `high`, the highest count at the axis. Empty when all counts are 0."""
     total, most = sum(counts), max(counts, default=0)
     if most == 0:
         return Markup("")
@@ -72,7 +72,7 @@ def histogram(counts: Sequence[int], low: float, high: float, caption: str, titl
 
 
 def calibration(bins: Sequence[Bin], ticks: Sequence[tuple[float, str]], caption: str, title: str, kind: str) -> Markup:
-    """Share right per bin with its interval and a line at one half; larger dots are more pairs. Empty without bins."""
+    """Draw the share right per bin with its interval and a line at one half; dot size: pairs. Empty without bins."""
     if not bins:
         return Markup("")
     parts = [
@@ -98,14 +98,14 @@ def calibration(bins: Sequence[Bin], ticks: Sequence[tuple[float, str]], caption
 
 
 def heat_class(value: float) -> str:
-    """Class of the style sheet for a share, 0 to 1."""
+    """Return the style sheet's class for a share, 0 to 1."""
     return f"h{round(min(1.0, max(0.0, value)) * _LEVELS)}"
 
 
 def heat_map(
     rows: Sequence[str], columns: Sequence[str], values: Sequence[Sequence[float | None]], title: str
 ) -> Markup:
-    """Rows x columns of shares, 0 to 1, as coloured cells with the figure on hovering; None is left white."""
+    """Draw rows x columns of shares, 0 to 1, as coloured cells with the figure on hover; None is white."""
     left, top, cell, width = 122, 4, 17, 640
     step = min(26.0, (width - left) / max(1, len(columns)))
     parts = []

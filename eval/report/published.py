@@ -1,4 +1,4 @@
-"""Figures of the field as their authors printed them, from published.yaml."""
+"""Figures printed by their authors, from published.yaml."""
 
 from __future__ import annotations
 
@@ -16,35 +16,35 @@ PUBLISHED = Path(__file__).parent / "published.yaml"
 
 
 class PublishedJudge(BaseModel):
-    """A judge's figures as somebody else printed them."""
+    """A judge's figures from a publication."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
     passes: int | None = None
-    """K of Avg@K; None where it was not said or does not apply."""
+    """K of Avg@K; None where it is not stated or does not apply."""
     values: dict[str, Annotated[float, Field(ge=0, le=1)]] = Field(min_length=1)
     """Shares by column of the table."""
     source: str
     protocol: str
-    """"same" as here, or how it differs."""
+    """"same" as here, or the difference."""
 
 
 class PublishedBenchmark(BaseModel):
-    """What was published on one benchmark."""
+    """Published figures on one benchmark."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     size: dict[str, int]
-    """Of the public benchmark, as `columns.size_of` counts."""
+    """Size of the public benchmark, counted as in `columns.size_of`."""
     figure: BoardKind
-    """Which of our figures is defined as the published one."""
+    """Our figure with the same definition as the published one."""
     rows: tuple[PublishedJudge, ...]
 
 
 @cache
 def published() -> dict[str, PublishedBenchmark]:
-    """The figures of the field, by name in the table `BENCHMARKS`. `DataError` when the file was damaged."""
+    """Return the published figures, by name in the table `BENCHMARKS`. Raises `DataError` for a damaged file."""
     try:
         content = yaml.safe_load(PUBLISHED.read_text(encoding="utf-8"))
         return TypeAdapter(dict[str, PublishedBenchmark]).validate_python(content)

@@ -1,4 +1,4 @@
-"""What the report shows of one benchmark, taken from results.json's content."""
+"""The report's section of one benchmark, made from results.json's content."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from eval.report.gallery import Gallery
 from eval.report.plots import Bin, calibration, heat_map, histogram
 
 KIND = {"prompt_following": "pf", "consistency": "co", "overall": "ov", "semantic": "pf", "quality": "co"}
-"""Class of the style sheet that carries the colour of a dimension, or of a scale of ratings."""
+"""CSS class with the colour of a dimension, or of a rating scale."""
 
 LOW_COVERAGE = 0.9
-"""Below it the page says first of all that figures are of replies that could not be read."""
+"""Below it the page first warns that figures include unreadable replies."""
 
 Chart = tuple[str, Any]
 """Dimension and chart."""
@@ -42,12 +42,12 @@ class LearningCurve:
     key: FigureKey
     chart: Any
     gain: Difference | None
-    """Last checkpoint minus base; of pairs it stands in the tiles."""
+    """Last checkpoint minus base; for pairs the tiles show it."""
 
 
 @dataclass(frozen=True)
 class Section:
-    """What the report shows of one benchmark. Whatever is empty or None is not shown."""
+    """The report's section of one benchmark. Empty and None fields are not shown."""
 
     name: str
     anchor: str
@@ -56,20 +56,20 @@ class Section:
     rows: Sequence[JudgeOnBenchmark]
     """Evaluations in the order of the table."""
     shown: JudgeOnBenchmark
-    """The one the tiles, the tasks and the examples are of: the best or last checkpoint, asked the usual way."""
+    """Evaluation of the tiles, tasks and examples: best or last checkpoint, with the usual passes."""
     several_runs: bool
     why_shown: str
-    """In words, as `, the last checkpoint`."""
+    """As text, such as `, the last checkpoint`."""
     base: JudgeOnBenchmark | None
-    """The untrained base of the same run, when it is another one than `shown`."""
+    """The untrained base of the same run, unless it is `shown`."""
     gain: Mapping[Dimension, Difference]
-    """Paired gain over the base by dimension; of the last checkpoint, so empty when another one is shown."""
+    """Paired gain over the base by dimension, for the last checkpoint; empty when another one is shown."""
     ensemble: JudgeOnBenchmark | None
-    """The row with the most passes, of the judge or run shown; None when all have as many."""
+    """The row with the most passes, of the judge or run shown; None when all have equally many."""
     single: JudgeOnBenchmark | None
     """The same judge or checkpoint as `ensemble`, with the fewest passes."""
     curves: Sequence[tuple[str, Sequence[LearningCurve]]]
-    """Run and charts of the main figures; only of runs with two checkpoints or more."""
+    """Run and charts of the main figures; only for runs with two checkpoints or more."""
     k_row: JudgeOnBenchmark | None
     """`ensemble`, or else `shown`, when it has a K-curve."""
     k_curves: Sequence[Chart]
@@ -78,28 +78,28 @@ class Section:
     tasks: Sequence[tuple[str, Sequence[str]]]
     """Category and those of its tasks that have pairs."""
     histograms: Sequence[tuple[str, Spread, Any]]
-    """Score, what is known of its spread, and chart."""
+    """Score, its distribution, and chart."""
     calibration: Sequence[Chart]
     costs: Sequence[JudgeOnBenchmark]
-    """Rows whose cost is known."""
+    """Rows with a known cost."""
     gallery: Gallery
 
     @property
     def low_coverage(self) -> float | None:
-        """The lowest coverage of the row shown, where it is below `LOW_COVERAGE`."""
+        """Return the lowest coverage of the row shown, where it is below `LOW_COVERAGE`."""
         lowest = lowest_coverage(self.shown, keys_in(self.shown))
         return None if lowest is None or lowest >= LOW_COVERAGE else lowest
 
     @property
     def curve_says(self) -> str:
-        """What the learning curves show."""
+        """Return the caption of the learning curves."""
         shown = dict.fromkeys(SAYS[curve.key.figure] for _, curves in self.curves for curve in curves)
         text = "; ".join(shown)
         return text[:1].upper() + text[1:]
 
 
 def usual_rows(rows: Sequence[JudgeOnBenchmark]) -> list[JudgeOnBenchmark]:
-    """Of every judge or checkpoint the row with the fewest passes, in order."""
+    """Return the row with the fewest passes of every judge or checkpoint, in order."""
     fewest: dict[tuple[object, ...], JudgeOnBenchmark] = {}
     for row in rows:
         key = (row.run, row.step, row.label if row.step is None else None)
@@ -109,8 +109,8 @@ def usual_rows(rows: Sequence[JudgeOnBenchmark]) -> list[JudgeOnBenchmark]:
 
 
 def pick_shown(rows: Sequence[JudgeOnBenchmark], best: Choice | None) -> JudgeOnBenchmark:
-    """The row of the best checkpoint where one is named, else the last one asked the usual way; of rows that are no
-    checkpoints the first, which is the main reading of a file of scores."""
+    """Return the row of the best checkpoint if there is one, else of the last one with the usual passes; of rows
+    without checkpoints the first, which is the main reading of a file of scores."""
     usual = usual_rows(rows)
     if best is not None:
         for row in usual:
@@ -120,7 +120,7 @@ def pick_shown(rows: Sequence[JudgeOnBenchmark], best: Choice | None) -> JudgeOn
 
 
 def make_section(name: str, results: Results, shown: JudgeOnBenchmark, gallery: Gallery) -> Section:
-    """The section of a benchmark; `shown` is one of its rows and `gallery` of that row's evaluation."""
+    """Build the section of a benchmark; `shown` is one of its rows and `gallery` of that row's evaluation."""
     rows = results.of_benchmark(name)
     usual = usual_rows(rows)
     of_run = [row for row in usual if row.run == shown.run]
@@ -155,7 +155,7 @@ def make_section(name: str, results: Results, shown: JudgeOnBenchmark, gallery: 
 
 
 def _by_category(tasks: set[str]) -> list[tuple[str, list[str]]]:
-    """The categories that have any of these tasks, in the benchmark's order, "other" last."""
+    """Return the categories with any of these tasks, in the benchmark's order, "other" last."""
     found: dict[str, list[str]] = {name: [] for name in (*CATEGORIES, OTHER)}
     for task in in_task_order(tasks):
         found[CATEGORY_OF.get(task, OTHER)].append(task)
@@ -163,7 +163,7 @@ def _by_category(tasks: set[str]) -> list[tuple[str, list[str]]]:
 
 
 def _gains(results: Results, run: str | None, bench: str) -> Gains:
-    """The gains of a run on a benchmark."""
+    """Return the gains of a run on a benchmark."""
     of_run = {} if run not in results.runs else results.runs[run].gain
     return of_run.get(bench, Gains())
 
@@ -171,7 +171,7 @@ def _gains(results: Results, run: str | None, bench: str) -> Gains:
 def _ensemble(
     rows: Sequence[JudgeOnBenchmark], shown: JudgeOnBenchmark
 ) -> tuple[JudgeOnBenchmark | None, JudgeOnBenchmark | None]:
-    """The row with the most passes, that of `shown` where there are several, and its twin with the fewest passes."""
+    """Return the row with the most passes, of `shown` if there are several, and its twin with the fewest passes."""
     pairs = [
         (row, one)
         for row in rows
@@ -192,7 +192,7 @@ def _why(shown: JudgeOnBenchmark, of_run: Sequence[JudgeOnBenchmark], best: Choi
 def _learning_curves(
     bench: str, usual: Sequence[JudgeOnBenchmark], ensemble: JudgeOnBenchmark | None, results: Results
 ) -> list[tuple[str, list[LearningCurve]]]:
-    """Per run one chart per main figure, those of one kind of label on the same vertical axis."""
+    """Return per run one chart per main figure, those of one kind of label on the same vertical axis."""
     runs: dict[str, list[JudgeOnBenchmark]] = {}
     for row in usual:
         if row.step is not None:
@@ -224,7 +224,7 @@ def _learning_curves(
 
 
 def _points(rows: Sequence[JudgeOnBenchmark], key: FigureKey) -> list[Point]:
-    """The rows in which the figure is defined."""
+    """Return points for the rows in which the figure is defined."""
     found = ((row.step or 0, read_figure(row, key)) for row in rows)
     return [
         Point(step, value, one.low, one.high)
@@ -234,7 +234,7 @@ def _points(rows: Sequence[JudgeOnBenchmark], key: FigureKey) -> list[Point]:
 
 
 def _k_curves(curve: KCurve) -> list[Chart]:
-    """Per dimension, accuracy by number of passes."""
+    """Draw accuracy by number of passes, per dimension."""
     points = {
         name: [
             Point(point.k, value, found.pair_mean.low, found.pair_mean.high)
@@ -252,7 +252,7 @@ def _k_curves(curve: KCurve) -> list[Chart]:
 
 
 def _histograms(scores: ScoreSpreads) -> list[tuple[str, Spread, Any]]:
-    """Of every value of the cards."""
+    """Draw a histogram of every value of the cards."""
     low, high = scores.edges[0], scores.edges[-1]
     found = []
     for name, spread in scores.dimensions.items():
@@ -264,7 +264,7 @@ def _histograms(scores: ScoreSpreads) -> list[tuple[str, Spread, Any]]:
 
 
 def _calibration(found: Mapping[Dimension, Calibration]) -> list[Chart]:
-    """Share right by margin; the axis ends at a round number above the widest bin."""
+    """Draw the share right by margin; the axis ends at a round number above the widest bin."""
     widest = max((part.bins[-1].mean for part in found.values() if part.bins), default=0.0)
     end = max(1.0, float(ceil(widest)))
     ticks = [(share, f"{share * end:.3g}") for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
@@ -280,7 +280,7 @@ def _calibration(found: Mapping[Dimension, Calibration]) -> list[Chart]:
 
 
 def _heat_maps(usual: Sequence[JudgeOnBenchmark], with_pairs: set[str]) -> list[Chart]:
-    """Per dimension, tasks x judges or checkpoints."""
+    """Draw tasks x judges or checkpoints, per dimension."""
     tasks = in_task_order(with_pairs)
     several = len({row.run for row in usual}) > 1
     columns = [f"{row.run} {row.label}" if several else row.label for row in usual]

@@ -1,4 +1,4 @@
-"""The report's tables as LaTeX (booktabs) and Markdown, to be put into a paper or an issue."""
+"""The report's tables as LaTeX (booktabs) and Markdown, for papers and issues."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Table:
 
 
 def write_tables(folder: Path, results: Results, sections: Sequence[Section], formats: Sequence[TableFormat]) -> None:
-    """Write `tables.tex` and `tables.md`, whichever are asked for, into a folder."""
+    """Write the requested ones of `tables.tex` and `tables.md` into a folder."""
     for name in formats:
         tables = make_tables(results, sections)
         text = "\n".join(as_latex(table) if name == "latex" else as_markdown(table) for table in tables)
@@ -52,7 +52,7 @@ def write_tables(folder: Path, results: Results, sections: Sequence[Section], fo
 
 
 def make_tables(results: Results, sections: Sequence[Section]) -> list[Table]:
-    """Leaderboards; then per benchmark every judge by dimension, the tasks of the one shown, other labels, metrics."""
+    """Return leaderboards; then per benchmark judges by dimension, tasks of the one shown, other labels, metrics."""
     tables = [_board(board) for board in results.leaderboard if len(board.rows) > 1]
     for section in sections:
         if section.tasks:
@@ -63,7 +63,7 @@ def make_tables(results: Results, sections: Sequence[Section]) -> list[Table]:
 
 
 def _board(board: Board) -> Table:
-    """Measured and published rows; what they are stands in the last column."""
+    """Return measured and published rows, with the source in the last column."""
     body = []
     for row in board.rows:
         cells = [_cell(row.values.get(key), board.figure) for key in board.columns]
@@ -75,7 +75,7 @@ def _board(board: Board) -> Table:
 
 
 def _labels(section: Section, which: BoardKind) -> Table:
-    """Every judge on labels that are no pairs."""
+    """Return all judges on labels other than pairs."""
     columns = columns_of(section.shown, which)
     body = []
     for row in section.rows:
@@ -88,7 +88,7 @@ def _labels(section: Section, which: BoardKind) -> Table:
 
 
 def _metric(section: Section, name: str, metric: Metric) -> Table:
-    """Every judge by one of the further metrics."""
+    """Return all judges by one of the further metrics."""
     body = []
     for row in section.rows:
         found = row.metrics[name].figures if name in row.metrics else {}
@@ -99,12 +99,12 @@ def _metric(section: Section, name: str, metric: Metric) -> Table:
 
 
 def _cell(found: Estimate | None, which: BoardKind) -> str:
-    """Shares in per cent, correlations as they are."""
+    """Format shares in per cent, correlations unchanged."""
     return figure(found) if which != "ratings" else _plain(found)
 
 
 def _plain(found: Estimate | None) -> str:
-    """`0.724 [0.690, 0.757]`; without interval where there is none."""
+    """Format as `0.724 [0.690, 0.757]`, without interval where there is none."""
     if found is None or found.value is None:
         return "–"
     interval = "" if found.low is None else f" [{found.low:.3f}, {found.high:.3f}]"
@@ -152,14 +152,14 @@ def _tasks(section: Section) -> Table:
 
 
 def _marked(caption: str, section: Section) -> str:
-    """Figures of an incomplete benchmark never stand without saying so."""
+    """Mark the caption of an incomplete benchmark, whose figures must never appear without the mark."""
     if not section.about.partial:
         return caption
     return f"{caption} PARTIAL: {section.n_left_out:,} rows of the benchmark could not be used."
 
 
 def figure(found: Estimate | None) -> str:
-    """In per cent: `72.4 [69.0, 75.7]`; without interval where there is none."""
+    """Format in per cent: `72.4 [69.0, 75.7]`, without interval where there is none."""
     if found is None or found.value is None:
         return "–"
     text = f"{100 * found.value:.1f}"
@@ -169,12 +169,12 @@ def figure(found: Estimate | None) -> str:
 
 
 def _share(value: float | None) -> str:
-    """In per cent."""
+    """Format in per cent."""
     return "–" if value is None else f"{100 * value:.1f}"
 
 
 def as_latex(table: Table) -> str:
-    """A floating table in booktabs style."""
+    """Return a floating table in booktabs style."""
     lines = [
         r"\begin{table}[t]",
         r"\centering\small",
@@ -192,7 +192,7 @@ def as_latex(table: Table) -> str:
 
 
 def as_markdown(table: Table) -> str:
-    """A GitHub table under its caption."""
+    """Return a GitHub table below its caption."""
 
     def line(cells: Sequence[str]) -> str:
         return "| " + " | ".join(_escape(cell, _MARKDOWN) for cell in cells) + " |"
@@ -202,5 +202,5 @@ def as_markdown(table: Table) -> str:
 
 
 def _escape(text: str, how: Mapping[str, str]) -> str:
-    """Character by character, so that no replacement is replaced again; line breaks become spaces."""
+    """Escape each character once, because sequential replacement would escape twice; line breaks become spaces."""
     return "".join(how.get(char, char) for char in " ".join(text.split()))
