@@ -46,7 +46,7 @@ class BaseJudge(ABC, Generic[Shown]):
     reads_images: ClassVar[bool] = True
     """False: `prepare` is called without images, and image files need not exist."""
     colors: Colors = "srgb"
-    """How ICC profiles of images are handled, see `images.pixels.load_image`."""
+    """Handling of images' ICC profiles, see `images.pixels.load_image`."""
     chunk: int = 64
     """Edits judged at once. Affects speed and memory only."""
 
@@ -85,7 +85,7 @@ class BaseJudge(ABC, Generic[Shown]):
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """How the other edits of a chunk can change a card, see `Engine.batch_effect`."""
+        """Effect of the other edits of a chunk on a card, see `Engine.batch_effect`."""
         return "any"
 
     def without_cache(self: JudgeT) -> JudgeT:

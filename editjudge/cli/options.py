@@ -13,7 +13,7 @@ from editjudge.files.paths import user_path
 
 
 def add_recipe(parser: ArgumentParser, required: bool = True) -> None:
-    """Arguments `recipe` and `overrides`. Options may appear between them: use `parse_intermixed_args`."""
+    """Add the arguments `recipe` and `overrides`. Options may appear between them: use `parse_intermixed_args`."""
     parser.add_argument("recipe", metavar="RECIPE", nargs=None if required else "?", type=user_path, help="YAML file")
     add_overrides(parser)
 

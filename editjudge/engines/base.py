@@ -81,7 +81,7 @@ class Reply:
 
 
 BatchEffect = Literal["none", "rounding", "any"]
-"""How the other requests of a batch can change a reply; see `Engine.batch_effect`."""
+"""Effect of the other requests of a batch on a reply; see `Engine.batch_effect`."""
 
 
 Option = Literal["top_k", "top_p", "seed", "logprobs"]
@@ -123,7 +123,7 @@ class Engine(ABC):
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """How the other requests of a batch can change a reply.
+        """Effect of the other requests of a batch on a reply.
 
         "none": a pass depends on its request and seed only. "rounding": the same up to floating-point rounding, which
         can flip a close choice between two tokens. "any": no guarantee.

@@ -57,8 +57,7 @@ def rng(seed: int, *keys: object) -> np.random.Generator:
 
 
 def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None:
-    """Write a file completely or not at all; its folder is created. Text is stored as UTF-8. Raises `StorageError` if
-    it fails.
+    """Write a file completely or not at all, and create its folder. Text is UTF-8. `StorageError` if it fails.
 
     Without `sync` this is true when the process is killed, but not after a power failure before `sync_files`.
     """

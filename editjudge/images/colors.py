@@ -23,8 +23,7 @@ _MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}
 
 
 def to_srgb(image: Image.Image, profile: bytes) -> Image.Image | None:
-    """Return the image (any mode without transparency) as RGB pixels in sRGB; None when its pixels should stay as
-    stored.
+    """Return the image (any mode without transparency) as sRGB pixels; None when they should stay as stored.
 
     They stay when the profile is broken, is not for this kind of pixels, or is sRGB itself. Where a profile offers
     several tables, the perceptual one is used, as browsers do. Thread-safe. Raises `MissingExtraError` when Pillow was

@@ -97,9 +97,9 @@ class _Found:
 def parse_reply(text: str, scale: float, stop: Stop = "stop", count: int = 2, items: Items = NUMBERS) -> Parsed:
     """Parse `{"reasoning": ..., "score": [a, b]}` in a reply, with `count` scores on 0..`scale`.
 
-    A reasoning block before the answer is skipped, whatever it quotes. A reply that was cut at the token limit (`stop
-    == "length"`) is refused even if it is readable, because the model had not finished. Never raises, takes linear
-    time, and gives up ("unreadable") on text of brackets only.
+    A reasoning block before the answer is skipped, whatever it quotes. A reply cut at the token limit
+    (`stop == "length"`) is refused even if it is readable, because the model had not finished. Never raises, takes
+    linear time, and gives up ("unreadable") on text of brackets only.
     """
     if stop == "error":
         return Parsed(None, "", "none", "engine_error")

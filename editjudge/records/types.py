@@ -93,7 +93,7 @@ class Judgment(Record):
     scale: float = Field(gt=0)
     """Best possible raw score; the worst is 0."""
     rationale: Text
-    """What the judge wrote before the scores; may be empty."""
+    """The judge's text before the scores; may be empty."""
     raw: Text
     """The reply; invalid Unicode is U+FFFD."""
     score_logprob: float | None = None
