@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """`from editjudge import Judge` without paying for it in `import editjudge`."""
+    """Import `Judge` on first access, so that `import editjudge` stays fast."""
     if name == "Judge":
         from editjudge.asking.judge import Judge
 

@@ -30,15 +30,15 @@ EXTRAS = {
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted.
+    """Run one command and return its exit status: 0 done, 1 failed, 2 usage error, 130 interrupted.
 
-    Without `argv`, the process is a command of its own: see `run_process`.
+    Without `argv`, run as the process's own command: see `run_process`.
     """
     return run_process(_main) if argv is None else _main([*argv])
 
 
 def run_process(command: Callable[[list[str]], int]) -> int:
-    """Call `command` with this process's arguments, whatever its terminal, pipes and locale; its exit status."""
+    """Call `command` with this process's arguments on any terminal, pipe or locale, and return its exit status."""
     from editjudge.system import environment
 
     environment.prepare()
@@ -74,7 +74,7 @@ def _main(arguments: list[str]) -> int:
 
 
 def _no_command(name: str) -> int:
-    """Help for a group of subcommands without a subcommand, else a message; the exit status."""
+    """Print help for a group of subcommands, or an error for an unknown command; return the exit status."""
     first, _, rest = name.partition(" ")
     if rest in ("", "-h", "--help", "help") and any(known.startswith(f"{first} ") for known in COMMANDS):
         print(usage(f"{first} "))
@@ -84,7 +84,7 @@ def _no_command(name: str) -> int:
 
 
 def run(name: str, command: Callable[[list[str]], int | None], arguments: list[str]) -> int:
-    """Call a command. An error that a user can fix is printed without a traceback."""
+    """Call a command. Errors that a user can fix are printed without a traceback."""
     try:
         require_text([name, *arguments])
         status = command(arguments)

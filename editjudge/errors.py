@@ -1,10 +1,10 @@
-"""Errors a user can fix. The command prints their text without a traceback and exits with `exit_code`."""
+"""Errors that a user can fix. The command prints their text without a traceback and exits with `exit_code`."""
 
 from __future__ import annotations
 
 
 class EditJudgeError(Exception):
-    """What went wrong, where, the value seen, and what to do, in one message."""
+    """Base class: the message says what went wrong, where, the value seen, and what to do."""
 
     exit_code = 1
 
@@ -21,11 +21,11 @@ class RecipeError(EditJudgeError):
 
 
 class DataError(EditJudgeError):
-    """A file does not hold what its format promises; names the file and the line."""
+    """A file does not follow its format; the message names the file and the line."""
 
 
 class TextError(EditJudgeError):
-    """Text that a person can still correct is not valid Unicode."""
+    """Text that a user can correct is not valid Unicode."""
 
     exit_code = 2
 
@@ -33,8 +33,7 @@ class TextError(EditJudgeError):
 class ImageError(EditJudgeError):
     """An image cannot be read or is not safe to decode.
 
-    `reason` says it in snake_case, for counts: "missing_image", "changed_image" (not the one that was recorded) or
-    "unreadable_image".
+    `reason` in snake_case, for counts: "missing_image", "changed_image" (not the recorded one) or "unreadable_image".
     """
 
     def __init__(self, message: str, reason: str = "unreadable_image") -> None:
@@ -55,7 +54,7 @@ class EngineError(EditJudgeError):
 
 
 class RequestError(EngineError):
-    """An engine cannot take one request, whatever engine it is put to; `reason` says why in snake_case."""
+    """Any engine would reject this request; `reason` in snake_case."""
 
     def __init__(self, message: str, reason: str) -> None:
         self.reason = reason
@@ -63,7 +62,7 @@ class RequestError(EngineError):
 
 
 class WorkerError(EditJudgeError):
-    """A worker process died; the message names the item it worked on, and the signal."""
+    """A worker process died; the message names its item and the signal."""
 
 
 class CheckpointError(EditJudgeError):
@@ -79,4 +78,4 @@ class MissingExtraError(EditJudgeError):
 
 
 FATAL = (StorageError, EngineError, MissingExtraError)
-"""Errors that are about the machine, not about a row: they end the work instead of failing every row of it."""
+"""Errors of the machine, not of a row: they end the run instead of failing every row."""

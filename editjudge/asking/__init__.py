@@ -1,4 +1,4 @@
-"""Edits in, score cards out. `JUDGES` names the kinds of judges for the `use:` key of recipes."""
+"""Judges: edits in, score cards out. `JUDGES` lists the kinds of judges for the `use:` key of recipes."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ JUDGES: dict[str, str] = {
     "vlm": "editjudge.asking.recipe:JudgeRecipe",
     "recorded": "editjudge.asking.recorded:RecordedRecipe",
 }
-"""Name -> "module:Class" of a recipe (`base_recipe.BaseJudgeRecipe`), whose fields are the judge's parameters."""
+"""Name -> "module:Class" of a recipe (`base_recipe.BaseJudgeRecipe`), with the judge's parameters as fields."""
 
 DEFAULT_JUDGE = "vlm"
-"""What a `judge:` block without `use:` is."""
+"""The kind of a `judge:` block without `use:`."""

@@ -1,4 +1,4 @@
-"""What every judge promises, whatever is behind it: see `BaseJudge`."""
+"""`BaseJudge`, the interface of all judges."""
 
 from __future__ import annotations
 
@@ -29,70 +29,71 @@ from editjudge.system.provenance import cores
 logger = logging.getLogger(__name__)
 
 _READERS = max(4, min(16, cores()))
-"""Threads that decode and resize images while a judge works; it waits for the first chunk only."""
+"""Threads that decode and resize images while a judge works; the judge waits for the first chunk only."""
 
 Shown = TypeVar("Shown")
-"""What a kind of judge makes of an edit before it judges it; no string."""
+"""The form of an edit that a kind of judge takes, made by `prepare`; never a string."""
 JudgeT = TypeVar("JudgeT", bound="BaseJudge[Any]")
 
 
 class BaseJudge(ABC, Generic[Shown]):
-    """Edits in, one score card each; the values of a card are on 0 to 10, whatever the judge's own scale.
+    """Base class of judges: one score card per edit, with values on 0 to 10 whatever the judge's own scale.
 
-    A kind of judge says who it is (`identity`), what it makes of the images of an edit (`prepare`) and what it gives
-    (`judge`). Reading images ahead, in chunks, and what cannot be read are common to all.
+    A subclass defines `identity`, `prepare` (from the images of an edit to the judge's input) and `judge` (the cards).
+    This class reads images ahead, in chunks, and handles images that cannot be read.
     """
 
     reads_images: ClassVar[bool] = True
-    """False: `prepare` is called without images, which need not exist."""
+    """False: `prepare` is called without images, and image files need not exist."""
     colors: Colors = "srgb"
-    """What becomes of the images' ICC profiles, see `images.pixels.load_image`."""
+    """Handling of images' ICC profiles, see `images.pixels.load_image`."""
     chunk: int = 64
-    """Edits judged at once. Changes speed and memory only."""
+    """Edits judged at once. Affects speed and memory only."""
 
     @property
     @abstractmethod
     def identity(self) -> str:
-        """Digest of everything that can change a card, for markers and file names."""
+        """Digest of everything that can change a card, used in markers and file names."""
 
     @abstractmethod
     def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> Shown | str:
-        """What is judged of an edit with these images (inputs, then output; RGB, as they are stored).
+        """Return the judge's input for an edit with these images (inputs, then output; RGB, as stored).
 
-        A string says in snake_case why it cannot be judged. Called by several threads while another chunk is judged.
+        Return the reason in snake_case when the edit cannot be judged. Called from several threads while another chunk
+        is judged.
         """
 
     @abstractmethod
     def judge(self, edits: Sequence[tuple[EditTriplet, Shown]]) -> list[ScoreCard]:
-        """One card per edit, in order. `EngineError` when the judge cannot work at all."""
+        """Return one card per edit, in order. Raises `EngineError` when the judge cannot work at all."""
 
     def takes(self, inputs: int) -> bool:
-        """Whether an edit of so many input images can be judged; asked before they are read."""
+        """Return whether an edit with this number of input images can be judged; called before images are read."""
         return inputs == 1
 
     def unscored(self, triplet: EditTriplet, reason: str) -> ScoreCard:
-        """The card of an edit that cannot be judged; `reason` in snake_case."""
+        """Return the card of an edit that cannot be judged; `reason` in snake_case."""
         logger.warning("triplet %s: not judged: %s", triplet.id, reason)
         return bare_card(triplet, {}, asked=True, failure=reason)
 
     def describe(self) -> dict[str, Any]:
-        """What people are told about the judge: a block of results.json, and of the markers of its scores.
+        """Return the description of the judge for results.json and for the markers of its scores.
 
-        Every judge has `engine`, `prompts` (None without any), `passes` and `identity`.
+        The keys of every judge: `engine`, `prompts` (or None), `passes` and `identity`.
         """
         return {"engine": type(self).__name__, "prompts": None, "passes": 1, "identity": self.identity}
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """What the other edits of a chunk can change in a card, as `Engine.batch_effect`."""
+        """Effect of the other edits of a chunk on a card, see `Engine.batch_effect`."""
         return "any"
 
     def without_cache(self: JudgeT) -> JudgeT:
-        """The judge as it answers when nothing is remembered."""
+        """Return the judge without its reply cache."""
         return self
 
     def close(self) -> None:
-        """Free the model; a judge that is asked again loads it again. As a context manager, at its end."""
+        """Free the model; it is loaded again on the next use. Called at the end of a `with` block."""
         return
 
     def __enter__(self: JudgeT) -> JudgeT:
@@ -104,7 +105,7 @@ class BaseJudge(ABC, Generic[Shown]):
     def score(self, instruction: str, before: Image.Image | Path | str, after: Image.Image | Path | str) -> ScoreCard:
         """Judge one edit. Raises `ImageError` when an image cannot be read.
 
-        An instruction without anything to see is not judged ("no_instruction").
+        A blank instruction is not judged ("no_instruction").
         """
         instruction = valid_text(instruction)
         images = load_image(before, colors=self.colors), load_image(after, colors=self.colors)
@@ -120,16 +121,16 @@ class BaseJudge(ABC, Generic[Shown]):
         return self.score_images([(triplet, images)])[0]
 
     def score_many(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> list[ScoreCard]:
-        """One card per triplet, in order. Image paths are relative to `root`.
+        """Return one card per triplet, in order. Image paths are relative to `root`.
 
-        A triplet that cannot be shown is not judged, with the reason: "missing_image", "unreadable_image",
-        "changed_image", "aspect_ratio" (`images.pixels.MAX_RATIO`) or "several_inputs". Raises `EngineError` when the
-        judge cannot work at all.
+        A triplet that cannot be shown is not judged. Reasons: "missing_image", "unreadable_image", "changed_image",
+        "aspect_ratio" (`images.pixels.MAX_RATIO`) or "several_inputs". Raises `EngineError` when the judge cannot work
+        at all.
         """
         return list(self.score_each(triplets, root))
 
     def score_each(self, triplets: Iterable[EditTriplet], root: Path | str = ".") -> Iterator[ScoreCard]:
-        """`score_many`, card by card; the images of a chunk are read while the chunk before is judged."""
+        """Yield the cards of `score_many` one by one; images of the next chunk are read while a chunk is judged."""
         remaining = iter(triplets)
         chunks = iter(lambda: list(itertools.islice(remaining, self.chunk)), [])
         for cards in self.score_chunks(chunks, root):
@@ -138,10 +139,10 @@ class BaseJudge(ABC, Generic[Shown]):
     def score_chunks(
         self, chunks: Iterable[Sequence[EditTriplet]], root: Path | str = "."
     ) -> Generator[list[ScoreCard], None, None]:
-        """The cards of each chunk, in order. A chunk is judged at once, and two are in memory at a time."""
+        """Yield the cards of each chunk, in order. A chunk is judged at once; two chunks are in memory at a time."""
         store = ImageStore(root, self.colors)
         loading: deque[list[Future[list[tuple[EditTriplet, Shown | str]]]]] = deque()
-        pool = ThreadPoolExecutor(_READERS)  # decoding and resizing leave the interpreter to the others
+        pool = ThreadPoolExecutor(_READERS)  # decoding and resizing release the GIL
         try:
             for chunk in chunks:
                 same_input = itertools.groupby(chunk, key=lambda triplet: triplet.task.inputs)
@@ -154,9 +155,9 @@ class BaseJudge(ABC, Generic[Shown]):
             pool.shutdown(cancel_futures=True)
 
     def score_images(self, rows: Iterable[tuple[EditTriplet, Sequence[Image.Image]]]) -> list[ScoreCard]:
-        """Cards of triplets whose images (inputs, then output; RGB) are at hand, judged at once.
+        """Return the cards of triplets whose images (inputs, then output; RGB) are in memory, judged at once.
 
-        What is shown are these images, whatever the triplet refers to; its id decides the seeds.
+        These images are shown instead of those that the triplet refers to; the seeds depend on its id.
         """
         return self._cards((triplet, self._prepared(triplet, images)) for triplet, images in rows)
 
@@ -166,10 +167,10 @@ class BaseJudge(ABC, Generic[Shown]):
         return self.prepare(triplet, images)
 
     def _load(self, triplets: Sequence[EditTriplet], store: ImageStore) -> list[tuple[EditTriplet, Shown | str]]:
-        """Triplets with the same inputs, which are read once."""
+        """Load triplets with the same inputs; each input is read once."""
         refs = triplets[0].task.inputs
         if not self.takes(len(refs)):
-            # Which of them the judge would mean must not be guessed.
+            # Several inputs: never guess which one the judge would need.
             return [(triplet, "several_inputs") for triplet in triplets]
         inputs: list[Image.Image] = []
         rows: list[tuple[EditTriplet, Shown | str]] = []
@@ -194,7 +195,7 @@ class BaseJudge(ABC, Generic[Shown]):
 
 
 def _describe(source: Image.Image | Path | str, image: Image.Image) -> ImageRef:
-    """A reference to an image that is in no store; for one in memory, the hash is that of its pixels."""
+    """Return a reference to an image that is in no store; for an image in memory, the hash is that of its pixels."""
     if isinstance(source, Image.Image):
         pixels = pixel_digest(image)
         return ImageRef(path=f"memory/{pixels}", sha256=pixels, width=image.width, height=image.height)

@@ -1,4 +1,4 @@
-"""A judge as a recipe, or as a block of one: what all kinds in `JUDGES` have in common."""
+"""Base class of the recipes of judges, used as a file or as a `judge:` block."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ RecipeT = TypeVar("RecipeT", bound="BaseJudgeRecipe")
 
 
 class BaseJudgeRecipe(BaseModel, ABC):
-    """Base of what `JUDGES` names. A class adds `use: Literal["its name"]` with that default, and its parameters.
+    """Base class of `JUDGES`. A subclass adds `use: Literal["its name"]` with that default, and its parameters.
 
-    Sweeps ask for `with_checkpoint` and `without_weights`; a judge that no training makes leaves them as they are.
+    Sweeps call `with_checkpoint` and `without_weights`; a judge that is not trained keeps the defaults.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,41 +35,41 @@ class BaseJudgeRecipe(BaseModel, ABC):
 
     @abstractmethod
     def build(self) -> BaseJudge[Any]:
-        """The judge. Its model is loaded when it is first asked."""
+        """Return the judge. Its model is loaded on first use."""
 
     def resolved(self: RecipeT) -> RecipeT:
-        """The recipe with what it leaves to its weights; see `recipe.load_recipe`."""
+        """Return the recipe with omitted values taken from its weights; see `recipe.load_recipe`."""
         return self
 
     def n_passes(self) -> int:
-        """K: how many answers each card averages."""
+        """K: the number of answers that each card averages."""
         return 1
 
     def averaged(self: RecipeT, passes: int, sampling: Sampling | None) -> RecipeT | None:
-        """The recipe with K passes (`sampling` None: its own). None: the judge has one answer."""
+        """Return the recipe with K passes (`sampling` None: its own), or None when the judge has one answer only."""
         return None
 
     def problems_with(self, trained: Trained | None) -> Iterator[InitErrorDetails]:
-        """What the recipe says otherwise than its checkpoints were trained, for `recipe_use.refuse`."""
+        """Yield values that contradict the training of its checkpoints, for `recipe_use.refuse`."""
         yield from ()
 
     def as_trained(self: RecipeT, trained: Trained | None) -> RecipeT:
-        """The recipe for weights of that training, with what it leaves out. `CheckpointError` when they contradict each
-        other."""
+        """Return the recipe for weights of that training, with omitted values filled in. Raises `CheckpointError` when
+        they contradict each other."""
         return self
 
     def waits_for_training(self) -> bool:
-        """Whether it leaves something to a training, so that nothing can be judged before that has begun."""
+        """Whether it omits values that come from a training, so that nothing can be judged before training starts."""
         return False
 
     def with_checkpoint(self: RecipeT, path: Path) -> RecipeT:
-        """The recipe with the weights of a checkpoint. `CheckpointError` when the folder does not hold any."""
+        """Return the recipe with a checkpoint's weights. Raises `CheckpointError` when the folder contains none."""
         raise EditJudgeError(
             f"a judge of kind {self.use!r} cannot load {path}: it has no weights that a checkpoint could replace"
         )
 
     def without_weights(self: RecipeT, engine: str) -> RecipeT:
-        """The recipe of a judge that was asked and is gone: it has the identity of that engine and cannot be asked."""
+        """Return the recipe for removed weights: it has the identity of that engine and cannot be asked."""
         raise EditJudgeError(f"a judge of kind {self.use!r} has no weights")
 
 
@@ -78,7 +78,7 @@ AnyJudge = Annotated[BaseJudgeRecipe, Use(JUDGES, default=DEFAULT_JUDGE)]
 
 
 def judge_schema(path: Path | str, overrides: Iterable[str] = ()) -> type[BaseJudgeRecipe]:
-    """What a judge's recipe file is checked against, by its key `use`. `RecipeError` for an unknown kind."""
+    """Return the schema of a judge's recipe file, by its key `use`. Raises `RecipeError` for an unknown kind."""
     try:
         name = resolve(expand(path), overrides)[0].get("use", DEFAULT_JUDGE)
     except ValueError as error:
@@ -91,6 +91,6 @@ def judge_schema(path: Path | str, overrides: Iterable[str] = ()) -> type[BaseJu
 
 
 def load_judge(path: Path | str, overrides: Iterable[str] = ()) -> BaseJudge[Any]:
-    """The judge of a recipe file, with `key.path=value` overrides. `RecipeError` lists every mistake."""
+    """Load the judge of a recipe file, with `key.path=value` overrides. `RecipeError` lists every mistake."""
     overrides = list(overrides)
     return load_for_run(path, judge_schema(path, overrides), overrides).build()

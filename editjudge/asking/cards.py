@@ -1,4 +1,4 @@
-"""Judgments become score cards: pure arithmetic, whoever wrote the judgments."""
+"""Computing score cards from judgments, whichever judge wrote them."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from editjudge.records.types import EditTriplet, Judgment, ScoreCard
 
 
 def make_card(triplet: EditTriplet, judgments: Iterable[Judgment]) -> ScoreCard:
-    """The card of a triplet from at most one judgment per aspect and pass, whoever wrote them.
+    """Return the card of a triplet from at most one judgment per aspect and pass.
 
-    Values are on 0..10 and rounded to 1e-9, so that equal evidence ties exactly, in whatever order it came.
-    A pass counts as ok when both of its aspects are readable. Raises `ValueError` for a judgment of another triplet
-    and for two judgments of the same aspect and pass.
+    Values are on 0..10 and rounded to 1e-9, so that equal evidence ties exactly in any order. A pass counts as ok when
+    both of its aspects are readable. Raises `ValueError` for a judgment of another triplet and for two judgments of the
+    same aspect and pass.
     """
     ordered = tuple(sorted(judgments, key=lambda judgment: (judgment.pass_index, ASPECTS.index(judgment.aspect))))
     pairs: dict[tuple[Aspect, int], tuple[float, float] | None] = {}
@@ -46,10 +46,10 @@ def make_card(triplet: EditTriplet, judgments: Iterable[Judgment]) -> ScoreCard:
 def bare_card(
     triplet: EditTriplet, values: Mapping[str, float | None], asked: bool, failure: str | None = None
 ) -> ScoreCard:
-    """A card without judgments: only its values are known, by the names of its fields, on 0 to 10.
+    """Return a card without judgments, with the given values on 0 to 10 by field name.
 
-    `asked`: a card without any value is of an edit that was judged in vain, and not of one that nobody judged;
-    `failure` says why, in snake_case.
+    `asked`: whether a card without values counts as a failed judgment instead of an edit that was not judged; `failure`
+    is the reason, in snake_case.
     """
     readable = any(value is not None for value in values.values())
     return ScoreCard(
@@ -67,7 +67,7 @@ def bare_card(
 
 
 def card_from_passes(card: ScoreCard, passes: Collection[int]) -> ScoreCard:
-    """The card that only these passes would have given: `card_from_passes(card, range(1))` is K = 1.
+    """Return the card of these passes only: `card_from_passes(card, range(1))` is K = 1.
 
     Raises `ValueError` when the card lacks one of them.
     """
@@ -78,7 +78,7 @@ def card_from_passes(card: ScoreCard, passes: Collection[int]) -> ScoreCard:
 
 
 def _normalised(judgment: Judgment) -> tuple[float, float] | None:
-    """Scores on 0..1."""
+    """Return scores on 0..1."""
     if judgment.scores is None:
         return None
     return judgment.scores[0] / judgment.scale, judgment.scores[1] / judgment.scale

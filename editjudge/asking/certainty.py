@@ -1,4 +1,4 @@
-"""How sure a judge is of the scores that it wrote."""
+"""Log-probability of the scores that a judge wrote."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _SCORES = re.compile(r'"score"\s*:\s*\[([^\[\]]*)\]')
 
 
 def score_logprob(tokens: Sequence[tuple[str, float]]) -> float | None:
-    """Natural log-probability of the last list of scores in a reply: the sum over the tokens that write its content.
+    """Return the natural log-probability of the last list of scores in a reply: the sum over its tokens.
 
-    `tokens`: `Completion.tokens`. None without any, and when no list is in plain JSON.
+    `tokens`: `Completion.tokens`. Returns None without tokens, and when no list is plain JSON.
     """
     lists = [*_SCORES.finditer("".join(piece for piece, _ in tokens))]
     if not lists:

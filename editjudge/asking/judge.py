@@ -1,4 +1,4 @@
-"""A judge that is a model: K passes about both aspects, unreadable replies asked again and never guessed."""
+"""A judge that asks a model: K passes about both aspects; unreadable replies are retried, never guessed."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 
 class Judge(BaseJudge[list[Question]]):
-    """An engine with everything else that decides a score: prompts, passes, sampling, seed, image size."""
+    """Judge with an engine, prompts, passes, sampling, seed and image size."""
 
     def __init__(
         self,
@@ -47,15 +47,15 @@ class Judge(BaseJudge[list[Question]]):
         chunk: int = 64,
         colors: Colors | None = None,
     ) -> None:
-        """`passes` is K of Avg@K; `max_pixels` (None: as they are) bounds the area of each image; `colors` says what
-        becomes of their ICC profiles, see `images.pixels.load_image`.
+        """`passes` is K of Avg@K; `max_pixels` (None: unlimited) bounds the area of each image; `colors` sets how ICC
+        profiles are handled, see `images.pixels.load_image`.
 
-        `prompts`, `max_pixels` and `colors` that are left out are those that the engine's weights were trained with
-        (`judge.yaml`); weights that do not say so are asked with editjudge-v1, images as they are, and "srgb".
-        `CheckpointError` when a value contradicts the file.
+        Omitted `prompts`, `max_pixels` and `colors` default to those of the training of the engine's weights
+        (`judge.yaml`), or without that file to editjudge-v1, unlimited and "srgb". Raises `CheckpointError` when a
+        value contradicts the file.
 
-        `retries` is how often an unreadable reply is asked again with a new seed. `chunk` triplets are put to the
-        engine at once; it changes speed and memory only.
+        `retries`: retries of an unreadable reply, each with a new seed. `chunk`: triplets sent to the engine at once;
+        affects speed and memory only.
         """
         for name, value, least in (("passes", passes, 1), ("retries", retries, 0), ("chunk", chunk, 1)):
             if value < least:
@@ -88,7 +88,7 @@ class Judge(BaseJudge[list[Question]]):
 
     @classmethod
     def from_recipe(cls, path: Path | str, overrides: Iterable[str] = ()) -> BaseJudge[Any]:
-        """The judge of a recipe file, of the kind that it says, with `key.path=value` overrides.
+        """Load the judge of a recipe file, of any kind, with `key.path=value` overrides.
 
         `RecipeError` lists every mistake.
         """
@@ -96,7 +96,7 @@ class Judge(BaseJudge[list[Question]]):
 
     @property
     def identity(self) -> str:
-        """Digest of everything that can change a card, for markers and file names."""
+        """Digest of everything that can change a card, used in markers and file names."""
         return digest(
             self.engine.identity,
             self.prompts.identity,
@@ -106,7 +106,7 @@ class Judge(BaseJudge[list[Question]]):
         )
 
     def describe(self) -> dict[str, Any]:
-        """Everything that can change a card; `identity` also covers the wording of the prompts."""
+        """Return everything that can change a card; `identity` also covers the wording of the prompts."""
         return {
             "engine": self.engine.identity,
             "prompts": self.prompts.name,
@@ -121,30 +121,30 @@ class Judge(BaseJudge[list[Question]]):
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """The engine's."""
+        """The `batch_effect` of the engine."""
         return self.engine.batch_effect
 
     def without_cache(self) -> Judge:
-        """The judge with the engine itself in place of one that remembers replies."""
+        """Return the judge without its reply cache."""
         fresh = copy.copy(self)
         if isinstance(self.engine, CachedEngine):
             fresh.engine = self.engine.inner
         return fresh
 
     def close(self) -> None:
-        """Free the engine's model; a judge that is asked again loads it again."""
+        """Free the engine's model; it is loaded again on the next use."""
         self.engine.close()
 
     def takes(self, inputs: int) -> bool:
-        """What the prompts can show."""
+        """Return whether the prompts can show this number of input images."""
         return self.prompts.takes(inputs)
 
     def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> list[Question] | str:
-        """The questions about both aspects, or why the images cannot be shown."""
+        """Return the questions about both aspects, or the reason why the images cannot be shown."""
         return make_questions(triplet, images, self.prompts, self.max_pixels)
 
     def unscored(self, triplet: EditTriplet, reason: str) -> ScoreCard:
-        """A card whose judgments, one per aspect and pass, failed with the reason."""
+        """Return a card whose judgments, one per aspect and pass, failed with the reason."""
         return make_card(
             triplet,
             (
@@ -155,14 +155,14 @@ class Judge(BaseJudge[list[Question]]):
         )
 
     def judge(self, edits: Sequence[tuple[EditTriplet, list[Question]]]) -> list[ScoreCard]:
-        """The questions of all edits go to the engine at once."""
+        """Send the questions of all edits to the engine at once."""
         answers = self._ask([question for _, questions in edits for question in questions])
         return [make_card(triplet, itertools.islice(answers, len(ASPECTS) * self.passes)) for triplet, _ in edits]
 
     def _ask(self, questions: list[Question]) -> Iterator[Judgment]:
-        """Judgments of all questions and passes, in that order, after the retries."""
+        """Yield judgments of all questions and passes, in that order, after the retries."""
         judgments: dict[tuple[int, int], Judgment] = {}
-        # At temperature 0 a new seed gives the same text again.
+        # At temperature 0 a new seed gives the same text, so retries are useless.
         attempts = 1 + (self.retries if self.sampling.temperature > 0 else 0)
         wanted = [(number, tuple(range(self.passes))) for number in range(len(questions))]
         for attempt in range(attempts):
@@ -185,7 +185,7 @@ class Judge(BaseJudge[list[Question]]):
                     judgment = self._judgment(question.triplet, question.aspect, index, seed, completion, tokens)
                     judgments[number, index] = judgment
                     read = 0
-                # An engine that could not take the request will not take it under another seed either.
+                # A request that the engine rejects is rejected with any seed: no retry.
                 answered = [
                     index
                     for index, completion in zip(indices, reply.completions, strict=True)
@@ -194,7 +194,7 @@ class Judge(BaseJudge[list[Question]]):
                 unread = tuple(index for index in answered if judgments[number, index].scores is None)
                 if unread:
                     again.append((number, unread))
-            wanted = sorted(again)  # replies come in any order; what is asked must not depend on it
+            wanted = sorted(again)  # replies arrive in any order; retries must not depend on it
         return iter([judgments[key] for key in sorted(judgments)])
 
     def _judgment(
@@ -206,7 +206,7 @@ class Judge(BaseJudge[list[Question]]):
         outcome: Completion | str,
         tokens: tuple[int, int] = (0, 0),
     ) -> Judgment:
-        """What one pass said; a string as `outcome` is the reason why nothing was asked. `tokens`: read, written."""
+        """Return the judgment of a pass; a string as `outcome`: why nothing was asked. `tokens`: read, written."""
         if isinstance(outcome, str):
             failure: str | None = outcome
             raw, scores, rationale, parsed_by, logprob = "", None, "", "none", None

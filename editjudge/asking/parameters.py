@@ -1,4 +1,4 @@
-"""How a model is asked to judge: the same options wherever a recipe has a judge."""
+"""Options of judging with a model, shared by all recipes that have a judge."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ ParametersT = TypeVar("ParametersT", bound="JudgeParameters")
 
 
 class JudgeParameters(BaseModel):
-    """What decides a score besides the engine and the seed.
+    """Everything that affects a score besides the engine and the seed.
 
-    `prompts`, `max_pixels` and `colors` that are left out are those that the engine's weights were trained with, where
-    these have a `judge.yaml` (`formats.judge_settings`). The defaults are for other weights.
+    Omitted `prompts`, `max_pixels` and `colors` default to those of the training of the engine's weights, when these
+    have a `judge.yaml` (`formats.judge_settings`). The defaults here are for other weights.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -32,11 +32,11 @@ class JudgeParameters(BaseModel):
     """K of Avg@K."""
     sampling: Sampling = Sampling()
     max_pixels: int | None = Field(None, gt=0)
-    """Area to which each image is reduced before it is shown; None: as it is."""
+    """Maximum area of each image, in pixels; larger images are reduced. None: unlimited."""
     retries: int = Field(2, ge=0)
-    """How often an unreadable reply is asked again with a new seed."""
+    """Retries of an unreadable reply, each with a new seed."""
     colors: Colors = "srgb"
-    """"srgb": ICC profiles are applied, as browsers do. "stored": they are ignored, as in most data loaders."""
+    """"srgb": ICC profiles are applied, as in browsers. "stored": they are ignored, as in most data loaders."""
 
     @field_validator("prompts")
     @classmethod
@@ -47,19 +47,19 @@ class JudgeParameters(BaseModel):
             raise ValueError(str(error)) from error
 
     def contradicts(self, engine: object, trained: Trained | None) -> Iterator[tuple[str, str]]:
-        """(name, what is wrong) for each value that is not left out and is another one than in training."""
+        """Yield (name, problem) for each given value that differs from training."""
         if trained is not None:
             yield from contradictions(self, engine, trained)
 
     def filled_in(self: ParametersT, trained: Trained | None) -> ParametersT:
-        """These parameters with what they leave out as in training."""
+        """Return these parameters with omitted values taken from training."""
         if trained is None:
             return self
         left_out = set(CHOICES) - self.model_fields_set
         return self.model_copy(update={name: getattr(trained.settings, name) for name in left_out})
 
     def make_judge(self, engine: Engine, seed: int, **speed: Any) -> Judge:
-        """The judge that asks `engine` in this way. `speed`: what changes no score."""
+        """Return a judge that asks `engine` with these parameters. `speed`: options that do not affect scores."""
         return Judge(
             engine,
             prompts=self.prompts,

@@ -1,4 +1,4 @@
-"""What a model is asked about an edit: both aspects, with the images as the judge shows them."""
+"""Questions to a model about an edit: both aspects, with the images as the judge shows them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Question:
-    """What an engine is asked about one aspect of one triplet."""
+    """A question to an engine about one aspect of one triplet."""
 
     triplet: EditTriplet
     aspect: Aspect
@@ -29,9 +29,9 @@ class Question:
 def make_questions(
     triplet: EditTriplet, images: Sequence[Image.Image], prompts: PromptSet, max_pixels: int | None
 ) -> list[Question] | str:
-    """Both aspects of an edit with these images (its inputs, then its output), or why it cannot be shown.
+    """Return both questions about an edit with these images (inputs, then output), or why it cannot be shown.
 
-    As in the benchmark, the output is brought to the size of the first input; then `max_pixels` (None: as it is)
+    As in the benchmark, the output is resized to the size of the first input; then `max_pixels` (None: unlimited)
     bounds the area of each image.
     """
     shown = show_images(images, images[0].size, max_pixels)

@@ -1,4 +1,4 @@
-"""The recipe of a judge that is a model."""
+"""The recipe of a judge that asks a model."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from editjudge.recipes.recipe_use import Use, about_to_run, mistake, refuse
 
 
 class JudgeRecipe(JudgeParameters, BaseJudgeRecipe):
-    """A vision-language model that is asked about both aspects of an edit."""
+    """A vision-language model that judges both aspects of an edit."""
 
     use: Literal["vlm"] = "vlm"
     engine: Annotated[Engine, Use(ENGINES)]
-    """The model that is asked."""
+    """The model."""
     seed: int = 0
-    """From which the seed of every reply is derived."""
+    """Seed from which the seed of every reply is derived."""
     cache: OutputPath | None = None
-    """Folder in which replies are kept, so that an interrupted or repeated run asks only for what is missing."""
+    """Folder of the reply cache, so that an interrupted or repeated run asks only for missing replies."""
     chunk: int = Field(64, ge=1)
-    """Triplets put to the engine at once. Changes speed and memory only."""
+    """Triplets sent to the engine at once. Affects speed and memory only."""
 
     @model_validator(mode="after")
     def _as_it_was_trained(self) -> JudgeRecipe:
@@ -60,30 +60,29 @@ class JudgeRecipe(JudgeParameters, BaseJudgeRecipe):
         return self
 
     def build(self) -> Judge:
-        """The judge. Its model is loaded when it is first asked."""
+        """Return the judge. Its model is loaded on first use."""
         engine = self.engine if self.cache is None else CachedEngine(self.engine, self.cache)
         return self.resolved().make_judge(engine, self.seed, chunk=self.chunk)
 
     def resolved(self) -> JudgeRecipe:
-        """With what it leaves to the training of its engine's weights."""
+        """Return the recipe with omitted values taken from the training of its engine's weights."""
         return self.filled_in(trained_of(self.engine))
 
     def n_passes(self) -> int:
-        """`passes`."""
         return self.passes
 
     def averaged(self, passes: int, sampling: Sampling | None) -> JudgeRecipe:
-        """The recipe with K passes."""
+        """Return the recipe with K passes."""
         return self.model_copy(update={"passes": passes, "sampling": self.sampling if sampling is None else sampling})
 
     def problems_with(self, trained: Trained | None) -> Iterator[InitErrorDetails]:
-        """Values that are not left out and are others than in training."""
+        """Yield given values that differ from training."""
         for name, text in self.contradicts(self.engine, trained):
             yield mistake(text, *place_of(name))
 
     def as_trained(self, trained: Trained | None) -> JudgeRecipe:
-        """The recipe for weights of that training, with what it leaves out, the engine's family too: for a sweep, whose
-        engine has no weights yet. `CheckpointError` when the two contradict each other."""
+        """Return the recipe for weights of that training, with omitted values filled in, the engine's family too: for a
+        sweep, whose engine has no weights yet. Raises `CheckpointError` when they contradict each other."""
         for name, text in self.contradicts(self.engine, trained):
             raise CheckpointError(f"judge.{'.'.join(place_of(name))}: {text}")
         engine, filled = self.engine, self.filled_in(trained)
@@ -96,25 +95,25 @@ class JudgeRecipe(JudgeParameters, BaseJudgeRecipe):
         return filled
 
     def waits_for_training(self) -> bool:
-        """Unless it says everything itself."""
+        """Whether it omits values that come from training."""
         return not self.model_fields_set.issuperset(CHOICES)
 
     def with_checkpoint(self, path: Path) -> JudgeRecipe:
-        """The engine with these weights, asked as they were trained, not loaded yet.
+        """Return the recipe with these weights, asked as in training and not loaded yet.
 
-        Raises what `Engine.with_adapter` raises, and `CheckpointError` for weights that were trained to be asked in
-        another way than the recipe says.
+        Raises what `Engine.with_adapter` raises, and `CheckpointError` for weights that were trained with other values
+        than the recipe's.
         """
         engine = self.engine.with_adapter(path)
         return self.as_trained(trained_of(engine)).model_copy(update={"engine": engine})
 
     def without_weights(self, engine: str) -> JudgeRecipe:
-        """With an engine of that identity in the place of its own."""
+        """Return the recipe with an engine of that identity in place of its own."""
         return self.model_copy(update={"engine": GoneEngine(engine), "cache": None})
 
 
 class GoneEngine(Engine):
-    """Stands for weights that were asked and then removed: it has their identity and cannot be asked."""
+    """Placeholder for weights that were removed: it has their identity and cannot be asked."""
 
     def __init__(self, identity: str) -> None:
         """`identity` is that of the engine that had the weights."""
@@ -122,13 +121,13 @@ class GoneEngine(Engine):
 
     @property
     def identity(self) -> str:
-        """As it was when the weights were there."""
+        """The identity of the removed weights."""
         return self._identity
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """Nothing: it was asked in this way."""
+        """Return no problems: these weights were asked with this sampling."""
         return []
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> NoReturn:
-        """Always `EngineError`."""
+        """Raise `EngineError`."""
         raise EngineError("the checkpoint is gone and was not measured before; train it again to measure it")

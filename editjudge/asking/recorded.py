@@ -1,4 +1,4 @@
-"""Score cards that were made before, as a judge: nothing is asked, and no image is read."""
+"""Judge of existing score cards: no model is asked, and no image is read."""
 
 from __future__ import annotations
 
@@ -18,37 +18,35 @@ from editjudge.records.types import EditTriplet, ScoreCard
 
 
 class RecordedJudge(BaseJudge[ScoreCard]):
-    """Gives each triplet the card that was recorded of it, by its id and the hash of its output.
+    """Judge that returns the recorded card of each triplet, by its id and the hash of its output.
 
-    A triplet without a card is not judged ("not_recorded"), nor is one whose output is now another image
-    ("other_image").
+    A triplet without a card ("not_recorded") or with another output image ("other_image") is not judged.
     """
 
     reads_images: ClassVar[bool] = False
 
     def __init__(self, cards: Mapping[str, ScoreCard], identity: str, label: str) -> None:
-        """`cards` by triplet id; `identity`: digest of where they come from; `label`: how people call the judge."""
+        """`cards` by triplet id; `identity`: digest of their source; `label`: the judge's name in tables."""
         self.cards = cards
         self.label = label
         self._identity = identity
 
     @property
     def identity(self) -> str:
-        """Digest of the file."""
         return self._identity
 
     def describe(self) -> dict[str, Any]:
-        """`passes` is the largest number in a card."""
+        """Return the description; `passes` is the largest number in a card."""
         passes = max((len(card.judgments) // len(ASPECTS) for card in self.cards.values()), default=1)
         engine = f"scores made elsewhere: {self.label}"
         return super().describe() | {"engine": engine, "passes": max(1, passes)}
 
     def takes(self, inputs: int) -> bool:
-        """Any number: a card is there or not."""
+        """Return True: recorded cards need no images."""
         return True
 
     def prepare(self, triplet: EditTriplet, images: Sequence[Image.Image]) -> ScoreCard | str:
-        """The card."""
+        """Return the recorded card, or the reason why there is none."""
         card = self.cards.get(triplet.id)
         if card is None:
             return "not_recorded"
@@ -57,21 +55,21 @@ class RecordedJudge(BaseJudge[ScoreCard]):
         return card.model_copy(update={"triplet": triplet})
 
     def judge(self, edits: Sequence[tuple[EditTriplet, ScoreCard]]) -> list[ScoreCard]:
-        """The cards."""
+        """Return the recorded cards."""
         return [card for _, card in edits]
 
 
 class RecordedRecipe(BaseJudgeRecipe):
-    """Score cards that were made before (`cards.jsonl` of an evaluation), in the place of a model."""
+    """Existing score cards (`cards.jsonl` of an evaluation), in place of a model."""
 
     use: Literal["recorded"] = "recorded"
     path: InputPath
     """JSONL of score cards."""
     name: str | None = None
-    """How tables call the judge; null: the name of the file's folder."""
+    """Name of the judge in tables; null: the name of the file's folder."""
 
     def build(self) -> RecordedJudge:
-        """Reads the file. `DataError` when it holds something else, or two different cards of a triplet."""
+        """Read the file. Raises `DataError` when it contains anything else, or two different cards of a triplet."""
         cards: dict[str, ScoreCard] = {}
         for card in read_jsonl(self.path, ScoreCard):
             if cards.setdefault(card.triplet.id, card) != card:

@@ -1,7 +1,7 @@
-"""Score cards of a set of edits, kept in a folder: an interrupted run resumes. Nothing here knows of labels.
+"""Scoring a set of edits into a folder: an interrupted run resumes. Labels are not used here.
 
 Folder:
-    shards/00000.jsonl, 00000.done.json   cards of some edits, and the marker that they are whole
+    shards/00000.jsonl, 00000.done.json   cards of some edits, and the marker that they are complete
     cards.jsonl                           all cards, in the order of the edits
     cards.done.json                       marker, written last; the shards are removed then
 """
@@ -27,18 +27,18 @@ CARDS, CARDS_DONE = "cards.jsonl", "cards.done.json"
 
 @dataclass(frozen=True)
 class ScoredSet:
-    """The cards in a folder, and what they took."""
+    """The score cards in a folder, and their cost."""
 
     folder: Path
     seconds: float
-    """Time the judge took, summed over the shards; loading a model falls into the first of them."""
+    """Judging time, summed over the shards; the first includes loading the model."""
     usage: dict[str, int] = field(default_factory=dict)
     """See `usage_of`."""
     unreadable: dict[str, int] = field(default_factory=dict)
     """Replies without usable scores, by reason."""
 
     def cards(self) -> Iterator[ScoreCard]:
-        """The cards, in the order of the edits."""
+        """Iterate over the cards, in the order of the edits."""
         return read_jsonl(self.folder / CARDS, ScoreCard)
 
 
@@ -50,11 +50,11 @@ def score_set(
     shard_triplets: int = 64,
     label: str = "judge",
 ) -> ScoredSet:
-    """Score what is not scored yet. Images are relative to `root`; `label` names the set in the progress bar.
+    """Score the edits that have no score yet. Images are relative to `root`; `label` names the set in the progress bar.
 
-    An edit comes once in `triplets`. `shard_triplets` are scored between two points from which an interrupted run
-    resumes. Raises `StaleOutputError` when the folder holds cards of another judge or other edits, `EngineError` when
-    the judge cannot work; what was scored before stays and is not asked for again.
+    Each edit appears once in `triplets`. An interrupted run resumes after the last complete shard of `shard_triplets`
+    edits. Raises `StaleOutputError` when the folder contains cards of another judge or other edits, `EngineError` when
+    the judge cannot work; finished shards stay and are not scored again.
     """
     wanted = list(triplets)
     identity = {"judge": judge.describe(), "triplets": _content(wanted), "shard_triplets": shard_triplets}
@@ -80,10 +80,10 @@ def _score_shards(
     folder: Path,
     advance: Callable[[int], None],
 ) -> None:
-    """Score the shards whose marker does not say that they are done.
+    """Score the shards that are not marked complete.
 
-    They go to the judge as one stream, so that images of the next shard are read while this one is judged; no chunk
-    holds triplets of two shards, so that a resumed run puts the same batches to the engine.
+    The judge gets them as one stream, so that images of the next shard are read while this one is judged. A chunk never
+    contains triplets of two shards, so a resumed run sends the same batches to the engine.
     """
     waiting = []
     for number, shard in enumerate(shards):
@@ -114,7 +114,7 @@ def _shard_files(folder: Path, number: int) -> tuple[Path, Path]:
 
 
 def _join(folder: Path, identity: dict[str, Any], n_shards: int) -> None:
-    """Join the shards and mark the cards complete."""
+    """Join the shards and mark the cards as complete."""
     files = [_shard_files(folder, number) for number in range(n_shards)]
     cards = [card for data, _ in files for card in read_jsonl(data, ScoreCard)]
     write_jsonl(folder / CARDS, cards)
@@ -125,9 +125,9 @@ def _join(folder: Path, identity: dict[str, Any], n_shards: int) -> None:
 
 
 def usage_of(cards: Iterable[ScoreCard]) -> dict[str, int]:
-    """`judgments` (replies that were kept), `prompt_tokens` and `completion_tokens` of these cards.
+    """Return `judgments` (replies that were kept), `prompt_tokens` and `completion_tokens` of these cards.
 
-    Replies that came from a reply cache count as when they were written.
+    Replies from a reply cache count as when they were written.
     """
     found = {"judgments": 0, "prompt_tokens": 0, "completion_tokens": 0}
     for card in cards:
@@ -138,5 +138,5 @@ def usage_of(cards: Iterable[ScoreCard]) -> dict[str, int]:
 
 
 def unreadable_of(cards: Iterable[ScoreCard]) -> dict[str, int]:
-    """Replies without usable scores, by reason."""
+    """Count replies without usable scores, by reason."""
     return dict(sorted(Counter(reason for card in cards for reason in card.failures).items()))

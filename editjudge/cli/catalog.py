@@ -1,4 +1,4 @@
-"""`editjudge ls`: what exists for recipes to name."""
+"""`editjudge ls`: list everything that recipes can name."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from editjudge.prompts.prompt_sets import PROMPT_SETS
 from editjudge.recipes.shipped import shipped_recipes
 
 METRICS = "eval.metrics.further:METRICS"
-"""What is measured of every judge; recipes do not name it."""
+"""Metrics measured of every judge; recipes do not name them."""
 TABLES = {
     "sources, stages and filters": "curation:STAGES",
     "editors": "curation:EDITORS",
@@ -20,7 +20,7 @@ TABLES = {
     "model families": "editjudge.families:FAMILIES",
     "benchmarks": "eval.benchmarks:BENCHMARKS",
 }
-"""What `use:` and `family:` may name. By string: the ground floor imports no application."""
+"""Tables of the names for `use:` and `family:`. Strings, because the ground floor imports no application."""
 
 
 def main(argv: list[str]) -> int:
@@ -41,7 +41,7 @@ def main(argv: list[str]) -> int:
 
 
 def catalog() -> dict[str, dict[str, str]]:
-    """Title -> name -> what it is, in one line."""
+    """Return title -> name -> one-line description."""
     found = {
         title: {name: _first_line(target) for name, target in load(table).items()}
         for title, table in (TABLES | {"metrics": METRICS}).items()

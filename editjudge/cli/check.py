@@ -1,4 +1,4 @@
-"""`editjudge check`: what a recipe would do, and every mistake that would end its run."""
+"""`editjudge check`: show what a recipe would do, and report every mistake that would end its run."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
 
 
 def _check(path: Path, overrides: list[str]) -> dict[str, Any]:
-    """What is known of a recipe: its `problems`, or what it would do."""
+    """Return the `problems` of a recipe, or what it would do."""
     name, command = command_of(path, overrides)
     kind = command.recipes.name if command.recipes else ""
     examined = examine(path, schema(command, path, overrides), overrides)
@@ -52,7 +52,7 @@ def _check(path: Path, overrides: list[str]) -> dict[str, Any]:
 
 
 def _plans(recipe: BaseModel) -> dict[str, Any]:
-    """What a recipe says of itself, and every value as resolved."""
+    """Return a recipe's description of itself, and every resolved value."""
     describe = getattr(recipe, "describe", None)
     return {"description": "" if describe is None else describe(), "values": dump_recipe(recipe)}
 
@@ -70,14 +70,15 @@ def _print(found: dict[str, Any]) -> None:
 
 
 def recipe_kinds() -> dict[str, tuple[str, Command]]:
-    """Top-level key -> name and command that a recipe with it belongs to; the first key that is there decides."""
+    """Return top-level key -> name and command of the recipes with that key; the first key that a recipe has
+    decides."""
     return {
         key: (name, command) for name, command in COMMANDS.items() if command.recipes for key in command.recipes.keys
     }
 
 
 def command_of(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, Command]:
-    """The command that a recipe belongs to, by its top-level keys. `RecipeError` when there is none."""
+    """Return the command that runs a recipe, by its top-level keys. Raises `RecipeError` when there is none."""
     data, _ = resolve_recipe(path, overrides)
     kinds = recipe_kinds()
     for key, found in kinds.items():
@@ -88,14 +89,14 @@ def command_of(path: str | Path, overrides: Iterable[str] = ()) -> tuple[str, Co
 
 
 def schema(command: Command, path: str | Path, overrides: Iterable[str] = ()) -> type[BaseModel]:
-    """The model that a recipe of a command is checked against."""
+    """Return the schema of a command's recipes."""
     assert isinstance(command.recipes, RecipeKind)
     found: Any = load(command.recipes.schema)
     return found if isinstance(found, type) else found(path, overrides)
 
 
 def _not_there_yet(missing: Missing, recipe: Path) -> str:
-    """An input below `runs/`, and the command that makes it: that of a recipe whose `out` it lies in."""
+    """Describe a missing input below `runs/` and the command that makes it: the recipe whose `out` contains it."""
     wanted = missing.path.absolute()
     for path in _neighbours(recipe):
         try:
@@ -110,7 +111,8 @@ def _not_there_yet(missing: Missing, recipe: Path) -> str:
 
 
 def _neighbours(recipe: Path) -> Iterator[Path]:
-    """Recipes that may make what a recipe reads: those beside it, in the current folder's `recipes/`, and shipped."""
+    """Yield recipes that may make another recipe's inputs: beside it, in the current folder's `recipes/`, and
+    shipped."""
     yield from sorted(recipe.parent.glob("*.yaml"))
     yield from sorted(Path("recipes").rglob("*.yaml"))
     yield from (found.path for found in shipped_recipes())

@@ -1,6 +1,6 @@
-"""The table of commands. A new command is its module and one entry here: help, `ls` and `check` read the table.
+"""Table of commands. A new command needs its module and one entry here; help, `ls` and `check` read the table.
 
-Nothing of a command is imported before it runs.
+A command's code is imported only when it runs.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from typing import Any, NamedTuple
 
 
 class RecipeKind(NamedTuple):
-    """The recipes that belong to a command."""
+    """The recipes of a command."""
 
     name: str
     keys: tuple[str, ...]
-    """Top-level keys, any of which makes a recipe one of this kind; the first entry of the table decides."""
+    """Top-level keys that mark a recipe of this kind; the first matching entry of the table decides."""
     schema: str
     """"module:name" of the model, or of a function (path, overrides) -> model. It may have `describe() -> str`."""
 
@@ -31,7 +31,7 @@ class Command(NamedTuple):
 
     @property
     def runs_recipes(self) -> bool:
-        """Whether the command is typed with a recipe of its kind."""
+        """Whether the command takes a recipe of its kind as argument."""
         return self.recipes is not None and self.arguments.startswith("RECIPE")
 
 
@@ -78,11 +78,11 @@ COMMANDS: dict[str, Command] = {
     "compare": Command("eval.compare.command:main", "A B", "is judge A better than judge B, or is it noise", MEASURE),
     "score": Command("editjudge.cli.score:main", "--instruction ...", "judge one edit", USE, JUDGE),
 }
-"""By name; one of two words is a subcommand."""
+"""Commands by name; a name of two words is a subcommand."""
 
 
 def split(arguments: Sequence[str]) -> tuple[str, list[str]]:
-    """The command that a command line names, and its arguments; `KeyError` with the name when there is none."""
+    """Return the command that a command line names, and its arguments. Raises `KeyError` with an unknown name."""
     for words in (2, 1):
         name = " ".join(arguments[:words])
         if name in COMMANDS:
@@ -92,7 +92,7 @@ def split(arguments: Sequence[str]) -> tuple[str, list[str]]:
 
 
 def load(target: str) -> Any:
-    """The object behind "module:name"."""
+    """Import the object behind "module:name"."""
     from importlib import import_module
 
     module, _, name = target.partition(":")
@@ -100,13 +100,13 @@ def load(target: str) -> Any:
 
 
 def load_command(name: str) -> Callable[[list[str]], int | None]:
-    """The function of a command."""
+    """Import the function of a command."""
     found: Callable[[list[str]], int | None] = load(COMMANDS[name].target)
     return found
 
 
 def usage(group: str = "") -> str:
-    """What `editjudge --help` prints; with `group`, what `editjudge GROUP --help` prints."""
+    """Return the text of `editjudge --help`; with `group`, of `editjudge GROUP --help`."""
     shown = {name: command for name, command in COMMANDS.items() if name.startswith(group)}
     lines = ["Build, measure and serve judges of image edits.", "", f"usage: editjudge {group}COMMAND [ARGUMENTS]"]
     width = max(len(f"{name} {command.arguments}") for name, command in shown.items())

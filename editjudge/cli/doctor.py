@@ -1,4 +1,4 @@
-"""`editjudge doctor`: is this machine ready? Nothing heavy is imported: packages are looked up, not loaded."""
+"""`editjudge doctor`: check whether this machine is ready. Packages are looked up, not imported."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Level = Literal["ok", "warning", "problem"]
 LEVELS: tuple[Level, ...] = get_args(Level)
 
 NEEDED_GB = 6.0
-"""Memory and free disk that the quickstart may use, in GiB."""
+"""Memory and free disk space that the quickstart may need, in GiB."""
 
 
 class Finding(NamedTuple):
@@ -38,7 +38,7 @@ class Finding(NamedTuple):
 
 
 def main(argv: list[str]) -> int:
-    """Print every finding; 1 when one of them is a problem."""
+    """Print every finding; return 1 when one of them is a problem."""
     parser = argparse.ArgumentParser(prog="editjudge doctor", description="Is this machine ready?")
     parser.add_argument(
         "out",
@@ -56,7 +56,7 @@ def main(argv: list[str]) -> int:
 
 
 def _report(out: Path, write: Callable[[object], None]) -> dict[Level, int]:
-    """Print and write every finding; how many there are of each level."""
+    """Print and write every finding; return their number per level."""
     findings = [*_python(), *_packages(), *_torchvision(), *_hardware(), *_network(), *_disk(out)]
     for finding in findings:
         print(f"{finding.level:<8} {finding.text}{'; ' + finding.advice if finding.advice else ''}")
@@ -75,7 +75,7 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    """Every package the project asks for. A missing optional one is a problem only when nothing runs without it."""
+    """Check every required package. A missing optional one is a problem only when nothing runs without it."""
     try:
         lines = metadata.requires("editjudge") or []
         extras = metadata.metadata("editjudge").get_all("Provides-Extra") or []
@@ -105,7 +105,7 @@ def _version(name: str) -> str | None:
 
 
 def needed_by(requirement: Requirement, extras: Iterable[str]) -> tuple[bool, str | None]:
-    """Whether a requirement counts on this machine, and the extra that asks for it; None: every installation does."""
+    """Return whether a requirement applies to this machine, and its extra; None: required by every installation."""
     if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
         return True, None
     extra = next((name for name in extras if requirement.marker.evaluate({"extra": name})), None)
@@ -113,9 +113,9 @@ def needed_by(requirement: Requirement, extras: Iterable[str]) -> tuple[bool, st
 
 
 def check_package(requirement: Requirement, extra: str | None, version: str | None) -> Finding | None:
-    """What to report of a package; None when it is optional and not there.
+    """Return the finding about a package; None when it is optional and missing.
 
-    A pre-release is in range only when the bounds name one (PEP 440).
+    Pre-releases are in range only when the bounds name one (PEP 440).
     """
     name, bounds = requirement.name, requirement.specifier
     target = "editjudge" if extra is None else f"editjudge[{extra}]"
@@ -127,7 +127,7 @@ def check_package(requirement: Requirement, extra: str | None, version: str | No
 
 
 def _torchvision() -> Iterator[Finding]:
-    """EditJudge never needs torchvision, but one that does not fit torch breaks the import of transformers."""
+    """Check torchvision: never needed, but one that does not match torch breaks the import of transformers."""
     torch, vision = _version("torch"), _version("torchvision")
     if torch is None:
         return
@@ -160,7 +160,7 @@ def _hardware() -> Iterator[Finding]:
 
 
 def check_build(torch: str | None) -> Iterator[Finding]:
-    """What to say of the installed torch on a machine with a GPU."""
+    """Check the installed torch on a machine with a GPU."""
     if torch is not None and torch.endswith("+cpu"):
         yield Finding(
             "problem",
@@ -170,7 +170,7 @@ def check_build(torch: str | None) -> Iterator[Finding]:
 
 
 def _network() -> Iterator[Finding]:
-    """Proxy settings that would stop a command when it first goes to the network."""
+    """Check for proxy settings that would fail on the first network access."""
     try:
         check_network()
     except NetworkError as error:
@@ -178,7 +178,7 @@ def _network() -> Iterator[Finding]:
 
 
 def _compiler(needed: bool) -> Iterator[Finding]:
-    """DeepSpeed compiles its operators (on a CPU: communication) when they are first used."""
+    """Check for a compiler: DeepSpeed compiles its operators (on a CPU: communication) on first use."""
     tools = [tool for tool in ("c++", "g++", "clang++") if shutil.which(tool)]
     if tools:
         yield Finding("ok", f"C++ compiler: {tools[0]}")

@@ -1,4 +1,4 @@
-"""`editjudge merge`: an adapter and its base become one folder of full weights."""
+"""`editjudge merge`: merge an adapter and its base into one folder of full weights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from editjudge.files.paths import user_model, user_path
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command."""
     parser = argparse.ArgumentParser(prog="editjudge merge", description="Merge an adapter into its base, verified.")
     parser.add_argument(
         "checkpoint", metavar="CHECKPOINT", type=user_path, help="folder of a checkpoint or any PEFT adapter"

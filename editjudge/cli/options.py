@@ -1,4 +1,4 @@
-"""What commands have in common: a recipe with values to change, and results as JSON."""
+"""Options shared by commands: a recipe with overrides, and results as JSON."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from editjudge.files.paths import user_path
 
 
 def add_recipe(parser: ArgumentParser, required: bool = True) -> None:
-    """Arguments `recipe` and `overrides`. Options may stand between them: use `parse_intermixed_args`."""
+    """Add the arguments `recipe` and `overrides`. Options may appear between them: use `parse_intermixed_args`."""
     parser.add_argument("recipe", metavar="RECIPE", nargs=None if required else "?", type=user_path, help="YAML file")
     add_overrides(parser)
 
 
 def add_overrides(parser: ArgumentParser) -> None:
-    """Argument `overrides`."""
+    """Add the argument `overrides`."""
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="change a value of the recipe")
 
 
 def add_json(parser: ArgumentParser) -> None:
-    """Option `--json FILE|-`, for `json_results`."""
+    """Add the option `--json FILE|-`, for `json_results`."""
     parser.add_argument(
         "--json",
         type=user_path,
@@ -35,7 +35,7 @@ def add_json(parser: ArgumentParser) -> None:
 
 @contextmanager
 def json_results(target: Path | None) -> Iterator[Callable[[object], None]]:
-    """A function that writes a command's results where `--json` says. With `-`, what is printed goes to stderr."""
+    """Yield a function that writes a command's results where `--json` says. With `-`, other output goes to stderr."""
     if target is None:
         yield lambda content: None
     elif target != Path("-"):

@@ -1,7 +1,7 @@
-"""`editjudge quickstart`: the whole loop on this machine, offline, by the commands a real run uses.
+"""`editjudge quickstart`: the whole loop on this machine, offline, with the commands of a real run.
 
-Only the recipes differ from a 7B run: they lie in `recipes/quickstart/`. Every step resumes where an interrupted one
-stopped, so the command can be repeated at any time.
+Only the recipes differ from a 7B run: they are in `recipes/quickstart/`. Every step resumes after an interruption, so
+the command can be repeated at any time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Step:
 
 
 def steps(out: Path) -> tuple[Step, ...]:
-    """The loop, with every folder under `out`."""
+    """Return the steps of the loop, with every folder under `out`."""
     curated, trained, measured = out / "curate", out / "sft", out / "sweep"
     recipes = RECIPES / "quickstart"
     return (
@@ -72,7 +72,7 @@ def steps(out: Path) -> tuple[Step, ...]:
 
 
 def run_step(step: Step) -> float:
-    """Run one command in a process of its own, so that its memory is given back; its wall-clock seconds."""
+    """Run one command in its own process, so that its memory is freed; return its wall-clock seconds."""
     started = time.monotonic()
     command = [sys.executable, "-m", "editjudge", step.command, str(step.recipe), *step.overrides]
     status = subprocess.run(command, check=False).returncode
@@ -87,7 +87,7 @@ def run_step(step: Step) -> float:
 
 
 def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
-    """The content of `summary.json`: figures of every checkpoint, seconds per phase, machine and date."""
+    """Return the content of `summary.json`: figures of every checkpoint, seconds per phase, machine and date."""
     results = read_results(out / "sweep" / "results.json").as_json()
     return {
         "checkpoints": results["checkpoints"],
@@ -103,7 +103,7 @@ def summarise(out: Path, seconds: dict[str, float]) -> dict[str, Any]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the loop, then say where everything lies."""
+    """Run the loop, then print where the results are."""
     parser = argparse.ArgumentParser(
         prog="editjudge quickstart", description="The whole loop, offline, on a laptop CPU."
     )

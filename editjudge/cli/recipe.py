@@ -12,7 +12,7 @@ from editjudge.recipes.shipped import copy_recipe, find_recipe, shipped_recipes
 
 
 def list_recipes(argv: Sequence[str]) -> int:
-    """`editjudge recipe ls`."""
+    """List the shipped recipes."""
     parser = argparse.ArgumentParser(prog="editjudge recipe ls", description="List the shipped recipes.")
     add_json(parser)
     arguments = parser.parse_args(argv)
@@ -26,7 +26,7 @@ def list_recipes(argv: Sequence[str]) -> int:
 
 
 def show(argv: Sequence[str]) -> int:
-    """`editjudge recipe show`."""
+    """Print a shipped recipe."""
     parser = argparse.ArgumentParser(prog="editjudge recipe show", description="Print a shipped recipe.")
     _add_name(parser)
     add_json(parser)
@@ -40,7 +40,7 @@ def show(argv: Sequence[str]) -> int:
 
 
 def copy(argv: Sequence[str]) -> int:
-    """`editjudge recipe copy`."""
+    """Copy a shipped recipe and the files that it names."""
     parser = argparse.ArgumentParser(
         prog="editjudge recipe copy", description="Copy a shipped recipe, and the files that it names, to change it."
     )

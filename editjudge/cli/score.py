@@ -19,7 +19,7 @@ DEFAULT_RECIPE = RECIPES / "judge" / "qwen2_5_vl_7b.yaml"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """The command. Prints the card, and returns 1 when the edit could not be scored."""
+    """Print the card of an edit; return 1 when it could not be scored."""
     parser = argparse.ArgumentParser(prog="editjudge score", description="Judge one edit.")
     parser.add_argument("--instruction", required=True, help="what the editor was asked to do")
     parser.add_argument("--input", type=user_path, required=True, help="image before the edit")
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _table(card: ScoreCard) -> str:
-    """The card for a terminal."""
+    """Format the card for a terminal."""
     lines = []
     for name in ("prompt_following", "consistency", "perceptual_quality", "overall"):
         value = getattr(card, name)

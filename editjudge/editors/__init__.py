@@ -1,4 +1,4 @@
-"""Editors: what turns a task into a candidate output."""
+"""Editors: they turn a task into a candidate output."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ EDITORS: dict[str, str] = {
     "folder": "editjudge.editors.folder:Folder",
     "command": "editjudge.editors.command:Command",
 }
-"""Editors by the name that recipes use; an application may add its own."""
+"""Name in recipes -> "module:Class" of an editor; applications may add their own."""

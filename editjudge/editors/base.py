@@ -1,4 +1,4 @@
-"""What every editor promises: an `identity`, and `edit`, which gives the same image for the same task and seed."""
+"""`Editor`, the interface of all editors: `identity`, and `edit`, deterministic in task and seed."""
 
 from __future__ import annotations
 
@@ -13,32 +13,32 @@ from editjudge.records.types import EditTask
 
 
 class Editor(BaseModel):
-    """Something that carries out an instruction; its fields are its recipe parameters."""
+    """Base class of editors; the fields are the recipe's parameters."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     @property
     def identity(self) -> str:
-        """Everything that can change an output: the editor's kind, its version and its parameters."""
+        """Everything that can change an output: the editor's kind, version and parameters."""
         raise NotImplementedError
 
     @property
     def batch(self) -> int:
-        """Tasks it makes best use of at a time, at least 1."""
+        """Preferred number of tasks per batch, at least 1."""
         return 1
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
-        """The edited image (RGB). Deterministic in (identity, task, seed).
+        """Return the edited image (RGB). Deterministic in (identity, task, seed).
 
-        Raises whatever went wrong; the caller counts it as a failed triplet and never puts another image in its place.
+        Any exception makes a failed triplet; the caller never replaces the image by another one.
         """
         raise NotImplementedError
 
     def edit_many(self, asked: Sequence[tuple[EditTask, int]], images: ImageStore) -> Iterator[Image.Image | Exception]:
-        """For each (task, seed), in order, what `edit` returns or raises. Here one by one.
+        """Yield the result or exception of `edit` for each (task, seed), in order. The default calls `edit` one by one.
 
-        An editor that takes batches overrides it together with `batch`. It may be asked for any number of tasks; an
-        image may not depend on the others. Errors in `errors.FATAL` are raised.
+        An editor that works in batches overrides this method and `batch`. The number of tasks may be any; an image must
+        not depend on the other tasks. Errors in `errors.FATAL` are raised.
         """
         for task, seed in asked:
             try:

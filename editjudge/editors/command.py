@@ -1,4 +1,4 @@
-"""Candidates made by an external program, one call per task."""
+"""Candidates from an external program, one call per task."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _FIELD = re.compile(r"\{(instruction|input|output|seed)\}")
 
 
 class Command(Editor):
-    """Runs a program without a shell, so that nothing in an instruction can be taken for a command."""
+    """Runs a program without a shell, so that instructions cannot inject commands."""
 
     argv: tuple[str, ...] = Field(min_length=1)
-    """The program and its arguments. {instruction}, {input}, {output} and {seed} are filled in wherever they stand;
-    an argument that is just "{input}" becomes one argument per input image."""
+    """The program and its arguments. {instruction}, {input}, {output} and {seed} are replaced everywhere; an argument
+    that is just "{input}" becomes one argument per input image."""
     label: str = Field(min_length=1)
-    """What the program is, with its version: recorded as the editor."""
+    """Name and version of the program: recorded as the editor."""
     timeout_s: float = Field(600, gt=0)
-    """A call that takes longer is ended, with whatever it started, and the triplet fails."""
+    """Time-out of a call, in seconds: the program and its child processes are ended, and the triplet fails."""
 
     @field_validator("argv")
     @classmethod
@@ -45,7 +45,7 @@ class Command(Editor):
         return f"{self.label}#{digest(*self.argv)[:8]}"
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
-        """The image the program wrote, as RGB; `RuntimeError` with its last words when it failed or wrote none."""
+        """Return the program's image as RGB. Raises `RuntimeError` with the end of its output when it failed."""
         with tempfile.TemporaryDirectory(prefix="editjudge-") as name:
             inputs = []
             for index, ref in enumerate(task.inputs):
@@ -66,7 +66,7 @@ class Command(Editor):
             elif "{input}" in argument and len(inputs) > 1:
                 raise ValueError(f"{argument!r} has room for one image; the task has {len(inputs)}")
             else:
-                # One pass over the template: a "{seed}" inside the instruction's own words stays as it is.
+                # One pass over the template: a "{seed}" inside the instruction stays as it is.
                 arguments.append(_FIELD.sub(lambda match: values[match.group(1)], argument))
         return arguments
 
@@ -85,7 +85,7 @@ class Command(Editor):
         except subprocess.TimeoutExpired:
             raise RuntimeError(f"{self.argv[0]} took longer than {self.timeout_s:g} s") from None
         finally:
-            # The program may have started others that hold the GPU or the pipe: end its whole session.
+            # The program may have started others that use the GPU or the pipe: end its whole session.
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
                 process.communicate()

@@ -1,4 +1,4 @@
-"""Candidates that were made elsewhere and lie in a folder."""
+"""Candidates from a folder of existing images."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Folder(Editor):
     """Reads the image of each task; a task without an image fails."""
 
     folder: InputPath
-    """Where the images are."""
+    """Folder of the images."""
     label: str = Field(min_length=1)
-    """What made the images, with its version: it is recorded as the editor, and two folders need two labels."""
+    """Name and version of the images' maker: recorded as the editor; two folders need two labels."""
     pattern: str = "{task_id}.png"
-    """File name below the folder; may use {task_id} and {task_type}."""
+    """File name relative to the folder; may use {task_id} and {task_type}."""
 
     @field_validator("pattern")
     @classmethod
@@ -32,11 +32,11 @@ class Folder(Editor):
 
     @property
     def identity(self) -> str:
-        """The label. The files themselves are read once, when the candidate is made."""
+        """The label. Files are read once, when the candidate is made."""
         return self.label
 
     def edit(self, task: EditTask, images: ImageStore, seed: int) -> Image.Image:
-        """The stored image as RGB, at its own size; `ImageError` or `DataError` when there is none to read."""
+        """Return the stored image as RGB, at its own size. Raises `ImageError` or `DataError` when unreadable."""
         name = self.pattern.replace("{task_id}", task.id).replace("{task_type}", task.task_type)
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):

@@ -1,4 +1,4 @@
-"""The models that can be asked. `ENGINES` names them for the `use:` key of recipes."""
+"""Engines: the models behind judges. `ENGINES` names them for the `use:` key of recipes."""
 
 from __future__ import annotations
 

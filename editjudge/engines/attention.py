@@ -1,4 +1,4 @@
-"""Implementations of attention: whether transformers knows one, and has what it needs."""
+"""Attention implementations: whether transformers knows one, and whether its requirements are met."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _PACKAGES = {
     "flash_attention_3": ("flash_attn_interface", "flash-attn-3"),
     "flash_attention_4": ("flash_attn", "flash-attn-4"),
 }
-"""Name of the implementation -> its package, by import name and as pip knows it."""
+"""Implementation -> its package, by import name and by pip name."""
 
 
 def needs_gpu(attention: str) -> bool:
-    """Whether an implementation runs on a GPU only."""
+    """Return whether an implementation needs a GPU."""
     return attention in _PACKAGES
 
 
 def attention_problem(attention: object) -> str | None:
-    """What keeps transformers from using an implementation, apart from the device."""
+    """Return why transformers cannot use an implementation, apart from the device; None when it can."""
     if find_spec("transformers") is None:
         return None
     from transformers import AttentionInterface
@@ -31,7 +31,7 @@ def attention_problem(attention: object) -> str | None:
     if not isinstance(attention, str) or attention not in known:
         return f"unknown value{did_you_mean(str(attention), known)}"
     module, package = _PACKAGES.get(attention, ("", ""))
-    # transformers takes the same kernel from the hub when the package `kernels` is there.
+    # transformers loads the same kernel from the hub when the package `kernels` is installed.
     if module and find_spec(module) is None and find_spec("kernels") is None:
         return f"needs the package {package}, which is not installed; install it, or choose sdpa"
     return None

@@ -1,4 +1,4 @@
-"""What every engine promises: see `Engine`. `test_engine_contract.py` holds all engines to it."""
+"""`Engine`, the interface of all engines. `test_engine_contract.py` tests every engine against it."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from editjudge.recipes.recipe_use import mistake
 
 
 class Sampling(BaseModel):
-    """What changes the text a model writes, apart from the seed. Defaults: EditScore's released models."""
+    """Sampling parameters. Defaults: EditScore's released models."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     temperature: float = Field(0.7, ge=0)
-    """0 is greedy: every pass then gives the same text."""
+    """0 is greedy decoding: every pass then gives the same text."""
     top_p: float = Field(0.9, gt=0, le=1)
     """Tokens are drawn from the most likely ones that together have this probability; 1 keeps all."""
     top_k: int = Field(20, ge=0)
     """0 keeps the whole vocabulary."""
     max_new_tokens: int = Field(512, gt=0)
-    """A longer reply is cut there, and stays unscored when its scores are not complete."""
+    """Limit of a reply, in tokens; a longer one is cut, and stays unscored when its scores are incomplete."""
     logprobs: Annotated[bool, Neutral(False)] = False
-    """Also give the log-probability of every token that is written (`Completion.tokens`)."""
+    """Also return the log-probability of every generated token (`Completion.tokens`)."""
 
 
 @dataclass(frozen=True)
@@ -42,17 +42,17 @@ class Request:
     text: str
     """User turn with one `<image>` mark per image (`prompt_sets.IMAGE_MARK`)."""
     images: tuple[Image.Image, ...]
-    """RGB, already at the size the judge wants."""
+    """RGB, already resized by the judge."""
     seeds: tuple[int, ...]
-    """One pass per seed. A pass depends on its own seed only; what its neighbours in a batch can change is the engine's
-    `batch_effect`."""
+    """One pass per seed. A pass depends on its own seed only; `batch_effect` of the engine says how others in a batch
+    can change it."""
     system: str | None = None
     """System turn; None: that of the model's family. "": none."""
 
 
 @dataclass(frozen=True)
 class Completion:
-    """What came back for one pass."""
+    """The result of one pass."""
 
     text: str
     stop: Stop
@@ -60,11 +60,11 @@ class Completion:
     n_tokens: int = 0
     error: str | None = None
     reason: str = "engine_error"
-    """With "error", in snake_case: what a judgment's `failure` becomes. "engine_error": the engine is at fault;
-    anything else names what is odd about this one request."""
+    """With "error", in snake_case: the `failure` of the judgment. "engine_error": the engine is at fault; any other
+    value names a problem of this request."""
     tokens: tuple[tuple[str, float], ...] = ()
-    """With `Sampling.logprobs`: each token as text with its natural log-probability, that of the model itself, before
-    temperature, top_k and top_p. Together the texts are `text`, but for characters of several tokens."""
+    """With `Sampling.logprobs`: text and natural log-probability of each token, from the model itself, before
+    temperature, top_k and top_p. The texts add up to `text`, except for characters of several tokens."""
 
 
 @dataclass(frozen=True)
@@ -76,36 +76,36 @@ class Reply:
 
     @classmethod
     def failed(cls, request: Request, error: str, reason: str = "engine_error") -> Reply:
-        """The reply to a request that cannot be answered, while the rest of the batch can."""
+        """Return the reply to a request that cannot be answered, while the rest of the batch can."""
         return cls(tuple(Completion("", "error", 0, error, reason) for _ in request.seeds))
 
 
 BatchEffect = Literal["none", "rounding", "any"]
-"""What the other requests of a batch can change in a reply; see `Engine.batch_effect`."""
+"""Effect of the other requests of a batch on a reply; see `Engine.batch_effect`."""
 
 
 Option = Literal["top_k", "top_p", "seed", "logprobs"]
-"""What some engines do not take: many servers know no `top_k`, some no seed, and many give no log-probabilities."""
+"""Options that some engines do not support: many servers lack `top_k`, some the seed, many log-probabilities."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What an engine cannot honour."""
+    """A sampling value that an engine does not support."""
 
     field: str
     """Name of the field of `Sampling`."""
     text: str
-    """What is wrong with its value, and which value to use."""
+    """The problem with its value, and the value to use."""
 
 
 EngineT = TypeVar("EngineT", bound="Engine")
 
 
 class Engine(ABC):
-    """A model that reads images and text and writes text.
+    """Base class of engines: models that read images and text and write text.
 
-    Engines of recipes are also frozen pydantic models: their fields are the recipe's parameters. An engine loads what
-    it needs when it is first asked, and `close` frees it; as a context manager it is closed at the end.
+    Engines of recipes are also frozen pydantic models: their fields are the recipe's parameters. An engine loads its
+    model on first use; `close`, or the end of a `with` block, frees it.
     """
 
     @property
@@ -115,33 +115,34 @@ class Engine(ABC):
 
     @abstractmethod
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
-        """Yield (index of the request, its reply) as replies come, in any order, each index once.
+        """Yield (index of the request, its reply) as replies arrive, in any order, each index once.
 
-        A request that cannot be answered becomes `Reply.failed`. When nothing more can be answered, `EngineError` is
-        raised, at the call or from the iterator; replies that were yielded before stay valid.
+        A request that cannot be answered becomes `Reply.failed`. When nothing more can be answered, raises
+        `EngineError`, at the call or from the iterator; replies that were yielded before stay valid.
         """
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """What the other requests of a batch can change in a reply.
+        """Effect of the other requests of a batch on a reply.
 
-        "none": a pass depends on its request and seed only. "rounding": the same, up to the rounding of floating-point
-        sums, which can turn a close choice between two tokens. "any": nothing is promised.
+        "none": a pass depends on its request and seed only. "rounding": the same up to floating-point rounding, which
+        can flip a close choice between two tokens. "any": no guarantee.
         """
         return "any"
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """What of `sampling` the engine cannot honour; asked before a run, without loading a model.
+        """Return values of `sampling` that the engine does not support; called before a run, without loading a model.
 
-        An engine that gives log-probabilities says so here, in its own `check`.
+        The default reports log-probabilities as unsupported; an engine that returns them overrides this method.
         """
         unknown: tuple[Option, ...] = ("logprobs",)
         return unknown_options(sampling, unknown, f"the engine {type(self).__name__}")
 
     def with_adapter(self, path: Path) -> Engine:
-        """An engine of its own, not loaded yet, with the weights of a checkpoint: an adapter or full weights.
+        """Return a separate engine, not loaded yet, with the weights of a checkpoint: an adapter or full weights.
 
-        `CheckpointError` when the folder holds neither, `EditJudgeError` when the engine cannot load checkpoints.
+        Raises `CheckpointError` when the folder contains neither, `EditJudgeError` when the engine cannot load
+        checkpoints.
         """
         raise EditJudgeError(
             f"{type(self).__name__} cannot load {path}: it has no weights that a checkpoint could replace; "
@@ -149,7 +150,7 @@ class Engine(ABC):
         )
 
     def close(self) -> None:
-        """Free the model and connections. May be called again; an engine that is asked after it loads again."""
+        """Free the model and connections. May be called again; the next use loads the model again."""
         return
 
     def __enter__(self: EngineT) -> EngineT:
@@ -159,35 +160,35 @@ class Engine(ABC):
         self.close()
 
     def answer_all(self, requests: Sequence[Request], sampling: Sampling) -> list[Reply]:
-        """The replies of `generate` in the order of the requests, when all are there."""
+        """Return the replies of `generate` in the order of the requests, once all are there."""
         replies = dict(each_once(self.generate(requests, sampling), requests))
         return [replies[index] for index in range(len(requests))]
 
 
 class OneByOne(Engine):
-    """Base of engines that answer one request at a time."""
+    """Base class of engines that answer one request at a time."""
 
     @abstractmethod
     def answer(self, request: Request, sampling: Sampling) -> Reply:
-        """The reply to one request; it does not depend on other requests."""
+        """Return the reply to one request; it does not depend on other requests."""
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """There is no batch."""
+        """Return "none": there is no batch."""
         return "none"
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
-        """One reply after the other, in order."""
+        """Yield the replies one by one, in order."""
         for index, request in enumerate(requests):
             yield index, self.answer(request, sampling)
 
 
 def unknown_options(sampling: Sampling, unknown: Collection[Option], engine: str) -> list[Problem]:
-    """For `Engine.check`: the options of `unknown` that are in use. `engine` names it in the messages."""
+    """Return problems for `Engine.check`: the used options of `unknown`. `engine` names it in the messages."""
     problems: list[Problem] = []
     if "logprobs" in unknown and sampling.logprobs:
         problems.append(Problem("logprobs", f"{engine} gives no log-probabilities; leave it out"))
-    if sampling.temperature == 0:  # greedy: nothing is drawn
+    if sampling.temperature == 0:  # greedy: nothing is sampled
         return problems
     for name, value, neutral in (("top_k", sampling.top_k, 0), ("top_p", sampling.top_p, 1)):
         if name in unknown and value != neutral:
@@ -199,7 +200,7 @@ def unknown_options(sampling: Sampling, unknown: Collection[Option], engine: str
 
 
 def sampling_mistakes(engine: Engine, sampling: Sampling, *where: str | int) -> list[InitErrorDetails]:
-    """What `engine.check` finds, for `recipe_use.refuse`; `where` is the place of `sampling` in the block."""
+    """Return the problems of `engine.check` for `recipe_use.refuse`; `where`: place of `sampling` in the block."""
     return [
         mistake(problem.text, *where, problem.field, seen=getattr(sampling, problem.field))
         for problem in engine.check(sampling)
@@ -207,9 +208,9 @@ def sampling_mistakes(engine: Engine, sampling: Sampling, *where: str | int) -> 
 
 
 def each_once(replies: Iterable[tuple[int, Reply]], requests: Sequence[Request]) -> Iterator[tuple[int, Reply]]:
-    """What an engine yields for `requests`, checked: every request once, a completion for each of its seeds.
+    """Yield an engine's replies to `requests`, checked: every request once, a completion for each seed.
 
-    `EngineError` at the first reply that is wrong, and at the end when one is missing.
+    Raises `EngineError` at the first wrong reply, and at the end when one is missing.
     """
     waiting = set(range(len(requests)))
     for index, reply in replies:

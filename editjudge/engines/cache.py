@@ -1,4 +1,4 @@
-"""Replies kept on disk, so that a repeated or interrupted run asks only for what is missing."""
+"""Reply cache on disk, so that a repeated or interrupted run asks only for missing replies."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CREATE TABLE IF NOT EXISTS passes (
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS logprobs (key TEXT PRIMARY KEY, tokens TEXT NOT NULL) WITHOUT ROWID;
 """
-"""`logprobs.tokens`: JSON of `Completion.tokens`, of the passes that have any."""
+"""`logprobs.tokens`: JSON of `Completion.tokens`, for passes that have them."""
 _BUSY_TIMEOUT_S = 60
 
 _Entries = dict[str, tuple[Completion, int]]
@@ -32,40 +32,40 @@ _Entries = dict[str, tuple[Completion, int]]
 
 
 class CachedEngine(Engine):
-    """An engine that remembers. One entry per pass; errors are not remembered.
+    """Engine with a reply cache. One entry per pass; errors are not cached.
 
-    The key holds everything that can change a byte: the inner engine's identity, the prompt, the pixels, the sampling
-    and the pass's seed. Each reply is a SQLite transaction as soon as the inner engine yields it: an engine that fails
-    or a killed process loses what was in flight and nothing else, and several processes on one machine may share a
-    folder. The folder must be on a local disk (SQLite's write-ahead log does not work over network file systems).
+    The key contains everything that can change a reply: the inner engine's identity, the prompt, the pixels, the
+    sampling and the pass's seed. Each reply is a SQLite transaction as soon as the inner engine yields it: a failing
+    engine or a killed process loses only replies in flight, and several processes on one machine may share a folder.
+    The folder must be on a local disk (SQLite's write-ahead log does not work over network file systems).
     """
 
     def __init__(self, inner: Engine, folder: Path | str) -> None:
-        """`folder` is made when it is not there."""
+        """`folder` is created when it is missing."""
         self.inner = inner
         self.path = Path(folder) / "replies.sqlite"
 
     @property
     def identity(self) -> str:
-        """The inner engine's: remembering changes no reply."""
+        """The inner engine's identity: caching changes no reply."""
         return self.inner.identity
 
     @property
     def trained(self) -> Trained | None:
-        """The inner engine's."""
+        """The training settings of the inner engine's weights."""
         return trained_of(self.inner)
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """The inner engine's."""
+        """The `batch_effect` of the inner engine."""
         return self.inner.batch_effect
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """As the inner engine."""
+        """Return the problems of the inner engine."""
         return self.inner.check(sampling)
 
     def with_adapter(self, path: Path) -> CachedEngine:
-        """The inner engine with the weights at `path`, remembered in the same folder."""
+        """Return the inner engine with the weights at `path`, cached in the same folder."""
         return CachedEngine(self.inner.with_adapter(path), self.path.parent)
 
     def close(self) -> None:
@@ -73,9 +73,9 @@ class CachedEngine(Engine):
         self.inner.close()
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
-        """As the inner engine, which is asked only for unknown passes; what it yields is stored before it is passed on.
+        """Yield cached replies, then those of the inner engine to the missing passes, stored before they are yielded.
 
-        `StorageError` when the cache is unusable.
+        Raises `StorageError` when the cache is unusable.
         """
         keys = [self._keys(request, sampling) for request in requests]
         with self._open() as database:
@@ -100,7 +100,7 @@ class CachedEngine(Engine):
     def _ask(
         self, requests: Sequence[Request], keys: list[list[str]], known: _Entries, sampling: Sampling
     ) -> Iterator[_Entries]:
-        """Put the unknown passes to the inner engine, each once and those of one request together."""
+        """Ask the inner engine for the missing passes, each once, those of one request together."""
         asked: list[list[str]] = []
         put: list[Request] = []
         taken = set(known)
@@ -122,14 +122,14 @@ class CachedEngine(Engine):
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection of one call's own: threads must not share one."""
+        """Open a connection for one call: threads must not share one."""
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # An iterator that was left half-way may be closed by another thread.
+            # Another thread may close an iterator that was not exhausted.
             database = sqlite3.connect(self.path, timeout=_BUSY_TIMEOUT_S, check_same_thread=False)
         with closing(database):
             with self._explained():
-                # SQLite does not wait for other connections when it changes the journal of a new database.
+                # SQLite does not wait for other connections when it changes the journal mode of a new database.
                 with FileLock(self.path.with_suffix(".lock")):
                     database.execute("PRAGMA journal_mode=WAL")
                 database.execute("PRAGMA synchronous=NORMAL")
@@ -138,7 +138,7 @@ class CachedEngine(Engine):
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
-        """Errors of the database and its files as `StorageError`; those of the inner engine are not among them."""
+        """Turn errors of the database and its files into `StorageError`; errors of the inner engine pass through."""
         try:
             yield
         except (sqlite3.Error, OSError) as error:
@@ -149,12 +149,12 @@ class CachedEngine(Engine):
 
 
 def _joined(keys: list[str], known: _Entries) -> Reply:
-    """The reply to the request with these passes."""
+    """Return the reply to the request with these passes."""
     return Reply(tuple(known[key][0] for key in keys), max((known[key][1] for key in keys), default=0))
 
 
 def _store(database: sqlite3.Connection, fresh: _Entries) -> None:
-    """In one transaction; it outlives the process when this returns."""
+    """Store passes in one transaction; they are on disk when this returns."""
     known = {key: entry for key, entry in fresh.items() if entry[0].stop != "error"}
     with database:
         database.executemany(

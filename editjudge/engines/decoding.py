@@ -1,4 +1,4 @@
-"""K passes from one prefill: a batch of prompts is read once and continued as often as there are seeds.
+"""Decoding K passes from one prefill: each prompt of a batch is read once and continued once per seed.
 
 `transformers.generate(num_return_sequences=K)` reads the prompt K times, images included; with two images and a short
 reply, reading is most of the work.
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Written:
-    """One continuation."""
+    """A generated continuation."""
 
     tokens: tuple[int, ...]
-    """Without the token that ended it."""
+    """Tokens, without the end-of-turn token."""
     ended: bool
     """False: cut at `max_new_tokens`, or `broken`."""
     broken: bool = False
-    """The logits after the last token hold NaN or an infinity, so that no token can be chosen."""
+    """The logits after the last token contain NaN or an infinity, so that no token can be chosen."""
     logprobs: tuple[float, ...] = ()
-    """Of each token, when `Sampling.logprobs` asks for them."""
+    """Log-probability of each token, with `Sampling.logprobs`."""
 
 
 def write_passes(
@@ -101,10 +101,10 @@ def write_passes(
 
 
 def choose(logits: Tensor, sampling: Sampling, draws: Tensor) -> Tensor:
-    """The next token of each row. `logits`: (rows, vocabulary); `draws`: (rows,), uniform in [0, 1).
+    """Return the next token of each row. `logits`: (rows, vocabulary); `draws`: (rows,), uniform in [0, 1).
 
-    Temperature, then the `top_k` best, then the fewest of these that hold `top_p` of their probability; the token is
-    where the draw falls in what is left. Temperature 0 takes the best.
+    Applies temperature, then `top_k`, then `top_p` to the remaining tokens; the draw selects among the rest by
+    cumulative probability. Temperature 0 takes the best.
     """
     if sampling.temperature == 0:
         return logits.argmax(-1)
@@ -118,13 +118,13 @@ def choose(logits: Tensor, sampling: Sampling, draws: Tensor) -> Tensor:
 
 
 def _logprobs(logits: Tensor, tokens: Tensor) -> list[float]:
-    """Natural log-probability of each row's token. `logits`: (rows, vocabulary); `tokens`: (rows,)."""
+    """Return the natural log-probability of each row's token. `logits`: (rows, vocabulary); `tokens`: (rows,)."""
     found: list[float] = logits.float().log_softmax(-1).gather(-1, tokens[:, None]).squeeze(-1).tolist()
     return found
 
 
 def _draws(seeds: Sequence[int], sampling: Sampling) -> Tensor:
-    """(passes, max_new_tokens) uniform numbers, each row from its own generator; on the CPU, the same everywhere."""
+    """Return uniform numbers (passes, max_new_tokens), each row from its own generator; on the CPU, equal anywhere."""
     import torch
 
     steps = sampling.max_new_tokens

@@ -1,4 +1,4 @@
-"""Digests of weight files: each version of a file is hashed once on a machine, not again by every process."""
+"""Digests of weight files: each version of a file is hashed once per machine instead of by every process."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from editjudge.files.io import atomic_write, digest
 from editjudge.system.environment import user_folder
 
 REMEMBERED_BYTES = 256 * 2**20
-"""Digests of files of this size and more are kept in the user's cache folder; smaller ones are hashed in an instant."""
+"""Digests of files of at least this size are stored in the user's cache folder; smaller files hash quickly."""
 
 
 def digest_files(paths: list[Path]) -> str:
-    """Digest of the names and contents of files."""
-    # Hashing lets other threads run; shards of large models lie on disks that serve several readers well.
+    """Return the digest of the names and contents of files."""
+    # Hashing releases the GIL, and disks of large models serve several readers well.
     with ThreadPoolExecutor(max_workers=8) as pool:
         hashes = pool.map(digest_file, paths)
         return digest([[path.name, value] for path, value in zip(paths, hashes, strict=True)])
 
 
 def digest_file(path: Path) -> str:
-    """SHA-256 of a file's content, hexadecimal."""
+    """Return the SHA-256 of a file's content, hexadecimal."""
     return _digest(path, _version(path))
 
 
 def _version(path: Path) -> tuple[int, ...]:
-    """Changes whenever the file does. The time of the last change of its entry cannot be set by programs that copy."""
+    """Return a value that changes whenever the file does. Programs that copy files cannot set its ctime."""
     stat = path.stat()
     return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
 
@@ -46,7 +46,7 @@ def _digest(path: Path, version: tuple[int, ...]) -> str:
     with path.open("rb") as handle:
         while block := handle.read(1 << 22):
             found.update(block)
-    # A file that was written to meanwhile is not remembered, nor is one where nothing can be kept.
+    # A file that changed meanwhile is not stored, nor is any digest when the cache folder is not writable.
     if kept is not None and _version(path) == version:
         with suppress(StorageError, OSError):
             atomic_write(kept, found.hexdigest())

@@ -1,4 +1,4 @@
-"""A judge in this process, on transformers: any GPU, or the CPU."""
+"""Engine for transformers models in this process, on any GPU or the CPU."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ class _Loaded:
 @dataclass(frozen=True)
 class _Prompt:
     number: int
-    """Place among the requests."""
+    """Index of the request."""
     request: Request
     chat: str
     n_tokens: int
 
 
 class HFEngine(Engine, BaseModel):
-    """Loads its model when it is first asked. One caller at a time.
+    """Runs a transformers model in this process. Loaded on first use; one caller at a time.
 
-    Only `Sampling` decides how tokens are drawn: the repetition penalty and temperature that a model's
-    `generation_config.json` may suggest are not applied.
+    Only `Sampling` affects decoding: repetition penalty and temperature of the model's `generation_config.json` are not
+    applied.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -69,18 +69,18 @@ class HFEngine(Engine, BaseModel):
     adapter: InputPath | None = None
     """Folder of a PEFT adapter trained on `model`, such as a checkpoint."""
     family: str = Field("", validate_default=True)
-    """A row of `families.FAMILIES`: the chat layout. It must fit the model's `model_type`. Left out: what the weights
-    were trained with (`judge.yaml`), or qwen2_5_vl."""
+    """A row of `families.FAMILIES`: the chat layout. It must fit the model's `model_type`. Default: the family that the
+    weights were trained with (`judge.yaml`), or qwen2_5_vl."""
     revision: str | None = None
     """Branch, tag or commit of a hub model; None: main."""
     dtype: Literal["bfloat16", "float16", "float32"] = "bfloat16"
-    """Of the weights and the computation."""
+    """Precision of the weights and the computation."""
     device: str = Field("auto", pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     """"auto": the first GPU if there is one, otherwise the CPU."""
     batch_size: int = Field(16, ge=1)
-    """Requests read at once, each with all of its passes. Halved by itself when GPU memory runs out."""
+    """Requests per batch, each with all of its passes. Halved automatically when GPU memory runs out."""
     attention: Literal["sdpa", "eager", "flash_attention_2"] = "sdpa"
-    """Implementation of attention in transformers; flash_attention_2 needs its package and a GPU."""
+    """Attention implementation in transformers; flash_attention_2 needs its package and a GPU."""
 
     _loaded: _Loaded | None = PrivateAttr(None)
     _identity: str | None = PrivateAttr(None)
@@ -106,7 +106,7 @@ class HFEngine(Engine, BaseModel):
         return self
 
     def _load_problems(self) -> Iterator[InitErrorDetails]:
-        """What would end the loading of the model, as far as it can be seen without loading it."""
+        """Yield problems that would end the loading of the model, as far as they show without loading it."""
         if (found := model_problem(self.model, self.family)) is not None:
             yield mistake(found[1], found[0], seen=getattr(self, found[0]))
         if self.adapter is not None and self.adapter.is_dir() and (text := adapter_problem(self.adapter)) is not None:
@@ -121,17 +121,17 @@ class HFEngine(Engine, BaseModel):
             yield mistake(str(error), "model" if self.adapter is None else "adapter")
             return
         for name, text in () if trained is None else trained.problems({"family": self.family}):
-            if name == "family":  # the rest is the judge's
+            if name == "family":  # the judge checks the rest
                 yield mistake(text, name)
 
     @property
     def trained(self) -> Trained | None:
-        """How the weights were trained to be asked; None for weights from elsewhere."""
+        """The settings that the weights were trained with; None for weights from elsewhere."""
         return _trained(self.model, self.adapter)
 
     @property
     def identity(self) -> str:
-        """Model content or commit, adapter content, dtype and family; not what only changes speed."""
+        """Model content or commit, adapter content, dtype and family; without options that affect speed only."""
         if self._identity is None:
             adapter = "none" if self.adapter is None else adapter_digest(self.adapter)
             model = model_digest(self.model, self.revision)
@@ -140,18 +140,18 @@ class HFEngine(Engine, BaseModel):
 
     @property
     def batch_effect(self) -> BatchEffect:
-        """Padding and the size of the batch change how sums are rounded."""
+        """Return "rounding": padding and the batch size change how sums are rounded."""
         return "rounding"
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """Texts that leave no token of the model's window for the prompt."""
+        """Return a problem when `max_new_tokens` leaves no token of the model's context window for the prompt."""
         window = model_window(self.model)
         if window is None or sampling.max_new_tokens < window:
             return []
         return [Problem("max_new_tokens", f"the model takes {window} tokens in all, prompt and images included")]
 
     def with_adapter(self, path: Path) -> HFEngine:
-        """An adapter goes beside `model`; full weights take the place of `model` and of an adapter made for it."""
+        """Return an engine with an adapter on `model`, or with full weights in place of `model` and its adapter."""
         if (path / "adapter_config.json").is_file():
             return self._changed(adapter=path)
         if (path / "config.json").is_file():
@@ -159,11 +159,11 @@ class HFEngine(Engine, BaseModel):
         raise CheckpointError(f"{path}: neither adapter_config.json nor config.json in it; train it again")
 
     def _changed(self, **changes: Any) -> HFEngine:
-        """Not a copy, which would share the loaded model."""
+        """Return a new engine; a copy would share the loaded model."""
         return type(self).model_validate({name: getattr(self, name) for name in self.model_fields_set} | changes)
 
     def close(self) -> None:
-        """Free the model. Its files are looked at again when it is asked again."""
+        """Free the model. The next use checks its files again."""
         was_loaded = self._loaded is not None
         self._loaded = self._identity = self._fitting = None
         if was_loaded:
@@ -174,8 +174,9 @@ class HFEngine(Engine, BaseModel):
                 torch.cuda.empty_cache()
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
-        """Batch after batch, long prompts first. What the model cannot take (marks without images, too long,
-        too narrow, too large for the memory) is `Reply.failed`. `EngineError` or `CheckpointError` without a model.
+        """Yield replies batch by batch, long prompts first. A request that the model cannot read (marks without images,
+        too long, too narrow, out of memory) gives `Reply.failed`. Raises `EngineError` or `CheckpointError` when the
+        model cannot be loaded.
         """
         loaded = self._load()
         prompts = []
@@ -184,9 +185,9 @@ class HFEngine(Engine, BaseModel):
                 prompts.append(self._prompt(loaded, number, request, sampling))
             except RequestError as error:
                 yield number, Reply.failed(request, str(error), error.reason)
-            except (EditJudgeError, ValueError, TypeError) as error:  # what a tokenizer or processor says of odd input
+            except (EditJudgeError, ValueError, TypeError) as error:  # from tokenizers and processors for odd input
                 yield number, Reply.failed(request, str(error))
-        # Alike lengths waste no padding; the longest first, so that memory runs out early or never.
+        # Similar lengths need little padding; the longest come first, so that out of memory happens early or never.
         prompts.sort(key=lambda prompt: -prompt.n_tokens)
         for prompt, reply in self._answer(loaded, prompts, sampling):
             yield prompt.number, reply
@@ -201,7 +202,7 @@ class HFEngine(Engine, BaseModel):
             device = ("cuda:0" if available else "cpu") if self.device == "auto" else self.device
             if needs_gpu(self.attention) and device == "cpu":
                 raise EngineError(f"attention {self.attention}: needs a GPU, and torch sees none here; use sdpa")
-            logger.info("loading %s", self.identity)  # the digests are taken first: they find what is missing
+            logger.info("loading %s", self.identity)  # before loading: computing the digests finds missing files
             family = get_family(self.family)
             processor = family.load_processor(self.model, revision=self.revision)
             model = load_model(
@@ -221,7 +222,7 @@ class HFEngine(Engine, BaseModel):
         return self._loaded
 
     def _prompt(self, loaded: _Loaded, number: int, request: Request, sampling: Sampling) -> _Prompt:
-        """The request as the model will read it, measured without decoding its pixels. Raises if it cannot be read."""
+        """Return the request as the model will read it, measured without decoding pixels. Raises if unreadable."""
         marks = request.text.count(IMAGE_MARK)
         if marks != len(request.images) or not request.images:
             raise RequestError(
@@ -242,7 +243,7 @@ class HFEngine(Engine, BaseModel):
                     f"at most {MAX_RATIO} times the shorter one",
                     reason,
                 )
-            n_tokens += family.image_tokens(loaded.processor, image.size) - 1  # the text holds one already
+            n_tokens += family.image_tokens(loaded.processor, image.size) - 1  # the text already contains one
         if n_tokens + sampling.max_new_tokens > loaded.max_tokens:
             raise RequestError(
                 f"{n_tokens} tokens to read and {sampling.max_new_tokens} to write are more than the model's "
@@ -252,7 +253,7 @@ class HFEngine(Engine, BaseModel):
         return _Prompt(number, request, chat, n_tokens)
 
     def _answer(self, loaded: _Loaded, prompts: list[_Prompt], sampling: Sampling) -> Iterator[tuple[_Prompt, Reply]]:
-        """Batch after batch; when the memory runs out, with half as many requests from there on."""
+        """Yield replies batch by batch; after out of memory, with half as many requests per batch."""
         import torch
 
         size = self.batch_size if self._fitting is None else self._fitting
@@ -260,7 +261,7 @@ class HFEngine(Engine, BaseModel):
         while start < len(prompts):
             batch = prompts[start : start + size]
             replies: list[Reply] | None = None
-            # Go on outside of the block: as long as the exception lives, so do the tensors that filled the memory.
+            # Retry outside the block: the exception keeps the tensors alive that filled the memory.
             with suppress(torch.OutOfMemoryError):
                 replies = self._run(loaded, batch, sampling)
             if replies is None:
@@ -306,5 +307,5 @@ class HFEngine(Engine, BaseModel):
 
 
 def _trained(model: str, adapter: Path | None) -> Trained | None:
-    """What the adapter was trained with, or without one the model, where it is a folder."""
+    """Return the settings that the adapter, or without one the model folder, was trained with."""
     return read_trained(Path(model) if adapter is None else adapter)

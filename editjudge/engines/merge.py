@@ -1,4 +1,4 @@
-"""An adapter and its base become one folder of full weights, verified."""
+"""Merging an adapter and its base into one folder of full weights, with verification."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ from editjudge.prompts.prompt_sets import IMAGE_MARK, get_prompts
 TOLERANCE = {"float32": 1e-4, "bfloat16": 0.05, "float16": 0.01}
 """Largest difference of a logit allowed between adapter and merged weights, as a share of the largest logit.
 
-In half precision the merged sum is rounded once more; what is allowed is some ten roundings.
+In half precision the merged sum is rounded once more; the tolerance allows about ten roundings.
 """
 
 
 def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | None = None) -> float:
     """Write base + adapter to `out`, and return the largest difference of a logit, as a share of the largest logit.
 
-    The folder appears under its name only after its weights were loaded again and gave the adapter's logits within
-    `TOLERANCE`. The checkpoint's `judge.yaml` is copied. `CheckpointError` when the logits differ, when the checkpoint
-    is half-written or was trained on another family than the base's; `StorageError` when `out` exists.
+    The folder appears only after its weights were loaded again and gave the adapter's logits within `TOLERANCE`. The
+    checkpoint's `judge.yaml` is copied. Raises `CheckpointError` when the logits differ, when the checkpoint is
+    incomplete or was trained on another family than the base's; `StorageError` when `out` exists.
     """
     if out.exists():
         raise StorageError(f"{out}: exists already; remove it or choose another folder")
@@ -76,7 +76,7 @@ def merge(checkpoint: Path, out: Path, base: str | None = None, dtype: str | Non
 
 
 def _base_of(checkpoint: Path) -> str:
-    """The base that an adapter names."""
+    """Return the base model that an adapter names."""
     base = adapter_settings(checkpoint).get("base_model_name_or_path")
     if not isinstance(base, str) or not base:
         raise CheckpointError(f"{checkpoint}: the adapter does not name its base; give it with --base")
@@ -84,13 +84,13 @@ def _base_of(checkpoint: Path) -> str:
 
 
 def _dtype_of(base: str) -> str:
-    """The precision in which a model's weights are stored."""
+    """Return the dtype of a model's stored weights."""
     name = str(load_config(base).dtype).removeprefix("torch.")
     return name if name in TOLERANCE else "float32"
 
 
 def _family_of(base: str) -> Family:
-    """A family that fits the base. Which of several does not matter: a chat decides nothing about weights."""
+    """Return a family that fits the base. Any of several works: the chat layout does not affect weights."""
     kind = load_config(base).model_type
     fitting = families_for(kind)
     if not fitting:
@@ -99,7 +99,7 @@ def _family_of(base: str) -> Family:
 
 
 def _load(model: str, adapter: Path | None, dtype: str, family: Family) -> Any:
-    """A model as the engines load it, on the CPU, where every machine that can hold the weights can check them."""
+    """Load a model as the engines do, but on the CPU, where memory for the weights suffices to check them."""
     return load_model(model, adapter, revision=None, family=family.name, dtype=dtype, device="cpu", attention="sdpa")
 
 
@@ -111,7 +111,7 @@ def _write_merged(base: Any, checkpoint: Path, folder: Path) -> None:
 
 
 def _probe(processor: Any, family: Family) -> dict[str, Any]:
-    """A prompt with one image, for every part of the model to take part in the answer."""
+    """Return a prompt with one image, so that every part of the model contributes to the logits."""
     import numpy as np
     from PIL import Image
 
@@ -130,5 +130,5 @@ def _logits(model: Any, probe: dict[str, Any]) -> Any:
 
 
 def _difference(found: Any, wanted: Any) -> float:
-    """Largest difference as a share of the largest wanted logit; NaN when anything is."""
+    """Return the largest difference as a share of the largest wanted logit; NaN when any logit is."""
     return float((found - wanted).abs().max() / wanted.abs().max())

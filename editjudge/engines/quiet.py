@@ -1,4 +1,4 @@
-"""Silence for what libraries say to their own developers."""
+"""Silencing log messages that libraries address to developers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import warnings
 
 
 def quiet(main: bool) -> None:
-    """Silence what a newcomer can do nothing about; everything else stays."""
+    """Silence library messages that users cannot act on; others stay."""
     import torch
 
     for calls_by_libraries in (

@@ -1,4 +1,4 @@
-"""An engine that replies with given texts: for tests and dry runs."""
+"""Engine with fixed replies, for tests and dry runs."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Script = Callable[[Request, int], "str | Completion"]
 
 
 class ScriptedEngine(OneByOne, BaseModel):
-    """Answers without a model. Deterministic: a pass depends on its request and its seed, never on the order."""
+    """Fixed replies without a model. Deterministic: a pass depends on its request and seed, never on the order."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     replies: Annotated[tuple[str, ...], Field(min_length=1)] | Script
-    """What may be said, one of them drawn per pass by hash; or, from Python, a function of a request and a seed."""
+    """Possible replies, one selected per pass by hash; or, from Python, a function of a request and a seed."""
     name: str = "scripted"
     """Part of the identity. Two functions that answer differently need two names."""
     fail: tuple[str, ...] = ()
-    """Regular expressions: a request whose text holds a match fails instead of being answered."""
+    """Regular expressions: a request whose text matches one fails instead of being answered."""
     without: tuple[Option, ...] = ()
-    """Sampling options that it refuses, as a server does that does not know them."""
+    """Sampling options that it rejects, like a server that does not support them."""
     latency_s: float = Field(0, ge=0)
-    """How long one batch takes."""
+    """Duration of a batch, in seconds."""
 
     @field_validator("fail")
     @classmethod
@@ -44,23 +44,23 @@ class ScriptedEngine(OneByOne, BaseModel):
 
     @property
     def identity(self) -> str:
-        """The name and what is said under it."""
+        """The name and the replies."""
         said = digest(self.replies) if isinstance(self.replies, tuple) else "function"
         return f"scripted:{self.name}:{said}:{digest(self.fail)}"
 
     def check(self, sampling: Sampling) -> list[Problem]:
-        """The options of `without` that are in use; texts have no log-probabilities, completions of a function may."""
+        """Return the options of `without` that are in use; texts have no log-probabilities, functions may."""
         silent: tuple[Option, ...] = ("logprobs",) if isinstance(self.replies, tuple) else ()
         unknown = {*self.without, *silent}
         return unknown_options(sampling, unknown, f"the engine {self.name!r}")
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[int, Reply]]:
-        """One reply after the other, the first after `latency_s`."""
+        """Yield the replies one by one, the first after `latency_s`."""
         time.sleep(self.latency_s)
         return super().generate(requests, sampling)
 
     def answer(self, request: Request, sampling: Sampling) -> Reply:
-        """At temperature 0 the drawn reply does not depend on the seed."""
+        """Return the reply to a request; at temperature 0 it does not depend on the seed."""
         for pattern in self.fail:
             if re.search(pattern, request.text):
                 return Reply.failed(request, f"scripted failure: the text matches {pattern!r}")

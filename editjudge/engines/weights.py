@@ -1,4 +1,4 @@
-"""Model folders and adapters: what is in them (digests), and getting it into memory whole or not at all."""
+"""Model folders and adapters: their digests, and loading them completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _MODEL_FILES = (
     "added_tokens.json",
     "special_tokens_map.json",
 )
-"""What can change a reply. Optimizer states, logs and markers cannot."""
+"""Files that can change a reply. Optimizer states, logs and markers cannot."""
 
 _ADAPTER_WEIGHTS = "adapter_model.safetensors"
 _ADAPTER_CONFIG = "adapter_config.json"
 
 
 def model_digest(model: str, revision: str | None) -> str:
-    """What a model is: `folder@<digest of its files>`, or `<hub name>@<commit>`. `CheckpointError` if it is nowhere."""
+    """Return `folder@<digest of its files>` or `<hub name>@<commit>`. Raises `CheckpointError` without a model."""
     folder = Path(model)
     if folder.is_dir():
         files = sorted({path for pattern in _MODEL_FILES for path in folder.glob(pattern)})
@@ -56,9 +56,9 @@ def model_digest(model: str, revision: str | None) -> str:
 
 
 def model_problem(model: str, family: str) -> tuple[Literal["model", "family"], str] | None:
-    """What keeps a folder from being used as a model of `family`: the parameter at fault and what is wrong.
+    """Return why a folder cannot be used as a model of `family`: the parameter at fault and the problem.
 
-    A name on the hub is checked when its configuration is in the local cache; nothing is fetched.
+    A name on the hub is checked when its configuration is in the local cache; nothing is downloaded.
     """
     folder = Path(model)
     if folder.is_dir():
@@ -78,7 +78,7 @@ def model_problem(model: str, family: str) -> tuple[Literal["model", "family"], 
 
 
 def model_window(model: str) -> int | None:
-    """How many tokens a model takes, read and written; None when no configuration of it is here that says so."""
+    """Return the context window of a model in tokens; None when no local configuration has it."""
     folder = Path(model)
     config = folder / "config.json" if folder.is_dir() else _cached_config(model)
     if config is None:
@@ -87,12 +87,12 @@ def model_window(model: str) -> int | None:
         values = parse_json(config.read_bytes())
         found = values.get("text_config", values)["max_position_embeddings"]
     except (OSError, ValueError, KeyError, AttributeError, TypeError):
-        return None  # what is wrong with the file is reported by `model_problem`
+        return None  # `model_problem` reports errors in the file
     return found if type(found) is int else None
 
 
 def _cached_config(model: str) -> Path | None:
-    """The configuration of a hub model, if it was fetched before."""
+    """Return the configuration of a hub model from the local cache; None when it was not downloaded."""
     if find_spec("huggingface_hub") is None:
         return None
     from huggingface_hub import try_to_load_from_cache
@@ -106,13 +106,13 @@ def _cached_config(model: str) -> Path | None:
 
 
 def adapter_problem(folder: Path) -> str | None:
-    """What keeps an existing folder from being used as an adapter."""
+    """Return why an existing folder cannot be used as an adapter."""
     missing = [name for name in (_ADAPTER_CONFIG, _ADAPTER_WEIGHTS) if not (folder / name).is_file()]
     return f"no adapter there: {missing[0]} is missing; name a folder that PEFT has saved" if missing else None
 
 
 def adapter_digest(folder: Path) -> str:
-    """Of the adapter's weights and settings. Where its base lay when it was trained does not count."""
+    """Return the digest of an adapter's weights and settings, without the path of its base at training time."""
     if (problem := adapter_problem(folder)) is not None:
         raise CheckpointError(f"{folder}: {problem}")
     settings = adapter_settings(folder)
@@ -122,7 +122,7 @@ def adapter_digest(folder: Path) -> str:
 
 
 def adapter_settings(folder: Path) -> dict[str, Any]:
-    """What PEFT wrote of an adapter. `CheckpointError` when it is no JSON object."""
+    """Return PEFT's configuration of an adapter. Raises `CheckpointError` when it is not a JSON object."""
     file = folder / _ADAPTER_CONFIG
     try:
         settings = parse_json(file.read_bytes())
@@ -136,12 +136,12 @@ def adapter_settings(folder: Path) -> dict[str, Any]:
 def load_model(
     model: str, adapter: Path | None, *, revision: str | None, family: str, dtype: str, device: str, attention: str
 ) -> Any:
-    """A conditional-generation model in evaluation mode on `device`, with the adapter's layers in place.
+    """Load a conditional-generation model in evaluation mode on `device`, with the adapter's layers in place.
 
-    The adapter stays beside the weights instead of being merged into them: in bf16, merging rounds the sum, so that the
-    judge would not be the one that was trained. `editjudge merge` makes a merged folder where speed matters more.
-    `CheckpointError` when something is missing, half-written, not finite or does not fit; `EngineError` when the device
-    is too small.
+    The adapter stays beside the weights instead of being merged into them: in bf16, merging rounds the sum, so the
+    judge would differ from the trained one. `editjudge merge` writes a merged folder where speed matters more. Raises
+    `CheckpointError` when something is missing, incomplete, not finite or does not fit; `EngineError` when the device
+    is out of memory.
     """
     import torch
     from safetensors import SafetensorError
@@ -156,7 +156,7 @@ def load_model(
         loaded, info = AutoModelForImageTextToText.from_pretrained(
             model, revision=branch, dtype=getattr(torch, dtype), attn_implementation=attention, output_loading_info=True
         )
-        # transformers fills what the files lack with random numbers and a warning.
+        # transformers fills missing weights with random numbers and a warning.
         if info["missing_keys"]:
             missing = sorted(info["missing_keys"])
             raise CheckpointError(f"{model}: {len(missing)} weights are not in the files, {missing[0]} first")
@@ -168,8 +168,8 @@ def load_model(
     except torch.OutOfMemoryError as error:
         raise EngineError(f"{model}: its weights do not fit on {device} ({error}); use a smaller dtype") from error
     except ModuleNotFoundError:
-        raise  # an extra that is not installed
-    except ImportError as error:  # such as a version of flash-attn that is too old
+        raise  # an extra is not installed
+    except ImportError as error:  # for example a version of flash-attn that is too old
         raise EngineError(f"{model}: cannot be loaded here ({first_line(error)})") from error
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         if not Path(model).is_dir():
@@ -188,7 +188,7 @@ def _add_adapter(model: Any, folder: Path) -> Any:
     expected = set(get_peft_model_state_dict(adapted, save_embedding_layers=False))
     with safe_open(str(folder / _ADAPTER_WEIGHTS), framework="pt") as file:
         saved = set(file.keys())
-    # PEFT only warns about weights that have no place or are not in the file.
+    # PEFT only warns about unexpected and missing weights.
     if saved != expected:
         odd = sorted(saved ^ expected)
         raise CheckpointError(
@@ -201,7 +201,7 @@ def _add_adapter(model: Any, folder: Path) -> Any:
 
 
 def load_config(model: str) -> Any:
-    """The configuration of a model folder or hub name. `CheckpointError` when there is none."""
+    """Return the configuration of a model folder or hub name. Raises `CheckpointError` when there is none."""
     from transformers import AutoConfig
 
     if not Path(model).is_dir():
@@ -213,17 +213,17 @@ def load_config(model: str) -> Any:
 
 
 def not_finite(weights: Iterable[tuple[str, Any]]) -> list[str]:
-    """Names of the weights (name, tensor) that hold NaN or an infinity. Each is read once, where it lies.
+    """Return the names of the weights (name, tensor) that contain NaN or an infinity. Each is read once, in place.
 
-    Training that diverged leaves such weights. A model that has them writes one token until its limit, which looks like
-    a reply that was cut off.
+    Diverged training leaves such weights. A model with them repeats one token until the limit, which looks like a
+    truncated reply.
     """
     import torch
 
     def is_finite(weight: Any) -> bool:
         if weight.is_meta or not weight.is_floating_point() or not weight.numel():
             return True
-        # Both pass NaN on, and unlike a sum cannot overflow; no copy of the weight is made.
+        # Both propagate NaN, and unlike a sum cannot overflow; the weight is not copied.
         low, high = torch.aminmax(weight.detach())
         return bool((low.isfinite() & high.isfinite()).item())
 
@@ -231,7 +231,7 @@ def not_finite(weights: Iterable[tuple[str, Any]]) -> list[str]:
 
 
 def require_finite(place: str | Path, weights: Iterable[tuple[str, Any]]) -> None:
-    """`CheckpointError` naming `place` and the first of the weights that hold NaN or an infinity."""
+    """Raise `CheckpointError` naming `place` and the first of the weights that contain NaN or an infinity."""
     bad = not_finite(weights)
     if bad:
         shown = ", ".join(bad[:3]) + (", ..." if len(bad) > 3 else "")

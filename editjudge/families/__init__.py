@@ -1,7 +1,7 @@
-"""Model families: the chat around a question, and what differs between the architectures that answer it.
+"""Model families: the chat around a question, and the differences between architectures.
 
 A family is one file with a class derived from `families.base.Family`, and one line in `FAMILIES`. Training and
-inference both go through `render_chat`, so their prompts are equal by construction.
+inference both use `render_chat`, so their prompts are equal by construction.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ FAMILIES = {
     "mimo_vl": "editjudge.families.mimo_vl:MiMoVL",
     "internvl": "editjudge.families.internvl:InternVL",
 }
-"""Name in recipes -> "module:class". Of the families that fit a model type, the first is that of its publisher."""
+"""Name in recipes -> "module:class". The first family that fits a model type is its publisher's."""
 
 _THINKING = ("<think>", "</think>")
 
 
 @cache
 def get_family(name: str) -> Family:
-    """The family of that name; `EditJudgeError` naming the known ones otherwise."""
+    """Return the family of that name. Raises `EditJudgeError` naming the known ones otherwise."""
     if name not in FAMILIES:
         raise EditJudgeError(f"unknown model family {name!r}; known: {', '.join(FAMILIES)}")
     module, _, kind = FAMILIES[name].partition(":")
@@ -35,12 +35,12 @@ def get_family(name: str) -> Family:
 
 
 def families_for(model_type: str) -> list[Family]:
-    """The families whose architecture a `model_type` of transformers is, in the order of the table."""
+    """Return the families that can load a `model_type` of transformers, in the order of the table."""
     return [family for family in map(get_family, FAMILIES) if model_type in family.model_types]
 
 
 def wrong_family(family: str, model_type: str) -> str | None:
-    """What is wrong with a model of `model_type` as one of `family`, to follow the model's name; None when nothing."""
+    """Return why a model of `model_type` does not fit `family`, to follow the model's name; None when it fits."""
     if model_type in get_family(family).model_types:
         return None
     fitting = ", ".join(repr(other.name) for other in families_for(model_type))
@@ -49,24 +49,24 @@ def wrong_family(family: str, model_type: str) -> str | None:
 
 
 def render_chat(family: str, user_text: str, system: str | None = None) -> str:
-    """The prompt for a model of `family`, up to where it begins to write. `system` takes the place of its system turn.
+    """Return the prompt for a model of `family`, up to the model's turn. `system` replaces its system turn.
 
-    Special tokens other than `<image>` marks are made `harmless`; a set of prompts may speak of `<think>` blocks.
+    Special tokens other than `<image>` marks are made `harmless`; prompt sets may mention `<think>` blocks.
     """
     system = None if system is None else harmless(system, keep=_THINKING)
     return get_family(family).chat(harmless(user_text, keep=(IMAGE_MARK, *_THINKING)), system)
 
 
 def render_reply(family: str, completion: str) -> str:
-    """A reply as a model of `family` is trained to write it: `harmless`, with the token that ends its turn.
+    """Return a reply as a model of `family` is trained to write it: `harmless`, with its end-of-turn token.
 
-    A reply may hold `<think>` blocks.
+    A reply may contain `<think>` blocks.
     """
     return harmless(completion, keep=_THINKING) + get_family(family).turn_end
 
 
 def too_few_pixels(family: str, max_pixels: int | None) -> str | None:
-    """What is wrong with an image bound that leaves less than one token of an image; None when nothing is."""
+    """Return why `max_pixels` leaves less than one token of an image; None when it does not."""
     side = get_family(family).token_px
     if max_pixels is None or max_pixels >= side**2:
         return None

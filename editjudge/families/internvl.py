@@ -35,11 +35,11 @@ class InternVL(Family):
     }
 
     def processor_class(self) -> Any:
-        """`InternVLProcessor` without its videos."""
+        """`InternVLProcessor` without video support."""
         return _images_only()
 
     def bound_pixels(self, processor: Any, max_pixels: int | None, model: str) -> None:
-        """An image becomes whole tiles, at least one. The thumbnail beside two or more of them is not counted."""
+        """Set the maximum number of tiles, at least one. The thumbnail beside two or more of them is not counted."""
         images = processor.image_processor
         tile = images.size["height"] * images.size["width"]
         if max_pixels is None:
@@ -52,8 +52,8 @@ class InternVL(Family):
         images.max_patches = min(images.max_patches, max_pixels // tile)
 
     def image_tokens(self, processor: Any, size: tuple[int, int]) -> int:
-        """A fixed number for each tile, and the marks before and after."""
-        # The processor cuts into tiles whatever its image processor's own default is.
+        """Return a fixed number for each tile, plus the marks before and after."""
+        # The processor cuts tiles whatever its image processor's own default is.
         tiles = processor.image_processor.get_number_of_image_patches(size[1], size[0], processor.images_kwargs)
         return int(processor.image_seq_length) * int(tiles) + 2
 
@@ -70,7 +70,7 @@ def _images_only() -> Any:
             image_seq_length: int = 256,
             chat_template: str | None = None,
         ) -> None:
-            # Past the parent, whose own __init__ insists on a video processor.
+            # Skip the parent's __init__, which requires a video processor.
             super(InternVLProcessor, self).__init__(image_processor, tokenizer, chat_template=chat_template)
             self.image_seq_length = image_seq_length
             self.start_image_token, self.end_image_token = "<img>", "</img>"
@@ -80,6 +80,6 @@ def _images_only() -> Any:
             )
             self.multimodal_pattern = re.compile(f"(?P<image>{self.image_token})|(?P<video>{self.video_token})")
 
-    # Saved folders name the processor's class; with this name every other tool reads them as the publisher's.
+    # Saved folders name the processor's class; with the publisher's name every other tool can read them.
     ImagesOnly.__name__ = ImagesOnly.__qualname__ = InternVLProcessor.__name__
     return ImagesOnly

@@ -10,7 +10,7 @@ from editjudge.families.qwen_vl import QwenVL
 
 
 class Qwen3VL(QwenVL):
-    """Qwen3-VL Instruct, dense: no system turn, and features of several vision layers go into the language model."""
+    """Qwen3-VL Instruct, dense: no system turn; features of several vision layers enter the language model."""
 
     model_types: ClassVar[tuple[str, ...]] = ("qwen3_vl",)
     token_px: ClassVar[int] = 32

@@ -1,8 +1,8 @@
 """Tables of delimited text (CSV, TSV) as spreadsheets and scripts write them.
 
-UTF-8 with or without a byte order mark, or UTF-16 as Excel's "Unicode text" has it; commas, semicolons or tabs, known
-from the header or by a first line `sep=;`; any line ends; cells of any length. A row that has not one cell for each
-column of the header is never read: nobody can say which of its cells is which.
+UTF-8 with or without a byte order mark, or UTF-16 as in Excel's "Unicode text"; commas, semicolons or tabs, detected
+from the header or a first line `sep=;`; any line ends; cells of any length. A row with more or fewer cells than the
+header is rejected, because its cells cannot be assigned to columns.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from editjudge.files.text import valid_text
 
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?', re.IGNORECASE)
-"""Excel's own way of saying it."""
+"""Excel's line that names the separator."""
 _QUOTED = re.compile(r'"[^"]*"')
 _DECIMAL_COMMA = re.compile(r"\s*([+-]?\d+),(\d+)\s*", re.ASCII)
 _DECIMAL_POINT = re.compile(r"\s*[+-]?\d*\.\d+\s*", re.ASCII)
@@ -32,30 +32,30 @@ class TableRow:
     """One row."""
 
     line: int
-    """Where it begins in the file, from 1."""
+    """First line of the row in the file, from 1."""
     cells: tuple[str, ...] | None
-    """One for each name of the header, as they are in the file; None for a row that cannot be read."""
+    """One cell for each column of the header, as in the file; None for a row that cannot be read."""
     problem: str | None
     """Why `cells` is None."""
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table, read whole."""
+    """A table in memory."""
 
     path: Path
     header: tuple[str, ...]
-    """Names of the columns, without the spaces around them. An empty name is a column that nobody can ask for."""
+    """Names of the columns, without surrounding spaces. A column with an empty name cannot be accessed."""
     header_line: int
     separator: str
     rows: tuple[TableRow, ...]
-    """Without blank lines and lines of nothing but empty cells."""
+    """Rows, without blank lines and lines of empty cells only."""
 
     def columns(self, numbers: Collection[str] = ()) -> Iterator[tuple[TableRow, dict[str, str | None]]]:
-        """Each readable row with its cells by name; an empty cell is None.
+        """Yield each readable row with its cells by name; an empty cell is None.
 
-        In the columns called `numbers`, a decimal comma becomes a point where it can be nothing else: not in a table
-        separated by commas, and not in a column that has decimal points too.
+        In the columns called `numbers`, a decimal comma becomes a point where it is unambiguous: not in a table
+        separated by commas, and not in a column that also has decimal points.
         """
         continental = [
             name
@@ -76,10 +76,10 @@ class Table:
 
 
 def read_table(path: Path) -> Table:
-    """Read a table with a header. Rows that cannot be read are in it with what is wrong with them.
+    """Read a table with a header. Rows that cannot be read are included with their problem.
 
-    `DataError` for a file that is missing, empty, or no text, and for a header that names a column twice or from which
-    nobody can tell what separates the cells.
+    Raises `DataError` for a file that is missing, empty or not text, and for a header with a duplicate column or an
+    ambiguous separator.
     """
     text = _read_text(path)
     skipped = text[: len(text) - len(text.lstrip("\r\n"))]
@@ -110,13 +110,13 @@ def _read_text(path: Path) -> str:
             raise DataError(f"{path}: {error} (in Excel: CSV UTF-8)") from None
     if "\0" in text:
         raise DataError(f"{path}: holds NUL characters, so it is no table of text; save it as CSV in UTF-8")
-    text = valid_text(text)  # names in messages must not control a terminal
-    # A file with the old line ends of the Macintosh has no others.
+    text = valid_text(text)  # Names in messages must not contain terminal control characters.
+    # Old Macintosh files end lines with a carriage return only.
     return text if "\n" in text else text.replace("\r", "\n")
 
 
 def _separator(header: str, where: str) -> str:
-    """What separates the names of a header: the one of the three that is there outside quotes."""
+    """Return the separator of a header: the one of the three that occurs outside quotes."""
     outside = _QUOTED.sub("", header)
     found = [separator for separator in _SEPARATORS if separator in outside]
     if len(found) > 1:
@@ -129,8 +129,8 @@ def _separator(header: str, where: str) -> str:
 
 
 def _records(text: str, separator: str, first_line: int) -> Iterator[TableRow]:
-    """Header and rows with as many cells as each has."""
-    # A setting of the whole process; Python's own limit of 128 KB is below what a rationale may have.
+    """Yield header and rows, each with its own number of cells."""
+    # A setting of the whole process; Python's default limit of 128 KB is too low for rationales.
     csv.field_size_limit(_LONGEST_CELL)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:

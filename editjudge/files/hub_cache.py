@@ -1,4 +1,4 @@
-"""Where the libraries of Hugging Face keep what they download, and whether they can: on clusters often not."""
+"""Whether the download cache of the Hugging Face libraries is writable: on clusters it often is not."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from pathlib import Path
 
 
 def write_problem(folder: Path) -> str | None:
-    """Why no file can be made in a folder, which is made when it is missing; None when one can."""
+    """Return why no file can be created in a folder, which is created when missing; None when one can."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # The permissions alone do not tell: the file system may be read-only, or the user root.
+        # Permissions are not enough: the file system may be read-only, or the user root.
         with tempfile.TemporaryFile(dir=folder):
             return None
     except OSError as error:
@@ -18,9 +18,9 @@ def write_problem(folder: Path) -> str | None:
 
 
 def hub_cache_advice(name: str | Path) -> str | None:
-    """What to do when `name` could not be fetched because the hub's cache cannot be written.
+    """Return advice when `name` could not be downloaded because the hub's cache is not writable.
 
-    None when it can be, and when `name` is a file or folder here, which needs no cache.
+    Returns None when it is writable, and when `name` is a local file or folder, which needs no cache.
     """
     from huggingface_hub import constants
 

@@ -1,7 +1,7 @@
-"""What a recipe's values contribute to an identity.
+"""Identities of recipes: which values they contain.
 
-Markers and cache keys hold every option that can change a byte. An option that is added later must not make older
-work stale while it is not used, so it is declared with the value at which it has no effect:
+Markers and cache keys contain every option that can change a byte. A new option must not make older work stale while it
+is unused, so it is declared with the value at which it has no effect:
 
     suffix: Annotated[str, Neutral("")] = ""
 """
@@ -17,19 +17,18 @@ from pydantic import BaseModel
 
 @dataclass(frozen=True)
 class Neutral:
-    """Marks a field of a model: at `value` it changes nothing, and identities leave it out."""
+    """Marks a field of a model that identities leave out when it equals `value`, at which it has no effect."""
 
     value: Any
 
 
 @dataclass(frozen=True)
 class Apart:
-    """Marks a field of a model that identities leave out: what it names is in them by another way, as the identity of
-    the object that is made of it."""
+    """Marks a field that identities leave out because they contain its object's identity, or the like, instead."""
 
 
 def identity_values(model: BaseModel) -> dict[str, Any]:
-    """The model as plain JSON values, without options at their neutral value or `Apart`, in nested models as well."""
+    """Return the model as plain JSON values, without neutral and `Apart` options, also in nested models."""
     values = model.model_dump(mode="json")
     _prune(model, values)
     return values
@@ -40,10 +39,10 @@ def _left_out(mark: object, value: object) -> bool:
 
 
 def _prune(value: object, dumped: Any) -> None:
-    """Remove neutral options from `dumped`, which is what pydantic made of `value`."""
+    """Remove neutral options from `dumped`, pydantic's dump of `value`."""
     if isinstance(value, BaseModel):
         for name, field in type(value).model_fields.items():
-            if name not in dumped:  # excluded from dumps, or a block that is dumped as something else
+            if name not in dumped:  # excluded from dumps, or a block with another dumped form
                 continue
             own = getattr(value, name)
             if any(_left_out(mark, own) for mark in field.metadata):

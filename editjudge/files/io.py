@@ -1,6 +1,6 @@
 """Files: digests, seeds, atomic writes, JSON and JSONL, completion markers.
 
-A file that exists under its final name is whole: see `files.storage`.
+A file that exists under its final name is complete: see `files.storage`.
 """
 
 from __future__ import annotations
@@ -26,39 +26,40 @@ T = TypeVar("T")
 
 
 class Marker(TypedDict):
-    """What a completion marker holds."""
+    """The content of a completion marker."""
 
     identity: dict[str, Any]
-    """Everything that can change a byte of the work that is done."""
+    """Everything that can change a byte of the finished work."""
     info: dict[str, Any]
-    """What is worth knowing about it: counts, seconds. Never compared."""
+    """Further information: counts, seconds. Never compared."""
 
 
 def digest(*parts: object) -> str:
-    """20 hex digits of SHA-256 over the canonical JSON of `parts`.
+    """Return 20 hex digits of SHA-256 over the canonical JSON of `parts`.
 
-    Records, mappings, sequences and plain values are allowed; of a record, options at their neutral value are left
-    out (see `identity.Neutral`). `ValueError` for NaN and infinities, `TypeError` for what JSON cannot say.
+    Records, mappings, sequences and plain values are allowed; of a record, options at their neutral value are left out
+    (see `identity.Neutral`). Raises `ValueError` for NaN and infinities, `TypeError` for values that JSON cannot
+    represent.
     """
     return _sha256(parts).hexdigest()[:20]
 
 
 def derive_seed(seed: int, *keys: object) -> int:
-    """A seed of 0 to 2**31 - 1 that depends on nothing but its arguments."""
+    """Return a seed of 0 to 2**31 - 1 that depends only on the arguments."""
     return int.from_bytes(_sha256(("seed", seed, *keys)).digest()[:4], "big") >> 1
 
 
 def rng(seed: int, *keys: object) -> np.random.Generator:
-    """A generator whose whole stream depends on nothing but its arguments."""
+    """Return a generator whose stream depends only on the arguments."""
     import numpy as np
 
     return np.random.default_rng(int.from_bytes(_sha256(("rng", seed, *keys)).digest()[:16], "big"))
 
 
 def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None:
-    """Write a file wholly or not at all; its folder is made. Text is stored as UTF-8. `StorageError` if it fails.
+    """Write a file completely or not at all, and create its folder. Text is UTF-8. `StorageError` if it fails.
 
-    Without `sync` that holds when the process is killed, but not when the machine loses power before `sync_files`.
+    Without `sync` this is true when the process is killed, but not after a power failure before `sync_files`.
     """
     content = data.encode() if isinstance(data, str) else data
     with replacing(Path(path), sync) as handle, storage_errors(Path(path)):
@@ -66,7 +67,7 @@ def atomic_write(path: str | Path, data: bytes | str, sync: bool = True) -> None
 
 
 def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
-    """The value in a JSON file, as `json_text.parse_json` reads it; `DataError` when it is missing or not JSON."""
+    """Read the value in a JSON file with `json_text.parse_json`. Raises `DataError` when it is missing or not JSON."""
     try:
         return parse_json(_read_bytes(Path(path)), keep_surrogates=keep_surrogates)
     except ValueError as error:
@@ -74,7 +75,7 @@ def read_json(path: str | Path, keep_surrogates: bool = False) -> Any:
 
 
 def write_json(path: str | Path, value: object) -> None:
-    """Write a value, records allowed, as indented JSON. `DataError` for NaN and infinities."""
+    """Write a value, records allowed, as indented JSON. Raises `DataError` for NaN and infinities."""
     try:
         text = dump_json(value)
     except ValueError as error:
@@ -83,14 +84,14 @@ def write_json(path: str | Path, value: object) -> None:
 
 
 def dump_json(value: object, ascii_only: bool = False) -> str:
-    """A value, records allowed, as indented JSON. `ValueError` for NaN and infinities."""
+    """Return a value, records allowed, as indented JSON. Raises `ValueError` for NaN and infinities."""
     return json.dumps(value, indent=2, ensure_ascii=ascii_only, allow_nan=False, default=_plain)
 
 
 def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
-    """The rows of a JSONL file, in order. Blank lines are skipped; an array and rows over several lines are read too.
+    """Yield the rows of a JSONL file, in order. Blank lines are skipped; an array and rows over several lines work too.
 
-    `DataError` names the file and the line for what is not JSON or not a `record_type`.
+    Raises `DataError` naming file and line for a row that is not JSON or not a `record_type`.
     """
     adapter = TypeAdapter(record_type)
     path = Path(path)
@@ -106,9 +107,9 @@ def read_jsonl(path: str | Path, record_type: type[T]) -> Iterator[T]:
 
 
 def first_row_has(path: str | Path, key: str) -> bool:
-    """Which of two kinds of record a JSONL file holds, by a key that one of them has; its rows are all of one kind.
+    """Return whether the first row of a JSONL file has a key, to tell apart two record types; all rows are of one type.
 
-    False for what cannot be read: reading its rows says what is wrong, with the line.
+    Returns False for a file that cannot be read: reading its rows reports the problem with the line.
     """
     try:
         return key in next((row for _, row in read_objects(path)), ())
@@ -117,7 +118,7 @@ def first_row_has(path: str | Path, key: str) -> bool:
 
 
 def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a JSON array or a JSONL file, each with its place for messages; `DataError` for anything else."""
+    """Yield the objects of a JSON array or JSONL file, with their place for messages. Raises `DataError` otherwise."""
     path = Path(path)
     for row in json_rows(path):
         try:
@@ -132,7 +133,7 @@ def read_objects(path: str | Path) -> Iterator[tuple[str, dict[str, Any]]]:
 def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]]) -> int:
     """Write one row per line and return their number. Rows are consumed one by one.
 
-    When `rows` raises, the error passes through and no file is left. `DataError` for NaN and infinities.
+    When `rows` raises, the error passes through and no file is left. Raises `DataError` for NaN and infinities.
     """
     count = 0
     with jsonl_writer(path) as write:
@@ -144,7 +145,7 @@ def write_jsonl(path: str | Path, rows: Iterable[BaseModel | Mapping[str, Any]])
 
 @contextmanager
 def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str, Any]], None]]:
-    """For rows that come one by one: a function that writes a row. The file appears when the block ends well.
+    """Yield a function that writes a row. The file appears when the block ends without an error.
 
     The function raises `DataError` for NaN and infinities.
     """
@@ -165,7 +166,7 @@ def jsonl_writer(path: str | Path) -> Iterator[Callable[[BaseModel | Mapping[str
 
 
 def read_marker(path: str | Path) -> Marker | None:
-    """The marker in a file; None when there is none or when it is not whole."""
+    """Return the marker in a file; None when there is none or it is incomplete."""
     try:
         value = json.loads(_read_bytes(Path(path)))
     except (DataError, ValueError):
@@ -176,20 +177,20 @@ def read_marker(path: str | Path) -> Marker | None:
 
 
 def write_marker(path: str | Path, identity: Mapping[str, Any], info: Mapping[str, Any]) -> None:
-    """Say that a piece of work is complete. Write it last."""
+    """Mark a piece of work as complete. Write the marker last."""
     write_json(path, {"identity": identity, "info": info})
 
 
 def is_marked(path: str | Path, identity: Mapping[str, Any]) -> bool:
-    """Whether a marker speaks of work with this identity: for what can be made again at no cost worth a question."""
+    """Return whether a marker has this identity, for work that is cheap to regenerate."""
     marker = read_marker(path)
     return marker is not None and not any(_changes("", marker["identity"], json.loads(_canonical(identity))))
 
 
 def is_done(path: str | Path, identity: Mapping[str, Any]) -> bool:
-    """Whether the work that this marker speaks of is complete and was made with the same identity.
+    """Return whether the work of this marker is complete and has the same identity.
 
-    `StaleOutputError` naming every changed key when it was made with another one.
+    Raises `StaleOutputError` naming every changed key when the identity differs.
     """
     marker = read_marker(path)
     if marker is None:
@@ -230,7 +231,7 @@ _ABSENT = object()
 
 
 def _changes(path: str, old: object, new: object) -> Iterator[str]:
-    """The leaves in which two JSON values differ, as `params.px: 256 -> 512`."""
+    """Yield the leaves in which two JSON values differ, as `params.px: 256 -> 512`."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in [*old, *(key for key in new if key not in old)]:
             yield from _changes(f"{path}.{key}" if path else key, old.get(key, _ABSENT), new.get(key, _ABSENT))

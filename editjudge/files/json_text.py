@@ -1,6 +1,6 @@
-"""JSON made by others: read strictly, and whatever cannot be read is one line of `ValueError`.
+"""JSON from other programs: read strictly, and every problem is one line of `ValueError`.
 
-`parse_json` reads one value; `json_rows` finds the rows of a file, whichever of the usual ways they were written in.
+`parse_json` reads one value; `json_rows` finds the rows of a file in any of the usual layouts.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import IO, Any, NoReturn
 from editjudge.errors import DataError, StorageError
 
 MAX_DEPTH = 200
-"""Deeper nesting is refused; pydantic's own reader has the same limit."""
+"""Maximum nesting; pydantic's reader has the same limit."""
 _MAX_DIGITS = 300
-"""Of an integer; a longer one is more than a float can hold, and Python refuses to convert thousands of digits."""
+"""Maximum digits of an integer; more exceed a float, and Python refuses to convert thousands of digits."""
 _ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -28,30 +28,30 @@ _BLANK_OR_COMMA = re.compile(r"[ \t\r\n]*,?[ \t\r\n]*")
 
 @dataclass(frozen=True)
 class JsonRow:
-    """One row of a file, not yet parsed."""
+    """One row of a file, not parsed yet."""
 
     text: str
     number: int
-    """Line it starts on, from 1; in an array the number of the row, from 0."""
+    """First line of the row, from 1; in an array the index of the row, from 0."""
     in_array: bool = False
 
     @property
     def place(self) -> str:
-        """For lists of findings: `line 3`, or `row 2` of an array."""
+        """Place for lists of findings: `line 3`, or `row 2` of an array."""
         return f"{'row' if self.in_array else 'line'} {self.number}"
 
     def at(self, path: Path) -> str:
-        """For messages: `file:3`, or `file: row 2`."""
+        """Return the place for messages: `file:3`, or `file: row 2`."""
         return f"{path}: {self.place}" if self.in_array else f"{path}:{self.number}"
 
 
 def parse_json(text: str | bytes, *, keep_surrogates: bool = False, finite: bool = False) -> Any:
-    """One JSON value.
+    """Parse one JSON value.
 
-    A byte order mark is skipped. Integers that no float can hold become infinity, as 1e999 does; NaN and Infinity are
-    read as floats, so check with `math.isfinite`, unless `finite` refuses them. Half a surrogate pair, which no file
-    can hold, becomes U+FFFD unless it is kept. `ValueError` with one line: no JSON, equal keys in one object, deeper
-    than `MAX_DEPTH`, not UTF-8.
+    A byte order mark is skipped. Integers too large for a float become infinity, as 1e999 does; NaN and Infinity are
+    read as floats, so check with `math.isfinite`, unless `finite` rejects them. Half a surrogate pair, which files
+    cannot contain, becomes U+FFFD unless it is kept. Raises `ValueError` with one line for invalid JSON, duplicate keys
+    in an object, nesting deeper than `MAX_DEPTH`, and text that is not UTF-8.
     """
     if isinstance(text, bytes):
         text = decode_text(text)
@@ -75,7 +75,7 @@ def parse_json(text: str | bytes, *, keep_surrogates: bool = False, finite: bool
 
 
 def is_unicode(value: object) -> bool:
-    """Whether a value of JSON can be written: none of its strings holds half a surrogate pair."""
+    """Return whether a JSON value can be written: none of its strings contains half a surrogate pair."""
     if isinstance(value, str):
         return value.isascii() or _SURROGATE.search(value) is None
     if isinstance(value, dict):
@@ -84,7 +84,7 @@ def is_unicode(value: object) -> bool:
 
 
 def replace_surrogates(value: Any) -> Any:
-    """A value of JSON with U+FFFD for every half of a surrogate pair. `ValueError` when that makes two keys equal."""
+    """Return a JSON value with U+FFFD for half surrogate pairs. Raises `ValueError` when two keys become equal."""
     if isinstance(value, str):
         return value if value.isascii() else _SURROGATE.sub("\ufffd", value)
     if isinstance(value, dict):
@@ -93,7 +93,7 @@ def replace_surrogates(value: Any) -> Any:
 
 
 def decode_text(data: bytes) -> str:
-    """A text file's content: UTF-8, or UTF-16 with a byte order mark, which is removed. `ValueError` for others."""
+    """Decode a text file: UTF-8, or UTF-16 with a byte order mark, which is removed. Raises `ValueError` for others."""
     encoding = "utf-16" if data.startswith(_UTF_16) else "utf-8-sig"
     try:
         return data.decode(encoding)
@@ -103,11 +103,11 @@ def decode_text(data: bytes) -> str:
 
 
 def json_rows(path: Path) -> Iterator[JsonRow]:
-    """The rows of a file of JSON objects: one object per line, one array of objects, or objects printed over lines.
+    """Yield the rows of a file of JSON objects: one per line, one array of objects, or objects over several lines.
 
-    Rows are not checked: where a file cannot be cut into rows any more, the broken rest comes as the last one, and
-    `parse_json` says what is wrong with it. One object per line is read line by line, the others as a whole.
-    `DataError` for a missing file, `StorageError` for one that cannot be opened.
+    Rows are not checked: when the rest of a file cannot be split into rows, it is the last row, and `parse_json`
+    reports its problem. One object per line is read line by line, other layouts as a whole. Raises `DataError` for a
+    missing file, `StorageError` for one that cannot be opened.
     """
     with open_file(path) as handle:
         start = handle.read(2)
@@ -121,7 +121,7 @@ def json_rows(path: Path) -> Iterator[JsonRow]:
             if not text.strip():
                 continue
             if not _is_whole_object(text):
-                # Not one object per line; or a broken line, which the reader below gives back as a line.
+                # Another layout; or a broken line, which the reader below yields as a line.
                 handle.seek(0)
                 yield from _rows_of_text(_line(handle.read()).removeprefix("\ufeff"))
                 return
@@ -131,7 +131,7 @@ def json_rows(path: Path) -> Iterator[JsonRow]:
 
 
 def open_file(path: Path) -> IO[bytes]:
-    """The file, to be read; `DataError` when there is none and `StorageError` when it cannot be opened."""
+    """Open a file for reading. Raises `DataError` when there is none and `StorageError` when it cannot be opened."""
     try:
         return path.open("rb")
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -143,7 +143,7 @@ def open_file(path: Path) -> IO[bytes]:
 
 
 def _line(data: bytes) -> str:
-    # A byte that is not UTF-8 makes one row unusable, which `parse_json` notices.
+    # A byte that is not UTF-8 makes one row unusable; `parse_json` reports it.
     return data.rstrip(b"\r\n").decode("utf-8", "surrogateescape")
 
 
@@ -162,29 +162,29 @@ def _rows_of_text(text: str) -> Iterator[JsonRow]:
     elif not _is_whole_object(first_line) and _end(text, start) is not None:
         yield from _printed(text, start)
     else:
-        # Not splitlines: a line separator of Unicode inside a string is no end of a line.
+        # Not splitlines: it also splits at Unicode line separators inside strings.
         for number, line in enumerate(text.split("\n"), start=1):
             if line.strip():
                 yield JsonRow(line.removesuffix("\r"), number)
 
 
 def _array(text: str, start: int) -> Iterator[JsonRow]:
-    """The elements of the array that a file is."""
+    """Yield the elements of a file that is one array."""
     end = _end(text, start)
     if end is None or text[end:].strip():
-        # Broken, or something follows: as a whole it is no JSON, and a part of it alone could be anything.
+        # Broken, or followed by something: as a whole it is not JSON, and a part of it could be anything.
         yield JsonRow(text, 1 + text.count("\n", 0, start))
         return
     position, number = _skip(_BLANK, text, start + 1), 0
     while position < end - 1:
         stop = _end(text, position)
-        assert stop is not None  # the array was read as a whole
+        assert stop is not None  # the array was parsed as a whole
         yield JsonRow(text[position:stop], number, in_array=True)
         position, number = _skip(_BLANK_OR_COMMA, text, stop), number + 1
 
 
 def _printed(text: str, position: int) -> Iterator[JsonRow]:
-    """Objects that follow each other, each over as many lines as it likes."""
+    """Yield consecutive objects, each over any number of lines."""
     line, counted = 1, 0
     while position < len(text):
         line, counted = line + text.count("\n", counted, position), position
@@ -196,7 +196,7 @@ def _printed(text: str, position: int) -> Iterator[JsonRow]:
 
 
 def _end(text: str, start: int) -> int | None:
-    """Where the JSON value that starts there ends; None when it is broken."""
+    """Return the end of the JSON value at `start`; None when it is broken."""
     try:
         return _DECODER.raw_decode(text, start)[1]
     except (ValueError, RecursionError):

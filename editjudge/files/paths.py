@@ -1,8 +1,7 @@
-"""Paths that a person wrote: `~` is expanded, and a recipe's inputs are also looked for beside the recipe.
+"""Paths from users: `~` is expanded, and a recipe's inputs are also searched beside the recipe.
 
-`InputPath` and `ModelName` are the types of what a recipe reads, `OutputPath` of what it writes. An input that the
-current folder does not have is taken from the folder of the file that wrote it; an output is always meant from the
-current folder.
+A recipe reads `InputPath` and `ModelName`, and writes `OutputPath`. An input that is missing in the current folder is
+taken from the folder of its recipe; an output is always relative to the current folder.
 """
 
 from __future__ import annotations
@@ -17,22 +16,22 @@ from pydantic import GetCoreSchemaHandler, ValidationInfo
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 PROJECT = Path(__file__).resolve().parents[2]
-"""The folder that holds the packages: the checkout, when the project is installed from one."""
+"""The folder of the packages: the checkout, when the project is installed from one."""
 
 MISSING = "missing_input"
 """Type of the validation error for an input that does not exist."""
 
 RUNS = "runs"
-"""Folder that runs write to by convention."""
+"""Folder of runs, by convention."""
 
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 
 
 def expand(text: str | Path) -> Path:
-    """The path with `~` and `~user` expanded; `ValueError` when there is no such user."""
+    """Return the path with `~` and `~user` expanded. Raises `ValueError` when there is no such user."""
     if not str(text).startswith("~"):
         path = Path(text)
-        return path.absolute() if str(path).startswith("~") else path  # a path forgets the `./` that kept its `~`
+        return path.absolute() if str(path).startswith("~") else path  # Path() drops the `./` before a leading `~`
     try:
         return Path(text).expanduser()
     except RuntimeError as error:
@@ -41,7 +40,7 @@ def expand(text: str | Path) -> Path:
 
 
 def user_path(text: str) -> Path:
-    """`type=` of a path on the command line."""
+    """Convert a path on the command line (`type=` of argparse)."""
     from argparse import ArgumentTypeError
 
     try:
@@ -51,25 +50,25 @@ def user_path(text: str) -> Path:
 
 
 def user_model(text: str) -> str:
-    """`type=` of a model on the command line: a folder, or a name on the hub."""
+    """Convert a model on the command line (`type=` of argparse): a folder, or a name on the hub."""
     return str(user_path(text)) if text.startswith("~") else text
 
 
 def names_a_folder(text: str) -> bool:
-    """Whether text can only be a path: it is not written like a name on the Hugging Face hub (`owner/name`)."""
+    """Return whether text can only be a path: it does not look like a name on the Hugging Face hub (`owner/name`)."""
     return _HUB_NAME.fullmatch(text) is None or text.startswith(f"{RUNS}/")
 
 
 def below_runs(path: Path) -> bool:
-    """Whether a path lies where runs write to, so that it may be made by a run that is still to come."""
+    """Return whether a path is below `runs/`, so that a later run may create it."""
     return path.absolute().is_relative_to(Path(RUNS).absolute())
 
 
 class Ready(Enum):
-    """Validation context of a recipe that is about to run."""
+    """Validation context of a recipe before its run."""
 
     SETTINGS = "settings"
-    """Values are also checked against each other and by the libraries that they are for."""
+    """Values are also checked against each other and by the libraries that use them."""
     INPUTS = "inputs"
     """Files and folders that the run reads must exist."""
 
@@ -82,7 +81,7 @@ class Located:
     """"name": a folder, or a name on the Hugging Face hub."""
 
     def find(self, value: object, info: ValidationInfo, as_text: bool = False) -> Any:
-        """The path with `~` expanded; an input that the current folder does not have, from beside its recipe."""
+        """Return the path with `~` expanded; an input that is missing in the current folder, from beside its recipe."""
         if not isinstance(value, str | Path):
             return value
         try:
@@ -95,7 +94,7 @@ class Located:
         if info.context is Ready.INPUTS and not found.exists() and (self.kind == "input" or names_a_folder(str(value))):
             raise PydanticCustomError(MISSING, "no such file or folder", {"path": str(found)})
         if self.kind == "name" and found == path and path == Path(value):
-            return str(value)  # as written: a path would take the end off `owner/name/`
+            return str(value)  # unchanged: Path() would remove the end of `owner/name/`
         return str(found) if as_text or self.kind == "name" else found
 
     def _beside_recipe(self, path: Path, folder: Path | None) -> Path:
@@ -103,7 +102,7 @@ class Located:
             return path
         if folder is not None and (folder / path).exists():
             return (folder / path).resolve()
-        # What ships with EditJudge, such as sft/tiny_base, is found from anywhere.
+        # Files that ship with EditJudge, such as sft/tiny_base, are found from any folder.
         if self.kind == "name" and (PROJECT / path / "config.json").is_file():
             return PROJECT / path
         return path

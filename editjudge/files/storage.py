@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and what to do when the disk does not take them."""
+"""Atomic writes, and advice for errors of the disk."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _ADVICE = {
 
 @contextmanager
 def replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
-    """A file beside `path` that takes its place when the block ends well, and is removed when it does not."""
+    """Yield a file beside `path` that replaces it when the block ends without an error, and is removed otherwise."""
     temporary = path.parent / f".tmp-{uuid.uuid4().hex[:16]}"
     with storage_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,9 +50,9 @@ def replacing(path: Path, sync: bool = True) -> Iterator[IO[bytes]]:
 
 
 def sync_files(folder: str | Path) -> None:
-    """Wait until all that was written to the file system of `folder` is on its disk: once for many files.
+    """Wait until everything written to the file system of `folder` is on its disk: one call for many files.
 
-    `StorageError` when it cannot be.
+    Raises `StorageError` on failure.
     """
     syncfs = getattr(ctypes.CDLL(None), "syncfs", None) if os.name == "posix" else None
     if syncfs is None:
@@ -70,7 +70,7 @@ def sync_files(folder: str | Path) -> None:
 
 @contextmanager
 def storage_errors(path: Path) -> Iterator[None]:
-    """`StorageError` with what to do in place of an `OSError` of writing `path`."""
+    """Turn an `OSError` of writing `path` into `StorageError` with advice."""
     try:
         yield
     except OSError as error:
@@ -79,7 +79,7 @@ def storage_errors(path: Path) -> Iterator[None]:
 
 
 def _close(handle: IO[bytes]) -> None:
-    """Close; what close itself cannot write any more was already reported by the flush before it."""
+    """Close a file; the flush before it has already reported write errors."""
     try:
         handle.close()
     except OSError:

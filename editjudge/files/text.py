@@ -1,4 +1,4 @@
-"""What is text: the one rule for all that people and models write, applied where it comes in."""
+"""Valid text: the one rule for all text from people and models, applied on input."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from editjudge.errors import TextError
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
-# Halves of surrogate pairs can be in no file, tokenizer or database; control characters such as NUL and ESC can be in
-# some, and end programs, terminals and pages that meet them. Tab, line feed and the other white space are text.
+# Files, tokenizers and databases cannot store halves of surrogate pairs; control characters such as NUL and ESC break
+# some programs, terminals and pages. Tab, line feed and other white space are text.
 _NO_TEXT = re.compile("[\x00-\x08\x0e-\x1f\x7f\ud800-\udfff]")
 _NO_ID = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _BYTE = re.compile("[\udc80-\udcff]")
-"""How Python passes on a byte of an argument or file name that is not UTF-8."""
+"""How Python represents a byte of an argument or file name that is not UTF-8."""
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _BLANK_LETTERS = "\u115f\u1160\u2800\u3164\uffa0" + REPLACEMENT
-"""Letters and symbols by their category that show nothing."""
+"""Invisible characters that Unicode classifies as letters or symbols."""
 
 
 def valid_text(text: str) -> str:
-    """The text with U+FFFD in place of control characters and of halves of surrogate pairs; whole pairs are joined.
+    """Return the text with U+FFFD for control characters and halves of surrogate pairs; whole pairs are joined.
 
-    Text that is valid stays as it is.
+    Valid text stays unchanged.
     """
     if _NO_TEXT.search(text) is None:
         return text
@@ -33,25 +33,25 @@ def valid_text(text: str) -> str:
 
 
 def printable_id(text: str) -> str:
-    """An id as it is; `ValueError` when it holds a control character, line ends included, or half a surrogate pair."""
+    """Return an id unchanged. Raises `ValueError` for control characters, line ends too, or half a surrogate pair."""
     if (found := _NO_ID.search(text)) is not None:
         raise ValueError(f"an id without control characters is needed; character {found.start() + 1} is {found[0]!r}")
     return text
 
 
 def is_blank(text: str) -> bool:
-    """Whether there is nothing to see: white space, invisible and control characters, marks without a letter."""
+    """Return whether nothing is visible: white space, invisible and control characters, marks without a letter."""
     return all(character in _BLANK_LETTERS or unicodedata.category(character)[0] in "CZM" for character in text)
 
 
 def first_line(error: Exception) -> str:
-    """An error of a library in one line: the first of its message, or its kind when it says nothing."""
+    """Return a library's error in one line: the first of its message, or its type without a message."""
     lines = str(error).strip().splitlines()
     return lines[0] if lines else type(error).__name__
 
 
 def require_text(arguments: Iterable[str]) -> None:
-    """`TextError` for a command-line argument that is not valid UTF-8."""
+    """Raise `TextError` for a command-line argument that is not valid UTF-8."""
     for number, argument in enumerate(arguments, start=1):
         try:
             argument.encode()

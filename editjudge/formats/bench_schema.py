@@ -1,7 +1,7 @@
 """Preference pairs as Parquet, in the columns of the public data set EditScore/EditReward-Bench.
 
-What these columns have no place for lies beside them in one column more, `editjudge` (`OwnColumn`), so that a pair that
-is read again is the pair that was written. Other readers of the schema ignore it, and tables without it are read too.
+One more column, `editjudge` (`OwnColumn`), contains the fields that these columns lack, so that pairs are read exactly
+as they were written. Other readers of the schema ignore it, and tables without it are read too.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from editjudge.records.tasks import Dimension
 from editjudge.records.types import EditTask, EditTriplet, ImageRef, Origin, PreferencePair, Record
 
 ROWS_PER_WRITE = 64
-"""Rows in one Parquet row group: few, because every row carries three images."""
+"""Rows in a Parquet row group: few, because every row contains three images."""
 
 PUBLIC_COLUMNS = ("key", "instruction", "input_image", "output_images", "task_type", "dimension")
 OWN_COLUMN = "editjudge"
 
 
 class OwnColumn(Record):
-    """One row of the column `editjudge`. Two values are of the candidates, the preferred one first."""
+    """One row of the column `editjudge`. Pairs of values are of the candidates, the preferred one first."""
 
     pair_id: str
     task_id: str
@@ -42,11 +42,11 @@ class OwnColumn(Record):
     n_annotators: int
     agreement: float
     sha256: tuple[str, str, str]
-    """Of the files of the input and of the two outputs: ids name these images and no others."""
+    """Of the files of the input and of the two outputs, because ids refer to these exact images."""
 
     @classmethod
     def of(cls, pair: PreferencePair) -> OwnColumn:
-        """What the public columns lack of a pair with one input."""
+        """Return the fields of a pair with one input that the public columns lack."""
         task, outputs = pair.task, (pair.better, pair.worse)
         plan = task.origin.plan
         return cls(
@@ -67,7 +67,7 @@ class OwnColumn(Record):
     def pair(
         self, key: Sequence[str], instruction: str, images: Sequence[ImageRef], task_type: str, dimension: Dimension
     ) -> PreferencePair:
-        """The pair of a row: `key` is the triplet ids of its two candidates, `images` the input and the two outputs."""
+        """Return the pair of a row: `key` is the candidates' triplet ids, `images` the input and the two outputs."""
         plan = None if self.plan is None else json.loads(self.plan)
         task = EditTask(
             id=self.task_id,
@@ -97,8 +97,8 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
     """Write `folder/data.parquet` in the columns of the data set EditScore/EditReward-Bench, and `editjudge`.
 
     `key` is [better, worse] triplet id and `output_images` has the preferred one first. Images are embedded as the
-    bytes of their files, so the folder loads anywhere with `datasets.load_dataset`. Same pairs, same bytes.
-    `input_image` is one image in this schema: `DataError` for a pair whose task has several.
+    bytes of their files, so that `datasets.load_dataset` loads the folder on any machine. Equal pairs give equal bytes.
+    `input_image` is one image in this schema: raises `DataError` for a pair whose task has several.
     """
     try:
         import pyarrow
@@ -131,7 +131,7 @@ def write_editreward_bench(pairs: Iterable[PreferencePair], images: ImageStore, 
     partial = folder / "data.parquet.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # An open file, as pyarrow takes a name such as a:b for an address.
+        # An open file, because pyarrow takes a name such as a:b for an address.
         with partial.open("wb") as handle, parquet.ParquetWriter(handle, schema) as writer:
             source = iter(pairs)
             while batch := list(islice(source, ROWS_PER_WRITE)):
@@ -162,7 +162,7 @@ def _bench_row(pair: PreferencePair, images: ImageStore) -> dict[str, Any]:
 
 
 def embedded(ref: ImageRef, images: ImageStore) -> dict[str, Any]:
-    """The image as a cell of a column of images; `ImageError` when its file is missing or changed."""
+    """Return the image as a cell of a column of images. Raises `ImageError` when its file is missing or changed."""
     content = images.read_bytes(ref.path)
     if hashlib.sha256(content).hexdigest() != ref.sha256:
         raise ImageError(f"{images.root / ref.path}: the file changed since the row was made; make the data again")

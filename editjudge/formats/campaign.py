@@ -1,7 +1,7 @@
-"""What an annotation campaign leaves for others: `tasks.jsonl`, what was shown, and `rankings.jsonl`, what people said.
+"""Files of an annotation campaign: `tasks.jsonl`, the tasks shown, and `rankings.jsonl`, the answers.
 
-In rankings.jsonl `annotator` is the unit's name, and `task_id` is the `group_id` of tasks.jsonl, so that the two
-showings of a repeated task differ. `Ranking.shown` is `PushedTask.candidates`.
+In rankings.jsonl `annotator` is the unit's name, and `task_id` is the `group_id` of tasks.jsonl, which distinguishes
+the two showings of a repeated task. `Ranking.shown` is `PushedTask.candidates`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from editjudge.records.types import Id, Record, TierRanking
 
 
 class PushedTask(Record):
-    """One row of tasks.jsonl: a task as it is shown, the same for every unit."""
+    """One row of tasks.jsonl: a task as shown, the same for every unit."""
 
     group_id: Id
-    """Joins the units' projects; `Ranking.task_id`. The id of the `EditTask`, except that a repeat has its own."""
+    """Common key of the units' projects; `Ranking.task_id`. Repeats have their own, others the `EditTask`'s."""
     task_id: Id
     """Id of the `EditTask`; a repeat shares it with the task it repeats."""
     instruction: str
@@ -28,27 +28,27 @@ class PushedTask(Record):
     """Triplet ids in shown order: candidate number 1 is the first."""
     is_gold: bool = False
     repeat_of: Id | None = None
-    """`group_id` of the task that is shown here a second time."""
+    """`group_id` of the task that this one repeats."""
     studio_ids: dict[str, int] = Field(default_factory=dict)
     """Unit -> id of the task in Label Studio."""
 
 
 def tasks_file(out: Path) -> Path:
-    """Where a campaign says what is shown."""
+    """Return the path of the tasks shown."""
     return out / "tasks.jsonl"
 
 
 def rankings_file(out: Path) -> Path:
-    """Where a campaign says what was ranked, gold and repeated tasks included."""
+    """Return the path of the rankings, gold and repeated tasks included."""
     return out / "rankings.jsonl"
 
 
 def read_tasks(out: Path) -> dict[str, PushedTask]:
-    """What a campaign shows, by `group_id`; nothing when there is no such file yet."""
+    """Read the tasks shown, by `group_id`; empty when the file does not exist yet."""
     path = tasks_file(out)
     return {row.group_id: row for row in read_jsonl(path, PushedTask)} if path.exists() else {}
 
 
 def read_rankings(path: Path) -> Iterator[TierRanking]:
-    """The rows of a file of rankings: those of a campaign (`Ranking`), or made elsewhere (plain `TierRanking`)."""
+    """Yield the rows of a file of rankings: of a campaign (`Ranking`), or from elsewhere (plain `TierRanking`)."""
     yield from read_jsonl(path, Ranking if first_row_has(path, "notation") else TierRanking)

@@ -1,9 +1,9 @@
 """The folder of a training run: training writes it; evaluation, merging and engines read it.
 
 ```
-out/started.json                 identity of the training at work here
-out/judge.yaml                   how its judges are to be asked (`judge_settings`)
-out/checkpoint-<step>/           adapter or weights, `judge.yaml`, and what a run resumes from
+out/started.json                 identity of the training in this folder
+out/judge.yaml                   settings of its judges (`judge_settings`)
+out/checkpoint-<step>/           adapter or weights, `judge.yaml`, and the state for resuming
 out/checkpoint-<step>/done.json  written last: this checkpoint is complete
 out/done.json                    training is over
 ```
@@ -26,21 +26,21 @@ STARTED = "started.json"
 DONE = "done.json"
 
 FORMAT: Final = 1
-"""Raised when the content of a checkpoint's folder changes."""
+"""Increased when the content of a checkpoint's folder changes."""
 
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
 class CheckpointInfo(BaseModel):
-    """What a checkpoint's `done.json` says besides the identity of the training."""
+    """The content of a checkpoint's `done.json` besides the identity of the training."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     format: Literal[1] = FORMAT
     step: int = Field(ge=1)
-    """Optimizer steps behind it; the folder may have been renamed."""
+    """Optimizer steps so far; the folder may have been renamed."""
     world_size: int = Field(ge=1)
-    """Processes that wrote it."""
+    """Number of processes that wrote it."""
 
 
 @dataclass(frozen=True)
@@ -49,35 +49,35 @@ class Checkpoint:
 
     path: Path
     step: int
-    """Optimizer steps behind it."""
+    """Optimizer steps so far."""
     world_size: int
-    """Processes that wrote it."""
+    """Number of processes that wrote it."""
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """What a run's folder holds at one moment."""
+    """The checkpoints in a run's folder at one moment."""
 
     complete: tuple[Checkpoint, ...]
-    """By step."""
+    """Ordered by step."""
     incomplete: tuple[Path, ...]
-    """Checkpoints without `done.json`, by the number in their name: being written, or left half-written."""
+    """Checkpoints without `done.json`, by the number in their name: being written, or interrupted."""
     finished: bool
-    """Whether training says that it is over."""
+    """Whether training is complete."""
 
 
 def checkpoint_folder(out: Path, step: int) -> Path:
-    """Where a step's checkpoint lies, as transformers' trainer names it."""
+    """Return the folder of a step's checkpoint, named as by transformers' trainer."""
     return out / f"checkpoint-{step}"
 
 
 def mark_complete(path: Path, identity: Mapping[str, Any], step: int, world_size: int) -> None:
-    """Say that everything of a checkpoint is on disk."""
+    """Mark a checkpoint as completely written."""
     write_marker(path / DONE, identity, CheckpointInfo(step=step, world_size=world_size).model_dump())
 
 
 def read_checkpoint(path: Path) -> Checkpoint | None:
-    """The checkpoint in a folder; None while it has no `done.json`. `CheckpointError` for one of another format."""
+    """Read the checkpoint in a folder; None without `done.json`. Raises `CheckpointError` for another format."""
     marker = read_marker(path / DONE)
     if marker is None:
         return None
@@ -95,8 +95,8 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
 
 
 def scan(out: Path) -> RunFolder:
-    """Look at a run, which need not exist yet. `CheckpointError` for a checkpoint of another format."""
-    # Asked first: what training wrote before it said that it was over is then surely seen below.
+    """Scan a run's folder, which need not exist yet. Raises `CheckpointError` for a checkpoint of another format."""
+    # Checked first, so that the scan below sees everything that a finished training wrote.
     finished = read_marker(out / DONE) is not None
     complete: list[Checkpoint] = []
     incomplete: list[Path] = []
@@ -110,13 +110,13 @@ def scan(out: Path) -> RunFolder:
 
 
 def training_identity(out: Path) -> dict[str, Any] | None:
-    """Identity of the training whose folder this is, if one has begun."""
+    """Return the identity of the training in this folder, if one has started."""
     marker = read_marker(out / STARTED)
     return None if marker is None else marker["identity"]
 
 
 def require_complete(path: Path) -> None:
-    """`CheckpointError` when a checkpoint of ours is half-written. Adapters made elsewhere have no marker and pass."""
+    """Raise `CheckpointError` for an incomplete checkpoint of ours. Other adapters have no marker and pass."""
     if not path.is_dir():
         raise CheckpointError(f"{path}: no such checkpoint folder")
     ours = (path.parent / STARTED).is_file()
@@ -125,6 +125,6 @@ def require_complete(path: Path) -> None:
 
 
 def _folders(out: Path) -> Iterator[Path]:
-    """The folders of checkpoints, by the number in their name."""
+    """Yield the folders of checkpoints, by the number in their name."""
     found = [(int(match.group(1)), path) for path in out.glob("checkpoint-*") if (match := _NAME.fullmatch(path.name))]
     yield from (path for _, path in sorted(found) if path.is_dir())

@@ -1,4 +1,4 @@
-"""`funnel.json` of a curation run: how many rows each stage read, kept, dropped and failed, and what came out.
+"""`funnel.json` of a curation run: how many rows each stage read, kept, dropped and failed, and its outputs.
 
 ```
 {"format": 1,
@@ -26,13 +26,13 @@ from editjudge.errors import DataError
 from editjudge.files.io import read_json, write_json
 
 FUNNEL = "funnel.json"
-"""In a run's folder."""
+"""File name in a run's folder."""
 FORMAT: Final = 1
-"""Raised when the meaning of a key changes."""
+"""Increased when the meaning of a key changes."""
 
 
 class StageCount(BaseModel):
-    """One stage's line; see the module's docstring."""
+    """Counts of one stage; see the module's docstring."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -48,7 +48,7 @@ class StageCount(BaseModel):
 
 
 class PartCount(BaseModel):
-    """What a part became."""
+    """One part of the output."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -74,7 +74,7 @@ def write_funnel(out: Path, funnel: Funnel) -> None:
 
 
 def read_funnel(path: Path) -> Funnel:
-    """Read the file; `DataError` when it is missing, something else, or of another format."""
+    """Read the file. Raises `DataError` when it is missing, invalid, or of another format."""
     content = read_json(path)
     if not isinstance(content, dict) or "stages" not in content:
         raise DataError(f"{path}: not the funnel of a curation run; give the {FUNNEL} in the `out` of its recipe")

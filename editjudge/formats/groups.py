@@ -1,6 +1,6 @@
 """Groups of candidates as files: JSONL of `EditTriplet` or `ScoreCard`, as curation leaves them.
 
-A group is all candidates of one `EditTask`. Annotation shows groups; whoever chooses among candidates reads them too.
+A group is all candidates of one `EditTask`. Annotation and selection among candidates read groups.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ class Group:
 
     task: EditTask
     triplets: Mapping[str, EditTriplet]
-    """By id, in the order of the file."""
+    """Triplets by id, in the order of the file."""
 
 
 def group_files(place: Path) -> tuple[list[Path], Path]:
-    """The files that hold the groups of a place, and what image paths in them are relative to.
+    """Return the files of a place's groups, and the folder that image paths in them are relative to.
 
-    A place is a file, a folder of JSONL files, or a curation run: there it means the last stage before the run's parts
-    that gives candidates. `DataError` for a run without such a stage.
+    A place is a file, a folder of JSONL files, or a curation run: there the last stage before the run's parts that
+    outputs candidates is used. Raises `DataError` for a run without such a stage.
     """
     if (place / FUNNEL).is_file():
         stages = [stage for stage in read_funnel(place / FUNNEL).stages if stage.part is None]
@@ -44,7 +44,7 @@ def group_files(place: Path) -> tuple[list[Path], Path]:
 
 
 def read_groups(place: Path) -> dict[str, Group]:
-    """Groups by task id, in the order of the files. `DataError` for a missing, empty or contradictory file."""
+    """Read groups by task id, in file order. Raises `DataError` for a missing, empty or contradictory file."""
     files, _ = group_files(place)
     if not files:
         raise DataError(f"{place}: holds no .jsonl file; EditTriplet or ScoreCard rows are needed")

@@ -1,7 +1,7 @@
-"""How a judge was trained to be asked: `judge.yaml`, which training writes beside every checkpoint.
+"""Settings that a judge was trained with: `judge.yaml`, which training writes beside every checkpoint.
 
-A judge whose weights have the file is asked in the same way: values that a recipe leaves out are taken from it, and
-others than its own are refused. Weights from elsewhere have no such file; recipes then say everything themselves.
+A judge whose weights have the file uses the same settings: values that a recipe omits are taken from it, and other
+values are refused. Weights from elsewhere have no such file; recipes then define every value.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from editjudge.prompts.prompt_sets import PROMPT_SETS, PromptSet, get_prompts
 JUDGE_FILE = "judge.yaml"
 
 CHOICES = ("prompts", "max_pixels", "colors")
-"""What a recipe may leave to the file, besides the family of the engine."""
+"""Values that a recipe may leave to the file, besides the engine's family."""
 
 
 class LeftOut(Enum):
-    """Default of a parameter for which None is a value too."""
+    """Default of a parameter for which None is also a value."""
 
     LEFT_OUT = "left out"
 
@@ -37,7 +37,7 @@ LEFT_OUT = LeftOut.LEFT_OUT
 
 
 class JudgeSettings(BaseModel):
-    """The content of `judge.yaml`: everything besides the weights that decides what a judge sees."""
+    """The content of `judge.yaml`: everything besides the weights that affects the judge's input."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -46,16 +46,16 @@ class JudgeSettings(BaseModel):
     prompts: str
     """Name of the prompt set."""
     prompts_digest: str
-    """`PromptSet.identity`: its wording."""
+    """`PromptSet.identity`: digest of the prompt set."""
     max_pixels: int | None = Field(gt=0)
-    """Area to which each image is reduced; None: as it is."""
+    """Maximum area of each image, in pixels; None: unlimited."""
     colors: Colors
     image_rules: int
     """`images.pixels.IMAGE_RULES`."""
 
     @classmethod
     def of(cls, family: str, prompts: PromptSet, max_pixels: int | None, colors: Colors) -> JudgeSettings:
-        """The settings of a judge that is trained now."""
+        """Return the settings for a training that starts now."""
         return cls(
             family=family,
             prompts=prompts.name,
@@ -66,7 +66,7 @@ class JudgeSettings(BaseModel):
         )
 
     def write(self, folder: Path) -> None:
-        """Write the file into a folder, whole or not at all."""
+        """Write the file into a folder, completely or not at all."""
         values = {**self.model_dump(mode="json"), "digest": digest(self)}
         head = "# Written by training. A judge with these weights is asked in this way; see docs/architecture.md.\n"
         atomic_write(folder / JUDGE_FILE, head + yaml.safe_dump(values, sort_keys=False))
@@ -74,14 +74,14 @@ class JudgeSettings(BaseModel):
 
 @dataclass(frozen=True)
 class Trained:
-    """Settings with the file that says them."""
+    """Settings and the path of their file."""
 
     path: Path
     settings: JudgeSettings
 
     def problems(self, given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-        """(name, what is wrong) for each of the `given` values that contradicts the file, and for what this version
-        of EditJudge can no longer do as in training. A prompt set is given as the `PromptSet`."""
+        """Yield (name, problem) for each of the `given` values that contradicts the file, and for settings that this
+        version of EditJudge no longer supports. A prompt set is given as the `PromptSet`."""
         own = self.settings
         prompts = given.get("prompts", PROMPT_SETS.get(own.prompts))
         if prompts is None or prompts.name != own.prompts:
@@ -96,7 +96,7 @@ class Trained:
             yield "engine", self._version("the version of the image rules", IMAGE_RULES, own.image_rules)
 
     def require(self, given: Mapping[str, Any]) -> None:
-        """`CheckpointError` with the first of the `problems`."""
+        """Raise `CheckpointError` with the first of the `problems`."""
         for name, text in self.problems(given):
             raise CheckpointError(f"{name}: {text}")
 
@@ -111,7 +111,7 @@ class Trained:
 
 
 def read_trained(folder: Path) -> Trained | None:
-    """What a folder's `judge.yaml` says; None without one. `CheckpointError` when it was changed or is not whole."""
+    """Read a folder's `judge.yaml`; None without one. Raises `CheckpointError` when it was changed or is incomplete."""
     path = folder / JUDGE_FILE
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -131,7 +131,7 @@ def read_trained(folder: Path) -> Trained | None:
 
 
 def contradictions(block: BaseModel, engine: object, trained: Trained) -> Iterator[tuple[str, str]]:
-    """`Trained.problems` of a block with the fields `CHOICES`, and of its engine: of what they do not leave out."""
+    """Yield `Trained.problems` of the given values of a block with the fields `CHOICES`, and of its engine."""
     given: dict[str, Any] = {name: getattr(block, name) for name in CHOICES if name in block.model_fields_set}
     if "prompts" in given:
         given["prompts"] = get_prompts(given["prompts"])
@@ -141,21 +141,21 @@ def contradictions(block: BaseModel, engine: object, trained: Trained) -> Iterat
 
 
 def trained_of(engine: object) -> Trained | None:
-    """How the weights of an engine were trained to be asked, as far as it knows (`engine.trained`)."""
+    """Return the settings that an engine's weights were trained with, if it has them (`engine.trained`)."""
     found = getattr(engine, "trained", None)
     return found if isinstance(found, Trained) else None
 
 
 def family_of(engine: object) -> dict[str, str]:
-    """An engine's family as a value for `Trained.problems`; empty for engines that have none."""
+    """Return an engine's family as a value for `Trained.problems`; empty for engines without one."""
     family = getattr(engine, "family", None)
     return {"family": family} if isinstance(family, str) else {}
 
 
 def settings_for(engine: object, values: Mapping[str, object]) -> JudgeSettings | None:
-    """What the engine's weights were trained with, if they say so. `CheckpointError` when `values` contradict it.
+    """Return the settings of the engine's weights, if known. Raises `CheckpointError` when `values` contradict them.
 
-    A value that is left out is `LEFT_OUT`, or None where that is no value.
+    An omitted value is `LEFT_OUT`, or None where None is not a value.
     """
     trained = trained_of(engine)
     if trained is None:
@@ -169,7 +169,7 @@ def settings_for(engine: object, values: Mapping[str, object]) -> JudgeSettings 
 
 
 def place_of(name: str) -> tuple[str, ...]:
-    """Where a value of `Trained.problems` stands in a judge's recipe."""
+    """Return the place of a value of `Trained.problems` in a judge's recipe."""
     return ("engine", name) if name == "family" else (name,)
 
 

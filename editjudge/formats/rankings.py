@@ -1,9 +1,9 @@
-"""Rankings with ties: the tier notation, and tiers of candidate numbers to and from tiers of triplet ids.
+"""Rankings with ties: the tier notation, and conversion between candidate numbers and triplet ids.
 
 Candidates are numbered from 1 in the order in which they were shown. The notation has the best tier first, tiers
-separated by `|`: `3|12|45` says that 3 is best, 1 and 2 are tied, 4 and 5 are tied last (EditScore, section 3.3).
-With ten candidates or more the numbers of a tier are separated by commas, `3|1,12|10`; with fewer they never are.
-How many candidates there are is known from the task, so that `12` has one meaning.
+separated by `|`: in `3|12|45`, 3 is best, 1 and 2 are tied, 4 and 5 are tied last (EditScore, section 3.3). With ten
+candidates or more the numbers of a tier are separated by commas, `3|1,12|10`; with fewer they never are. The task
+defines the number of candidates, so `12` has one meaning.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ Tiers = tuple[tuple[int, ...], ...]
 """Candidate numbers (from 1), best tier first; within a tier ascending."""
 
 COMMAS_FROM = 10
-"""Number of candidates from which the numbers of a tier are separated by commas."""
+"""Number of candidates from which commas separate the numbers of a tier."""
 
 _NUMBER = re.compile("[1-9][0-9]*")
 
 
 class Ranking(TierRanking):
-    """A tier ranking that still knows what the annotator saw. One row of `rankings.jsonl`."""
+    """A tier ranking with the order in which candidates were shown. One row of `rankings.jsonl`."""
 
     shown: tuple[str, ...]
     """Triplet ids in the order in which they were shown: candidate 1 first."""
@@ -56,7 +56,7 @@ def make_ranking(
     seconds: float | None = None,
     annotation_id: str | None = None,
 ) -> Ranking:
-    """The record of one annotator's tiers of candidate numbers. `DataError` when a candidate is not there just once."""
+    """Return the record of an annotator's tiers. Raises `DataError` unless each candidate number appears once."""
     checked = _checked(tiers, len(shown), f"task {task_id}, {dimension}, {annotator}")
     return Ranking(
         task_id=task_id,
@@ -71,9 +71,9 @@ def make_ranking(
 
 
 def tier_problems(tiers: Sequence[Sequence[int]], n_candidates: int) -> list[str]:
-    """What keeps these tiers from ranking each of the candidates 1..n exactly once; empty when nothing does."""
+    """Return why these tiers do not rank each of the candidates 1..n exactly once; empty when they do."""
     if all(tiers) and sorted(chain.from_iterable(tiers)) == [*range(1, n_candidates + 1)]:
-        return []  # the common case, of which there are hundreds of thousands
+        return []  # fast path of the common case, with hundreds of thousands of calls
     counts = Counter(number for tier in tiers for number in tier)
     problems = [f"tier {place} is empty" for place, tier in enumerate(tiers, start=1) if not tier]
     for number in sorted(counts):
@@ -86,28 +86,28 @@ def tier_problems(tiers: Sequence[Sequence[int]], n_candidates: int) -> list[str
 
 
 def parse_tiers(text: str, n_candidates: int) -> Tiers:
-    """Read the notation. Spaces around separators are allowed, any order within a tier too.
+    """Parse the notation. Spaces around separators are allowed, as is any order within a tier.
 
-    `DataError` with every problem for anything else: a candidate twice, missing or unknown, an empty tier, commas
-    where there are none, other characters.
+    Raises `DataError` with every problem: a duplicate, missing or unknown candidate, an empty tier, misplaced commas,
+    other characters.
     """
     tiers = [_parse_tier(part.strip(), n_candidates, text) for part in text.split("|")]
     return _checked(tiers, n_candidates, f"ranking {text!r}")
 
 
 def format_tiers(tiers: Sequence[Sequence[int]], n_candidates: int) -> str:
-    """Write the notation, numbers ascending within a tier. `DataError` for tiers that are no ranking."""
+    """Format the notation, numbers ascending within a tier. Raises `DataError` for tiers that are not a ranking."""
     return _written(_checked(tiers, n_candidates, f"tiers {list(tiers)}"), n_candidates)
 
 
 def ids_of(tiers: Sequence[Sequence[int]], shown: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """Tiers of triplet ids from tiers of candidate numbers. `DataError` for tiers that are no ranking."""
+    """Convert tiers of candidate numbers to triplet ids. Raises `DataError` for tiers that are not a ranking."""
     checked = _checked(tiers, len(shown), f"tiers {list(tiers)}")
     return tuple(tuple(shown[number - 1] for number in tier) for tier in checked)
 
 
 def numbers_of(tiers: Sequence[Sequence[str]], shown: Sequence[str]) -> Tiers:
-    """Tiers of candidate numbers from tiers of triplet ids. `DataError` when they are not the ids that were shown."""
+    """Convert tiers of triplet ids to candidate numbers. Raises `DataError` when the ids are not those shown."""
     number = {triplet_id: place for place, triplet_id in enumerate(shown, start=1)}
     if len(number) != len(shown):
         raise DataError(f"a triplet is shown twice: {', '.join(shown)}; every candidate must be another one")
@@ -119,7 +119,7 @@ def numbers_of(tiers: Sequence[Sequence[str]], shown: Sequence[str]) -> Tiers:
 
 
 def levels_of(ranking: TierRanking) -> dict[str, int]:
-    """The tier of each triplet id, 0 for the best."""
+    """Return the tier of each triplet id, 0 for the best."""
     return {triplet_id: level for level, tier in enumerate(ranking.tiers) for triplet_id in tier}
 
 

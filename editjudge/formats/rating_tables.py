@@ -1,12 +1,12 @@
 """Rating tables of several people, as ImagenHub publishes them.
 
-One table per rater, tab-separated as published or any other that `delimited` reads: a header `uid` and one column per
+One table per rater, tab-separated as published or in any form that `delimited` reads: a header `uid` and one column per
 model, then one row per image. A cell is `[SC, PQ]`: semantic consistency and perceptual quality, each 0, 0.5 or 1
 (ImagenHub, arXiv 2310.01596).
 
 ImagenHub's code (`AnalyzeHumanEval.ipynb` of TIGER-AI-Lab/ImagenHub at 439f72c) evaluates a cell as Python, and stops
 at a missing cell, NaN, another number of values and any value but the three; VIEScore's stops at the first two. Both
-stop at an image that one rater lacks. All of these are refused here, naming the cell.
+stop at an image that one rater lacks. This module refuses all of these, naming the cell.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _CELL = re.compile(rf"\s*(?:\[{_PAIR}\]|\({_PAIR}\))\s*")
 
 @dataclass(frozen=True)
 class RatingTable:
-    """What one rater said."""
+    """The ratings of one rater."""
 
     path: Path
     models: tuple[str, ...]
@@ -43,7 +43,7 @@ class RatingTable:
 
 
 def read_ratings(path: str | Path) -> RatingTable:
-    """Read one rater's table. `DataError` names the file, the line and the column of whatever is malformed."""
+    """Read one rater's table. Raises `DataError` naming the file, line and column of a malformed cell."""
     table = read_table(Path(path))
     path, head = table.path, f"{table.path}:{table.header_line}"
     models = table.header[1:]
@@ -69,9 +69,9 @@ def read_ratings(path: str | Path) -> RatingTable:
 
 
 def join_ratings(tables: Sequence[RatingTable]) -> Floats:
-    """Several raters' values, [images, raters, models, 2], in the order of the first table.
+    """Return several raters' values, [images, raters, models, 2], in the order of the first table.
 
-    The tables must be of the same images and models, in any order; else `DataError`.
+    Raises `DataError` unless the tables have the same images and models, in any order.
     """
     if not tables:
         raise DataError("no rating table was given; name one file per rater")

@@ -1,4 +1,4 @@
-"""Image files from outside: what a file is that cannot be decoded, and the same pixels without broken metadata."""
+"""Image files that cannot be decoded: describing them, and removing broken metadata from intact pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _KNOWN = (
     (0, b"BM", "BMP"),
     (0, b"\0\0\0\x0cjP  ", "JPEG 2000"),
 )
-"""Offset and first bytes of formats that Pillow reads, so that such a file must be damaged."""
+"""Offset and first bytes of formats that Pillow reads; such a file that fails to decode is damaged."""
 
 _FOREIGN = (
     (0, b"%PDF", "a PDF document", "convert the page to PNG"),
@@ -42,7 +42,7 @@ _AGAIN = "download or make it again"
 
 
 def describe_file(content: bytes) -> tuple[str, str]:
-    """What a file is that could not be decoded, and what to do: two phrases for a message."""
+    """Return two phrases for a message about an undecodable file: its kind, and what to do."""
     if not content:
         return "the file is empty", _AGAIN
     for offset, magic, name in _KNOWN:
@@ -63,12 +63,12 @@ def describe_file(content: bytes) -> tuple[str, str]:
 
 
 def runs_a_program(content: bytes) -> bool:
-    """Whether Pillow would start another program (Ghostscript) to read the file."""
+    """Return whether Pillow would start another program (Ghostscript) to read the file."""
     return content.startswith((b"%!PS", b"\xc5\xd0\xd3\xc6"))
 
 
 def _describe_text(content: bytes) -> tuple[str, str] | None:
-    """As `describe_file`, for what people can read; None for anything else."""
+    """Return `describe_file` for readable text; None for anything else."""
     head = content[:512].decode("utf-8-sig", "ignore").lstrip()
     start = head.lower()
     if start.startswith("version https://git-lfs"):
@@ -87,10 +87,10 @@ def _describe_text(content: bytes) -> tuple[str, str] | None:
 
 
 def without_metadata(content: bytes) -> Iterator[bytes]:
-    """The same pixels in files with less beside them, for decoders that stumble over it.
+    """Yield files with the same pixels and less metadata, for decoders that fail on metadata.
 
-    First with orientation and ICC profile, then without; nothing for formats whose metadata no decoder reads, and
-    for files that are broken in their structure. Damaged pixels stay damaged.
+    First with orientation and ICC profile, then without; nothing for formats whose metadata decoders ignore, and for
+    files with a broken structure. Damaged pixels stay damaged.
     """
     for strip in (_strip_png, _strip_jpeg, _strip_webp, _strip_tiff, _strip_avif):
         for bare in (False, True):
@@ -107,7 +107,7 @@ _PNG_BESIDE = (b"tRNS", b"eXIf", b"iCCP", b"sRGB")
 
 
 def _strip_png(content: bytes, bare: bool) -> bytes | None:
-    """Without chunks that are not needed, and without needless ones whose checksum is wrong, as libpng does."""
+    """Remove unneeded chunks, and optional ones with a wrong checksum, as libpng does."""
     if not content.startswith(b"\x89PNG\r\n\x1a\n"):
         return None
     kept, place = [content[:8]], 8
@@ -127,19 +127,19 @@ _JPEG_ALONE = (0x01, *range(0xD0, 0xD9))
 
 
 def _strip_jpeg(content: bytes, bare: bool) -> bytes | None:
-    """Without application segments and comments. Adobe's stays: it says in which colour space the pixels are."""
+    """Remove application segments and comments, except Adobe's, which defines the colour space of the pixels."""
     if not content.startswith(b"\xff\xd8\xff"):
         return None
     kept, place = [content[:2]], 2
     while True:
-        # Bytes that belong to no segment are skipped, as libjpeg does.
+        # Skip bytes outside of segments, as libjpeg does.
         place = content.find(b"\xff", place)
         if place < 0:
             return None
         while content[place] == 0xFF:
             place += 1
         marker = content[place]
-        if marker == 0xDA:  # the pixels, to the end of the file
+        if marker == 0xDA:  # the pixels, until the end of the file
             return b"".join([*kept, content[place - 1 :]])
         place += 1
         if marker == 0 or marker in _JPEG_ALONE:
@@ -161,7 +161,7 @@ def _is_needed(marker: int, head: bytes, bare: bool) -> bool:
 _WEBP_PIXELS = (b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF")
 _WEBP_BESIDE = (b"ICCP", b"EXIF")
 _WEBP_FLAGS = 0x10 | 0x02
-"""Of VP8X: there is transparency, there is an animation."""
+"""VP8X flags of transparency and animation."""
 
 
 def _strip_webp(content: bytes, bare: bool) -> bytes | None:
@@ -187,15 +187,15 @@ _TIFF_PIXELS = frozenset(
     | {338, 339, 340, 341, 347, *range(512, 522), *range(529, 533)}
 )
 _TIFF_BESIDE = frozenset({274, 34675})
-"""Orientation and ICC profile."""
+"""Tags of orientation and ICC profile."""
 
 
 def _strip_tiff(content: bytes, bare: bool) -> bytes | None:
-    """With a directory at the end that names the first picture's pixels only."""
+    """Append a directory that lists the first picture's pixels only."""
     order = {b"II": "<", b"MM": ">"}.get(content[:2])
     if order is None or struct.unpack_from(f"{order}H", content, 2)[0] not in (42, 43):
         return None
-    # BigTIFF (43) has longer numbers: place and format of the offset, format of the count, bytes of an entry.
+    # BigTIFF (43) has longer fields: position and format of the offset, format of the count, bytes of an entry.
     big = struct.unpack_from(f"{order}H", content, 2)[0] == 43
     at, offset, number, length = (8, "Q", "Q", 20) if big else (4, "I", "H", 12)
     (start,) = struct.unpack_from(order + offset, content, at)
@@ -211,12 +211,12 @@ def _strip_tiff(content: bytes, bare: bool) -> bytes | None:
 
 
 def _strip_avif(content: bytes, bare: bool) -> bytes | None:
-    """With the items that hold EXIF and XMP renamed to a kind that no decoder knows; nothing else moves."""
+    """Rename the EXIF and XMP items to a type that no decoder knows, keeping all positions."""
     if content[4:8] != b"ftyp":
         return None
     plain, place = bytearray(content), content.find(b"infe")
     while place >= 0:
-        kind = slice(place + 12, place + 16)  # behind version and flags, the item's number, and its protection
+        kind = slice(place + 12, place + 16)  # after version and flags, the item's number, and its protection
         if bytes(plain[kind]) in (b"Exif", b"mime"):
             plain[kind] = b"none"
         place = content.find(b"infe", place + 4)

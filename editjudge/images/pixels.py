@@ -1,4 +1,4 @@
-"""Pixels: a file becomes plain RGB by one set of rules, and is shown at the size a judge sees."""
+"""Decoding image files to RGB, and resizing images for the judge."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from editjudge.images.colors import Colors, to_srgb
 from editjudge.images.image_files import describe_file, runs_a_program, without_metadata
 
 IMAGE_RULES = 2
-"""Version of how a file becomes pixels; part of every identity. Raise it when a file may give other pixels.
+"""Version of the decoding rules; part of every identity. Increase it when a file may give other pixels.
 
 2: ICC profiles are applied.
 """
 
 MAX_PIXELS = 64_000_000
-"""Larger images are refused before they are decoded: a small file can claim to be terabytes of pixels."""
+"""Larger images are refused before they are decoded: a small file can declare terabytes of pixels."""
 
 MAX_RATIO = 200
-"""Longer side / shorter side above which the processors of the Qwen-VL models refuse an image."""
+"""Longer side / shorter side above which the processors of the Qwen-VL models reject an image."""
 
 _GREY_16 = ("I;16", "I;16L", "I;16B", "I;16N")
 
 _ORIENTATION = 0x0112
-"""The EXIF tag."""
+"""EXIF tag of the orientation."""
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,18 +41,18 @@ _UPRIGHT = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation -> what turns the picture upright."""
+"""EXIF orientation -> transposition that turns the image upright."""
 
 
 def load_image(
     source: str | Path | bytes | Image.Image, name: str | None = None, colors: Colors = "srgb"
 ) -> Image.Image:
-    """Decode a file, a file's bytes, or take an image, and give it as plain RGB.
+    """Decode a path, bytes or an image to plain RGB.
 
     EXIF orientation is applied, an ICC profile is converted to sRGB (unless `colors` is "stored"), transparency is
-    laid on white, 16-bit grey is scaled to 8 bits, of an animation the first frame is taken, and no metadata is kept.
-    Metadata that is broken or too large is left out; it never costs the picture. `name` stands for `source` in
-    messages. `ImageError` when it is missing, corrupt, truncated, of an unknown kind, or above `MAX_PIXELS`.
+    composited on white, 16-bit grey is scaled to 8 bits, the first frame of an animation is used, and metadata is
+    dropped. Broken or oversized metadata is ignored. `name` replaces `source` in messages. Raises `ImageError` when the
+    image is missing, corrupt, truncated, of an unknown kind, or above `MAX_PIXELS`.
     """
     if name is None:
         name = str(source) if isinstance(source, (str, Path)) else f"<{type(source).__name__}>"
@@ -82,7 +82,7 @@ def _decode(content: bytes, name: str, colors: Colors) -> Image.Image:
             return _open(content, name, colors)
         except EditJudgeError:
             raise
-        except Exception as error:  # Pillow's decoders raise a dozen kinds for bad bytes, struct.error among them
+        except Exception as error:  # Pillow's decoders raise many types for bad bytes, struct.error among them
             problem = error
         for plain in without_metadata(content):
             with suppress(Exception):
@@ -111,7 +111,7 @@ def _to_rgb(image: Image.Image, name: str, colors: Colors) -> Image.Image:
         )
     if image.mode.startswith("F") or (image.mode.startswith("I") and image.mode not in _GREY_16):
         raise ImageError(f"{name}: pixels of kind {image.mode!r} have no known range; convert the file to 8 bits")
-    image.load()  # before the metadata: TIFF files turn themselves here, and PNG files may have it after the pixels
+    image.load()  # before the metadata: this turns TIFF files, and PNG files may have it after the pixels
     turn, profile = _upright(image), image.info.get("icc_profile") if colors == "srgb" else None
     if image.mode in _GREY_16:
         image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
@@ -126,52 +126,52 @@ def _to_rgb(image: Image.Image, name: str, colors: Colors) -> Image.Image:
         rgb = (to_srgb(image, profile) if profile else None) or image.convert("RGB")
     if turn is not None:
         rgb = rgb.transpose(turn)
-    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # leaves behind everything but the pixels
+    return Image.frombytes("RGB", rgb.size, rgb.tobytes())  # drops everything except the pixels
 
 
 def _upright(image: Image.Image) -> Image.Transpose | None:
-    """What turns the image upright, by its EXIF orientation; None where it says nothing readable."""
+    """Return the transposition for the image's EXIF orientation; None without a readable one."""
     try:
         return _UPRIGHT.get(image.getexif().get(_ORIENTATION, 1))
-    except Exception:  # EXIF data can be broken in many ways, and none of them is about the pixels
+    except Exception:  # EXIF data can be broken in many ways that do not affect the pixels
         return None
 
 
 def unfit(size: tuple[int, int]) -> str | None:
-    """Why a judge cannot be shown an image of this size ("aspect_ratio"), or None when it can."""
+    """Return why a judge cannot be shown an image of this size ("aspect_ratio"); None when it can."""
     return "aspect_ratio" if max(size) > MAX_RATIO * min(size) else None
 
 
 def fit_pixels(image: Image.Image, max_pixels: int) -> Image.Image:
-    """The image at its own aspect ratio with at most `max_pixels` pixels. Never enlarged."""
+    """Return the image with at most `max_pixels` pixels at its aspect ratio. Never enlarged."""
     size = fit_size(image.size, max_pixels)
     return image if size == image.size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def fit_size(size: tuple[int, int], max_pixels: int | None) -> tuple[int, int]:
-    """Width and height to which `fit_pixels` brings an image of this size; None bounds nothing."""
+    """Return the width and height of an image of this size after `fit_pixels`; None: unlimited."""
     width, height = size
     if max_pixels is None or width * height <= max_pixels:
         return size
     scale = (max_pixels / (width * height)) ** 0.5
-    # A side cannot become shorter than 1, so the other one gives way in very long images.
+    # A side cannot be shorter than 1, so the other one is shortened in very long images.
     new_width = min(max(1, int(width * scale)), max_pixels)
     new_height = min(max(1, int(height * scale)), max_pixels // new_width)
     return new_width, new_height
 
 
 def match_size(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The image at this width and height; the image itself when it has that size already."""
+    """Return the image resized to this width and height; unchanged when it has that size."""
     return image if image.size == size else image.resize(size, Image.Resampling.LANCZOS)
 
 
 def show_images(
     images: Sequence[Image.Image], size: tuple[int, int], max_pixels: int | None
 ) -> tuple[Image.Image, ...]:
-    """Images as a judge sees them, in training and when it is asked.
+    """Return images as a judge sees them, in training and inference.
 
-    The last one is the output of the edit. It is brought to `size`, the width and height of the input, then every image
-    is reduced to at most `max_pixels` pixels (None: as it is).
+    The last one is the output of the edit. It is resized to `size`, the width and height of the input, then every image
+    is reduced to at most `max_pixels` pixels (None: unlimited).
     """
     *inputs, output = images
     shown = (*inputs, match_size(output, size))
@@ -179,6 +179,6 @@ def show_images(
 
 
 def pixel_digest(image: Image.Image) -> str:
-    """64 hex digits of SHA-256 over mode, size and pixels: equal exactly when the pictures are."""
+    """Return 64 hex digits of SHA-256 over mode, size and pixels: equal exactly when the images are."""
     head = f"{image.mode} {image.width} {image.height} ".encode()
     return hashlib.sha256(head + image.tobytes()).hexdigest()

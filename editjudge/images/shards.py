@@ -1,4 +1,4 @@
-"""Members of tar files, read where they lie: WebDataset shards, and whatever else people pack images into."""
+"""Reading members of tar files in place: WebDataset shards and other archives of images."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from pathlib import Path
 from editjudge.errors import ImageError
 
 MAX_LINKS = 16
-"""Links followed from one member; more are taken for a loop."""
+"""Maximum number of links followed from one member, to detect loops."""
 
 _COMPRESSED = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
 
 
 @dataclass(frozen=True)
 class _Bytes:
-    """A member that lies in one piece in the archive."""
+    """Position of a member in the archive."""
 
     offset: int
     size: int
 
 
 _Entry = _Bytes | str
-"""What a name in an archive stands for: bytes, or the name that a symbolic link leads to, as written in it."""
+"""Entry of an archive: bytes, or the target of a symbolic link, as written in it."""
 
 
 def shard_of(root: Path, parts: tuple[str, ...]) -> tuple[Path, str] | None:
-    """The tar file that a path below `root` leads into, and the member; None when all its folders are folders.
+    """Return the tar file that a path below `root` leads into, and the member; None when all its folders are folders.
 
-    `ImageError` for a compressed tar file: its members could not be read one by one.
+    Raises `ImageError` for a compressed tar file, which allows no random access.
     """
     for depth, part in enumerate(parts[:-1], start=1):
         name = part.lower()
@@ -43,16 +43,16 @@ def shard_of(root: Path, parts: tuple[str, ...]) -> tuple[Path, str] | None:
 
 
 class Shards:
-    """Tar files by their path. Each is indexed once, and again when the file changes."""
+    """Tar files by path. Each is indexed once, and again when the file changes."""
 
     def __init__(self) -> None:
         self._known: dict[Path, tuple[tuple[int, int], dict[str, _Entry]]] = {}
 
     def read(self, shard: Path, member: str) -> bytes:
-        """The bytes of a member. Of several with one name the last is taken, as tar does when it unpacks.
+        """Return the bytes of a member. The last of several with one name counts, as when tar unpacks.
 
-        Symbolic and hard links are followed within the archive. `ImageError` when the archive or the member cannot
-        be read, or a link leads in a circle, out of the archive, or to nothing.
+        Symbolic and hard links are followed within the archive. Raises `ImageError` when the archive or the member
+        cannot be read, or a link is circular, leaves the archive, or is broken.
         """
         try:
             entry = _resolve(shard, self._index(shard), member)
@@ -83,7 +83,7 @@ def _members(shard: Path) -> dict[str, _Entry]:
             if info.issym():
                 found[name] = info.linkname
             elif info.islnk():
-                # A hard link means the bytes under that name so far; a later member of the name is another file.
+                # A hard link refers to the bytes under that name so far; a later member of the name is another file.
                 found[name] = found.get(_plain(info.linkname), f"/{info.linkname}")
             elif info.isreg() and not info.issparse():
                 found[name] = _Bytes(info.offset_data, info.size)
@@ -115,19 +115,19 @@ def _resolve(shard: Path, index: dict[str, _Entry], member: str) -> _Bytes:
 
 
 def _linked_folder(index: dict[str, _Entry], name: str) -> str | None:
-    """The folder above `name` that is a symbolic link."""
+    """Return the folder above `name` that is a symbolic link."""
     parts = name.split("/")
     folders = ("/".join(parts[:depth]) for depth in range(1, len(parts)))
     return next((folder for folder in folders if isinstance(index.get(folder), str)), None)
 
 
 def _plain(name: str) -> str:
-    """A member's name without what tar itself ignores: `./` in front, doubled and leading slashes."""
+    """Return a member's name without the parts that tar ignores: `./` in front, doubled and leading slashes."""
     return posixpath.normpath(name.lstrip("/"))
 
 
 def _why(shard: Path, error: Exception) -> str:
-    """The error, or what the file is instead of a tar file."""
+    """Return the error, or the kind of a file that is not a tar file."""
     try:
         with shard.open("rb") as handle:
             head = handle.read(6)

@@ -1,4 +1,4 @@
-"""The images of a data root: reading them as what was recorded, and storing new ones."""
+"""Image store of a data root: reading recorded images and adding new ones."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ class ImageStore:
     """The images of a data root: files in folders, or members of WebDataset shards (`shard.tar/member`)."""
 
     def __init__(self, root: str | Path, colors: Colors = "srgb") -> None:
-        """`colors` says what becomes of ICC profiles when an image is read, see `load_image`."""
+        """`colors`: handling of ICC profiles when an image is read, see `load_image`."""
         self.root = Path(root)
         self.colors = colors
         self._shards = Shards()
         self._unsynced = False
 
     def read(self, ref: ImageRef) -> Image.Image:
-        """The image as RGB. `ImageError` when it is missing or not the one that `ref` was made from."""
+        """Read an image as RGB. Raises `ImageError` when it is missing or not the image that `ref` was made from."""
         content = self.read_bytes(ref.path)
         found = hashlib.sha256(content).hexdigest()
         name = str(self.root / ref.path)
         if found != ref.sha256:
-            load_image(content, name, self.colors)  # a cut file or a Git LFS pointer is named as what it is
+            load_image(content, name, self.colors)  # reports a truncated file or a Git LFS pointer as such
             raise ImageError(
                 f"{name}: the file changed: SHA-256 {found[:12]}..., recorded {ref.sha256[:12]}...; "
                 "put the original back, or make the data again",
@@ -52,7 +52,7 @@ class ImageStore:
         return image
 
     def read_bytes(self, path: str) -> bytes:
-        """The bytes of a stored file. `ImageError` when it is missing or lies outside the root."""
+        """Return the bytes of a stored file. Raises `ImageError` when it is missing or outside the root."""
         relative = self._checked(path)
         if (inside := shard_of(self.root, relative.parts)) is not None:
             return self._shards.read(*inside)
@@ -66,7 +66,7 @@ class ImageStore:
             ) from error
 
     def add(self, image: Image.Image, path: str) -> ImageRef:
-        """Store an image as PNG at `path` (ends in .png, below the root). The same pixels give the same bytes."""
+        """Store an image as PNG at `path` (ends in .png, below the root). Equal pixels give equal bytes."""
         if not path.endswith(".png"):
             raise ImageError(f"{path}: images are stored as PNG; let the name end in .png")
         plain = load_image(image, path, self.colors)
@@ -75,11 +75,11 @@ class ImageStore:
         return self._write(buffer.getvalue(), path, plain.size)
 
     def add_file(self, content: bytes, path: str) -> ImageRef:
-        """Store a file's bytes as they are. `ImageError` when they are no image."""
+        """Store a file's bytes unchanged. Raises `ImageError` when they are not an image."""
         return self._write(content, path, load_image(content, path).size)
 
     def sync(self) -> None:
-        """Wait until all that was added is on the disk; call it before a marker says that it is there."""
+        """Wait until all added files are on the disk; call it before writing a marker."""
         if self._unsynced:
             sync_files(self.root)
         self._unsynced = False
@@ -92,7 +92,7 @@ class ImageStore:
         return ImageRef(path=target.as_posix(), sha256=sha256, width=size[0], height=size[1])
 
     def _checked(self, path: str) -> PurePosixPath:
-        """Paths come from data files, so they must not lead out of the root."""
+        """Check a path from a data file, which must not lead out of the root."""
         relative = PurePosixPath(path)
         if relative.is_absolute() or ".." in relative.parts or not relative.parts or "\\" in path or "\0" in path:
             raise ImageError(f"{path!r}: not a path below the data root {self.root}; use a relative path without ..")
@@ -100,7 +100,7 @@ class ImageStore:
 
 
 def image_faults(refs: Iterable[ImageRef], store: ImageStore) -> dict[ImageRef, ImageError]:
-    """Read every distinct image once, several at a time, and give what is wrong with those that cannot be used."""
+    """Read every distinct image once, in parallel, and return the errors of unusable ones."""
 
     def fault(ref: ImageRef) -> ImageError | None:
         try:
@@ -110,6 +110,6 @@ def image_faults(refs: Iterable[ImageRef], store: ImageStore) -> dict[ImageRef, 
         return None
 
     ordered = sorted(set(refs), key=lambda ref: (ref.path, ref.sha256))
-    with ThreadPoolExecutor(cores()) as pool:  # decoding does not hold the interpreter's lock
+    with ThreadPoolExecutor(cores()) as pool:  # decoding releases the GIL
         found = track(pool.map(fault, ordered), "checking images", len(ordered))
         return {ref: problem for ref, problem in zip(ordered, found, strict=True) if problem is not None}

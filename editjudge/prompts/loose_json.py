@@ -1,8 +1,8 @@
-"""Objects that are JSON, or nearly: read once from left to right, with a bound on the work.
+"""Reader of JSON and near-JSON objects: one pass from left to right, with bounded work.
 
-Beyond JSON it reads what models write in its place: quotes of other kinds, bare keys, full-width punctuation, tuples,
-trailing and missing commas, quotes inside strings that should be escaped, and an object whose last braces are missing.
-Values keep their spelling; the caller decides what is a number.
+Beyond JSON it accepts common mistakes of models: other quotes, bare keys, full-width punctuation, tuples, trailing and
+missing commas, unescaped quotes inside strings, and missing closing braces at the end of an object. Values keep their
+spelling; the caller decides whether they are numbers.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from json.decoder import JSONDecodeError, scanstring  # type: ignore[attr-define
 from typing import Any, NoReturn
 
 STEPS = 12_000
-"""Tokens read in one text. A reply has some twenty; garbage beyond this bound is not worth the time."""
+"""Maximum number of tokens read in one text. A reply has about twenty; longer texts are garbage."""
 _CHARACTERS_PER_STEP = 500
-"""Plain text is scanned by compiled code; this much of it costs as much as one token."""
+"""Characters of plain text that cost one step, because compiled code scans them."""
 _TRIED_PER_STEP = 20
-"""Characters that cost a step where every quote may or may not end the string."""
+"""Characters per step where every quote may end the string."""
 _DEPTH = 32
 
 FULL_WIDTH = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
@@ -35,7 +35,7 @@ _FRACTION = rf"{_DIGITS}\s{{0,3}}[/／]\s{{0,3}}{_DIGITS}(?!{_WORD})"
 _TOKEN = re.compile(rf"([{_MARK_SET}])|([{_QUOTE_SET}])|({_FRACTION}|{_WORD}+)")
 _SPACE = re.compile(r"\s*")
 JSON_WORD = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?|true|false|null|NaN|-?Infinity")
-"""What JSON allows without quotes."""
+"""Values that JSON allows without quotes."""
 _QUOTED_KEY = rf"[{_QUOTE_SET}][\w ]+[{_QUOTE_SET}]\s*[:：]"
 _KEY = rf"(?:{_QUOTED_KEY}|\w+\s*[:：])"
 _AFTER_VALUE = rf"(?=\s*(?:[,，、]\s*{_KEY}|{_QUOTED_KEY}|[,，、]?\s*(?:[}}｝]|\Z)))"
@@ -57,29 +57,29 @@ class BrokenError(Exception):
 
 
 class ExhaustedError(Exception):
-    """The text asks for more than `STEPS`."""
+    """The text needs more than `STEPS` steps."""
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """A value that is no container, as it was written."""
+    """A value other than a container, as written."""
 
     text: str
-    """A string's content; otherwise the word."""
+    """The content of a string; otherwise the word."""
     quoted: bool
     cut: bool = False
-    """The text ends inside of it, or may do so."""
+    """The text ends inside it, or may do so."""
     patched: bool = False
-    """A string whose end had to be looked for: it holds quotes that should have been escaped."""
+    """A string with unescaped quotes, whose end had to be searched."""
 
 
 @dataclass(frozen=True)
 class Members:
-    """An object: its keys and values in order, equal keys included."""
+    """An object: its keys and values in order, duplicate keys included."""
 
     items: tuple[tuple[str, Value], ...]
     strict: bool
-    """It is JSON."""
+    """Whether it is valid JSON."""
 
 
 Value = Scalar | list[Any] | Members
@@ -94,24 +94,24 @@ class Reader:
         self._strict = True
 
     def spend(self, steps: int) -> None:
-        """Count work; `ExhaustedError` when there was too much."""
+        """Count work. Raises `ExhaustedError` above the limit."""
         self.steps_left -= steps
         if self.steps_left < 0:
             raise ExhaustedError
 
     def read_object(self, start: int) -> tuple[Members, int]:
-        """The object whose brace is at `start`, and where it ends. `BrokenError` when there is none."""
+        """Return the object whose brace is at `start`, and its end. Raises `BrokenError` when there is none."""
         self._strict = True
         members, end = self._object(start + 1, 0)
         return Members(members.items, self._strict), end
 
     def read_value(self, start: int) -> tuple[Value, int]:
-        """The value that begins at `start`, after white space."""
+        """Read the value at `start`, after white space."""
         return self._value(*self._next(start), depth=0)
 
     def _next(self, at: int) -> tuple[str, str, int]:
-        """Kind ("mark", "quote", "word" or "end"), text and end of the next token."""
-        # Not one pattern: what follows a long run of spaces would be tried after each of them.
+        """Return type ("mark", "quote", "word" or "end"), text and end of the next token."""
+        # Not one pattern: it would retry after each of many spaces.
         token = _TOKEN.match(self.text, _after_space(self.text, at))
         if token is None:
             self.spend(1 + (len(self.text) - at) // _CHARACTERS_PER_STEP)
@@ -207,7 +207,7 @@ class Reader:
         return Scalar(text, False), end
 
     def _string(self, start: int, member: bool) -> tuple[Scalar, int]:
-        """The string whose opening quote is at `start`, up to a quote after which the object can continue."""
+        """Read the string whose opening quote is at `start`, up to a quote after which the object can continue."""
         first = start + 1
         try:
             value, end = self._plain_string(start)
@@ -226,18 +226,18 @@ class Reader:
         return Scalar(self.text[first : found.start()].replace('\\"', '"'), True, patched=True), found.end()
 
     def _bounded(self, find: Callable[[str, int, int], re.Match[str] | None], start: int) -> re.Match[str]:
-        """A slow search, over as much text as there are steps for."""
+        """Run a slow search over as much text as there are steps for."""
         bound = start + self.steps_left * _TRIED_PER_STEP
         found = find(self.text, start, bound)
         if bound < len(self.text) and (found is None or _after_space(self.text, found.end()) >= bound):
-            raise ExhaustedError  # what is found at the bound may not be what it seems
+            raise ExhaustedError  # a match at the bound may be incomplete
         self.spend(1 + ((len(self.text) if found is None else found.end()) - start) // _TRIED_PER_STEP)
         if found is None:
             raise BrokenError
         return found
 
     def _plain_string(self, start: int) -> tuple[str, int]:
-        """The string up to the first quote that is not escaped."""
+        """Read the string up to the first unescaped quote."""
         quote = self.text[start]
         if quote not in _CLOSING_QUOTE:
             raise BrokenError

@@ -1,7 +1,7 @@
-"""A reply of a judge, read into scores, or None with the reason.
+"""Parsing a judge's reply into scores, or None with the reason.
 
-Nothing is guessed: a score that is not literally in the reply, is out of range, or was cut off, is no score. The forms
-that are read are listed in docs/reference/replies.md.
+Scores are never guessed: each must be literally in the reply, in range, and not cut off. docs/reference/replies.md
+lists the accepted forms.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from editjudge.prompts.loose_json import (
 from editjudge.prompts.scores import NUMBERS, YES_NO, Failure, Items
 
 Stop = Literal["stop", "length", "error"]
-"""How a reply ended: by itself, at the bound on its length, or because the engine failed."""
+"""How a reply ended: by itself, at the token limit, or because the engine failed."""
 ParsedBy = Literal["json", "repaired", "none"]
 
 READING = 2
-"""Version of the reading and of `prompt_sets.harmless`, part of a judge's identity: raise it when reading changes."""
+"""Version of parsing and `prompt_sets.harmless`, part of a judge's identity: increase it when parsing changes."""
 
 REASONING_TAGS = {
     "<think>": "</think>",  # DeepSeek-R1, Qwen3, GLM, MiMo-VL
@@ -44,25 +44,25 @@ REASONING_TAGS = {
     "[THINK]": "[/THINK]",  # Magistral
     "◁think▷": "◁/think▷",  # Kimi-VL-Thinking
 }
-"""What opens and closes the reasoning that some models write before their answer."""
+"""Opening and closing tags of the reasoning that some models write before their answer."""
 
 _TAG = re.compile("|".join(map(re.escape, (*REASONING_TAGS, *REASONING_TAGS.values()))))
 _STRUCTURE = re.compile(r"[{}｛｝<\[◁]")
-"""Where an object or a tag may begin; one character class, so that long prose costs little."""
+"""Where an object or a tag may begin; a character class, because it scans long prose fast."""
 _QUOTE = "[\"'＂“”‘’]"
-# It begins with the letter: a class of one character is found faster than alternatives.
+# Starts with the letter: a class of one character is found faster than alternatives.
 _SCORE_KEY = re.compile(
     rf"[sS](?:(?<={_QUOTE}[sS])[cC][oO][rR][eE]{_QUOTE}\s*[:：]|(?<!\w[sS])[cC][oO][rR][eE]\s*[:：]\s*(?=[\[(（［]))"
 )
 _MAX_STRAY = 8
 _LONGEST_LIST = 10_000
-"""Characters; what is longer is none."""
+"""Maximum length of a list of scores, in characters."""
 _CLOSED_LIST = re.compile(r"[\[(（［]([^\[\](){}［］（）｛｝]*)[\])］）]")
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """What was read from a reply."""
+    """The result of parsing a reply."""
 
     scores: tuple[float, ...] | None
     """On 0..scale, unclamped."""
@@ -74,7 +74,7 @@ class Parsed:
 
 
 class _RefusedError(Exception):
-    """Internal: carries the failure out of the readers."""
+    """Internal: passes the failure out of the readers."""
 
     def __init__(self, failure: Failure) -> None:
         self.failure: Failure = failure
@@ -83,7 +83,7 @@ class _RefusedError(Exception):
 
 @dataclass
 class _Found:
-    """What stands outside of reasoning blocks."""
+    """Objects and text outside of reasoning blocks."""
 
     answers: list[Members] = field(default_factory=list)
     """Objects that have a "score"."""
@@ -95,11 +95,11 @@ class _Found:
 
 
 def parse_reply(text: str, scale: float, stop: Stop = "stop", count: int = 2, items: Items = NUMBERS) -> Parsed:
-    """Read `{"reasoning": ..., "score": [a, b]}` out of a reply, with `count` scores on 0..`scale`.
+    """Parse `{"reasoning": ..., "score": [a, b]}` in a reply, with `count` scores on 0..`scale`.
 
-    A reasoning block before the answer is passed over, whatever it quotes. A reply that was cut at the token limit
-    (`stop == "length"`) is refused even if it can be read: a model that did not stop was not done. Never raises for
-    any text; takes time in proportion to its length, and gives up ("unreadable") on text that is nothing but brackets.
+    A reasoning block before the answer is skipped, whatever it quotes. A reply cut at the token limit
+    (`stop == "length"`) is refused even if it is readable, because the model had not finished. Never raises, takes
+    linear time, and gives up ("unreadable") on text of brackets only.
     """
     if stop == "error":
         return Parsed(None, "", "none", "engine_error")
@@ -117,11 +117,10 @@ def parse_reply(text: str, scale: float, stop: Stop = "stop", count: int = 2, it
 
 
 def _scan(text: str) -> _Found:
-    """Objects with a "score" and the text around them, without reasoning blocks.
+    """Return objects with a "score" and the text around them, without reasoning blocks.
 
     An object nested inside a broken one may be a quotation, not the answer: it stays part of the text outside. A
-    closing tag without an opening one ends reasoning that the chat template had opened: what stands before it is
-    dropped.
+    closing tag without an opening one ends reasoning that the chat template had opened: the text before it is dropped.
     """
     reader = Reader(text)
     found = _Found()
@@ -167,7 +166,7 @@ def _after_block(text: str, opening: re.Match[str]) -> int:
 
 
 def _read(reader: Reader, start: int) -> tuple[Members, int]:
-    """An object. `BrokenError` too when a string whose end had to be looked for holds what may be another answer."""
+    """Read an object. Raises `BrokenError` also when a `patched` string may contain another answer."""
     value, end = reader.read_object(start)
     for _, item in value.items:
         if isinstance(item, Scalar) and item.patched and (_SCORE_KEY.search(item.text) or _TAG.search(item.text)):
@@ -178,7 +177,7 @@ def _read(reader: Reader, start: int) -> tuple[Members, int]:
 def _keep(found: _Found, value: Members) -> None:
     answer = value
     if not _values(value, "score") and len(value.items) == 1 and isinstance(value.items[0][1], Members):
-        answer = Members(value.items[0][1].items, value.strict)  # one outer object around the answer
+        answer = Members(value.items[0][1].items, value.strict)  # an outer object around the answer
     found.rest.append(" ")
     found.saw_object = True
     if _values(answer, "score"):
@@ -188,7 +187,7 @@ def _keep(found: _Found, value: Members) -> None:
 
 
 def _values(value: Members, key: str) -> list[Value]:
-    """The values of a key, in any case; keys of more than a few words are none."""
+    """Return the values of a key, in any case; keys of more than a few words never match."""
     return [item for name, item in value.items if len(name) < 40 and name.strip().translate(FULL_WIDTH).lower() == key]
 
 
@@ -200,7 +199,7 @@ def _rationale(answer: Members) -> str:
 
 
 def _decide(found: _Found, scale: float, count: int, items: Items) -> tuple[tuple[float, ...], bool]:
-    """The scores, and whether they were strict JSON. The same numbers said twice are one answer."""
+    """Return the scores, and whether they were strict JSON. Repeated equal scores are one answer."""
     rest = "".join(found.rest)
     stray = _SCORE_KEY.search(rest)
     if not found.answers:
@@ -232,7 +231,7 @@ def _why_no_answer(found: _Found, rest: str, stray: re.Match[str] | None, items:
 
 
 def _why_broken(rest: str, key: re.Match[str], items: Items) -> Failure:
-    """Why an object with a "score" key, as `rest` holds one, could not be read."""
+    """Return why an object with a "score" key in `rest` could not be read."""
     if _SCORE_KEY.search(rest, key.end()):
         return "ambiguous"
     if not re.search("[{｛]", rest[: key.start()]):
@@ -247,7 +246,7 @@ def _why_broken(rest: str, key: re.Match[str], items: Items) -> Failure:
 
 
 def _stray_values(rest: str) -> list[Value]:
-    """What stands after "score" keys outside of objects that could be read."""
+    """Return the text after "score" keys outside of readable objects."""
     reader = Reader(rest)
     values = []
     for number, key in enumerate(_SCORE_KEY.finditer(rest)):
@@ -261,11 +260,11 @@ def _stray_values(rest: str) -> list[Value]:
 
 
 Parser = Callable[[str, float, Stop, int], Parsed]
-"""Reads so many scores on 0..scale out of a reply that ended in this way."""
+"""Parses a number of scores on 0..scale from a reply that ended in this way."""
 
 PLAIN = "numbers"
 PARSERS: dict[str, Parser] = {
     PLAIN: parse_reply,  # {"reasoning": ..., "score": [18, 20]}
     "yes_no": partial(parse_reply, items=YES_NO),  # {"reasoning": ..., "score": ["yes", "no", "yes"]}
 }
-"""What a prompt set may name as `parser`."""
+"""Values of `parser` in a prompt set."""

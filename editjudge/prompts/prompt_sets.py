@@ -1,4 +1,4 @@
-"""What a model is asked, to the byte: prompt sets. `families` puts the chat around them."""
+"""Prompt sets: the exact text of the questions to a model. `families` adds the chat around them."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ IMAGE_MARK = "<image>"
 INSTRUCTION = "{instruction}"
 Image = TypeVar("Image")
 
-# What the tokenizers of chat models take for one token: <|im_end|> and all that begins like it, and the names that
+# Special tokens of chat models: <|im_end|> and everything with the same opening, and the names that
 # Qwen, Llama, Gemma, InternVL, Mistral, DeepSeek, Kimi and T5 write without bars.
 _ANGLE_NAMES = (
     "image|images|img|video|audio|image_pad|image_soft_token|audio_soft_token|img_context|im_patch|im_start|im_end"
@@ -44,10 +44,10 @@ _TOKEN_LIKE = re.compile(
 
 
 def harmless(text: str, keep: Collection[str] = ()) -> str:
-    """Text in which a tokenizer finds no special token: `<|im_end|>` becomes `< |im_end|>`, `<image>` `< image >`.
+    """Return text without special tokens: `<|im_end|>` becomes `< |im_end|>`, `<image>` `< image >`.
 
-    Data must not be able to end a turn, add an image or close a reasoning block. What is no Unicode becomes U+FFFD
-    (`text.valid_text`). All other text stays as it is, byte for byte. `keep`: what looks like a token and is meant.
+    Data must not be able to end a turn, add an image or close a reasoning block. Invalid Unicode becomes U+FFFD
+    (`text.valid_text`). Other text stays byte for byte. `keep`: tokens that are left unchanged.
     """
 
     def apart(found: re.Match[str]) -> str:
@@ -60,25 +60,25 @@ def harmless(text: str, keep: Collection[str] = ()) -> str:
 
 
 Shown = Literal["before", "inputs", "after"]
-"""An image in a prompt. "before": the one input of an edit; edits of several inputs are then not asked about. "inputs":
-all of them in order, each with a mark of its own. "after": the output."""
+"""An image in a prompt. "before": the one input of an edit; edits of several inputs are then not judged. "inputs": all
+of them in order, each with its own mark. "after": the output."""
 
 
 class Prompt(BaseModel):
-    """What is asked about one aspect of an edit, and how the reply is read."""
+    """A question about one aspect of an edit, and how the reply is parsed."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     shows: tuple[Shown, ...]
     """In the order of the `<image>` marks; the output is the last one, as in training rows."""
     scores: tuple[Part, ...]
-    """Which part of the aspect each number of the reply is about. A part is the mean of its numbers."""
+    """The part of the aspect that each number of the reply scores. A part is the mean of its numbers."""
     scale: float = Field(gt=0)
     """Best raw score; the worst is 0. 25 was the best of 10/20/25/30 in EditScore's ablation."""
     parser: Annotated[str, Neutral(PLAIN)] = PLAIN
-    """A row of `parsing.PARSERS`."""
+    """A key of `parsing.PARSERS`."""
     text: str
-    """User turn; `{instruction}` stands for the instruction."""
+    """User turn; `{instruction}` is replaced by the instruction."""
 
     @field_validator("parser")
     @classmethod
@@ -96,30 +96,30 @@ class Prompt(BaseModel):
         return self
 
     def takes(self, inputs: int) -> bool:
-        """Whether an edit of so many input images can be asked about."""
+        """Return whether the prompt can show an edit with this number of input images."""
         return "before" not in self.shows or inputs == 1
 
     def shown(self, images: Sequence[Image]) -> tuple[Image, ...]:
-        """Of the images of an edit (its inputs, then its output) those that the prompt shows, in its order."""
+        """Return the images that the prompt shows, in its order, from an edit's (its inputs, then its output)."""
         *inputs, output = images
         of = {"before": inputs[:1], "inputs": inputs, "after": [output]}
         return tuple(image for name in self.shows for image in of[name])
 
     def ask(self, instruction: str = "", inputs: int = 1) -> str:
-        """The user turn about an edit of so many inputs. What looks like a token is made `harmless`."""
+        """Return the user turn about an edit with this number of inputs. Lookalikes of tokens become `harmless`."""
         return self._marked(inputs).replace(INSTRUCTION, harmless(instruction))
 
     def asks(self, text: str, n_images: int) -> bool:
-        """Whether a user turn that shows so many images is this prompt, with any instruction."""
+        """Return whether a user turn with this number of images is this prompt, with any instruction."""
         return self._instruction_of(text, n_images) is not None
 
     def lacks_instruction(self, text: str, n_images: int) -> bool:
-        """Whether a user turn is this prompt with nothing visible in place of the instruction."""
+        """Return whether a user turn is this prompt with a blank instruction."""
         said = self._instruction_of(text, n_images) if INSTRUCTION in self.text else None
         return said is not None and is_blank(said)
 
     def read(self, reply: str, stop: Stop = "stop") -> Parsed:
-        """The two scores of the aspect on 0..`scale`, or why there are none. Never raises, whatever the reply."""
+        """Parse the two scores of the aspect on 0..`scale`, or why there are none. Never raises."""
         parsed = PARSERS[self.parser](reply, self.scale, stop, len(self.scores))
         if parsed.scores is None:
             return parsed
@@ -129,18 +129,18 @@ class Prompt(BaseModel):
         return replace(parsed, scores=tuple(fmean(given[part]) for part in get_args(Part) if part in given))
 
     def is_plain(self) -> bool:
-        """Whether a reply is one number for each part, in order: what `format_completion` writes."""
+        """Whether a reply is one number for each part, in order: the format of `format_completion`."""
         return self.parser == PLAIN and self.scores in PARTS.values()
 
     def _marked(self, inputs: int) -> str:
-        """The text with one mark for each image that is shown."""
+        """Return the text with one mark for each image shown."""
         pieces = self.text.split(IMAGE_MARK)
         counts = [inputs if name == "inputs" else 1 for name in self.shows]
         marked = [IMAGE_MARK * count + piece for count, piece in zip(counts, pieces[1:], strict=True)]
         return pieces[0] + "".join(marked)
 
     def _instruction_of(self, text: str, n_images: int) -> str | None:
-        """What a user turn says in place of `{instruction}` ("" without one); None when it is not this prompt."""
+        """Return the instruction of a user turn ("" without one); None when it is another prompt."""
         inputs = n_images - len(self.shows) + 1 if "inputs" in self.shows else 1
         before, _, after = self._marked(inputs).partition(INSTRUCTION)
         if not (text.startswith(before) and text.endswith(after) and len(text) >= len(before) + len(after)):
@@ -150,21 +150,21 @@ class Prompt(BaseModel):
 
 
 class PromptSet(BaseModel):
-    """What a judge is asked about a triplet: a file of `prompts/sets/`, whose name is the set's.
+    """A judge's questions about a triplet: a file of `prompts/sets/`, with the set's name.
 
-    Both aspects are asked about, each with two scores, and every judge's card is made of these by one rule
-    (`cards.make_card`), so that judges with other prompts can be compared.
+    Each of the two aspects has two scores, from which one rule (`cards.make_card`) makes every judge's card, so that
+    judges with different prompts are comparable.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    """Names the wording and its version; part of every judgment."""
+    """Name of the wording and its version; part of every judgment."""
     system: Annotated[str | None, Neutral(None)] = None
-    """System turn; null: that of the model's family. "": none."""
+    """System turn; null: the family's default. "": none."""
     semantic: Prompt
     quality: Prompt
-    """Shows the output only and does not say what was asked for."""
+    """Shows the output only, without the instruction."""
 
     @model_validator(mode="after")
     def _about_its_aspect(self) -> PromptSet:
@@ -183,11 +183,11 @@ class PromptSet(BaseModel):
         return digest(self)
 
     def prompt(self, aspect: Aspect) -> Prompt:
-        """What is asked about an aspect."""
+        """Return the prompt of an aspect."""
         return self.semantic if aspect == "semantic" else self.quality
 
     def takes(self, inputs: int) -> bool:
-        """Whether an edit of so many input images can be asked about."""
+        """Return whether the prompts can show an edit with this number of input images."""
         return self.semantic.takes(inputs)
 
 
@@ -197,7 +197,7 @@ def _shipped() -> Iterator[PromptSet]:
 
 
 def read_prompts(path: Path) -> PromptSet:
-    """The prompt set that a file holds."""
+    """Read a prompt set from a file."""
     return PromptSet.model_validate({"name": path.stem, **yaml.safe_load(path.read_text(encoding="utf-8"))})
 
 
@@ -205,13 +205,13 @@ PROMPT_SETS: dict[str, PromptSet] = {prompt_set.name: prompt_set for prompt_set 
 
 
 def get_prompts(name: str) -> PromptSet:
-    """The prompt set of that name; `EditJudgeError` naming the known ones otherwise."""
+    """Return the prompt set of that name. Raises `EditJudgeError` naming the known ones otherwise."""
     if name not in PROMPT_SETS:
         raise EditJudgeError(f"unknown prompt set {name!r}; known: {', '.join(PROMPT_SETS)}")
     return PROMPT_SETS[name]
 
 
 def format_completion(reasoning: str, scores: tuple[float, float]) -> str:
-    """The reply a judge is trained to write, in the format of EditScore's public data: rationale, then scores."""
+    """Return the reply that a judge is trained to write: rationale, then scores, as in EditScore's public data."""
     numbers = [int(score) if float(score).is_integer() else score for score in scores]
     return json.dumps({"reasoning": reasoning, "score": numbers}, ensure_ascii=False)

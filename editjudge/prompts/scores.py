@@ -1,4 +1,4 @@
-"""One score of a reply: what is a number on the scale, what is yes or no, and why something is neither."""
+"""One score of a reply: a number on the scale, yes or no, or the reason why it is invalid."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ _FRACTION = re.compile(rf"({NUMBER.pattern})\s*/\s*({NUMBER.pattern})")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _YES_NO = re.compile(r"(yes|true)|no|false", re.IGNORECASE)
 _LONGEST = 10_000
-"""Characters; what is longer is no score."""
+"""Maximum length of a score, in characters."""
 
 
 @dataclass(frozen=True)
 class Items:
-    """What the list of a reply's scores holds."""
+    """Type of the items in a reply's list of scores."""
 
     read: Callable[[Scalar, float], float | Failure]
-    """One item, as a score on 0..scale, or why it is none."""
+    """Return one item as a score on 0..scale, or why it is invalid."""
     other: Failure
-    """Why something that is no such item is no score."""
+    """Failure of values that are not such items."""
     word: re.Pattern[str]
-    """How an item is written."""
+    """Spelling of an item."""
     quoted: bool
     """Whether JSON writes it as a string."""
 
     def scores(self, value: Value, scale: float, count: int) -> tuple[float, ...] | Failure:
-        """`count` scores on 0..scale, or why there are none."""
+        """Return `count` scores on 0..scale, or why there are none."""
         if isinstance(value, Scalar):
             if value.cut:
                 return "truncated"
@@ -66,7 +66,7 @@ class Items:
 
 
 def _number(item: Scalar, scale: float) -> float | Failure:
-    """A number on 0..scale, written as one or as a fraction of the scale."""
+    """Read a number on 0..scale, also written as a fraction of the scale."""
     text = _text(item)
     if (fraction := _FRACTION.fullmatch(text)) is not None:
         number = float(fraction[1])
@@ -88,7 +88,7 @@ def _number(item: Scalar, scale: float) -> float | Failure:
 
 
 def _yes_or_no(item: Scalar, scale: float) -> float | Failure:
-    """Yes is the best score, no the worst."""
+    """Read yes as the best score, no as the worst."""
     found = _YES_NO.fullmatch(_text(item).strip())
     if found is None:
         return "not_yes_no"

@@ -1,7 +1,8 @@
-"""Recipes: YAML files, `extends:` and command-line overrides become checked objects. All mistakes are reported at once.
+"""Recipes: YAML files, `extends:` and command-line overrides become validated objects. All mistakes are reported at
+once.
 
-Paths are looked for from where the command runs; an input that is not there, beside the recipe that wrote it (see
-`paths`). `extends:` is relative to its own file.
+Paths are relative to the current folder; an input missing there is searched beside its recipe (see `paths`). `extends:`
+is relative to its own file.
 """
 
 from __future__ import annotations
@@ -22,27 +23,27 @@ RecipeT = TypeVar("RecipeT", bound=BaseModel)
 
 
 class Recipe(BaseModel):
-    """Base of every recipe. A subclass adds its own keys, and a `runtime` block for what cannot change a byte."""
+    """Base class of recipes. A subclass adds its own keys, and a `runtime` block for options that change no byte."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     out: OutputPath
     """Folder of the run."""
     seed: int = 0
-    """Of what the run draws at random."""
+    """Seed of the run's random numbers."""
 
 
 @runtime_checkable
 class Resolvable(Protocol):
-    """A schema some of whose values come from files that it names: a judge is asked as its weights were trained."""
+    """A schema with values from files that it names, such as the settings that a judge's weights were trained with."""
 
     def resolved(self) -> Any:
-        """The recipe with the values that it leaves out; `load_recipe` gives it."""
+        """Return the recipe with omitted values filled in; called by `load_recipe`."""
 
 
 @dataclass(frozen=True)
 class Examined(Generic[RecipeT]):
-    """A recipe with everything that would end its run."""
+    """A recipe and everything that would end its run."""
 
     recipe: RecipeT | None
     """None when there are problems."""
@@ -51,7 +52,7 @@ class Examined(Generic[RecipeT]):
 
 
 def load_recipe(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = ()) -> RecipeT:
-    """Read a recipe, apply `key.path=value` overrides, and check it. `RecipeError` holds every problem found."""
+    """Read a recipe, apply `key.path=value` overrides, and validate it. `RecipeError` lists every problem."""
     data, problems = resolve_recipe(path, overrides)
     recipe, found, _ = _validate(data, schema, None)
     if recipe is None or problems or found:
@@ -60,19 +61,19 @@ def load_recipe(path: str | Path, schema: type[RecipeT], overrides: Iterable[str
 
 
 def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = ()) -> Examined[RecipeT]:
-    """As `load_recipe`, and also look for what would end the run later: see `Ready`."""
+    """Run `load_recipe` and also check for what would end the run later, see `Ready`."""
     data, problems = resolve_recipe(path, overrides)
-    # Apart from the rest, so that a missing file does not keep other values from being compared.
+    # Separate from the rest, so that other values are compared although a file is missing.
     _, _, missing = _validate(data, schema, Ready.INPUTS)
     recipe, found, _ = _validate(data, schema, Ready.SETTINGS)
     reported: set[str] = set()
     while new := [line for line in found if _where(line) not in reported]:
         problems += new
         reported |= {_where(line) for line in new}
-        # Without the wrong values, the others can be compared with each other.
+        # Without the invalid values, the others can be compared with each other.
         rest = _without(data, reported, "")
         _, found, _ = _validate(rest, schema, Ready.SETTINGS)
-        if rest.keys() != data.keys():  # what is wrong with the whole may only be that a key was taken out
+        if rest.keys() != data.keys():  # an error of the whole may only be due to the removed keys
             found = [line for line in found if _where(line).partition(".")[0] in {*data, *schema.model_fields}]
     missing = [item for item in missing if item.where not in reported]
     return Examined(None if problems else recipe, tuple(problems), tuple(missing))
@@ -81,7 +82,7 @@ def examine(path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = 
 def load_for_run(
     path: str | Path, schema: type[RecipeT], overrides: Iterable[str] = (), may_come: Container[str] = ()
 ) -> RecipeT:
-    """`load_recipe` for a command that is about to start: `RecipeError` also for what would end it later.
+    """Load a recipe for a command that is about to start. Raises `RecipeError` also for what would end the run later.
 
     Inputs below the top-level keys `may_come` need not exist yet.
     """
@@ -93,7 +94,7 @@ def load_for_run(
 
 
 def resolve_recipe(path: str | Path, overrides: Iterable[str] = ()) -> tuple[dict[str, Any], list[str]]:
-    """A recipe's values, with `extends:` and overrides, and what is wrong with the overrides. Nothing is checked."""
+    """Return a recipe's values, with `extends:` and overrides, and the overrides' problems, without validation."""
     try:
         return resolve(expand(path), overrides)
     except ValueError as error:
@@ -103,7 +104,7 @@ def resolve_recipe(path: str | Path, overrides: Iterable[str] = ()) -> tuple[dic
 def _validate(
     data: Mapping[str, Any], schema: type[RecipeT], context: Ready | None
 ) -> tuple[RecipeT | None, list[str], list[Missing]]:
-    """The recipe if it is valid, its problems, and the inputs that do not exist."""
+    """Return the recipe if it is valid, its problems, and the inputs that do not exist."""
     recipe: RecipeT | None = None
     problems: list[str] = []
     missing: list[Missing] = []
@@ -118,12 +119,12 @@ def _validate(
 
 
 def _where(problem: str) -> str:
-    """The YAML path that a line begins with."""
+    """Return the YAML path at the start of a line."""
     return problem.partition(":")[0]
 
 
 def _without(value: Any, wrong: Container[str], where: str) -> Any:
-    """A copy of a recipe's mapping without the keys whose YAML path is in `wrong`."""
+    """Return a copy of a recipe's mapping without the keys whose YAML path is in `wrong`."""
     if not isinstance(value, dict):
         return value
     places = {key: f"{where}.{key}" if where else str(key) for key in value}
@@ -131,5 +132,5 @@ def _without(value: Any, wrong: Container[str], where: str) -> Any:
 
 
 def dump_recipe(recipe: BaseModel) -> dict[str, Any]:
-    """Every value as resolved, defaults included, ready for JSON; `use:` names survive."""
+    """Return every resolved value, defaults included, ready for JSON; `use:` names are kept."""
     return recipe.model_dump(mode="json")

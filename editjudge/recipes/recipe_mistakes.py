@@ -1,4 +1,4 @@
-"""Validation errors as lines with their YAML path, and mistakes that pydantic does not see."""
+"""Validation errors as lines with their YAML path, and mistakes that pydantic accepts."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ class Missing:
 def explain(
     error: ValidationError, schema: type[BaseModel], data: Mapping[str, Any]
 ) -> tuple[list[str], list[Missing]]:
-    """One line per mistake, with its YAML path; inputs that do not exist are kept apart."""
+    """Return one line per mistake, with its YAML path; and separately, inputs that do not exist."""
     lines, missing = [], []
     found = error.errors(include_url=False)
     with_bad_items = {problem["loc"][:depth] for problem in found for depth in range(len(problem["loc"]))}
     for problem in found:
         loc, kind, seen = problem["loc"], problem["type"], problem["input"]
         if kind == "too_short" and loc in with_bad_items:
-            continue  # pydantic counts a list without its bad items
+            continue  # pydantic counts a list without its invalid items
         path, known, _ = _locate(loc, schema, data)
         if kind == MISSING:
             missing.append(Missing(".".join(path), Path(problem["ctx"]["path"])))
@@ -56,8 +56,8 @@ def explain(
 
 
 def number_problems(data: object, schema: type[BaseModel]) -> Iterator[tuple[str, str]]:
-    """YAML path and mistake of numbers that pydantic takes and a run would not: infinite ones, and booleans, which
-    count as 0 and 1."""
+    """Yield YAML path and problem of numbers that pydantic accepts but a run would not: infinite ones, and booleans,
+    which count as 0 and 1."""
     for loc, value in _leaves(data, ()):
         where = ".".join(str(part) for part in loc)
         if isinstance(value, float) and not math.isfinite(value):
@@ -81,7 +81,7 @@ def _leaves(value: object, loc: tuple[int | str, ...]) -> Iterator[tuple[tuple[i
 
 
 def _kinds(kind: Any) -> Iterator[Any]:
-    """The types that a plain value at this place may have."""
+    """Yield the types that a plain value at this place may have."""
     annotation = kind[0] if isinstance(kind, tuple) else kind
     origin: Any = get_origin(annotation)
     if origin is Annotated:
@@ -96,16 +96,17 @@ def _kinds(kind: Any) -> Iterator[Any]:
 
 
 def _worth_showing(kind: str, seen: object) -> bool:
-    """A validator's own words about a whole block say what matters; pydantic's about a single value do not."""
+    """Return whether to show the value; a validator's message about a whole block needs none."""
     if kind == "value_error":
         return not isinstance(seen, Mapping | BaseModel)
     return seen is not None or kind in get_args(core_schema.ErrorType)
 
 
 def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> tuple[list[str], list[str], list[Any]]:
-    """The YAML path of a pydantic location, the keys that may stand beside its last part, and the types it may have.
+    """Return the YAML path of a pydantic location, the valid keys beside its last part, and its possible types.
 
-    pydantic also puts names of union members into a location; they are told apart by not being in the data.
+    pydantic also puts names of union members into a location; these are recognised because the data does not contain
+    them.
     """
     path: list[str] = []
     types: list[Any] = [schema]
@@ -116,7 +117,7 @@ def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> 
         if isinstance(data, Mapping) and (part in data or part in fields or depth == len(loc) - 1):
             field = fields.get(str(part))
             types = [(field.annotation, field.metadata)] if field else [item for kind in types for item in _items(kind)]
-            data = data.get(part, {})  # a block that is left out has defaults, which may be at fault
+            data = data.get(part, {})  # the error may be in the defaults of an omitted block
         elif isinstance(data, list | tuple) and isinstance(part, int) and part < len(data):
             types = [item for kind in types for item in _items(kind)]
             data = data[part]
@@ -127,7 +128,7 @@ def _locate(loc: Sequence[int | str], schema: type[BaseModel], data: object) -> 
 
 
 def _models(types: Iterable[Any], data: object) -> list[type[BaseModel]]:
-    """The models that a value at this place may be."""
+    """Return the possible models of a value at this place."""
     found: list[type[BaseModel]] = []
     for kind in types:
         annotation, marks = kind if isinstance(kind, tuple) else (kind, ())
@@ -147,7 +148,7 @@ def _models(types: Iterable[Any], data: object) -> list[type[BaseModel]]:
 
 
 def _items(kind: Any) -> list[Any]:
-    """What may stand inside a container type: its arguments, through unions."""
+    """Return the arguments of a container type, through unions."""
     annotation = kind[0] if isinstance(kind, tuple) else kind
     origin: Any = get_origin(annotation)
     if origin is Annotated:

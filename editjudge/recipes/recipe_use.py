@@ -1,4 +1,4 @@
-"""What the schemas of recipes are made of: `use:` blocks, and mistakes with their place."""
+"""Parts of recipe schemas: `use:` blocks, and mistakes with their place."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pydantic_core import CoreSchema, InitErrorDetails, PydanticCustomError, cor
 from editjudge.files.paths import Ready
 
 MISTAKE = "recipe_mistake"
-"""Type of the validation errors that `mistake` makes."""
+"""Type of the validation errors from `mistake`."""
 
 
 @dataclass(frozen=True, eq=False)
 class Use:
     """Marks a field that is written as `{use: name, **parameters}`: `Annotated[Stage, Use(STAGES)]`.
 
-    The name is looked up in `table` (name -> "module:Class", a pydantic model) and imported only then. When dumped,
-    the value is written the same way again.
+    The name is looked up in `table` (name -> "module:Class", a pydantic model) and imported only then. Dumps have the
+    same form.
     """
 
     table: Mapping[str, str]
     default: str | None = None
-    """What a block without `use:` is; None: it must say so."""
+    """Name for a block without `use:`; None: `use:` is required."""
 
     def name_in(self, block: object) -> object:
-        """What a block says it is, known or not."""
+        """Return the name in a block, known or not."""
         return block.get("use", self.default) if isinstance(block, Mapping) else None
 
     def load(self, name: str) -> type[BaseModel]:
-        """The class behind a name of the table."""
+        """Import the class of a name in the table."""
         module, _, attribute = self.table[name].partition(":")
         found: type[BaseModel] = getattr(import_module(module), attribute)
         return found
 
     def dump(self, value: BaseModel) -> dict[str, Any]:
-        """The block that makes `value`. A class that is in no table is written as its "module:Class"."""
+        """Return the block that makes `value`. A class outside of the table is written as its "module:Class"."""
         target = f"{type(value).__module__}:{type(value).__qualname__}"
         name = next((name for name, known in self.table.items() if known == target), target)
         return {"use": name, **value.model_dump(mode="json")}
@@ -69,24 +69,24 @@ class Use:
 
 
 def about_to_run(info: ValidationInfo) -> bool:
-    """Whether a validator should also look for what would end the run later; see `Ready`."""
+    """Return whether a validator should also check for what would end the run later, see `Ready`."""
     return info.context is Ready.SETTINGS
 
 
 def mistake(text: str, *where: str | int, seen: object = None) -> InitErrorDetails:
-    """A mistake for `refuse`, at `where` below the block that is validated; `seen` is shown when it is given."""
+    """Return a mistake for `refuse`, at `where` below the validated block; `seen` is shown if given."""
     return InitErrorDetails(type=PydanticCustomError(MISTAKE, "{text}", {"text": text}), loc=where, input=seen)
 
 
 def refuse(mistakes: Iterable[InitErrorDetails]) -> None:
-    """Raise all mistakes of a block from inside one of its validators; nothing when there are none."""
+    """Raise all mistakes of a block inside one of its validators; do nothing without mistakes."""
     found = [*mistakes]
     if found:
         raise ValidationError.from_exception_data("recipe", found)
 
 
 def did_you_mean(name: object, known: Iterable[str], listed: bool = True) -> str:
-    """The end of a message about an unknown name: the most similar one, or when `listed` all of them."""
+    """Return the end of a message about an unknown name: the most similar one, or when `listed` all of them."""
     names = [*known]
     close = difflib.get_close_matches(str(name), names, n=1, cutoff=0.6)
     if close:

@@ -1,4 +1,4 @@
-"""What a recipe file says: YAML, `extends:` and command-line overrides, merged into one plain mapping."""
+"""Reading recipe files: YAML, `extends:` and command-line overrides, merged into one plain mapping."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from editjudge.files.text import valid_text
 
 
 def resolve(path: Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
-    """The merged mapping of a recipe with its overrides applied, and what is wrong with the overrides.
+    """Return the merged mapping of a recipe with its overrides, and the problems of the overrides.
 
-    `RecipeError` when the file, or one that it extends, cannot be read at all.
+    Raises `RecipeError` when the file, or one that it extends, cannot be read.
     """
     data = _read(path, ())
     problems = [problem for override in overrides if (problem := _override(data, override))]
@@ -25,7 +25,7 @@ def resolve(path: Path, overrides: Iterable[str]) -> tuple[dict[str, Any], list[
 
 
 class Written(str):
-    """Text of a recipe that knows the folder of the file it was written in: a path is also looked for there."""
+    """Text of a recipe with the folder of its file, where paths are also searched."""
 
     __slots__ = ("folder",)
 
@@ -41,11 +41,11 @@ class Written(str):
 
 
 class _Loader(yaml.SafeLoader):
-    """Plain scalars are read by the core schema of YAML 1.2, section 10.3.2; PyYAML itself reads them as YAML 1.1."""
+    """Reads plain scalars by the core schema of YAML 1.2, section 10.3.2; PyYAML itself uses YAML 1.1."""
 
 
 class _Dumper(yaml.SafeDumper):
-    """Quotes what either version of YAML would read as something other than text."""
+    """Quotes strings that either version of YAML would read as another type."""
 
 
 _CORE = (
@@ -76,7 +76,7 @@ def _whole_number(loader: _Loader, node: yaml.ScalarNode) -> int:
     base = {"0o": 8, "0x": 16}.get(text[:2], 10)
     try:
         return int(text[2:] if base != 10 else text, base)
-    except ValueError as error:  # Python reads no decimal numbers beyond 4300 digits
+    except ValueError as error:  # Python does not parse decimal numbers beyond 4300 digits
         problem = f"a number of {len(text)} digits"
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark) from error
 
@@ -87,7 +87,7 @@ def _number(loader: _Loader, node: yaml.ScalarNode) -> float:
 
 
 def _scalar(loader: _Loader, node: yaml.ScalarNode, kind: str, words: str) -> str:
-    """The text of a number; an explicit tag such as `!!int` may stand before anything."""
+    """Return the text of a number; an explicit tag such as `!!int` may precede any text."""
     text = loader.construct_scalar(node)
     whole = _PATTERNS["int"].match(text) is not None
     if not whole and (kind == "int" or _PATTERNS["float"].match(text) is None):
@@ -100,7 +100,7 @@ _Loader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def _unique_mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
-    """PyYAML silently keeps the last of two equal keys; here that is a mistake."""
+    """Refuse duplicate keys; PyYAML silently keeps the last one."""
     seen = set()
     for key_node, _ in node.value:
         if key_node.value in seen and isinstance(key_node, yaml.ScalarNode):
@@ -117,7 +117,7 @@ _Loader.add_constructor("tag:yaml.org,2002:map", _unique_mapping)
 
 
 def _valid_string(loader: _Loader, node: yaml.ScalarNode) -> str:
-    """Escapes can say NUL and half of a surrogate pair, which no path, page or tokenizer takes."""
+    """Refuse escapes of NUL and half surrogate pairs, which no path, page or tokenizer accepts."""
     value = loader.construct_scalar(node)
     if valid_text(value) != value:
         raise yaml.MarkedYAMLError(problem=f"{value!r} is not valid Unicode text", problem_mark=node.start_mark)
@@ -128,11 +128,11 @@ _Loader.add_constructor("tag:yaml.org,2002:str", _valid_string)
 
 
 def _parse_yaml(text: str) -> Any:
-    return yaml.load(text, _Loader)  # safe: built on SafeLoader
+    return yaml.load(text, _Loader)  # safe: derived from SafeLoader
 
 
 def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
-    """A recipe merged onto those that it extends. `chain`: the files that led here."""
+    """Return a recipe merged onto those that it extends. `chain`: the files that led here."""
     if path.resolve() in chain:
         files = " -> ".join(item.name for item in (*chain, path))
         raise RecipeError(str(path), [f"extends: recipes extend each other in a circle: {files}"])
@@ -161,7 +161,7 @@ def _read(path: Path, chain: tuple[Path, ...]) -> dict[str, Any]:
 
 
 def _written(value: Any, folder: Path) -> Any:
-    """A copy in which text knows its folder, and a YAML alias is a value of its own: an override reaches one place."""
+    """Return a copy in which text has its folder, and aliases are separate: an override changes one place only."""
     if isinstance(value, dict):
         return {key: _written(item, folder) for key, item in value.items()}
     if isinstance(value, list):
@@ -170,7 +170,7 @@ def _written(value: Any, folder: Path) -> Any:
 
 
 def plain(value: Any) -> Any:
-    """A copy without what `Written` adds, for values that are passed on to a library."""
+    """Return a copy without `Written`, for values that are passed to a library."""
     if isinstance(value, dict):
         return {plain(key): plain(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -179,7 +179,7 @@ def plain(value: Any) -> Any:
 
 
 def dump_yaml(value: object) -> str:
-    """YAML that reads as `value` again."""
+    """Return YAML that reads as `value` again."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
 
 
@@ -192,7 +192,7 @@ def _syntax_problem(error: yaml.YAMLError) -> str:
 
 
 def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings are merged key by key; all else is replaced, and so is a block whose `use:` names something else."""
+    """Merge mappings key by key; other values are replaced, and so is a block whose `use:` differs."""
     merged = dict(base)
     for key, value in top.items():
         old = merged.get(key)
@@ -204,7 +204,7 @@ def _merge(base: dict[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _override(data: dict[str, Any], override: str) -> str | None:
-    """Set one value in place, making mappings on the way; returns the problem if there is one."""
+    """Set one value in place, creating mappings as needed; return the problem if there is one."""
     dotted, equals, text = override.partition("=")
     if not equals or not dotted:
         return f"override {override!r}: write it as key.path=value"
@@ -234,6 +234,6 @@ def _override(data: dict[str, Any], override: str) -> str | None:
 
 
 def show(value: object) -> str:
-    """A value as shown in messages, shortened."""
+    """Return a shortened value for messages."""
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."

@@ -1,6 +1,6 @@
 """The recipes that ship with EditJudge: `recipes/` of a checkout, and the copy of that folder in an installed wheel.
 
-A recipe opens with comments: the command that runs it, then what it is and what the user has to bring.
+A recipe starts with comments: the command that runs it, then its description and the inputs that it needs.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from editjudge.files.io import atomic_write
 from editjudge.recipes.recipe_use import did_you_mean
 
 RECIPES = (Path(__file__).parent / "data").resolve()
-"""`data` is a link to the checkout's `recipes/`; a wheel holds the files themselves."""
+"""`data` is a link to the checkout's `recipes/`; a wheel contains the files themselves."""
 
 
 @dataclass(frozen=True)
 class ShippedRecipe:
-    """One of them."""
+    """A recipe that ships with EditJudge."""
 
     name: str
     """Path below `RECIPES` without its ending, such as "quickstart/curate"."""
@@ -32,25 +32,25 @@ class ShippedRecipe:
 
     @property
     def about(self) -> str:
-        """What the recipe is, in one line: the comment below the command; "" without comments."""
+        """Description in one line: the comment below the command; "" without comments."""
         lines = [line for line in head(self.path) if line]
         return lines[min(1, len(lines) - 1)] if lines else ""
 
 
 def head(path: Path) -> list[str]:
-    """The comment lines that a recipe opens with, without `#`."""
+    """Return the comment lines at the start of a recipe, without `#`."""
     lines = path.read_text(encoding="utf-8").splitlines()
     return [line.removeprefix("#").strip() for line in itertools.takewhile(lambda line: line[:1] == "#", lines)]
 
 
 def shipped_recipes() -> list[ShippedRecipe]:
-    """All of them, in the order of their names."""
+    """Return all shipped recipes, ordered by name."""
     found = {path.relative_to(RECIPES).with_suffix("").as_posix(): path for path in RECIPES.rglob("*.yaml")}
     return [ShippedRecipe(name, found[name]) for name in sorted(found)]
 
 
 def find_recipe(name: str) -> ShippedRecipe:
-    """The recipe of a name; `recipes/quickstart/curate.yaml` means "quickstart/curate". `RecipeError` without one."""
+    """Return a recipe; `recipes/quickstart/curate.yaml` means "quickstart/curate". `RecipeError` if unknown."""
     wanted = name.removeprefix("recipes/").removesuffix(".yaml")
     known = {recipe.name: recipe for recipe in shipped_recipes()}
     if wanted not in known:
@@ -59,9 +59,9 @@ def find_recipe(name: str) -> ShippedRecipe:
 
 
 def copy_recipe(recipe: ShippedRecipe, folder: Path) -> list[Path]:
-    """Copy a recipe, what it extends and the files it names, to the same places below `folder`; the copies.
+    """Copy a recipe, what it extends and the files it names, to the same places below `folder`; return the copies.
 
-    `StorageError` when another file is in the way: then nothing is copied.
+    Raises `StorageError`, and copies nothing, when a different file exists.
     """
     copies = {folder / path.relative_to(RECIPES): path.read_bytes() for path in files_of(recipe.path)}
     changed = [path for path, content in copies.items() if path.exists() and path.read_bytes() != content]
@@ -74,7 +74,7 @@ def copy_recipe(recipe: ShippedRecipe, folder: Path) -> list[Path]:
 
 
 def files_of(path: Path) -> list[Path]:
-    """A shipped recipe, then what its values name beside it: what it extends, with the files of that, and inputs."""
+    """Return a shipped recipe, then the files that its values name: inputs, and what it extends with its files."""
     found: list[Path] = []
     waiting = [path]
     while waiting:
@@ -86,7 +86,7 @@ def files_of(path: Path) -> list[Path]:
 
 
 def _named_in(file: Path) -> list[Path]:
-    """The shipped files that a recipe's values name, one by one or by their folder."""
+    """Return the shipped files that a recipe's values name, one by one or by their folder."""
     if file.suffix != ".yaml":
         return []
     values = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -95,7 +95,7 @@ def _named_in(file: Path) -> list[Path]:
 
 
 def _texts(value: Any) -> Iterator[str]:
-    """Every text in a YAML value, besides keys."""
+    """Yield every text in a YAML value, except keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict | list):

@@ -1,4 +1,4 @@
-"""The records that flow between the applications. All are immutable and refuse unknown fields.
+"""The records in files between the applications. All are immutable and refuse unknown fields.
 
 Ids are digests of content (`io.digest`), so reruns and other machines agree on them.
 """
@@ -16,30 +16,30 @@ from editjudge.files.text import printable_id, valid_text
 from editjudge.records.tasks import Aspect, Dimension, canonical_task_type
 
 Text = Annotated[str, BeforeValidator(lambda value: valid_text(value) if isinstance(value, str) else value)]
-"""What people or models have written: `valid_text` of what is given."""
+"""Text from people or models, passed through `valid_text`."""
 
 Id = Annotated[str, AfterValidator(printable_id)]
-"""What names a record in files, messages and on pages."""
+"""Name of a record in files, messages and on pages."""
 
 TaskType = Annotated[str, AfterValidator(canonical_task_type)]
-"""What kind of edit it is: see `tasks.canonical_task_type`. `tasks.UNKNOWN_TASK` where nobody says."""
+"""Kind of the edit, see `tasks.canonical_task_type`; `tasks.UNKNOWN_TASK` when not recorded."""
 
 Score10 = Annotated[float, Field(ge=0, le=10)]
 
 
 class Record(BaseModel):
-    """Base of everything that is written to a JSONL file."""
+    """Base class of all rows of JSONL files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ImageRef(Record):
-    """A stored image."""
+    """Reference to a stored image."""
 
     path: str
     """Relative to the data root, or `shard.tar/member` inside a WebDataset shard."""
     sha256: str
-    """Of the file's bytes, hexadecimal."""
+    """SHA-256 of the file's bytes, hexadecimal."""
     width: int = Field(gt=0)
     """In pixels."""
     height: int = Field(gt=0)
@@ -47,18 +47,18 @@ class ImageRef(Record):
 
 
 class Origin(Record):
-    """Where a task comes from."""
+    """Source of a task."""
 
     source: Text
-    """What must not be in both training and benchmark: the id of the photograph, or of the upstream row."""
+    """Id of the photograph, or of the upstream row; it must not be in both training and benchmark (data leakage)."""
     licence: Text
     """Licence of the source image, as its publisher states it."""
     plan: dict[str, Any] | None = None
-    """How a programmatic editor carries the edit out; None for tasks written by people or a model."""
+    """Parameters of a programmatic editor; None for tasks from people or a model."""
 
 
 class EditTask(Record):
-    """What an editor is asked to do."""
+    """A task for an editor."""
 
     id: Id
     inputs: tuple[ImageRef, ...] = Field(min_length=1)
@@ -79,7 +79,7 @@ class EditTriplet(Record):
     editor: Text
     """Identity of the editor that made the output."""
     seed: int
-    """Seed the editor was given."""
+    """Seed of the editor."""
 
 
 class Judgment(Record):
@@ -93,12 +93,12 @@ class Judgment(Record):
     scale: float = Field(gt=0)
     """Best possible raw score; the worst is 0."""
     rationale: Text
-    """What the judge wrote before the scores; may be empty."""
+    """The judge's text before the scores; may be empty."""
     raw: Text
-    """The reply; what is no Unicode is U+FFFD."""
+    """The reply; invalid Unicode is U+FFFD."""
     score_logprob: float | None = None
-    """Natural log-probability of the scores as the judge wrote them, given what it wrote before; None unless
-    `Sampling.logprobs` asks for it, and for replies in which the list of scores is not plain JSON."""
+    """Natural log-probability of the scores given the text before them; None without `Sampling.logprobs`, and for
+    replies in which the list of scores is not plain JSON."""
     parsed_by: str
     """How the scores were read: "json", "repaired", or "none"."""
     failure: str | None = None
@@ -109,10 +109,10 @@ class Judgment(Record):
     """Identity of the engine that wrote the reply."""
     prompt_version: str
     prompt_tokens: int = Field(0, ge=0)
-    """Tokens read for it, image tokens and repeated questions included. Passes that share one reading count it once,
-    in the first of them, so that sums are what was paid; 0 where the engine does not tell."""
+    """Tokens read for it, image tokens and repeated questions included. Passes that share a prefill count it once, in
+    the first of them, so that sums are what was paid; 0 if the engine does not report it."""
     completion_tokens: int = Field(0, ge=0)
-    """Tokens written, unreadable replies that were asked again included; 0 where the engine does not tell."""
+    """Tokens generated, retries of unreadable replies included; 0 if the engine does not report it."""
 
     @model_validator(mode="after")
     def _scores_or_reason(self) -> Judgment:
@@ -122,7 +122,7 @@ class Judgment(Record):
 
 
 class ScoreCard(Record):
-    """A triplet with everything a judge said of it. Values are means over the readable passes, 0 to 10."""
+    """All judgments of a triplet. Values are means over the readable passes, 0 to 10."""
 
     triplet: EditTriplet
     judgments: tuple[Judgment, ...]
@@ -138,11 +138,11 @@ class ScoreCard(Record):
     spread: float | None = Field(ge=0)
     """Population standard deviation of `overall` across passes, 0 to 10 scale; None with fewer than two."""
     failure: str | None = None
-    """Why a card without judgments has no values, in snake_case; None where the judgments say it, or nothing does."""
+    """Why a card without judgments has no values, in snake_case; None without a reason, or with judgments."""
 
     @property
     def failures(self) -> tuple[str, ...]:
-        """Why scores are missing: of every judgment that has none, or of the whole card."""
+        """Reasons for missing scores: of every judgment without scores, or of the whole card."""
         found = (self.failure, *(judgment.failure for judgment in self.judgments))
         return tuple(reason for reason in found if reason is not None)
 
@@ -155,7 +155,7 @@ class ScoreCard(Record):
         return ""
 
     def value(self, dimension: Dimension) -> float | None:
-        """The score that decides a dimension of EditReward-Bench, 0 to 10, or None when unscored."""
+        """Return the score that decides a dimension of EditReward-Bench, 0 to 10; None when unscored."""
         if dimension == "prompt_following":
             return self.prompt_following
         if dimension == "consistency":
@@ -164,13 +164,13 @@ class ScoreCard(Record):
 
 
 class TierRanking(Record):
-    """One annotator's (or judge's) ranking with ties of a group, in one dimension."""
+    """One annotator's (or judge's) ranking of a group in one dimension, ties allowed."""
 
     task_id: Id
     dimension: Dimension
     annotator: Text
     tiers: tuple[tuple[Id, ...], ...]
-    """Triplet ids, best tier first; within a tier the order means nothing."""
+    """Triplet ids, best tier first; the order within a tier has no meaning."""
     seconds: float | None = None
     """Time the annotator took for the whole task."""
     annotation_id: str | None = None
@@ -184,7 +184,7 @@ class TierRanking(Record):
 
 
 class PreferencePair(Record):
-    """Two candidates of one group, of which one is preferred in one dimension."""
+    """Two candidates of one group, one of them preferred in one dimension."""
 
     id: Id
     task: EditTask
@@ -192,7 +192,7 @@ class PreferencePair(Record):
     worse: EditTriplet
     dimension: Dimension
     tier_gap: int = Field(ge=1)
-    """Tiers between the two."""
+    """Number of tiers between the two."""
     n_annotators: int = Field(ge=1)
     agreement: float = Field(gt=0, le=1)
     """Share of the annotators who prefer `better`."""
@@ -208,7 +208,7 @@ class PreferencePair(Record):
         n_annotators: int = 1,
         agreement: float = 1.0,
     ) -> PreferencePair:
-        """The pair of two candidates of one task; its id follows from them and the dimension."""
+        """Return the pair of two candidates of one task; its id depends on them and the dimension."""
         return cls(
             id=digest("pair", better.id, worse.id, dimension),
             task=better.task,
@@ -236,27 +236,27 @@ class SFTExample(Record):
     group_id: Id
     """Id of the `EditTask`: the triplets of one task are a group."""
     task_type: TaskType
-    """Of the task."""
+    """Task type of the task."""
     source: Text
-    """`Origin.source` of the task: the photograph, or upstream row, that must not be in a benchmark too."""
+    """`Origin.source` of the task: photograph or upstream row that must not be in a benchmark (data leakage)."""
     images: tuple[ImageRef, ...] = Field(min_length=1)
     """In the order of the `<image>` marks in `prompt`; the last one is the output of the edit."""
     shown_width: int = Field(gt=0)
-    """In pixels: a judge shows the output at the size of the input, before `max_pixels` bounds both. A quality row
-    holds no input, so it says that size."""
+    """In pixels: the output is shown at the size of the input, before `max_pixels` bounds both. A quality row has no
+    input, so this is its size."""
     shown_height: int = Field(gt=0)
     prompt: Text
-    """What the user turn says, with one `<image>` mark per image."""
+    """User turn, with one `<image>` mark per image."""
     completion: Text
-    """What the judge must write: {"reasoning": ..., "score": [a, b]}."""
+    """Target reply of the judge: {"reasoning": ..., "score": [a, b]}."""
     scale: float = Field(gt=0)
     score_bin: int = Field(ge=0)
-    """Which of the balancing bins the triplet's overall score fell into."""
+    """Balancing bin of the triplet's overall score."""
     prompt_version: str
 
     @property
     def shown_size(self) -> tuple[int, int]:
-        """Width and height at which the output is shown, before `max_pixels`."""
+        """Width and height of the output as shown, before `max_pixels`."""
         return self.shown_width, self.shown_height
 
     @model_validator(mode="before")

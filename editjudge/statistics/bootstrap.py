@@ -1,8 +1,8 @@
 """95 % intervals and paired differences by the bootstrap over groups.
 
-Things of one group (the pairs of a task share an instruction and images) are no independent draws, so whole groups are
-resampled. A resample is a vector of how often each group was drawn: all figures of thousands of resamples come out of
-one matrix product, (rounds x groups) @ (groups x counts).
+Items of one group are not independent (the pairs of a task share an instruction and images), so whole groups are
+resampled. A resample is a vector of counts per group: one matrix product, (rounds x groups) @ (groups x counts),
+computes all figures of thousands of resamples.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ from editjudge.statistics.exact import exact_bound
 
 ROUNDS = 10_000
 MIN_GROUPS = 5
-"""With fewer groups behind a figure no interval is given: resampling so few cannot show how much it may vary."""
+"""Minimum number of groups for an interval: resampling fewer cannot show how much a figure may vary."""
 _CHUNK_ROUNDS, _CHUNK_CELLS = 1_000, 10_000_000
 """Rows and cells (80 MB) of the weight matrix that are in memory at a time."""
 ALPHA = 0.05
-"""Share outside the intervals."""
+"""Probability outside the intervals."""
 _MEET = 1e-12
-"""Ends of an interval that lie closer together are one."""
+"""Ends of an interval that are closer than this are equal."""
 ZERO_DECIMALS = 12
-"""Sums of the same shares in another order differ in the last bits; that is no difference."""
+"""Sums of equal shares in another order differ in the last bits; that is not a difference."""
 
 
 def draw_weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
-    """How often each group was drawn, [chunk, groups], rows summing to `n_groups`; `rounds` rows in all."""
+    """Yield counts of each group's draws, [chunk, groups], rows summing to `n_groups`; `rounds` rows in all."""
     generator = rng(seed, "bootstrap", n_groups)
     chunk = max(1, min(_CHUNK_ROUNDS, _CHUNK_CELLS // n_groups))
     for start in range(0, rounds, chunk):
@@ -41,7 +41,7 @@ def draw_weights(n_groups: int, rounds: int, seed: int) -> Iterator[Floats]:
 
 
 def percentile_ends(samples: Floats) -> tuple[Floats, Floats]:
-    """2.5 % and 97.5 % quantiles of each column of [rounds, columns], NaN left out, linear interpolation."""
+    """Return 2.5 % and 97.5 % quantiles of each column of [rounds, columns], without NaN, linear interpolation."""
     ordered = np.sort(samples, axis=0)  # NaN sorts last
     known = (~np.isnan(samples)).sum(axis=0)
     columns = np.arange(samples.shape[1])
@@ -58,14 +58,14 @@ def percentile_ends(samples: Floats) -> tuple[Floats, Floats]:
 
 
 def spread_ends(samples: Floats) -> tuple[Floats, Floats]:
-    """As `percentile_ends`; NaN where they meet, since an interval without width would claim certainty."""
+    """Return `percentile_ends`, with NaN where they are equal: an interval without width would claim certainty."""
     low, high = percentile_ends(samples)
     meet = high - low < _MEET
     return np.where(meet, np.nan, low), np.where(meet, np.nan, high)
 
 
 def share_ends(value: Floats, samples: Floats, n_behind: Ints) -> tuple[Floats, Floats]:
-    """The interval of each share, of its resamples [rounds, shares] and the number of groups behind it.
+    """Return the interval of each share, from its resamples [rounds, shares] and its number of groups.
 
     A share of exactly 0 or 1 is the same in every resample; its open side is `exact_bound`, each group counted as one
     trial. NaN with fewer than `MIN_GROUPS`.
@@ -80,13 +80,13 @@ def share_ends(value: Floats, samples: Floats, n_behind: Ints) -> tuple[Floats, 
 
 
 def shows_spread(samples: Floats, n_groups: int) -> bool:
-    """Whether resamples say how much a figure may vary: of `MIN_GROUPS` or more, and most of them defined."""
+    """Return whether resamples show how a figure varies: from `MIN_GROUPS` groups on, most of them defined."""
     return n_groups >= MIN_GROUPS and 2 * int(np.isnan(samples).sum()) < len(samples)
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """What resampled differences say, one entry per column; NaN where no resample is defined."""
+    """Statistics of resampled differences, one entry per column; NaN where no resample is defined."""
 
     low: Floats
     high: Floats
@@ -94,11 +94,11 @@ class Gaps:
     p: Floats
     """One-sided: share of resamples in which A is not better than B (difference <= 0)."""
     p_two_sided: Floats
-    """Twice the smaller tail, both tails counted with one resample more, so that it is never 0."""
+    """Twice the smaller tail, both tails counted with one additional resample, so that it is never 0."""
 
 
 def gaps_of(samples: Floats) -> Gaps:
-    """From differences A minus B of shared resamples, [rounds, columns]."""
+    """Compute them from differences A minus B of shared resamples, [rounds, columns]."""
     near = np.round(samples, ZERO_DECIMALS)
     n_known = (~np.isnan(near)).sum(axis=0)
     not_better, not_worse = (near <= 0).sum(axis=0), (near >= 0).sum(axis=0)

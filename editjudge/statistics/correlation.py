@@ -1,4 +1,4 @@
-"""Rank correlation, also of thousands of resamples at once."""
+"""Rank correlation, for thousands of resamples at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from editjudge.statistics.arrays import TIE_DECIMALS, Floats, ratio
 
 
 def spearman(one: Floats, other: Floats, weights: Floats) -> Floats:
-    """Spearman's rho of two columns [n], each row of which occurs `weights` [rounds, n] times; [rounds].
+    """Return Spearman's rho of two columns [n], whose rows occur `weights` [rounds, n] times; [rounds].
 
     Pearson's coefficient of the mean ranks of the repeated rows. NaN where either column is constant.
     """
@@ -24,7 +24,7 @@ def spearman(one: Floats, other: Floats, weights: Floats) -> Floats:
 
 
 def _ranks(values: Floats, weights: Floats) -> Floats:
-    """Mean rank of each row among the repeated rows, [rounds, n]."""
+    """Return the mean rank of each row among the repeated rows, [rounds, n]."""
     _, group = np.unique(values.round(TIE_DECIMALS), return_inverse=True)
     order = np.argsort(group, kind="stable")
     starts = np.flatnonzero(np.diff(group[order], prepend=-1))
@@ -34,7 +34,7 @@ def _ranks(values: Floats, weights: Floats) -> Floats:
 
 
 def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
-    """Kendall's tau-b (1945) of two columns [n], each row of which occurs `weights` [rounds, n] times; [rounds].
+    """Return Kendall's tau-b (1945) of two columns [n], whose rows occur `weights` [rounds, n] times; [rounds].
 
     NaN where either column is constant.
     """
@@ -48,7 +48,8 @@ def kendall(one: Floats, other: Floats, weights: Floats) -> Floats:
 
 
 def tau_b(product: Floats, first: Floats, second: Floats) -> Floats:
-    """Kendall's tau-b (1945) from sums over pairs of items, whose relations in two rankings are -1, 0 (tied) or 1.
+    """Return Kendall's tau-b (1945) from sums over pairs of items, whose relations in two rankings are -1, 0 (tied) or
+    1.
 
     `product`: sum of the products of both relations. `first`, `second`: number of pairs that each ranking does not tie;
     NaN where either is 0.
@@ -57,6 +58,6 @@ def tau_b(product: Floats, first: Floats, second: Floats) -> Floats:
 
 
 def tau_b_of_relations(one: NDArray[np.int8], other: NDArray[np.int8]) -> Floats:
-    """`tau_b` of relations -1, 0, 1 of the same pairs of items, [..., pairs] to [...]."""
+    """Return `tau_b` of relations -1, 0, 1 of the same pairs of items, [..., pairs] to [...]."""
     product = (one * other).sum(axis=-1, dtype=np.float64)
     return tau_b(product, (one != 0).sum(axis=-1), (other != 0).sum(axis=-1))

@@ -1,4 +1,4 @@
-"""A figure with its 95 % interval, as files hold it."""
+"""A figure with its 95 % interval, as stored in files."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from editjudge.statistics.bootstrap import ZERO_DECIMALS, gaps_of, shows_spread,
 
 
 class Block(BaseModel):
-    """Base of what result files consist of."""
+    """Base class of the blocks of result files."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     def as_json(self) -> dict[str, Any]:
-        """Its content as JSON has it."""
+        """Return the content as JSON values."""
         return self.model_dump(mode="json")
 
 
@@ -29,29 +29,29 @@ class Estimate(Block):
     value: float | None
     """None where the figure is undefined."""
     low: float | None
-    """None where the value is, and where too few groups stand behind it for an interval."""
+    """None where the value is None, and where there are too few groups for an interval."""
     high: float | None
 
 
 class Difference(Estimate):
-    """One figure minus another of the same things, from the same resamples."""
+    """One figure minus another of the same items, from the same resamples."""
 
     p: float | None
     """One-sided: share of resamples in which the difference is not above 0."""
 
 
 def rounded(number: float) -> float | None:
-    """Six decimals, None for NaN, and no negative zero."""
+    """Round to six decimals, None for NaN, without negative zero."""
     return None if math.isnan(number) else round(float(number), 6) + 0.0
 
 
 def estimate(value: float, low: float = math.nan, high: float = math.nan) -> Estimate:
-    """From floats, NaN where there is none."""
+    """Return an estimate from floats; NaN becomes None."""
     return Estimate(value=rounded(value), low=rounded(low), high=rounded(high))
 
 
 def sampled(value: float, samples: Floats, n_groups: int) -> Estimate:
-    """A figure with the ends of its resamples [rounds]; see `shows_spread` and `spread_ends` for when it has none."""
+    """Return a figure with the ends of its resamples [rounds], or none as in `shows_spread` and `spread_ends`."""
     if np.isnan(value) or not shows_spread(samples, n_groups):
         return estimate(value)
     low, high = spread_ends(samples[:, None])
@@ -60,17 +60,17 @@ def sampled(value: float, samples: Floats, n_groups: int) -> Estimate:
 
 @dataclass(frozen=True)
 class Samples:
-    """One figure of several judges on the same labels. NaN where it is undefined."""
+    """A figure of several judges on the same labels. NaN where undefined."""
 
     value: Floats
     """[judges]"""
     drawn: Floats
-    """[rounds, judges]: of resamples that are the same for all judges."""
+    """[rounds, judges]: values in resamples shared by all judges."""
     n_groups: int
-    """Groups that stand behind the figure."""
+    """Number of groups of the figure."""
 
     def difference(self, one: int, other: int) -> Difference:
-        """Judge `one` minus judge `other`."""
+        """Return judge `one` minus judge `other`."""
         samples = self.drawn[:, one] - self.drawn[:, other]
         value = round(float(self.value[one] - self.value[other]), ZERO_DECIMALS)
         if np.isnan(value) or not shows_spread(samples, self.n_groups):

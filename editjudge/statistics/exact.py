@@ -8,6 +8,6 @@ from editjudge.statistics.arrays import Floats, Ints
 
 
 def exact_bound(n: Ints | int, outside: float) -> Floats:
-    """The lower end of the interval of a share of which all `n` trials (1 or more) were right; 1 minus it is the upper
-    end where none was. `outside`: 1 minus the level, such as 0.05."""
+    """Return the lower end of the interval of a share with all `n` trials (1 or more) right; 1 minus it is the upper
+    end with none right. `outside`: 1 minus the level, such as 0.05."""
     return np.asarray((outside / 2) ** (1 / n))

@@ -1,4 +1,4 @@
-"""Preferences as graphs."""
+"""Graphs of preferences."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 
 def circles(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...]:
-    """Largest sets of two or more names in which every one leads to every other; none for an order.
+    """Return the largest sets of two or more names that all lead to each other; none for an order.
 
     `edges` are (from, to). Names within a set, and the sets, are in ascending order.
     """

@@ -1,4 +1,4 @@
-"""Figures that are shares or ratios of sums, with 95 % intervals by the bootstrap over groups."""
+"""Shares and ratios of sums, with 95 % intervals by the bootstrap over groups."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ Name = TypeVar("Name", bound=Hashable)
 
 @dataclass(frozen=True)
 class Share:
-    """A share of things judged right."""
+    """A share of items judged right."""
 
     right: Floats
-    """[groups]: how many of the group's were right."""
+    """[groups]: number of right items."""
     all: Floats
-    """[groups]: how many there were."""
+    """[groups]: number of items."""
 
     @classmethod
     def of(cls, right: ArrayLike, group: Ints, n_groups: int) -> Share:
-        """From one entry per thing and the index of its group."""
+        """Count from one entry per item and the index of its group."""
         flags = np.asarray(right, dtype=np.float64)
         return cls(
             np.bincount(group, weights=flags, minlength=n_groups).astype(np.float64),
@@ -36,15 +36,15 @@ class Share:
 
 
 def group_index(ids: Sequence[str]) -> tuple[Ints, int]:
-    """The index of each id among the distinct ones, and how many these are."""
+    """Return the index of each id among the distinct ones, and their number."""
     places = {name: place for place, name in enumerate(dict.fromkeys(ids))}
     return np.array([places[name] for name in ids], dtype=np.int64), len(places)
 
 
 def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[Name, Estimate]:
-    """Every share with its interval; all of them have the same groups and so the same draws.
+    """Return every share with its interval; all have the same groups and therefore the same resamples.
 
-    Its ends are those of `bootstrap.share_ends`.
+    `bootstrap.share_ends` computes the ends.
     """
     if not shares:
         return {}
@@ -60,7 +60,7 @@ def share_figures(shares: Mapping[Name, Share], rounds: int, seed: int) -> dict[
 
 
 def share_samples(shares: Sequence[Share], rounds: int, seed: int) -> Samples:
-    """The same share of several judges, asked about the same things."""
+    """Return a share of several judges on the same items."""
     stacked = np.stack([part for share in shares for part in (share.right, share.all)], axis=1)
     drawn = np.concatenate([_ratio(weights @ stacked) for weights in draw_weights(len(stacked), rounds, seed)])
     return Samples(_ratio(stacked.sum(axis=0)), drawn, int((shares[0].all > 0).sum()))
@@ -71,7 +71,7 @@ def _ratio(sums: Floats) -> Floats:
 
 
 def exact_share(passed: int, n: int) -> Estimate:
-    """A share with its exact 95 % interval; None without trials."""
+    """Return a share with its exact 95 % interval; None without trials."""
     if n == 0:
         return Estimate(value=None, low=None, high=None)
     from scipy.stats import binomtest

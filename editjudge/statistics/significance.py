@@ -1,4 +1,4 @@
-"""How large a benchmark would have to be before a difference between two judges can be seen in it."""
+"""Power analysis: the size of a benchmark that shows a difference between two judges."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from statistics import NormalDist
 from editjudge.statistics.bootstrap import MIN_GROUPS
 
 POWER, LEVEL = 0.8, 0.05
-"""The share of benchmarks that would show the difference, and the two-sided level of the test."""
+"""Probability that a benchmark shows the difference, and the two-sided level of the test."""
 
 
 @dataclass(frozen=True)
 class Power:
-    """What a benchmark can tell two judges apart by. The normal approximation: standard errors shrink as 1/sqrt(n)."""
+    """The power of a benchmark to distinguish two judges. Normal approximation: standard errors shrink as 1/sqrt(n)."""
 
     detectable: float
     """Smallest difference of accuracies, 0 to 1, that a benchmark of this size shows with a power of 0.8."""
     groups: int | None
-    """Groups needed to see the difference found, at least `MIN_GROUPS`, since fewer give no interval; None when the
-    difference is 0."""
+    """Groups needed to detect the observed difference, at least `MIN_GROUPS`, since fewer give no interval; None when
+    the difference is 0."""
     pairs: int | None
-    """The same in pairs, with as many pairs per group as here."""
+    """The same in pairs, with the same number of pairs per group."""
 
     def as_json(self) -> dict[str, float | int | None]:
-        """As results hold it."""
+        """Return the values as stored in results."""
         return {"detectable": round(self.detectable, 6), "groups": self.groups, "pairs": self.pairs}
 
 
 def power_of(difference: float, standard_error: float, n_groups: int, n_pairs: int) -> Power | None:
-    """Power of a paired comparison from the bootstrap's standard error of the difference.
+    """Return the power of a paired comparison from the bootstrap's standard error of the difference.
 
-    A two-sided test at 5 % sees a difference d with power 0.8 when d = (1.960 + 0.842) standard errors; the error
-    falls as 1/sqrt(groups), whence groups needed = groups * (2.802 * standard error / d)^2. None without an error:
-    two judges that differ on no pair, or by the same on every one, say nothing about how much a difference varies.
+    A two-sided test at 5 % detects a difference d with power 0.8 when d = (1.960 + 0.842) standard errors; the error
+    falls as 1/sqrt(groups), so groups needed = groups * (2.802 * standard error / d)^2. None for a standard error of 0:
+    judges that differ on no pair, or equally on every pair, do not show how much a difference varies.
     """
     if not standard_error > 0:
         return None
@@ -49,8 +49,8 @@ def power_of(difference: float, standard_error: float, n_groups: int, n_pairs: i
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (1979): the i-th smallest of m is multiplied by m - i + 1, and none falls below
-    the one before it. In the order given."""
+    """Return p-values after Holm's step-down correction (1979), in the given order: the i-th smallest of m is
+    multiplied by m - i + 1, and is at least the one before it."""
     order = sorted(range(len(p_values)), key=lambda place: p_values[place])
     adjusted, highest = [0.0] * len(p_values), 0.0
     for rank, place in enumerate(order):

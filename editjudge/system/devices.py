@@ -1,4 +1,4 @@
-"""The devices that work is shared by, and what a process sees of its own."""
+"""Devices of worker processes, and the environment variables that assign them."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from editjudge.system.provenance import cores, gpu_names
 from editjudge.system.workers import Seat
 
 Device = Annotated[str, StringConstraints(pattern=r"^(cpu|cuda:\d+(,\d+)*)$")]
-"""`cpu`, `cuda:3`, or for an engine that spreads a model over several GPUs `cuda:0,1`."""
+"""`cpu`, `cuda:3`, or `cuda:0,1` for an engine that spreads a model over several GPUs."""
 
 
 def resolve_devices(wanted: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:
-    """The devices to use; empty for this process alone. `RecipeError` for a GPU that is not here."""
+    """Return the devices to use; empty for this process alone. Raises `RecipeError` for a missing GPU."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     gpus = [name for name in shown.split(",") if name] if shown is not None else [*map(str, range(len(gpu_names())))]
     if wanted == "auto":
@@ -31,13 +31,13 @@ def resolve_devices(wanted: Literal["auto"] | Sequence[str]) -> tuple[str, ...]:
 
 
 def _numbers(device: str) -> list[int]:
-    """GPUs of a device: `cuda:0,1` -> [0, 1], `cpu` -> []."""
+    """Return the GPUs of a device: `cuda:0,1` -> [0, 1], `cpu` -> []."""
     _, _, numbers = device.partition(":")
     return [int(number) for number in numbers.split(",") if number]
 
 
 def environment(device: str, n_on_cpu: int) -> dict[str, str]:
-    """The variables that give a process its device. On the CPU the cores are divided by `n_on_cpu` processes."""
+    """Return the variables that assign a device to a process. On the CPU, `n_on_cpu` processes share the cores."""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES")
     if device == "cpu":
         threads = os.environ.get("OMP_NUM_THREADS", str(max(1, cores() // n_on_cpu)))
@@ -48,7 +48,7 @@ def environment(device: str, n_on_cpu: int) -> dict[str, str]:
 
 
 def seats(devices: Sequence[str], logs: Path) -> list[Seat]:
-    """A seat for each device; what its worker prints is appended to `logs/<place>-<device>.log`."""
+    """Return a seat for each device; its worker's output is appended to `logs/<place>-<device>.log`."""
     on_cpu = sum(device == "cpu" for device in devices)
     return [
         Seat(environment(device, on_cpu), logs / f"{place}-{device.replace(':', '').replace(',', '-')}.log")

@@ -1,4 +1,4 @@
-"""What a command makes of the machine it runs on: terminals, locales, pipes, proxies, folders of the user."""
+"""Adapting a command to its machine: terminals, locales, pipes, proxies, user folders."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from editjudge.errors import StorageError
 from editjudge.system.network import spare_loopback
 
 _ERRORS = "editjudge"
-"""Name of our handler for characters that a terminal cannot show."""
+"""Name of our error handler for characters that a terminal cannot show."""
 
 _PLAIN = {"–": "-", "−": "-", "×": "x", "…": "...", "•": "*", "‘": "'", "’": "'", "“": '"', "”": '"'}
-"""Characters of our own messages and of rich's, in ASCII."""
+"""ASCII replacements of characters in our own messages and rich's."""
 
 _OF_THE_MACHINE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
-"""Errors that no code of ours causes, wherever they come from: full or read-only disk, too many open files."""
+"""Errors of the machine, not of our code: full or read-only disk, too many open files."""
 
 
 def prepare() -> None:
-    """Make this process, and those it starts, work on any terminal and behind any proxy. First thing in a command.
+    """Make this process and its children work on any terminal and behind any proxy. Call it first in a command.
 
-    Restarts the process once where the locale is not UTF-8: files named by a recipe could not be opened otherwise.
+    Restarts the process once when the locale is not UTF-8, because files named by a recipe could not be opened.
     """
     _open_missing_streams()
     _use_utf8()
@@ -37,8 +37,8 @@ def prepare() -> None:
 
 
 def _open_missing_streams() -> None:
-    """Streams closed by the caller (`>&-`) lead nowhere; otherwise the next file that is opened would get their number,
-    and what a library prints would end up in it."""
+    """Redirect streams closed by the caller (`>&-`) to nowhere; otherwise the next opened file would get their number,
+    and receive what libraries print."""
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         try:
             os.fstat(number)
@@ -49,14 +49,14 @@ def _open_missing_streams() -> None:
 
 
 def _use_utf8() -> None:
-    """Start again in Python's UTF-8 mode (PEP 540) when file names are in another encoding, such as ASCII.
+    """Restart in Python's UTF-8 mode (PEP 540) when file names have another encoding, such as ASCII.
 
-    What is printed keeps the terminal's encoding.
+    Output keeps the terminal's encoding.
     """
     if sys.flags.utf8_mode or sys.getfilesystemencoding() == "utf-8" or "EDITJUDGE_UTF8" in os.environ:
         return
     os.environ |= {
-        "EDITJUDGE_UTF8": "1",  # whatever happens, once
+        "EDITJUDGE_UTF8": "1",  # restart at most once
         "PYTHONUTF8": "1",
         "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace",
     }
@@ -74,7 +74,7 @@ def _print_anything() -> None:
 
 
 def _in_plain(error: UnicodeError) -> tuple[str, int]:
-    """A codec error handler: the nearest ASCII of a few characters, else the escape that Python would write."""
+    """Replace a character by its nearest ASCII, else by Python's escape (codec error handler)."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     shown = (_PLAIN.get(character) for character in error.object[error.start : error.end])
@@ -86,9 +86,9 @@ def _in_plain(error: UnicodeError) -> tuple[str, int]:
 
 
 def flush() -> str | None:
-    """Write out what was printed. What went wrong when that fails, in one line; "" when the reader (`| head`) left.
+    """Flush the output. Return the error in one line; "" when the reader (`| head`) has closed the pipe.
 
-    The stream then leads nowhere, so that Python does not complain once more when it ends.
+    The stream is then redirected to nowhere, so that Python does not report the error again at exit.
     """
     problem = None
     for stream, name in ((sys.stdout, "standard output"), (sys.stderr, "standard error")):
@@ -102,7 +102,7 @@ def flush() -> str | None:
 
 
 def reader_left() -> bool:
-    """Whether standard output or standard error is a pipe that nobody reads any more."""
+    """Return whether standard output or standard error is a pipe without a reader."""
     poll = select.poll()
     for number in (1, 2):
         poll.register(number, select.POLLERR)
@@ -117,9 +117,9 @@ def _lead_nowhere(stream: TextIO) -> None:
 
 
 def explain(error: OSError) -> str | None:
-    """An error of the operating system that the machine is to blame for, in one line; None for all others.
+    """Return an operating system error caused by the machine in one line; None for all others.
 
-    "" when the reader of a pipe (`| head`) left: there is nobody to tell.
+    Returns "" when the reader of a pipe (`| head`) has closed it.
     """
     if isinstance(error, BrokenPipeError):
         return "" if reader_left() else None
@@ -138,10 +138,10 @@ def explain(error: OSError) -> str | None:
 
 
 def user_folder(kind: Literal["cache", "data"]) -> Path:
-    """EditJudge's folder for what the user keeps, or for what can be made again, where the system has such folders.
+    """Return EditJudge's folder for user data, or for data that can be regenerated, at the system's usual place.
 
-    XDG_DATA_HOME and XDG_CACHE_HOME decide where they are set. `StorageError` when there is no home, as for a user
-    number that a container knows no name of.
+    XDG_DATA_HOME and XDG_CACHE_HOME override it. Raises `StorageError` without a home folder, such as for a user id
+    that is unknown in a container.
     """
     from platformdirs import user_cache_path, user_data_path
 

@@ -1,4 +1,4 @@
-"""Which proxy a request goes through, by the environment's variables. Requests to this machine never go through one."""
+"""Proxy selection from environment variables. Requests to this machine never use a proxy."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from urllib.parse import urlsplit
 from editjudge.errors import NetworkError
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-"""What libraries should reach directly; our own requests treat all of 127.0.0.0/8 so."""
+"""Hosts that libraries should reach directly; our own requests include all of 127.0.0.0/8."""
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True)
 class Proxy:
-    """A proxy, and the variable that names it."""
+    """A proxy and the variable that defines it."""
 
     url: str
     variable: str
 
     def __str__(self) -> str:
-        """For messages: without user name and password."""
+        """Return the URL without user name and password, for messages."""
         return f"{self.variable}={_without_secrets(self.url)}"
 
 
 @dataclass(frozen=True)
 class _Exception:
-    """One entry of no_proxy: a network of addresses, or a domain with all below it; of one port or of every one."""
+    """One entry of no_proxy: a network of addresses, or a domain with its subdomains; for one port or all."""
 
     network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
     domain: str
@@ -40,7 +40,7 @@ class _Exception:
 
 
 def is_local(host: str) -> bool:
-    """Whether a host name or address is this machine's loopback."""
+    """Return whether a host name or address is this machine's loopback."""
     name = host.strip("[]").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return True
@@ -52,9 +52,9 @@ def is_local(host: str) -> bool:
 
 
 def proxy_for(url: str) -> Proxy | None:
-    """The proxy for requests to `url`; None: none is set, or the host is this machine or in no_proxy.
+    """Return the proxy for requests to `url`; None when none is set, or the host is this machine or in no_proxy.
 
-    `NetworkError` when a variable that matters cannot be used.
+    Raises `NetworkError` when a relevant variable is invalid.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
@@ -68,10 +68,10 @@ def proxy_for(url: str) -> Proxy | None:
 
 
 def check_network() -> None:
-    """`NetworkError` when a variable for proxies or certificates cannot be used. Call it before a library goes online.
+    """Raise `NetworkError` for an invalid variable of proxies or certificates. Call it before a library goes online.
 
-    Libraries answer such a variable with a traceback, or with a message about something else. This call also makes them
-    reach this machine directly.
+    Libraries fail on such a variable with a traceback or a misleading message. This call also makes them reach this
+    machine directly.
     """
     spare_loopback()
     proxies = [_proxy(scheme) for scheme in ("http", "https", "all")]
@@ -81,7 +81,7 @@ def check_network() -> None:
 
 
 def check_certificates() -> None:
-    """`NetworkError` when SSL_CERT_FILE names a file that holds no certificates."""
+    """Raise `NetworkError` when SSL_CERT_FILE names a file without certificates."""
     import ssl
 
     path = os.environ.get("SSL_CERT_FILE")
@@ -97,7 +97,7 @@ def check_certificates() -> None:
 
 
 def spare_loopback() -> None:
-    """Add this machine to no_proxy, for every library in this process and in those it starts. Idempotent."""
+    """Add this machine to no_proxy, for every library in this process and its children. Idempotent."""
     if not any(_variable(f"{scheme}_proxy") for scheme in ("http", "https", "all")):
         return
     for name in [name for name in ("no_proxy", "NO_PROXY") if name in os.environ] or ["no_proxy"]:
@@ -109,7 +109,7 @@ def spare_loopback() -> None:
 
 
 def _variable(name: str) -> str | None:
-    """The name under which a variable is set: lower case before upper case, as in curl and Python; None: not set."""
+    """Return a variable's name as set: lower case before upper case, as in curl and Python; None if not set."""
     return next((spelled for spelled in (name, name.upper()) if os.environ.get(spelled, "").strip()), None)
 
 
@@ -129,7 +129,7 @@ def _proxy(scheme: str) -> Proxy | None:
 
 
 def _problem(url: str) -> str | None:
-    """What is wrong with a proxy's address."""
+    """Return the problem of a proxy's address."""
     try:
         parts = urlsplit(url)
         host, _ = parts.hostname, parts.port
@@ -146,7 +146,7 @@ def _problem(url: str) -> str | None:
 
 
 def _exceptions() -> Iterator[_Exception]:
-    """The entries of no_proxy, separated by commas or spaces. `NetworkError` for one that cannot be read."""
+    """Yield the entries of no_proxy, separated by commas or spaces. Raises `NetworkError` for an invalid one."""
     variable = _variable("no_proxy")
     if variable is None:
         return
@@ -161,7 +161,7 @@ def _exceptions() -> Iterator[_Exception]:
 
 
 def _read_exception(entry: str) -> _Exception:
-    """`ValueError` when this is neither an address, a network nor a host with or without port."""
+    """Parse an entry. Raises `ValueError` unless it is an address, a network or a host, with or without port."""
     text = entry.rpartition("://")[2].lower()
     network = _network(text)
     if network is not None:
@@ -196,7 +196,7 @@ def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
 
 
 def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """Of an address (with brackets and zone, if any) or a network such as 10.0.0.0/8."""
+    """Parse an address (with brackets and zone, if any) or a network such as 10.0.0.0/8."""
     address, slash, length = text.partition("/")
     try:
         return ipaddress.ip_network(f"{address.strip('[]').partition('%')[0]}{slash}{length}", strict=False)

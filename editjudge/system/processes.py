@@ -1,4 +1,4 @@
-"""Processes that keep out of each other's way."""
+"""Locking a folder for one process."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from editjudge.errors import StorageError
 
 @contextmanager
 def alone_in(out: Path, busy: str) -> Iterator[None]:
-    """Hold a folder, made if need be, for this process. The system gives it back however the process ends.
+    """Lock a folder, created if needed, for this process. The system releases it however the process ends.
 
-    `StorageError` when it cannot be written, or, with `busy` saying by whom, when another live process holds it.
+    Raises `StorageError` when it is not writable, or, with the text `busy`, when another live process has locked it.
     """
     try:
         out.mkdir(parents=True, exist_ok=True)

@@ -20,7 +20,7 @@ PLAIN_EVERY_S = 10.0
 
 
 def track(iterable: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """The same items, shown as they are taken. `total` is the length when the iterable has one and none is given."""
+    """Yield the same items and show their progress. `total` defaults to the length of the iterable, if it has one."""
     if total is None and isinstance(iterable, Sized):
         total = len(iterable)
     with bar(label, total) as advance:
@@ -31,9 +31,9 @@ def track(iterable: Iterable[T], label: str, total: int | None = None) -> Iterat
 
 @contextmanager
 def bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
-    """A bar for as long as the block lasts; call what it gives with the number of items just done.
+    """Show a bar until the block ends; call the yielded function with the number of items just done.
 
-    Bars may be nested and may be advanced from threads.
+    Bars may be nested and advanced from threads.
     """
     with _screen.task(label, total) if sys.stderr.isatty() else plain_lines(label, total, sys.stderr) as advance:
         yield advance
@@ -43,7 +43,7 @@ def bar(label: str, total: int | None = None) -> Iterator[Callable[[int], None]]
 def plain_lines(
     label: str, total: int | None, stream: IO[str], every_s: float = PLAIN_EVERY_S
 ) -> Iterator[Callable[[int], None]]:
-    """What `bar` shows where there is no terminal: a line every `every_s` seconds, and one at the end."""
+    """Replace `bar` without a terminal: a line every `every_s` seconds, and one at the end."""
     start = last = time.monotonic()
     done = 0
     lock = threading.Lock()
@@ -80,7 +80,7 @@ def _count(done: int, total: int | None) -> str:
 
 
 def _rate(done: int, seconds: float) -> str:
-    """Items per second, or seconds per item when that reads better."""
+    """Format items per second, or seconds per item when slower."""
     if done == 0 or seconds <= 0:
         return "0/s"
     per_second = done / seconds
@@ -88,7 +88,7 @@ def _rate(done: int, seconds: float) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`5 s`, `2 min 05 s`, `3 h 07 min`."""
+    """Format seconds as `5 s`, `2 min 05 s`, `3 h 07 min`."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -98,7 +98,7 @@ def duration(seconds: float) -> str:
 
 
 class _Screen:
-    """The one live display of the process: rich shows many bars in one display, but not two displays."""
+    """The one live display of the process: rich shows several bars in one display, but not two displays."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

@@ -1,4 +1,4 @@
-"""Where a result comes from: `run.json` with recipe, versions, git commit, machine and seconds per phase."""
+"""Provenance of results: `run.json` with recipe, versions, git commit, machine and seconds per phase."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ PACKAGES = (
 """Packages whose version can change a result."""
 
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-"""Environment variables that set how many threads compute."""
+"""Environment variables that set the number of computing threads."""
 
 
 class RunRecord:
-    """Keeps `out/run.json` up to date. What an earlier run left there is kept under `earlier`."""
+    """Keeps `out/run.json` up to date. The record of earlier runs is kept under `earlier`."""
 
     def __init__(self, out: str | Path, recipe: Mapping[str, Any]) -> None:
         self.path = Path(out) / "run.json"
@@ -71,23 +71,23 @@ class RunRecord:
 
     @property
     def seconds(self) -> dict[str, float]:
-        """Seconds per phase so far; a phase that ran twice has the sum."""
+        """Seconds per phase so far; repeated phases are summed."""
         return dict(self._seconds)
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
-        """Time the block, also when it fails, and write the file again."""
+        """Time the block, also when it fails, and rewrite the file."""
         start = time.monotonic()
         try:
             yield
         finally:
             self._seconds[name] = round(self._seconds.get(name, 0.0) + time.monotonic() - start, 3)
-            self._record["machine"] |= arithmetic()  # by now torch may be there
+            self._record["machine"] |= arithmetic()  # torch may be imported by now
             write_json(self.path, self._record)
 
 
 def _earlier(path: Path) -> list[dict[str, Any]]:
-    """When and how long earlier runs in the same folder worked; a damaged file has nothing to tell."""
+    """Return start and duration of earlier runs in the folder; a damaged file is ignored."""
     try:
         record = read_json(path)
     except DataError:
@@ -98,7 +98,7 @@ def _earlier(path: Path) -> list[dict[str, Any]]:
 
 
 def installed_versions() -> dict[str, str]:
-    """Version of each of `PACKAGES` that is installed, without importing any."""
+    """Return the version of each installed package of `PACKAGES`, without importing any."""
     found = {}
     for name in PACKAGES:
         try:
@@ -109,7 +109,7 @@ def installed_versions() -> dict[str, str]:
 
 
 def git_state(folder: Path) -> dict[str, Any] | None:
-    """Commit of the checkout in `folder` and whether tracked files were changed; None when it is no checkout."""
+    """Return commit of the checkout in `folder` and whether tracked files were changed; None when it is no checkout."""
     if not (folder / ".git").exists():
         return None
     commit = _output(["git", "-C", str(folder), "rev-parse", "HEAD"])
@@ -120,7 +120,7 @@ def git_state(folder: Path) -> dict[str, Any] | None:
 
 
 def machine() -> dict[str, Any]:
-    """CPU model, cores and memory this process may use (GiB), the names of the GPUs, and `arithmetic()`."""
+    """Return CPU model, cores and memory available to this process (GiB), names of the GPUs, and `arithmetic()`."""
     return {
         "cpu": _cpu_model(),
         "cores": cores(),
@@ -131,9 +131,9 @@ def machine() -> dict[str, Any]:
 
 
 def arithmetic() -> dict[str, Any]:
-    """What decides how sums of floats are rounded: threads, BLAS libraries, and torch's instruction set.
+    """Return what affects the rounding of floating-point sums: threads, BLAS libraries, and torch's instruction set.
 
-    `threads` holds the variables that are set. torch adds its own values once it is imported; it is not imported here.
+    `threads` contains the variables that are set. torch's values appear once it is imported; it is not imported here.
     """
     threads: dict[str, Any] = {name: os.environ[name] for name in THREAD_VARIABLES if name in os.environ}
     blas = {"numpy": _numpy_blas()}
@@ -148,7 +148,7 @@ def arithmetic() -> dict[str, Any]:
 
 
 def _numpy_blas() -> str:
-    """Name and version of the library that numpy was built with."""
+    """Return name and version of numpy's BLAS library."""
     import numpy as np
 
     config: dict[str, Any] = np.show_config(mode="dicts")  # type: ignore[assignment]
@@ -157,12 +157,12 @@ def _numpy_blas() -> str:
 
 
 def cores() -> int:
-    """CPU cores this process may use."""
+    """Return the number of CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
 
 
 def memory_gb() -> float:
-    """Memory of the machine, or of the container when that is less, in GiB."""
+    """Return the memory of the machine, or of the container when that is less, in GiB."""
     sizes = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         try:
@@ -174,7 +174,7 @@ def memory_gb() -> float:
 
 
 def gpu_names() -> list[str]:
-    """The names that nvidia-smi tells; empty when there is none or it does not answer."""
+    """Return GPU names from nvidia-smi; empty when it is missing or does not answer."""
     answer = _output(["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"])
     return answer.splitlines() if answer else []
 
@@ -192,7 +192,7 @@ def _cpu_model() -> str:
 
 
 def _output(command: list[str]) -> str | None:
-    """What a program prints; None when it is missing, fails or takes longer than ten seconds."""
+    """Return the output of a program; None when it is missing, fails or takes longer than ten seconds."""
     if shutil.which(command[0]) is None:
         return None
     try:

@@ -1,9 +1,9 @@
 """Worker processes: one function applied to many items.
 
 A worker is a `ProcessPoolExecutor` of a single process. In a pool of several, the death of one process breaks the whole
-pool and the standard library does not say which item it worked on; here it is that of the one item.
+pool, and the standard library does not report its item; with one process the item is known.
 
-Nothing heavy may be imported here: a process takes its environment before it loads what it has to do.
+Heavy imports are forbidden here: a process must set its environment before it loads its function.
 """
 
 from __future__ import annotations
@@ -32,25 +32,25 @@ Result = TypeVar("Result")
 
 
 class Executor(Protocol[Item, Result]):
-    """Applies one function to many items. The results may not depend on where."""
+    """Applies one function to many items. Results must not depend on the process."""
 
     def run(self, items: Sequence[Item]) -> Iterator[tuple[Item, Future[Result]]]:
-        """(item, its finished future) as they become ready, in any order."""
+        """Yield (item, its finished future) as they become ready, in any order."""
         ...
 
 
 @dataclass(frozen=True)
 class Seat:
-    """The surroundings of one worker."""
+    """Environment of one worker."""
 
     environment: Mapping[str, str] = field(default_factory=dict)
     """Variables set before the worker loads anything, such as CUDA_VISIBLE_DEVICES."""
     log: Path | None = None
-    """What the worker prints is appended to it; None leaves it on the terminal."""
+    """File to which the worker's output is appended; None leaves it on the terminal."""
 
 
 class Workers(Generic[Item, Result]):
-    """An executor with a process per seat, kept for all its items; without seats everything happens in this process.
+    """An executor with a process per seat, kept for all its items; without seats it runs in this process.
 
     Use it in a `with` block. `function` and the items are pickled, and `str(item)` names an item in messages.
     A `function` with a method `close` is closed in each process when the block ends well. When it ends with an error,
@@ -79,10 +79,10 @@ class Workers(Generic[Item, Result]):
         self._workers.clear()
 
     def run(self, items: Sequence[Item]) -> Iterator[tuple[Item, Future[Result]]]:
-        """(item, its finished future) as they become ready.
+        """Yield (item, its finished future) as they become ready.
 
-        `result()` raises the function's error: ours as it is, any other as `RuntimeError` with its traceback; and
-        `WorkerError` when the process died. A dead worker is replaced when there is more to do.
+        `result()` raises the function's error: ours unchanged, any other as `RuntimeError` with its traceback; and
+        `WorkerError` when the process died. A dead worker is replaced when items remain.
         """
         if self._here:
             yield from ((item, _done_here(self._function, item)) for item in items)
@@ -118,7 +118,7 @@ class _Worker:
         self.executor = ProcessPoolExecutor(
             1,
             multiprocessing.get_context("spawn"),
-            # As bytes, so that what the function needs is imported after the environment is set.
+            # As bytes, because unpickling imports the function, and the environment must be set first.
             initializer=_begin,
             initargs=(dict(seat.environment), seat.log, pickle.dumps(function)),
         )
@@ -133,7 +133,7 @@ class _Worker:
             return _failed(error)
 
     def obituary(self, item: object) -> WorkerError:
-        """How the process ended, after it did."""
+        """Return an error about how the process ended."""
         self.executor.shutdown()
         self.process.join()
         code = self.process.exitcode
@@ -145,7 +145,7 @@ class _Worker:
         return WorkerError(f"{item}: its worker process {how}{hint}{log}; rerun the same command to resume")
 
     def end(self, stop: bool) -> None:
-        """Let the process end, at once or when what it does is done."""
+        """End the process, at once or after its current item."""
         if stop:
             self.process.terminate()
         else:
@@ -175,7 +175,7 @@ def _close(function: object) -> None:
         close()
 
 
-# Below: what runs in a worker process.
+# Code that runs in a worker process.
 
 _function: Callable[[Any], Any] | None = None
 _has_log = False
@@ -183,9 +183,9 @@ _has_log = False
 
 def _begin(environment: Mapping[str, str], log: Path | None, function: bytes) -> None:
     global _function, _has_log
-    # Ctrl-C reaches the whole process group; only the parent answers it.
+    # Ctrl-C reaches the whole process group; only the parent handles it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # A parent that was killed cannot stop its workers, and they must not keep writing beside the next run.
+    # A killed parent cannot stop its workers, which must not keep writing beside the next run.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(environment)
     if log is not None:
@@ -208,7 +208,7 @@ def _call(item: object) -> Any:
     try:
         return _function(item)
     except Exception as error:
-        if _has_log:  # on the terminal it would stand above the message that says what to do
+        if _has_log:  # on the terminal it would precede the message that says what to do
             traceback.print_exc()
         raise _sendable(error, item) from None
 
@@ -218,8 +218,7 @@ def _finish() -> None:
 
 
 def _sendable(error: Exception, item: object) -> Exception:
-    """The error itself when it is one of ours and survives the way to the parent, else a `RuntimeError` with the
-    traceback and the item it came from."""
+    """Return our own errors if they can be pickled, others as a `RuntimeError` with the traceback and the item."""
     try:
         same = isinstance(pickle.loads(pickle.dumps(error)), type(error))
     except Exception:

@@ -1,5 +1,4 @@
-"""The checkpoints of the run that is at work in a folder (`formats.checkpoint`): whose folder it is, what must be in a
-checkpoint before it counts, and which ones stay.
+"""Checkpoints of a running training (`formats.checkpoint`): ownership of the folder, verification and removal.
 
 The first process marks a checkpoint complete after every process has written its part and the saved weights were read
 back.
@@ -24,10 +23,10 @@ from editjudge.system.processes import alone_in
 
 
 def claim(out: Path, identity: Mapping[str, Any]) -> None:
-    """Make `out` this run's folder. `StaleOutputError` naming what changed when a different run owns it.
+    """Claim `out` for this run. Raises `StaleOutputError` naming what changed when a different run owns it.
 
-    A run owns the folder once there is something of it worth keeping: a complete checkpoint. What failed or was
-    stopped before leaves nothing that a run with corrected parameters could mix with its own.
+    A run owns the folder once it has a complete checkpoint. A run that failed or was stopped before leaves nothing that
+    a run with corrected parameters could mix with its own.
     """
     found = scan(out)
     owned = bool(found.complete) or found.finished
@@ -36,17 +35,17 @@ def claim(out: Path, identity: Mapping[str, Any]) -> None:
 
 
 def finished(out: Path, identity: Mapping[str, Any]) -> bool:
-    """Whether the run of that identity is over."""
+    """Return whether the run of that identity is complete."""
     return is_done(out / DONE, identity)
 
 
 def finish(out: Path, identity: Mapping[str, Any], info: Mapping[str, Any]) -> None:
-    """Say that the run is over."""
+    """Mark the run as complete."""
     write_marker(out / DONE, identity, info)
 
 
 def discard_incomplete(out: Path) -> tuple[Path, ...]:
-    """Remove the checkpoints that an interrupted run left half-written, and return them."""
+    """Remove the incomplete checkpoints of an interrupted run, and return them."""
     broken = scan(out).incomplete
     for path in broken:
         shutil.rmtree(path)
@@ -54,15 +53,15 @@ def discard_incomplete(out: Path) -> tuple[Path, ...]:
 
 
 def keep_latest(out: Path, limit: int) -> None:
-    """Remove complete checkpoints but the last `limit`: the marker first, so that no half of one looks whole."""
+    """Remove complete checkpoints except the last `limit`, the marker first: partly removed ones are incomplete."""
     for checkpoint in scan(out).complete[:-limit]:
         (checkpoint.path / DONE).unlink()
         shutil.rmtree(checkpoint.path)
 
 
 def verify_weights(path: Path, expected: int) -> None:
-    """Read back what a checkpoint's safetensors hold; `CheckpointError` when it is less than `expected` weights, or
-    when some are NaN or infinite: training has diverged.
+    """Read back a checkpoint's safetensors. Raises `CheckpointError` when they contain fewer than `expected` weights,
+    or NaN or infinite ones: training has diverged.
 
     ZeRO-3 leaves empty tensors in adapters that were saved without being gathered first.
     """
@@ -86,15 +85,15 @@ def verify_weights(path: Path, expected: int) -> None:
 
 
 def only_writer(out: Path) -> AbstractContextManager[None]:
-    """Hold a run's folder for this process; see `alone_in`."""
+    """Lock a run's folder for this process; see `alone_in`."""
     return alone_in(out, "another process is training in this folder")
 
 
 @contextmanager
 def under_plain_name(path: Path) -> Iterator[Path]:
-    """The checkpoint under a path without the characters of patterns, for as long as the block lasts.
+    """Yield the checkpoint under a path without glob characters, until the block ends.
 
-    transformers and DeepSpeed look for DeepSpeed's files with `glob`, to which a folder called `run[1]` is a pattern.
+    transformers and DeepSpeed look for DeepSpeed's files with `glob`, for which a folder called `run[1]` is a pattern.
     """
     if glob.escape(str(path)) == str(path):
         yield path

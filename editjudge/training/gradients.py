@@ -1,4 +1,4 @@
-"""How much of a model is trained, and whether a gradient really reaches it."""
+"""The number of trained parameters, and whether they get a gradient."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from editjudge.errors import EditJudgeError
 
 
 class GradientError(EditJudgeError):
-    """Weights that should learn got no gradient in the first step."""
+    """Trainable weights got no gradient in the first step."""
 
 
 def trainable(model: Any) -> int:
-    """Numbers that are trained."""
+    """Return the number of trainable parameters."""
     return sum(_elements(weight) for weight in model.parameters() if weight.requires_grad)
 
 
 def trainable_line(model: Any) -> str:
-    """How much of the model learns, for the log."""
+    """Return a line for the log about the share of trainable parameters."""
     learns, total = trainable(model), sum(_elements(weight) for weight in model.parameters())
     return f"training {learns:,} of {total:,} weights ({learns / total:.2%})"
 
 
 def _elements(weight: Any) -> int:
-    """Of the whole weight, also where ZeRO-3 has left this process a part of it."""
+    """Return the size of the whole weight, also when ZeRO-3 has partitioned it."""
     return int(getattr(weight, "ds_numel", weight.numel()))
 
 
 class GradientWatch:
-    """Notes which weights get a gradient, from now until `stop`."""
+    """Records which weights get a gradient, until `stop`."""
 
     def __init__(self, model: Any) -> None:
         self._gradients: dict[str, bool] = {}
@@ -44,7 +44,7 @@ class GradientWatch:
     def stop(self) -> None:
         """Stop watching, and raise `GradientError` naming the modules that got no gradient.
 
-        The A half of a fresh adapter gets zeros, because its B half is still zero; the B half must get more.
+        The A half of a new adapter gets zeros, because its B half is still zero; the B half must get more.
         """
         for hook in self._hooks:
             hook.remove()

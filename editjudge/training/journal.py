@@ -1,4 +1,4 @@
-"""What a training says of itself while it runs: `log.jsonl`, and a progress bar."""
+"""Progress of a training: `log.jsonl`, and a progress bar."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 from editjudge.files.io import atomic_write
 
 JOURNAL = "log.jsonl"
-"""In a run's folder."""
+"""File name in a run's folder."""
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -25,7 +25,7 @@ class Journal:
         self._start = time.monotonic()
 
     def write(self, step: int, values: Mapping[str, Any]) -> None:
-        """Append one line: step, seconds since this process began, and the values."""
+        """Append one line: step, seconds since this process started, and the values."""
         row = {"step": step, "seconds": round(time.monotonic() - self._start, 2), **values}
         with self._path.open("a", encoding="utf-8") as handle:
             handle.write(json.dumps(row) + "\n")
@@ -35,7 +35,7 @@ class Progress:
     """Steps, loss, rate and remaining time: a bar on a terminal, plain lines elsewhere."""
 
     def __init__(self, first: int, total: int) -> None:
-        """`first`: steps already done when this process began. `total`: steps of the whole run."""
+        """`first`: steps already done when this process started. `total`: steps of the whole run."""
         self._first, self._total = first, total
         self._start = self._last_line = time.monotonic()
         self._loss = "-"
@@ -52,12 +52,12 @@ class Progress:
             self._bar.start()
 
     def step(self, step: int) -> None:
-        """A step is done."""
+        """Advance to a step."""
         if self._bar is not None:
             self._bar.update(self._task, completed=step, text=self._text(step))
 
     def loss(self, step: int, value: float) -> None:
-        """A loss was measured."""
+        """Show a loss."""
         self._loss = f"{value:.4f}"
         now = time.monotonic()
         if self._bar is None and (now - self._last_line >= _SECONDS_BETWEEN_LINES or step >= self._total):
@@ -65,7 +65,7 @@ class Progress:
             print(f"training: {self._text(step)}", file=sys.stderr, flush=True)
 
     def stop(self) -> None:
-        """Give the terminal back."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -77,7 +77,7 @@ class Progress:
 
 
 def forget_after(log: Path, step: int) -> None:
-    """Remove the lines of a training log that lie after `step`, which will be run again. A torn last line goes too."""
+    """Remove the lines of a training log after `step`, which will be rerun, and an incomplete last line."""
     if not log.is_file():
         return
     kept = []

@@ -1,4 +1,4 @@
-"""Starting the processes of a run, and ending them when the command that started them is gone."""
+"""Launching the processes of a run, and ending them when their launcher has died."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from editjudge.system.provenance import cores
 
 _LAUNCHER = "EDITJUDGE_LAUNCHER_PID"
 _CPU_PROCESSES = 2
-"""With DeepSpeed on a machine without a GPU: enough to be a distributed run, few enough for a laptop."""
+"""Processes with DeepSpeed on a machine without a GPU: enough for a distributed run, few enough for a laptop."""
 
 
 @dataclass(frozen=True)
 class World:
-    """This process among those of its run."""
+    """The position of this process in its run."""
 
     rank: int
     size: int
@@ -33,19 +33,19 @@ class World:
 
     @property
     def main(self) -> bool:
-        """Whether this is the process that writes."""
+        """Whether this process writes the files."""
         return self.rank == 0
 
     @classmethod
     def from_environment(cls) -> World:
-        """What the launcher told this process."""
+        """Read the launcher's environment variables."""
         if "RANK" not in os.environ:
             return cls(0, 1, False)
         return cls(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), True)
 
 
 def process_count(wanted: int | Literal["auto"], deepspeed: bool) -> int:
-    """Processes to start on this machine."""
+    """Return the number of processes to start on this machine."""
     if wanted != "auto":
         return wanted
     import torch
@@ -57,7 +57,7 @@ def process_count(wanted: int | Literal["auto"], deepspeed: bool) -> int:
 
 
 def launch_command(script: Path, arguments: Sequence[str], deepspeed: bool, processes: int, port: int) -> list[str]:
-    """The command that runs `script` in so many processes on this machine."""
+    """Return the command that runs `script` in this number of processes on this machine."""
     if deepspeed:
         launcher = ["deepspeed.launcher.runner", "--num_gpus", str(processes), "--log_level", "error"]
         launcher += ["--master_addr", "127.0.0.1", "--master_port", str(port)]
@@ -68,23 +68,23 @@ def launch_command(script: Path, arguments: Sequence[str], deepspeed: bool, proc
 
 
 def launch(script: Path, arguments: Sequence[str], deepspeed: bool, processes: int) -> int:
-    """Run `script` in so many processes and return the exit status. They end when this process does."""
+    """Run `script` in this number of processes and return the exit status. They end when this process does."""
     environment = {"OMP_NUM_THREADS": "1", **os.environ, _LAUNCHER: str(os.getpid())}
     command = launch_command(script, arguments, deepspeed, processes, free_port())
     return subprocess.run(command, env=environment, check=False).returncode
 
 
 def free_port() -> int:
-    """A TCP port that nobody on this machine listens on now."""
+    """Return a TCP port of this machine that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def end_with_launcher() -> None:
-    """End this process within a second or two of its launcher's death, however that came.
+    """End this process within a second or two of its launcher's death, for any cause.
 
-    Orphans would keep training, and writing, beside the run that the user starts next.
+    Orphans would keep training, and writing, beside the user's next run.
     """
     parent = os.getppid()
     launcher = int(os.environ[_LAUNCHER]) if _LAUNCHER in os.environ else None
@@ -98,7 +98,7 @@ def end_with_launcher() -> None:
 
 
 def _alive(pid: int) -> bool:
-    """Whether a process runs; one that is dead but not yet collected by its parent does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:

@@ -1,4 +1,4 @@
-"""What results.json says of one judge on one benchmark."""
+"""The part of results.json about one judge on one benchmark."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from editjudge.statistics.estimate import Block, Difference, Estimate
 
 
 class Finding(Block):
-    """Rows of a file with the same fault."""
+    """Rows of a file with the same problem."""
 
     count: int
     names: list[str]
-    """The first of them."""
+    """Names of the first ones."""
 
 
 class BenchmarkSize(Block):
-    """A benchmark: what it holds, and what is wrong with it."""
+    """Size and identity of a benchmark, and problems of its rows."""
 
     source: str
-    """Where it was read from, for people."""
+    """Source of the data, for people."""
     identity: str
-    """Digest of everything that is judged and of the labels."""
+    """Digest of the judged data and of the labels."""
     labels: str
-    """Digest of the labels alone: figures of two files are comparable when it is the same."""
+    """Digest of the labels alone: figures of two files are comparable when it is equal."""
     n_pairs: int
     n_comparisons: int
     n_multiways: int
@@ -43,7 +43,7 @@ class BenchmarkSize(Block):
 
 
 class JudgeDescription(Block):
-    """What decides a score. Besides these keys there is whatever else the kind of judge has, such as `sampling`."""
+    """Everything that affects a score. Each kind of judge adds keys, such as `sampling`."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
@@ -54,16 +54,16 @@ class JudgeDescription(Block):
     """K of Avg@K."""
     identity: str
     unused: dict[str, Finding] = Field(default_factory=dict)
-    """Of a file of scores, what could not be used."""
+    """Unused rows of a file of scores."""
 
     @property
     def sampling(self) -> dict[str, Any] | None:
-        """How replies were drawn; None for scores made elsewhere."""
+        """Sampling of the replies; None for scores made elsewhere."""
         return (self.model_extra or {}).get("sampling")
 
 
 class Outcomes(Block):
-    """Pairs by how they were judged."""
+    """Pairs by outcome."""
 
     n_pairs: int
     n_groups: int
@@ -76,23 +76,23 @@ class Outcomes(Block):
 
 
 class TaskFigures(Estimate, Outcomes):
-    """Share of a task's pairs that are judged right."""
+    """Accuracy on the pairs of a task."""
 
 
 class DimensionFigures(Outcomes):
     """Accuracies in one dimension, 0 to 1; ties and unscored pairs are wrong."""
 
     pair_mean: Estimate
-    """Every pair alike."""
+    """Mean over pairs."""
     task_mean: Estimate
-    """Every task alike: the published headline of EditReward-Bench."""
+    """Mean over tasks: the published headline of EditReward-Bench."""
     categories: dict[str, Estimate]
     """Mean over a category's tasks."""
     tasks: dict[str, TaskFigures]
 
 
 class AveragedFigures(Block):
-    """Accuracies with some number of passes, mean over subsets of the passes."""
+    """Accuracies with a number of passes, averaged over subsets of the passes."""
 
     pair_mean: Estimate
     task_mean: Estimate
@@ -112,7 +112,7 @@ class KPoint(Block):
 
 
 class KGain(Block):
-    """All passes minus one, paired."""
+    """All passes minus one pass, paired."""
 
     k: int
     over: int
@@ -120,14 +120,14 @@ class KGain(Block):
 
 
 class KCurve(Block):
-    """What the judge would have reached with fewer passes."""
+    """Accuracies with fewer passes."""
 
     points: list[KPoint]
     gain: KGain
 
 
 class Price(Block):
-    """What a measurement cost in money; None where tokens that have a price were not counted."""
+    """Cost of a measurement in money; None where tokens with a price were not counted."""
 
     currency: str
     total: float | None
@@ -136,7 +136,7 @@ class Price(Block):
 
 
 class Cost(Block):
-    """What a measurement took. Tokens are None where the engine does not count them."""
+    """Cost of a measurement. Tokens are None where the engine does not count them."""
 
     seconds: float
     triplets_per_second: float | None
@@ -150,28 +150,28 @@ class Cost(Block):
 
 
 class Spread(Block):
-    """How scores on 0 to 10 are spread."""
+    """Distribution of scores on 0 to 10."""
 
     n: int
     unscored: int
     mean: float | None
     std: float | None
-    """Of the population."""
+    """Population standard deviation."""
     distinct: int
-    """Different values."""
+    """Number of different values."""
     counts: list[int]
-    """Per bin."""
+    """Count per bin."""
 
 
 class ScoreSpreads(Block):
-    """How a judge uses its scale."""
+    """Distribution of a judge's scores over its scale."""
 
     edges: list[float]
-    """Of the bins; a bin holds its lower edge, the last one both."""
+    """Edges of the bins; a bin contains its lower edge, the last one both."""
     dimensions: dict[str, Spread]
-    """Per triplet, the values of its card."""
+    """Values of the cards, per triplet."""
     aspects: dict[Aspect, dict[str, Spread]] | None
-    """Every readable pass, the raw scores of each reply; None for scores that came without passes."""
+    """Raw scores of every readable pass; None for scores without passes."""
     spread: float | None
     """Mean over triplets of the standard deviation of `overall` between passes; None for one pass."""
 
@@ -188,28 +188,28 @@ class MarginBin(Block):
 
 
 class Calibration(Block):
-    """Whether a wide margin means more than a narrow one. Ties and unscored pairs are left out."""
+    """Whether wider margins are more often right. Ties and unscored pairs are left out."""
 
     n_pairs: int
     bins: list[MarginBin]
-    """Equally many pairs each, by margin."""
+    """Bins with equally many pairs, by margin."""
     slope: float | None
     """a of P(right) = 1 / (1 + exp(-a * margin)) by maximum likelihood; None when right and wrong are separated."""
     error: float | None
     """Expected calibration error of that curve."""
     auc: float | None
-    """Chance that a right pair has a wider margin than a wrong one; None without both kinds."""
+    """Probability that a right pair has a wider margin than a wrong one; None without both kinds."""
 
 
 class CountedElsewhere(Estimate):
-    """A figure of the same answers as the code of a publisher counts it."""
+    """A figure of the same answers, counted by a publisher's code."""
 
     by: str
-    """Whose code."""
+    """Name of the publisher."""
     kind: Literal["pairs", "comparisons", "multiway"]
     dimension: str
     column: str
-    """As in the leaderboard."""
+    """Column of the leaderboard."""
     says: str
     n: int
 
@@ -218,33 +218,33 @@ class Metric(Block):
     """A figure of the table of metrics."""
 
     says: str
-    """What it is, in one sentence."""
+    """Description in one sentence."""
     figures: dict[str, Estimate]
-    """By what they are about, such as a dimension."""
+    """Figures by subject, such as a dimension."""
 
 
 class JudgeOnBenchmark(Block):
     """All figures of one judge on one benchmark."""
 
     label: str
-    """For tables: "base", "step 120", "judge"."""
+    """Label in tables: "base", "step 120", "judge"."""
     run: str | None
-    """Name of the training run; None outside of one."""
+    """Name of the training run; None without one."""
     step: int | None
-    """Of a checkpoint, 0 for the untrained base; None outside of a run."""
+    """Step of the checkpoint, 0 for the untrained base; None without a run."""
     passes: int
     benchmark: str
     partial: bool
     judge: JudgeDescription
     reading: str | None
-    """How a file of scores was read where its publisher's code reads it otherwise than we do."""
+    """How a file of scores was read, where this differs from its publisher's code."""
     n_triplets: int
     seconds: float
     unreadable: dict[str, int]
     """Replies without usable scores, by reason."""
     triplets_per_second: float | None
     dimensions: dict[Dimension, DimensionFigures]
-    """Of pairs."""
+    """Figures of pairs."""
     k_curve: KCurve | None
     """None with fewer than two passes, or without pairs."""
     cost: Cost | None
@@ -252,7 +252,7 @@ class JudgeOnBenchmark(Block):
     scores: ScoreSpreads
     calibration: dict[Dimension, Calibration]
     labels: LabelFigures = LabelFigures()
-    """Of labels that are no pairs."""
+    """Figures of labels other than pairs."""
     published: list[CountedElsewhere] = Field(default_factory=list)
     metrics: dict[str, Metric] = Field(default_factory=dict)
-    """Further figures, by the name of their metric."""
+    """Further figures, by name of the metric."""

@@ -1,4 +1,4 @@
-"""What results.json says of a judge beside people who ranked the same candidates."""
+"""The part of results.json about a judge beside people who ranked the same candidates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from editjudge.statistics.estimate import Block, Estimate
 
 
 class BesidePeople(Block):
-    """One figure of the judge and of people; the difference is judge minus people."""
+    """One figure of the judge and of people, and the difference judge minus people."""
 
     judge: Estimate
     people: Estimate
@@ -47,7 +47,7 @@ class JudgeBesidePeople(Block):
 
 
 class HumanResults(Block):
-    """What was read, and one entry per evaluation whose candidates people ranked."""
+    """Input files, and one entry per evaluation whose candidates people ranked."""
 
     source: str
     units: list[str]

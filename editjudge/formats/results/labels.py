@@ -1,4 +1,4 @@
-"""What results.json says of labels that are no plain preference pair."""
+"""The part of results.json about labels other than plain preference pairs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ AnsweredBy = Literal["scores", "votes"]
 
 
 class ComparisonFigures(Block):
-    """Two candidates where a tie is an answer. What is unanswered is wrong everywhere.
+    """Comparisons of two candidates with ties as answers. Unanswered ones count as wrong.
 
     A field with a title is a column of the leaderboard, in this order.
     """
@@ -21,35 +21,35 @@ class ComparisonFigures(Block):
     n: int
     n_groups: int
     n_untied: int
-    """Comparisons that people did not tie."""
+    """Comparisons without a human tie."""
     coverage: float
     answered_by: AnsweredBy
     without_ties: Estimate = Field(title="without ties")
-    """Of the comparisons that people did not tie."""
+    """Accuracy on comparisons without a human tie."""
     with_ties: Estimate = Field(title="with ties")
     """At the tie threshold that fits best (Deutsch et al. 2023)."""
     three_class: Estimate = Field(title="three classes")
     """As `four_label`, with one kind of tie."""
     four_label: Estimate | None = Field(title="four labels")
-    """Exact match of A>B, B>A, both good, both bad; None for scores, which do not say whether a tie is a good one."""
+    """Exact match of A>B, B>A, both good, both bad; None for scores, which do not distinguish good and bad ties."""
     tie_threshold: float | None
     answers: dict[str, dict[str, int]]
-    """Human label -> the judge's answer -> how often."""
+    """Human label -> the judge's answer -> count."""
 
 
 class GroupFigures(Block):
-    """Groups of candidates, right only when all their comparisons are."""
+    """Groups of candidates; a group is right only when all its comparisons are."""
 
     n: int
     n_comparisons: int
     group: Estimate
     group_with_ties: Estimate
     pairwise: Estimate
-    """Share of single comparisons."""
+    """Accuracy of single comparisons."""
 
 
 class SizedGroupFigures(GroupFigures):
-    """Groups of one number of candidates."""
+    """Groups with the same number of candidates."""
 
     tie_threshold: float | None
 
@@ -65,7 +65,7 @@ class MultiwayFigures(Block):
     k: dict[str, SizedGroupFigures]
     """By number of candidates."""
     overall: GroupFigures
-    """All groups pooled; no mean of the others."""
+    """All groups pooled, not a mean of the others."""
 
 
 class ModelCorrelation(Block):
@@ -83,9 +83,9 @@ class SpearmanAverages(Block):
     fisher: Estimate
     """tanh of the mean of atanh."""
     pooled: Estimate
-    """All ratings of all models as one column."""
+    """All ratings of all models pooled."""
     viescore: Estimate
-    """As VIEScore prints it."""
+    """VIEScore's average."""
 
 
 class KendallAverages(Block):
@@ -102,11 +102,11 @@ class VIEScoreModel(Block):
 
 
 class VIEScoreModels(Block):
-    """What VIEScore's figure is made of."""
+    """The editing models of VIEScore's figure."""
 
     models: dict[str, VIEScoreModel]
     undefined: list[str]
-    """Models whose coefficient is undefined, which makes the figure undefined."""
+    """Models with an undefined coefficient, which makes the figure undefined."""
 
 
 class RaterSpearman(Block):
@@ -117,13 +117,13 @@ class RaterSpearman(Block):
 
 
 class RaterAgreement(Block):
-    """How far raters agree with each other."""
+    """Agreement between raters."""
 
     n_raters: int
     spearman: RaterSpearman
     kendall: KendallAverages
     viescore: Estimate | None
-    """Each rater against the mean of the others, of the editing models that this judge scored."""
+    """Each rater against the mean of the others, on the editing models that this judge scored."""
 
 
 class RatingFigures(Block):
@@ -136,14 +136,14 @@ class RatingFigures(Block):
     spearman: SpearmanAverages
     kendall: KendallAverages
     undefined: list[str]
-    """Models where people or the judge gave every output the same; they are left out of our averages."""
+    """Models for which people or the judge gave all outputs equal scores; our averages leave them out."""
     viescore: VIEScoreModels
     human: RaterAgreement | None
     """None without single raters."""
 
 
 class LabelFigures(Block):
-    """Figures by kind of label; empty or None where the benchmark has none of the kind."""
+    """Figures by kind of label; empty or None for kinds that the benchmark lacks."""
 
     comparisons: dict[Dimension, ComparisonFigures] = Field(default_factory=dict)
     multiway: MultiwayFigures | None = None

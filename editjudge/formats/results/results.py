@@ -1,4 +1,4 @@
-"""results.json of an evaluation or a sweep: every number that a report prints.
+"""results.json of an evaluation or a sweep: every number of a report.
 
 docs/results.schema.json is its JSON Schema.
 """
@@ -19,17 +19,17 @@ from editjudge.formats.results.sweep import CheckpointSummary, Choice, EarlyStop
 from editjudge.statistics.estimate import Block, Estimate
 
 FORMAT: Literal[3] = 3
-"""Raised when a key changes its name or meaning."""
+"""Increased when a key changes its name or meaning."""
 
 
 class Bootstrap(Block):
-    """How intervals were made."""
+    """Parameters of the bootstrap intervals."""
 
     rounds: int
     seed: int
     level: float
     clusters: str
-    """What is resampled as a whole."""
+    """Unit of resampling."""
 
 
 class ProbeFigures(Block):
@@ -38,23 +38,23 @@ class ProbeFigures(Block):
     probe: str
     says: str
     dimension: str | None
-    """None: every value."""
+    """None: all values."""
     n: int
     passed: int
     rate: Estimate
-    """Share passed, with its exact interval."""
+    """Share that passed, with its exact interval."""
     unscored: int
-    """Count as not passed."""
+    """Unscored cases, counted as not passed."""
     skipped: int
     flips: int | None
-    """Verdicts turned round; None where there is no verdict."""
+    """Reversed verdicts; None without verdicts."""
     mean_change: float | None
     failed: list[str]
-    """Ids of triplets or pairs, the first ones."""
+    """Ids of the first failed triplets or pairs."""
 
 
 class ProbeResult(ProbeFigures):
-    """A probe, and the judge and benchmark that it is of."""
+    """A probe with its judge and benchmark."""
 
     label: str
     run: str | None
@@ -73,9 +73,9 @@ class Results(Block):
     human: HumanResults | None = None
     leaderboard: list[Board] = Field(default_factory=list)
     runs: dict[str, RunResults] = Field(default_factory=dict)
-    """Of a sweep, as everything below."""
+    """Sweeps only, as all keys below."""
     checkpoints: list[CheckpointSummary] = Field(default_factory=list)
-    """Of the first run, as the next two."""
+    """Of the first run, as the next two keys."""
     gain: dict[str, Gains] = Field(default_factory=dict)
     ensemble: CheckpointSummary | None = None
     best: Choice | None = None
@@ -84,12 +84,12 @@ class Results(Block):
     """One per run."""
 
     def of_benchmark(self, name: str) -> list[JudgeOnBenchmark]:
-        """The evaluations on one benchmark, in order."""
+        """Return the evaluations on one benchmark, in order."""
         return [found for found in self.evaluations if found.benchmark == name]
 
 
 def read_results(path: Path) -> Results:
-    """Read and check a file; `DataError` for one of another version, and for what is no results.json."""
+    """Read and check a file. Raises `DataError` for another version, and for a file that is not a results.json."""
     content = read_json(path)
     if not isinstance(content, dict) or not {"evaluations", "benchmarks", "format"} <= set(content):
         raise DataError(f"{path}: not the results.json of an evaluation or a sweep; give the file in its `out`")

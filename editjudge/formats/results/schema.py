@@ -1,4 +1,4 @@
-"""The JSON Schema of results.json, as docs/results.schema.json holds it.
+"""The JSON Schema of results.json, written to docs/results.schema.json.
 
 python -m editjudge.formats.results.schema > docs/results.schema.json
 """
@@ -11,7 +11,7 @@ from editjudge.formats.results.results import Results
 
 
 def results_schema() -> str:
-    """The schema as text."""
+    """Return the schema as text."""
     return json.dumps(Results.model_json_schema(mode="serialization"), indent=1, ensure_ascii=False) + "\n"
 
 

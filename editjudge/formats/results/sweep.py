@@ -1,4 +1,4 @@
-"""What a sweep adds to results.json."""
+"""The part of results.json that a sweep adds."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class MainFigure(Estimate):
 
 
 class CheckpointSummary(Block):
-    """One checkpoint on one benchmark. The first groups of keys are accuracies of pairs, None without such pairs."""
+    """One checkpoint on one benchmark. The first groups of keys are accuracies of pairs, None without pairs."""
 
     step: int
     label: str
     passes: int
     partial: bool
     prompt_following: float | None
-    """Pair mean, as the next two."""
+    """Mean over pairs, as the next two keys."""
     consistency: float | None
     overall: float | None
     coverage: dict[Dimension, float | None]
@@ -41,7 +41,7 @@ class CheckpointSummary(Block):
 
 
 class LabelDifference(Difference):
-    """The difference of a main figure of labels that are no pairs."""
+    """Difference of a main figure of labels other than pairs."""
 
     figure: str
 
@@ -50,7 +50,7 @@ class Gains(Block):
     """Last checkpoint minus untrained base on one benchmark, paired."""
 
     dimensions: dict[Dimension, Difference] = Field(default_factory=dict)
-    """Pair means."""
+    """Differences of the means over pairs."""
     labels: dict[str, dict[str, LabelDifference]] = Field(default_factory=dict)
     """Main figures of other labels: kind -> dimension or scale."""
 
@@ -65,19 +65,19 @@ class Choice(Block):
     dimension: str
     figure: str
     step: int | None
-    """None when there is nothing to choose from; `words` says why, and what follows is None or empty."""
+    """None without candidates; `words` says why, and the following keys are None or empty."""
     words: str
     label: str | None = None
     value: float | None = None
     top_step: int | None = None
-    """The highest; the earlier of equals."""
+    """Step with the highest figure; the earlier of equals."""
     top_value: float | None = None
     n_checkpoints: int = 0
     n_groups: int = 0
     tied: list[int] = Field(default_factory=list)
-    """Steps that cannot be told from the highest."""
+    """Steps not distinguishable from the highest."""
     differences: dict[str, Difference] = Field(default_factory=dict)
-    """By step: the highest minus it."""
+    """By step: the highest minus this step."""
     chance_top: dict[str, float] = Field(default_factory=dict)
     """By step: share of resamples in which it is the highest."""
     against_base: Difference | None = None
@@ -85,7 +85,7 @@ class Choice(Block):
 
 
 class EarlyStop(Block):
-    """Whether to train on."""
+    """Advice on whether to continue training."""
 
     run: str
     advice: Advice
@@ -93,7 +93,7 @@ class EarlyStop(Block):
     """Checkpoints after the best."""
     patience: int
     could_miss: float | None
-    """The largest gain that the benchmark would not have shown."""
+    """The largest gain that the benchmark could have missed."""
     words: str
 
 
@@ -105,12 +105,12 @@ class FailedCheckpoint(Block):
 
 
 class RunState(Block):
-    """What a training run's folder held."""
+    """State of a training run's folder."""
 
     path: str
     finished: bool
     incomplete: list[str]
-    """Checkpoints that were not written to the end."""
+    """Incomplete checkpoints."""
     missed: list[int]
     """Steps that training removed before they were measured."""
     failed: list[FailedCheckpoint]
@@ -120,7 +120,7 @@ class RunResults(RunState):
     """A training run and its checkpoints."""
 
     checkpoints: list[CheckpointSummary]
-    """On the first benchmark, by step, the base first."""
+    """Checkpoints on the first benchmark, by step, the base first."""
     gain: dict[str, Gains]
     """By benchmark."""
     ensemble: CheckpointSummary | None
