@@ -14,8 +14,8 @@ The relation of two candidates in a ranking is "better", "tied" or "worse". Only
 - kendall_tau_b: mean over tasks and pairs of units; cases in which a unit has all in one tier are left out. A unit's
   own figure is over the pairs that contain it.
 - krippendorff_alpha: ordinal; candidates are rated, the rating is the number of the tier.
-- fleiss_kappa: nominal, over relations; every candidate pair counts in both directions, so that the figure does not
-  depend on which of the two is named first.
+- fleiss_kappa: nominal, over relations; every candidate pair counts in both directions, which makes the figure
+  independent of their order.
 
 "all" pools the dimensions: every (task, dimension) is a separate case, resampled together with its task.
 """
