@@ -1,4 +1,4 @@
-"""Recipe of an annotation campaign: which groups, who ranks them, how the page looks, and what is made of it."""
+"""Recipe of an annotation campaign: groups, units, page, server, pairs and agreement."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ UNIT_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,23}$"
 MIN_CANDIDATES = 2
 MAX_CANDIDATES = 20
 MAX_TITLE = 50
-"""Characters that Label Studio allows in the title of a project."""
+"""Most characters that Label Studio allows in a project's title."""
 
 
 class _Block(BaseModel):
@@ -27,17 +27,17 @@ class _Block(BaseModel):
 
 
 class Unit(_Block):
-    """Who gives one ranking per task: one person, or two who discuss and agree (EditScore, section 3.3).
+    """One person, or two who discuss and agree; gives one ranking per task (EditScore, section 3.3).
 
-    Every unit has a project of its own, because Community Label Studio lets everyone change everyone's annotations.
+    Every unit has its own project, because Label Studio's Community edition lets everyone change all annotations.
     """
 
     name: str = Field(pattern=UNIT_NAME)
-    """Names the unit in every file and report; letters, digits, `-` and `_`."""
+    """Name of the unit in files and reports; letters, digits, `-` and `_`."""
     kind: UnitKind = "single"
     """One person, or two who discuss and submit one ranking."""
     members: tuple[str, ...] = ()
-    """Who they are, for the reports; a pair has two. Left out: the unit's name stands for one person."""
+    """Names of the people, for reports; a pair has two. Empty: the unit's name is used."""
 
     @model_validator(mode="after")
     def _as_many_as_the_kind_says(self) -> Unit:
@@ -50,47 +50,47 @@ class Unit(_Block):
 
 
 class Gold(_Block):
-    """Tasks whose right ranking is known, mixed in unrecognisably to see who pays attention."""
+    """Tasks with a known ranking, mixed in unrecognisably to measure attention."""
 
     rankings: InputPath
-    """The right answers: JSONL of `TierRanking`, or the rankings.jsonl of a campaign. `task_id` names the group."""
+    """Known rankings: JSONL of `TierRanking`, or the rankings.jsonl of a campaign. `task_id` names the group."""
     groups: InputPath | None = None
-    """Where the groups are that they speak of; null: among `project.groups`. A gold group is no ordinary task."""
+    """File with the groups of these rankings; null: `project.groups`. A gold group is not an ordinary task."""
     rate: float = Field(gt=0, le=1)
     """Gold tasks per ordinary task."""
 
 
 class Project(_Block):
-    """What is shown to the annotators."""
+    """The tasks and the page of the annotators."""
 
     title: str = Field(min_length=3, max_length=MAX_TITLE)
-    """Of the campaign; each unit's project in Label Studio is called by it and the unit's name."""
+    """Title of the campaign; a unit's project in Label Studio is named after it and the unit."""
     groups: InputPath
     """JSONL of `EditTriplet` or `ScoreCard`, a folder of such files, or the `out` folder of a curation run."""
     images: InputPath | None = None
-    """What image paths are relative to; null: the curation run's folder, or the folder that `groups` lies in."""
+    """Folder that image paths are relative to; null: the curation run's folder, or the folder of `groups`."""
     units: tuple[Unit, ...] = Field(min_length=1)
     task_types: str | None = None
-    """Task type of the groups that have none ("unknown"): one of `records.tasks` for all of them, or a CSV,
-    JSONL or JSON table with the columns `task_id` and `task_type`."""
+    """Task type of groups without one ("unknown"): one of `records.tasks` for all of them, or a CSV, JSONL or
+    JSON table with the columns `task_id` and `task_type`."""
     candidates: int = Field(5, ge=MIN_CANDIDATES, le=MAX_CANDIDATES)
-    """Shown per task. Groups that have more lose some by hash; smaller groups and groups without an
-    instruction are left out and counted."""
+    """Candidates shown per task. From larger groups they are drawn by hash; smaller groups and groups without
+    an instruction are left out and counted."""
     max_tasks: int | None = Field(None, ge=1)
-    """Groups beyond so many are left out, by hash; null: all are shown. Gold and repeats come on top."""
+    """Most groups shown, drawn by hash; null: all. Gold and repeats are additional."""
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
     """Ranked independently of each other, in this order on the page."""
     screen_px: int = Field(768, ge=64, le=4096)
-    """Longer side of the copies shown; larger images keep their original one click away."""
+    """Longer side of the shown copies; a click opens the original of a larger image."""
     instructions: str = ""
-    """Shown to annotators before they start; plain text, blank lines separate paragraphs."""
+    """Text shown to annotators before the first task; plain text, blank lines separate paragraphs."""
     gold: Gold | None = None
     repeats: float = Field(0.0, ge=0, le=0.5)
-    """Tasks shown a second time in another order, per ordinary task: how far does a unit agree with itself?"""
+    """Tasks repeated in another order, per ordinary task: they measure how far a unit agrees with itself."""
     predictions: InputPath | None = None
-    """JSONL of `ScoreCard`: pages open with a judge's ranking. It can bias people, so leave it out when measuring."""
+    """JSONL of `ScoreCard`: pages open with a judge's ranking. It can bias people: leave it out when measuring."""
     prediction_gap: float = Field(1.0, gt=0, le=10)
-    """A judge's scores this far apart (0 to 10) begin a new tier."""
+    """Gap between a judge's scores (0 to 10) that begins a new tier."""
 
     @field_validator("dimensions")
     @classmethod
@@ -113,35 +113,36 @@ class Project(_Block):
         return self
 
     def project_title(self, unit: Unit) -> str:
-        """Title of the unit's project in Label Studio."""
+        """Return the title of the unit's project in Label Studio."""
         return f"{self.title} - {unit.name}"
 
 
 class LocalServer(_Block):
-    """A Label Studio that EditJudge installs, starts and stops on this machine."""
+    """A local Label Studio that EditJudge installs, starts and stops."""
 
     port: int = Field(8089, ge=1024, le=65_515)
-    """Preferred; when it is taken, one of the next twenty."""
+    """Preferred port; if it is taken, one of the next twenty."""
     data: OutputPath | None = None
-    """Database, password and token; null: a folder for this `out` in the user's data folder. Not in a repository."""
+    """Folder of database, password and token; null: one for this `out` in the user's data folder. Keep it out of
+    repositories."""
     venv: OutputPath | None = None
-    """Its virtual environment, about 1.5 GB; null: one for all campaigns in the user's cache folder."""
+    """Virtual environment, about 1.5 GB; null: one for all campaigns in the user's cache folder."""
     start_timeout_s: float = Field(300.0, gt=0)
-    """The first start makes the database: half a minute, longer on a busy machine."""
+    """Time-out of a start. The first one creates the database: half a minute, longer on a busy machine."""
 
 
 class Server(_Block):
-    """Which Label Studio: the local one, or one that is there already."""
+    """The local Label Studio server, or an existing one."""
 
     url: str | None = Field(None, pattern=r"^https?://[^/\s]+(/\S*)?$")
-    """Null: the local server. Otherwise its address; the token is read from LABEL_STUDIO_API_KEY."""
+    """URL of an existing server, with the token in LABEL_STUDIO_API_KEY; null: the local server."""
     images_url: str | None = None
-    """With `url`: address under which that server's users find the folder `out/served/images`; ends in `/` or `=`."""
+    """With `url`: URL of the folder `out/served/images` for that server's users; ends in `/` or `=`."""
     local: LocalServer = LocalServer()
     batch_tasks: int = Field(1000, ge=1, le=10_000)
-    """Tasks per import request. What was not confirmed when a push breaks off is at most this many."""
+    """Tasks per import request, and most unconfirmed tasks when a push is interrupted."""
     timeout_s: float = Field(120.0, gt=0)
-    """For one request."""
+    """Time-out of one request."""
 
     @field_validator("url", "images_url")
     @classmethod
@@ -164,19 +165,19 @@ class Server(_Block):
 
 
 class Pairs(_Block):
-    """How rankings of several units become preference pairs."""
+    """Rules that turn the rankings of several units into preference pairs."""
 
     consensus: Rule = "majority"
-    """unanimous: nobody disagrees; majority: more than half prefer it; adjudicated: where units differ, the
+    """unanimous: every unit prefers it; majority: more than half do; adjudicated: where units differ, the
     adjudicator decides."""
     adjudicator: str | None = Field(None, pattern=UNIT_NAME)
-    """Unit whose ranking decides; needed for `adjudicated`, and then its rankings do not vote."""
+    """Unit that decides, required by `adjudicated`; its rankings do not vote."""
     min_tier_gap: int = Field(1, ge=1)
-    """Tiers between the two, in the ranking of every unit that is counted as preferring."""
+    """Smallest distance in tiers at which a unit's ranking counts as a preference."""
     min_units: int = Field(1, ge=1)
-    """Units that must have ranked a task."""
+    """Fewest units that must have ranked a task."""
     not_in: tuple[InputPath, ...] = ()
-    """JSONL of `SFTExample` (training sets): pairs that share an image with one of them are left out and counted."""
+    """Training sets (JSONL of `SFTExample`): pairs that share an image with one are left out and counted."""
 
     @model_validator(mode="after")
     def _has_an_adjudicator(self) -> Pairs:
@@ -186,14 +187,14 @@ class Pairs(_Block):
 
 
 class Agreement(_Block):
-    """How agreement is measured."""
+    """Settings of the agreement figures."""
 
     thresholds: tuple[float, ...] = Field((0.75, 1.0), min_length=1)
-    """A ranking has converged when at least this share of the units gave it (EditScore, table 7)."""
+    """Shares of units that must give the same ranking for convergence (EditScore, table 7)."""
     bootstrap_rounds: int = Field(1000, ge=0)
-    """Resamples of tasks for the intervals; 0: none."""
+    """Resamples of tasks for the intervals; 0: no intervals."""
     level: float = Field(0.95, gt=0, lt=1)
-    """Of the intervals."""
+    """Level of the intervals."""
 
     @field_validator("thresholds")
     @classmethod
@@ -204,7 +205,7 @@ class Agreement(_Block):
 
 
 class AnnotationRecipe(Recipe):
-    """`editjudge annotate`: one campaign. Tasks, rankings and reports go to `out`."""
+    """Recipe of `editjudge annotate`: one campaign. Tasks, rankings and reports go to `out`."""
 
     project: Project
     server: Server = Server()
@@ -222,17 +223,17 @@ class AnnotationRecipe(Recipe):
 
     @property
     def served(self) -> Path:
-        """The one folder whose images the server gives out."""
+        """The folder whose images the server serves."""
         return self.out / "served"
 
     @property
     def all_units(self) -> tuple[Unit, ...]:
-        """The units that rank, and after them the adjudicator when there is one."""
+        """The units that rank, then the adjudicator if there is one."""
         adjudicator = self.pairs.adjudicator
         return (*self.project.units, *([Unit(name=adjudicator)] if adjudicator is not None else []))
 
     def describe(self) -> str:
-        """For `editjudge check`: what it would do, in a few sentences."""
+        """Describe the campaign in a few sentences, for `editjudge check`."""
         project = self.project
         where = self.server.url or f"a local Label Studio on port {self.server.local.port}"
         units = ", ".join(f"{unit.name} ({unit.kind})" for unit in project.units)

@@ -1,4 +1,4 @@
-"""Rankings as arrays, and what each task adds to the measures of agreement (defined in `figures`)."""
+"""Rankings as arrays, and each task's contribution to the measures of agreement (defined in `figures`)."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class RankingTable:
     tasks: tuple[str, ...]
     units: tuple[str, ...]
     levels: NDArray[np.int8]
-    """[dimensions, tasks, units, candidates]: tier from 0, the best; -1 where there is none."""
+    """[dimensions, tasks, units, candidates]: tier from 0, the best; -1 without a tier."""
 
 
 def tabulate(rankings: Iterable[TierRanking]) -> RankingTable:
-    """Rankings as arrays; everything is in the order of names.
+    """Return rankings as arrays; every axis is sorted by name.
 
     `DataError` when a unit ranks a task twice in a dimension, or when units rank different candidates of a task.
     """
@@ -64,7 +64,7 @@ def tabulate(rankings: Iterable[TierRanking]) -> RankingTable:
 
 
 class Cases:
-    """What the measures of one dimension are made of: arrays over tasks."""
+    """Arrays over tasks from which the measures of one dimension are computed."""
 
     def __init__(self, levels: NDArray[np.int8]) -> None:
         self.levels = levels
@@ -76,39 +76,39 @@ class Cases:
         self.real_pair = (levels[:, :, one].max(axis=1, initial=-1) >= 0) & (
             levels[:, :, other].max(axis=1, initial=-1) >= 0
         )
-        """[tasks, pairs]: both candidates exist; tasks may have fewer than the table is wide."""
+        """[tasks, pairs]: whether both candidates exist; tasks may have fewer candidates than the table."""
         self.relation = np.sign(levels[:, :, other] - levels[:, :, one]).astype(np.int8)
         self.relation *= self.real_pair[:, None, :]
-        """[tasks, units, pairs]: 1 when the first is better, -1 when the second is, 0 when tied or when not real."""
+        """[tasks, units, pairs]: 1 if the first is better, -1 if the second is, 0 if they are tied or do not exist."""
         self.votes = np.stack([self._vote(value).sum(axis=1) for value in (-1, 0, 1)], axis=-1)
         """[tasks, pairs, 3]: units by relation."""
         self.same = (levels[:, :, None] == levels[:, None, :]).all(axis=-1)
         self.same &= self.ranked[:, :, None] & self.ranked[:, None, :]
-        """[tasks, units, units]: both ranked, identically."""
+        """[tasks, units, units]: whether both ranked, identically."""
 
     def _vote(self, value: int) -> NDArray[np.bool_]:
         return (self.relation == value) & self.ranked[:, :, None] & self.real_pair[:, None, :]
 
     def identical(self) -> Floats:
-        """Share of the task's pairs of units that are identical, and 1 where there is such a pair."""
+        """Return per task the share of identical pairs of units, and 1 if there is a pair of units."""
         n = self.units_per_task
         return shares((self.same.sum(axis=(1, 2)) - n) / np.maximum(n * (n - 1), 1), self.shared)
 
     def convergence(self, threshold: float) -> Floats:
-        """Whether the largest block of identical units is that share of the task's units, and whether it counts."""
+        """Return per task whether enough units gave the same ranking (`threshold`, a share), and whether it counts."""
         largest = self.same.sum(axis=2).max(axis=1, initial=0)
-        # A third of three units must reach a threshold of 0.333..., whatever the last bit says.
+        # One of three units must reach a threshold of 0.333... despite rounding errors.
         return shares(largest >= threshold * self.units_per_task - 1e-9, self.shared)
 
     def majority_ranking(self, unit: int) -> Floats:
-        """Whether the unit gave the ranking of the majority, and whether there is one."""
+        """Return per task whether the unit gave the majority's ranking, and whether there is one."""
         backing = self.same.sum(axis=2)
         has_majority = (backing * 2 > self.units_per_task[:, None]).any(axis=1)
         counted = has_majority & self.ranked[:, unit] & (self.units_per_task >= 3)
         return shares(backing[:, unit] * 2 > self.units_per_task, counted)
 
     def relation_agreement(self, unit: int, with_own_vote: bool) -> Floats:
-        """Candidate pairs in which the unit has the majority's relation, and pairs with a majority, per task."""
+        """Return per task the pairs in which the unit has the majority's relation, and the pairs with a majority."""
         own = np.stack([self._vote(value)[:, unit] for value in (-1, 0, 1)], axis=-1)
         votes = self.votes if with_own_vote else self.votes - own
         voters = votes.sum(axis=-1)
@@ -117,7 +117,7 @@ class Cases:
         return np.stack([(counted & own).sum(axis=(1, 2)), counted.sum(axis=(1, 2))], axis=-1).astype(np.float64)
 
     def tau(self, unit: int | None) -> Floats:
-        """Sum and number of defined tau-b per task; of all pairs of units, or of those with one unit."""
+        """Return per task sum and number of defined tau-b over all pairs of units, or over the pairs of one unit."""
         sums = np.zeros((len(self.levels), 2))
         for one, other in combinations(range(self.n_units), 2):
             if unit in (None, one, other):
@@ -127,13 +127,13 @@ class Cases:
         return sums
 
     def coincidences(self, n_tiers: int) -> Floats:
-        """Of tier numbers, [tasks, n_tiers * n_tiers]; a candidate is an item."""
+        """Return the coincidences of tier numbers, [tasks, n_tiers * n_tiers]; a candidate is an item."""
         counts = np.stack([(self.levels == tier).sum(axis=1) for tier in range(n_tiers)], axis=-1).astype(np.float64)
         per_item = coincidences(counts.reshape(-1, n_tiers))
         return per_item.reshape(len(self.levels), -1, n_tiers * n_tiers).sum(axis=1)
 
     def agreements(self) -> Floats:
-        """Of relations, [tasks, 5]; a candidate pair in either direction is an item."""
+        """Return the agreements of relations, [tasks, 5]; a candidate pair in either direction is an item."""
         n_tasks, n_pairs, _ = self.votes.shape
         both = self.votes + self.votes[:, :, ::-1]
         per_item = agreements(self.votes.reshape(-1, 3).astype(np.float64)).reshape(n_tasks, n_pairs, 5)

@@ -1,23 +1,23 @@
-"""How far annotation units agree. A unit gives one ranking per task: a person, or a pair that discusses.
+"""Agreement between annotation units. A unit gives one ranking per task: a person, or a pair that discusses.
 
-Definitions, for the rankings of one dimension. Two rankings are identical when they have the same tiers. The relation
-of two candidates in a ranking is "better", "tied" or "worse". Only tasks with two units or more count.
+These are the definitions for the rankings of one dimension. Two rankings are identical when they have the same tiers.
+The relation of two candidates in a ranking is "better", "tied" or "worse". Only tasks with two units or more count.
 
-- identical: two units drawn from those of a task give the identical ranking; mean over tasks.
+- identical: probability that two units drawn from those of a task give the identical ranking; mean over tasks.
 - convergence at a threshold: share of tasks on which at least that share of the task's units give the identical
   ranking (EditScore, table 7; with four units 75 % means three of them).
 - agreement with the majority (EditScore, table 8), on tasks of at least three units; a majority is more than half.
   `majority_ranking`: share of the tasks with a majority for one ranking in which the unit gave that ranking.
   `majority_relation`: share of the candidate pairs with a majority for one relation in which the unit has it.
-  In both the unit's own vote counts as one of the votes. `others_relation` leaves it out: the majority is that of the
-  other units, of which there must be two or more.
-- kendall_tau_b: per task and pair of units, mean; cases in which a unit has all in one tier are left out. A unit's own
-  figure is over the pairs it is part of.
-- krippendorff_alpha: ordinal; what is rated is each candidate, the rating is the number of its tier.
-- fleiss_kappa: nominal, over relations; every candidate pair counts in both directions, so that the figure does not
-  depend on which of the two is named first.
+  Both count the unit's own vote. `others_relation` leaves it out: the majority is that of the other units, of which
+  there must be two or more.
+- kendall_tau_b: mean over tasks and pairs of units; cases in which a unit has all in one tier are left out. A unit's
+  own figure is over the pairs that contain it.
+- krippendorff_alpha: ordinal; candidates are rated, the rating is the number of the tier.
+- fleiss_kappa: nominal, over relations; every candidate pair counts in both directions, which makes the figure
+  independent of their order.
 
-"all" pools the dimensions: every (task, dimension) is a case of its own, resampled together with its task.
+"all" pools the dimensions: every (task, dimension) is a separate case, resampled together with its task.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ UNIT_MEASURES = ("majority_ranking", "majority_relation", "others_relation", "ke
 
 @dataclass(frozen=True)
 class DimensionAgreement:
-    """All figures of one dimension, or of all pooled."""
+    """The figures of one dimension, or of all dimensions pooled."""
 
     n_tasks: int
-    """Tasks that anybody ranked."""
+    """Tasks with a ranking."""
     n_shared: int
-    """Tasks that two units or more ranked: those the figures are about. Pooled: cases."""
+    """Tasks that two units or more ranked, from which the figures are computed. Pooled: cases."""
     figures: dict[str, Figure]
     units: dict[str, dict[str, Figure]]
     """Unit -> measure of `UNIT_MEASURES` -> figure."""
@@ -58,11 +58,11 @@ def measure_agreement(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, DimensionAgreement]:
-    """Every measure per dimension that was ranked, and pooled as "all", with bootstrap intervals over tasks.
+    """Compute every measure per ranked dimension, and pooled as "all", with bootstrap intervals over tasks.
 
-    `thresholds` are shares, above 0 and at most 1. `rounds` resamples; 0 gives no intervals. `DataError` when a unit
-    ranks a task twice in a dimension or when units rank different candidates. What cannot be computed is a `Figure`
-    without value.
+    `thresholds` are shares, above 0 and at most 1. `rounds` is the number of resamples; 0 gives no intervals. An
+    undefined measure is a `Figure` without value. `DataError` when a unit ranks a task twice in a dimension or when
+    units rank different candidates.
     """
     wrong = [share for share in thresholds if not 0 < share <= 1]
     if wrong:
@@ -89,7 +89,7 @@ ONE_TIER = "all candidates are in one tier"
 def _measures(
     cases: Sequence[Cases], units: Sequence[str], thresholds: Sequence[float]
 ) -> Iterator[tuple[str, Measure]]:
-    """Every measure of these cases together, by its key: `name`, or `unit/name`."""
+    """Yield every measure of these cases with its key: `name`, or `unit/name`."""
 
     def total(part: Callable[[Cases], Floats]) -> Floats:
         return np.sum([part(case) for case in cases], axis=0)

@@ -1,7 +1,7 @@
-"""Measures of agreement as functions of sums over items, so that one weight matrix gives all their intervals.
+"""Measures of agreement as functions of sums over items: one weight matrix gives all intervals.
 
-Every measure here depends on its items (tasks, images) only through sums of a few columns per item. A bootstrap
-resample is a vector of how often each item was drawn; all sums of all resamples are then one matrix product.
+Every measure depends on its items (tasks, images) only through sums of a few columns per item. A bootstrap resample
+is a vector with the count of each item; one matrix product gives all sums of all resamples.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from editjudge.statistics.exact import exact_bound
 
 @dataclass(frozen=True)
 class Figure:
-    """A number with its bootstrap interval, or the reason why there is none."""
+    """A number with its bootstrap interval, or the reason why it is undefined."""
 
     value: float | None
-    """None when it is undefined; `why` says the reason."""
+    """None when it is undefined; `why` has the reason."""
     low: float | None
     high: float | None
     n: int
-    """Items (tasks, images) behind it."""
+    """Number of items (tasks, images) that it is computed from."""
     why: str | None = None
     """Why the value, or only its interval, is undefined."""
 
     def as_json(self) -> dict[str, Any]:
-        """`value`, `low`, `high` (null when undefined), `n`, and `why` where there is a reason to give."""
+        """Return `value`, `low`, `high` (null when undefined), `n`, and `why` if there is a reason."""
         plain = {"value": self.value, "low": self.low, "high": self.high, "n": self.n}
         return plain if self.why is None else {**plain, "why": self.why}
 
     def text(self, digits: int = 3) -> str:
-        """`0.724 [0.690, 0.757]`, `1.000 [interval undefined: ...]`, or `undefined (...)`."""
+        """Return `0.724 [0.690, 0.757]`, `1.000 [interval undefined: ...]`, or `undefined (...)`."""
         if self.value is None:
             return f"undefined ({self.why})"
         if self.low is None or self.high is None:
@@ -47,20 +47,20 @@ class Figure:
 
 @dataclass(frozen=True)
 class Measure:
-    """How a figure comes out of the sums of its columns."""
+    """A figure as a function of the sums of its columns."""
 
     columns: Floats
-    """[items, k]: what each item adds to the sums."""
+    """[items, k]: contribution of each item to the sums."""
     compute: Callable[[Floats], Floats]
-    """Sums [..., k] to the figure [...]; NaN where it is undefined."""
+    """Maps sums [..., k] to figures [...]; NaN where undefined."""
     behind: NDArray[np.bool_]
-    """[items]: which items have anything to say."""
+    """[items]: whether the item contributes."""
     nothing: str
-    """Why the figure is undefined when no item has."""
+    """Why the figure is undefined when no item contributes."""
     degenerate: str
-    """Why the figure is undefined when some have."""
+    """Why the figure is undefined when some items contribute."""
     is_share: bool = False
-    """A share of 0 to 1 whose extreme values get a binomial bound instead of an interval of no width."""
+    """A share of 0 to 1: extreme values get a binomial bound instead of an interval of no width."""
 
 
 @dataclass
@@ -69,17 +69,17 @@ class Sheet:
 
     n_items: int
     item: str
-    """What one item is called in messages, plural."""
+    """Name of the items in messages, plural."""
     measures: dict[str, Measure] = field(default_factory=dict)
 
     def add(self, key: str, measure: Measure) -> None:
-        """Take up one measure; `ValueError` for a key that is there already or columns of other items."""
+        """Add a measure; `ValueError` for a duplicate key or columns of other items."""
         if key in self.measures or len(measure.columns) != self.n_items or measure.columns.ndim != 2:
             raise ValueError(f"measure {key!r}: taken already, or columns of shape {measure.columns.shape}")
         self.measures[key] = measure
 
     def figures(self, rounds: int, seed: int, level: float = 0.95) -> dict[str, Figure]:
-        """Every measure with its percentile interval at `level` (0 to 1). The same seed gives the same draws."""
+        """Compute every measure with its percentile interval at `level` (0 to 1). Draws depend on the seed only."""
         if self.n_items == 0 or not self.measures:
             return {key: Figure(None, None, None, 0, measure.nothing) for key, measure in self.measures.items()}
         stacked = np.concatenate([measure.columns for measure in self.measures.values()], axis=1)
@@ -108,7 +108,7 @@ class Sheet:
             return Figure(value, None, None, n, "undefined in most resamples" if len(samples) else "no resamples")
         low, high = (round(float(end), 12) for end in np.quantile(defined, (outside / 2, 1 - outside / 2)))
         if measure.is_share and value in (0, 1):
-            bound = float(exact_bound(n, outside))  # each item counted as one trial
+            bound = float(exact_bound(n, outside))  # each item counts as one trial
             return Figure(value, bound if value == 1 else 0.0, 1.0 if value == 1 else 1 - bound, n)
         if low == high:
             return Figure(value, None, None, n, "the same in every resample")
@@ -116,7 +116,7 @@ class Sheet:
 
 
 def coincidences(counts: Floats) -> Floats:
-    """What each item adds to Krippendorff's coincidence matrix: counts [items, k] (raters per value) to [items, k * k].
+    """Return each item's part of Krippendorff's coincidences: counts [items, k] (raters per value) to [items, k * k].
 
     Items with fewer than two ratings add nothing (Krippendorff 2011, "Computing Krippendorff's alpha-reliability").
     """
@@ -128,10 +128,10 @@ def coincidences(counts: Floats) -> Floats:
 
 
 def ordinal_alpha(sums: Floats) -> Floats:
-    """Krippendorff's alpha with ordinal distances from summed coincidences [..., k * k] to [...].
+    """Compute Krippendorff's alpha with ordinal distances from summed coincidences: [..., k * k] to [...].
 
-    The distance of two values is the number of ratings between their middles, squared. NaN when fewer than two
-    different values occur: then there is no disagreement to expect.
+    The distance of two values is the number of ratings between their middles, squared. NaN with fewer than two
+    different values: the expected disagreement is 0.
     """
     k = round(sums.shape[-1] ** 0.5)
     observed = sums.reshape(*sums.shape[:-1], k, k)
@@ -145,11 +145,11 @@ def ordinal_alpha(sums: Floats) -> Floats:
 
 
 def agreements(counts: Floats) -> Floats:
-    """What each item adds to Fleiss' kappa: counts [items, k] to [items, 2 + k].
+    """Return each item's contribution to Fleiss' kappa: counts [items, k] to [items, 2 + k].
 
     The columns are its share of agreeing rater pairs, 1, and its counts. Items with fewer than two ratings add
-    nothing. Fleiss (1971) has equally many ratings per item; with unequal numbers each item weighs the same in the
-    observed and each rating the same in the expected agreement.
+    nothing. Fleiss (1971) requires equally many ratings per item; with unequal numbers, items have equal weights in
+    the observed agreement, and ratings in the expected agreement.
     """
     n_ratings = counts.sum(axis=1)
     enough = n_ratings > 1
@@ -159,7 +159,7 @@ def agreements(counts: Floats) -> Floats:
 
 
 def fleiss_kappa(sums: Floats) -> Floats:
-    """Fleiss' kappa from summed `agreements` [..., 2 + k] to [...]; NaN when only one value occurs."""
+    """Compute Fleiss' kappa from summed `agreements`: [..., 2 + k] to [...]; NaN when only one value occurs."""
     observed = ratio_of_sums(sums[..., :2])
     counts = sums[..., 2:]
     total = counts.sum(axis=-1)

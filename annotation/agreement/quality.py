@@ -1,4 +1,4 @@
-"""Quality control: known answers, tasks shown twice, a report per unit, and the tasks that need an adjudicator."""
+"""Quality control: gold tasks, repeats, a report per unit, and the tasks that need an adjudicator."""
 
 from __future__ import annotations
 
@@ -24,30 +24,29 @@ MATCHES = ("identical", "relation", "kendall_tau_b")
 """Share of identical rankings; share of candidate pairs with the same relation (better, tied, worse); mean tau-b."""
 
 Matches = dict[str, Figure]
-"""A figure for each of `MATCHES`; what is resampled are tasks."""
+"""A figure for each of `MATCHES`; tasks are resampled."""
 
 
 @dataclass(frozen=True)
 class UnitQuality:
-    """One unit of a campaign."""
+    """The quality report of one unit."""
 
     n_tasks: int
-    """Ordinary tasks it ranked; gold and repeats are not counted."""
+    """Ordinary tasks that it ranked, without gold and repeats."""
     seconds_median: float | None
-    """Per task, of all tasks; None when no time was kept."""
+    """Median seconds per task, of all tasks; None without recorded times."""
     seconds_p10: float | None
-    """One task in ten took less."""
+    """10 % quantile of the seconds per task."""
     one_tier: float | None
-    """Share of its rankings that put all candidates in one tier; None without rankings."""
+    """Share of its rankings with all candidates in one tier; None without rankings."""
     tied: float | None
-    """Share of candidate pairs it left tied."""
+    """Share of candidate pairs that it tied."""
     gold: Matches
-    """Against the known answers, all dimensions together."""
+    """Agreement with the known rankings, all dimensions together."""
     repeats: Matches
-    """Against itself."""
+    """Agreement with itself."""
 
     def as_json(self) -> dict[str, Any]:
-        """Every number."""
         plain = {name: value for name, value in vars(self).items() if name not in ("gold", "repeats")}
         figures = {
             name: {key: figure.as_json() for key, figure in matches.items()}
@@ -57,17 +56,17 @@ class UnitQuality:
 
 
 class Dispute(Record):
-    """A task on which units disagree beyond the rule, for an adjudicator. One row of disputes.jsonl."""
+    """A task for the adjudicator, on which units disagree by the rule. One row of disputes.jsonl."""
 
     task_id: str
     dimensions: tuple[Dimension, ...]
-    """Those in which they do."""
+    """The disputed dimensions."""
     candidates: tuple[str, ...]
-    """Triplet ids as shown: candidate 1 first."""
+    """Triplet ids in shown order: candidate 1 first."""
     rankings: dict[str, dict[Dimension, str]]
-    """Unit -> dimension -> its ranking in tier notation; all dimensions, disputed or not."""
+    """Unit -> dimension -> ranking in tier notation; all dimensions, disputed or not."""
     contradictions: dict[Dimension, tuple[tuple[str, str], ...]]
-    """Dimension -> pairs of candidates of which units prefer different ones; dimensions without any are left out."""
+    """Dimension -> pairs of candidates on which units prefer different ones; dimensions without pairs are left out."""
 
 
 def unit_report(
@@ -81,10 +80,10 @@ def unit_report(
     seed: int = 0,
     level: float = 0.95,
 ) -> dict[str, UnitQuality]:
-    """Every unit of `units`, in that order.
+    """Return the quality of each unit, in the order of `units`.
 
     `ordinary`, `gold` and `repeats` are the rankings of the three kinds of task, `answers` the known rankings of gold
-    tasks (of more candidates than were shown, if need be), `repeat_of` the task id that each repeat's id repeats.
+    tasks (they may rank more candidates than were shown), `repeat_of` maps the id of a repeat to the repeated task id.
     """
     ordinary, gold, repeats = list(ordinary), list(gold), list(repeats)
     gold_pairs = against_gold(gold, answers)
@@ -94,7 +93,7 @@ def unit_report(
         own = [row for row in ordinary if row.annotator == unit]
         relations = np.concatenate([np.empty(0), *(_relations(row, sorted(levels_of(row))) for row in own)])
         times = [row for rows in (own, gold, repeats) for row in rows if row.annotator == unit]
-        # Every dimension of a task carries the seconds of the whole task.
+        # Every dimension of a task has the seconds of the whole task.
         seconds = [*{row.task_id: row.seconds for row in times if row.seconds is not None}.values()]
         found[unit] = UnitQuality(
             n_tasks=len({row.task_id for row in own}),
@@ -111,9 +110,9 @@ def unit_report(
 def against_gold(
     rankings: Iterable[TierRanking], answers: Iterable[TierRanking]
 ) -> dict[str, list[tuple[TierRanking, TierRanking]]]:
-    """Unit -> (its ranking, the known one of the same candidates). `DataError` when an answer lacks a candidate.
+    """Return unit -> (its ranking, the known one of the same candidates). `DataError` if an answer lacks a candidate.
 
-    Gold tasks without an answer in a dimension do not count there.
+    Gold tasks without a known ranking in a dimension are left out there.
     """
     known: dict[tuple[str, str], TierRanking] = {}
     for answer in answers:
@@ -135,7 +134,7 @@ def against_gold(
 def against_self(
     repeats: Iterable[TierRanking], ordinary: Iterable[TierRanking], repeat_of: Mapping[str, str]
 ) -> dict[str, list[tuple[TierRanking, TierRanking]]]:
-    """Unit -> (its second ranking of a task, its first); tasks that it has not ranked twice do not count."""
+    """Return unit -> (its second ranking of a task, its first), for the tasks that it ranked twice."""
     first = {(row.task_id, row.dimension, row.annotator): row for row in ordinary}
     found: dict[str, list[tuple[TierRanking, TierRanking]]] = {}
     for row in repeats:
@@ -148,7 +147,7 @@ def against_self(
 def match(
     pairs: Sequence[tuple[TierRanking, TierRanking]], nothing: str, rounds: int, seed: int, level: float
 ) -> Matches:
-    """How far the first of each pair says what the second says, with intervals over tasks."""
+    """Measure how far the two rankings of each pair agree, with intervals over tasks."""
     tasks = {name: place for place, name in enumerate(sorted({one.task_id for one, _ in pairs}))}
     columns = {name: np.zeros((len(tasks), 2)) for name in MATCHES}
     for one, other in pairs:
@@ -174,10 +173,10 @@ def _relations(ranking: TierRanking, names: Sequence[str]) -> np.ndarray[Any, np
 
 
 def find_disputes(rankings: Iterable[Ranking], rule: DisputeRule) -> tuple[Dispute, ...]:
-    """Tasks on which units disagree beyond a rule, the most contradictory first.
+    """Return the tasks on which units disagree by a rule, the most contradictions first.
 
-    contradiction: of some pair of candidates one unit prefers the one, another unit the other. difference: two
-    rankings are not identical. `DataError` when a unit ranked a task twice.
+    contradiction: two units prefer different candidates of a pair. difference: two rankings are not identical.
+    `DataError` when a unit ranked a task twice.
     """
     rows = list(rankings)
     shown = {row.task_id: row.shown for row in rows}

@@ -1,8 +1,8 @@
-"""How far several people's rating tables agree, in ImagenHub's terms.
+"""Agreement between the rating tables of several people, in ImagenHub's terms.
 
 The overall value of an image is O = sqrt(SC * PQ) per rater; a model's value is the mean of the raters' means, its
-spread their population standard deviation (ImagenHub, arXiv 2310.01596). Fleiss' kappa takes the values as names,
-Krippendorff's alpha as an order. `editjudge.formats.rating_tables` reads the files.
+spread their population standard deviation (ImagenHub, arXiv 2310.01596). Fleiss' kappa treats the values as nominal,
+Krippendorff's alpha as ordinal. `editjudge.formats.rating_tables` reads the files.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ from editjudge.statistics.arrays import Floats
 SCALES = ("SC", "PQ", "O")
 FIGURES = ("mean", "std", "fleiss_kappa", "krippendorff_alpha")
 _PRINTED = {"SC": "SC", "PQ": "PR", "O": "HumanEval"}
-"""What ImagenHub's notebook calls the three."""
+"""Names of the three scales in ImagenHub's notebook."""
 
 
 @dataclass(frozen=True)
 class ScaleRatings:
-    """One model on one scale (SC, PQ or O)."""
+    """The ratings of one model on one scale (SC, PQ or O)."""
 
     per_rater: tuple[float, ...]
     """Mean over images, in the order of the files."""
@@ -45,7 +45,7 @@ class ScaleRatings:
 
 @dataclass(frozen=True)
 class Ratings:
-    """Everything that several raters' tables say."""
+    """The figures of several raters' tables."""
 
     files: tuple[str, ...]
     n_images: int
@@ -53,7 +53,7 @@ class Ratings:
     """Model -> scale -> figures."""
 
     def as_json(self) -> dict[str, Any]:
-        """Every number; per model also `printed`, as ImagenHub prints them: two decimals, "nan" for undefined."""
+        """Return every number; per model also `printed`, in ImagenHub's form: two decimals, "nan" for undefined."""
         models = {}
         for model, scales in self.models.items():
             plain: dict[str, Any] = {
@@ -69,10 +69,10 @@ class Ratings:
 
 
 def measure_ratings(tables: Sequence[RatingTable], rounds: int = 1000, seed: int = 0, level: float = 0.95) -> Ratings:
-    """Means, spreads and agreement per model, with intervals from resampled images.
+    """Compute mean, spread and agreement per model, with intervals from resampled images.
 
-    The tables must be of the same images and models, in any order; else `DataError`. One table alone is allowed: its
-    agreement is undefined.
+    The tables must contain the same images and models, in any order; else `DataError`. The agreement of a single
+    table is undefined.
     """
     values = join_ratings(tables)
     first = tables[0]
@@ -95,7 +95,7 @@ def measure_ratings(tables: Sequence[RatingTable], rounds: int = 1000, seed: int
 
 
 def printed(scales: dict[str, ScaleRatings]) -> dict[str, float | str | list[float]]:
-    """A model's numbers under the names and with the rounding of ImagenHub's notebook."""
+    """Return a model's numbers with the names and the rounding of ImagenHub's notebook."""
     found: dict[str, float | str | list[float]] = {}
     for scale, ratings in scales.items():
         name = _PRINTED[scale]
@@ -116,10 +116,10 @@ def printed(scales: dict[str, ScaleRatings]) -> dict[str, float | str | list[flo
 
 
 def _add(sheet: Sheet, key: str, ratings: Floats) -> None:
-    """The measures of one model on one scale; ratings [images, raters]."""
+    """Add the measures of one model on one scale; ratings [images, raters]."""
     everything = np.ones(len(ratings), bool)
     n_raters = ratings.shape[1]
-    # Square roots of the same product must be the same value, whatever their last bit.
+    # Square roots of equal products must be equal values, despite rounding errors.
     values = np.unique(ratings.round(9))
     counts = np.stack([(ratings.round(9) == value).sum(axis=1) for value in values], axis=-1).astype(np.float64)
     means = np.column_stack([ratings, np.ones(len(ratings))])
@@ -135,6 +135,6 @@ def _add(sheet: Sheet, key: str, ratings: Floats) -> None:
 
 
 def _over_raters(sums: Floats, statistic: Any) -> Floats:
-    """Mean or population standard deviation of the raters' means, from sums [..., raters + 1]."""
+    """Compute mean or population standard deviation of the raters' means, from sums [..., raters + 1]."""
     result: Floats = statistic(sums[..., :-1] / sums[..., -1:], axis=-1)
     return result

@@ -1,4 +1,4 @@
-"""The tables that the commands end with."""
+"""The tables that the commands print."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _LEAKS = {
 
 
 def show(*tables: Table) -> None:
-    """Print on standard output; in a file, where there is no screen to fit, without cutting."""
+    """Print on standard output; if it is a file, at least 160 characters wide."""
     console = Console()
     if not console.is_terminal:
         console = Console(file=console.file, width=max(console.width, 160))
@@ -40,7 +40,7 @@ def show(*tables: Table) -> None:
 
 
 def agreement_table(found: Mapping[str, DimensionAgreement], title: str, level: float) -> Table:
-    """Measures x dimensions."""
+    """Return a table of measures x dimensions."""
     table = Table(title=escape(title), caption=f"value [{level:.0%} interval from resampled tasks]", show_lines=False)
     table.add_column("measure")
     for name in found:
@@ -52,7 +52,7 @@ def agreement_table(found: Mapping[str, DimensionAgreement], title: str, level: 
 
 
 def majority_table(found: Mapping[str, DimensionAgreement], level: float) -> Table:
-    """Units x dimensions: agreement with the majority vote."""
+    """Return a table of units x dimensions: agreement with the majority vote."""
     table = Table(
         title="Units against the majority vote",
         caption=f"share [{level:.0%} interval]; the last row of a unit leaves its own vote out of the majority",
@@ -69,7 +69,7 @@ def majority_table(found: Mapping[str, DimensionAgreement], level: float) -> Tab
 
 
 def quality_table(report: Mapping[str, UnitQuality]) -> Table:
-    """One row per unit."""
+    """Return a table with one row per unit."""
     table = Table(
         title="Units",
         caption="gold: whole rankings and pairs of candidates as the known answer; repeats: as the unit's own first",
@@ -93,7 +93,7 @@ def quality_table(report: Mapping[str, UnitQuality]) -> Table:
 
 
 def ratings_table(ratings: Ratings) -> Table:
-    """Models and scales x mean, spread and agreement, two decimals."""
+    """Return a table of models and scales x mean, spread and agreement, two decimals."""
     raters = "1 rater" if len(ratings.files) == 1 else f"{len(ratings.files)} raters"
     table = Table(
         title=f"{raters}, {ratings.n_images:,} images",
@@ -113,7 +113,7 @@ def ratings_table(ratings: Ratings) -> Table:
 
 
 def pairs_table(report: PairReport) -> Table:
-    """What became of the candidate pairs, per dimension."""
+    """Return a table of the kept and dropped candidate pairs, per dimension."""
     table = Table(title=f"{len(report.pairs):,} preference pairs")
     table.add_column("")
     for name in report.dimensions:
@@ -130,12 +130,12 @@ def pairs_table(report: PairReport) -> Table:
 
 
 def dimension_name(name: str) -> str:
-    """What a dimension is called in tables."""
+    """Return a dimension's name in tables."""
     return "all together" if name == POOLED else name.replace("_", " ")
 
 
 def measure_name(key: str) -> str:
-    """What a measure is called in tables."""
+    """Return a measure's name in tables."""
     name, _, threshold = key.partition("@")
     return f"converged: {float(threshold):.0%} of the units identical" if threshold else EXPLAINED[name]
 
@@ -153,5 +153,5 @@ def _brief(figure: Figure) -> str:
 
 
 def _add_row(table: Table, *cells: str) -> None:
-    """Cells as they are: names and intervals stand in square brackets, which rich would take for markup."""
+    """Add escaped cells: rich would read the square brackets of names and intervals as markup."""
     table.add_row(*(escape(cell) for cell in cells))

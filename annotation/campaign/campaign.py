@@ -1,4 +1,4 @@
-"""What a campaign has brought so far: the rankings that were pulled, by the kind of task they are of."""
+"""The pulled rankings of a campaign, by kind of task."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from editjudge.records.types import EditTriplet, TierRanking
 
 @dataclass(frozen=True)
 class Campaign:
-    """The rankings of a campaign. Gold and repeated tasks are kept apart: they make neither pairs nor agreement."""
+    """The rankings of a campaign. Gold and repeated tasks are separate: pairs and agreement do not use them."""
 
     recipe: AnnotationRecipe
     ordinary: list[Ranking] = field(default_factory=list)
     gold: list[Ranking] = field(default_factory=list)
     repeats: list[Ranking] = field(default_factory=list)
     decisions: list[Ranking] = field(default_factory=list)
-    """The adjudicator's, of ordinary tasks."""
+    """The adjudicator's rankings of ordinary tasks."""
     repeat_of: dict[str, str] = field(default_factory=dict)
-    """Task id of a repeat -> of the task it repeats."""
+    """Task id of a repeat -> task id of the repeated task."""
 
     def answers(self) -> list[TierRanking]:
-        """The known rankings of gold tasks."""
+        """Return the known rankings of gold tasks."""
         gold = self.recipe.project.gold
         return [] if gold is None else known_rankings(gold)
 
     def triplets(self) -> list[EditTriplet]:
-        """Every candidate of the groups, with the task types of `project.task_types`."""
+        """Return every candidate of the groups, with the task types of `project.task_types`."""
         groups = read_groups(self.recipe.project.groups)
         found = (triplet for group in groups.values() for triplet in group.triplets.values())
         return [*with_task_types(found, self.recipe.project.task_types)]
 
 
 def read_campaign(recipe: AnnotationRecipe) -> Campaign:
-    """Read what was pulled. `DataError` when nothing was, or when it is of units or tasks that the campaign has not."""
+    """Read the pulled rankings. `DataError` when there are none, or for units or tasks outside the campaign."""
     path = rankings_file(recipe.out)
     if not path.exists():
         raise DataError(f"{path}: no such file; run `editjudge annotate pull RECIPE` first, or `import`")
@@ -76,7 +76,7 @@ def read_campaign(recipe: AnnotationRecipe) -> Campaign:
 
 
 def read_ranked(recipe: AnnotationRecipe) -> Campaign:
-    """The campaign; `DataError` while nobody has ranked an ordinary task."""
+    """Return the campaign; `DataError` when no ordinary task has a ranking."""
     campaign = read_campaign(recipe)
     if not campaign.ordinary:
         raise DataError(

@@ -1,4 +1,4 @@
-"""From the groups that are to be ranked, the tasks: which candidates, in which order, gold and repeats."""
+"""The tasks of a campaign, made from its groups: candidates and their order, gold and repeats."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from editjudge.records.types import EditTask, EditTriplet, TierRanking
 
 @dataclass(frozen=True)
 class Planned:
-    """One task as it is to be shown."""
+    """One task to show."""
 
     row: PushedTask
     task: EditTask
@@ -27,30 +27,30 @@ class Planned:
 
 @dataclass(frozen=True)
 class Plan:
-    """All tasks of a campaign, in the order in which they are shown."""
+    """All tasks of a campaign, in shown order."""
 
     tasks: tuple[Planned, ...]
     too_small: int
-    """Groups with fewer candidates than are shown; left out."""
+    """Groups left out: fewer candidates than a page shows."""
     no_instruction: int
-    """Groups whose instruction shows nothing: there is nothing to rank them by; left out."""
+    """Groups left out: a blank instruction gives nothing to rank by."""
     not_drawn: int
-    """Groups beyond `project.max_tasks`; left out."""
+    """Groups left out: beyond `project.max_tasks`."""
     changed: tuple[str, ...]
-    """`group_id` of tasks that were pushed with candidates the groups no longer hold: kept, but never pushed again."""
+    """`group_id` of pushed tasks with candidates that the groups no longer contain: kept, but not pushed again."""
 
 
 def images_root(recipe: AnnotationRecipe) -> Path:
-    """What image paths of the groups are relative to."""
+    """Return the folder that image paths of the groups are relative to."""
     project = recipe.project
     return project.images if project.images is not None else group_files(project.groups)[1]
 
 
 def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mapping[str, Sequence[str]]) -> Plan:
-    """The tasks of the campaign. The same recipe and groups give the same plan on every machine.
+    """Return the tasks of the campaign. The same recipe and groups give the same plan on every machine.
 
-    `recorded`: group_id -> candidates of the tasks that were pushed before. They stay as they were shown, so that a
-    unit that joins later ranks the same candidates in the same order.
+    `recorded`: `group_id` -> candidates of the tasks that were pushed before. They do not change: a unit that joins
+    later ranks the same candidates in the same order.
     """
     gold, gold_groups = _gold(recipe, groups)
     n = recipe.project.candidates
@@ -62,7 +62,7 @@ def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mappin
     chosen_gold = _choose_gold(recipe, gold, len(ordinary), recorded)
     ranked = sorted([*ordinary, *chosen_gold], key=lambda key: digest("place", recipe.seed, key))
     repeated = _repeated(recipe, ranked, ordinary, recorded)
-    # A repeat comes half a campaign after the task it repeats.
+    # A repeat comes half a campaign after its task.
     places = [(float(place), key, key) for place, key in enumerate(ranked)]
     places += [
         (place + len(ranked) / 2 - 0.25, repeat_id(key), key) for place, key in enumerate(ranked) if key in repeated
@@ -94,12 +94,12 @@ def plan(recipe: AnnotationRecipe, groups: Mapping[str, Group], recorded: Mappin
 
 
 def repeat_id(group_id: str) -> str:
-    """The `group_id` under which a task is shown a second time. Nobody can tell it from others."""
+    """Return the `group_id` of a task's repeat. Annotators cannot recognise it."""
     return digest("repeat", group_id)
 
 
 def _at_most(recipe: AnnotationRecipe, ordinary: dict[str, Group], recorded: Mapping[str, object]) -> dict[str, Group]:
-    """`project.max_tasks` of the groups, drawn by hash; those pushed before stay, even when they are more."""
+    """Draw `project.max_tasks` groups by hash. All groups pushed before stay, even if they are more."""
     wanted = recipe.project.max_tasks
     if wanted is None or wanted >= len(ordinary):
         return ordinary
@@ -109,7 +109,7 @@ def _at_most(recipe: AnnotationRecipe, ordinary: dict[str, Group], recorded: Map
 
 
 def _draw(recipe: AnnotationRecipe, group_id: str, group: Group, allowed: Iterable[str]) -> list[str]:
-    """The candidates shown, in order. A repeat shows those of the task it repeats, in another order."""
+    """Return the shown candidates in order. A repeat shows its task's candidates in another order."""
     task_id, seed = group.task.id, recipe.seed
     drawn = sorted(allowed, key=lambda key: digest("draw", seed, task_id, key))[: recipe.project.candidates]
     order = sorted(drawn, key=lambda key: digest("order", seed, task_id, key))
@@ -120,9 +120,9 @@ def _draw(recipe: AnnotationRecipe, group_id: str, group: Group, allowed: Iterab
 
 
 def known_rankings(gold: Gold) -> list[TierRanking]:
-    """The right answers. The rankings.jsonl of a campaign will do: rank the clear cases yourself, and name its file.
+    """Read the known rankings of gold tasks: for example the rankings.jsonl of a campaign that you ranked yourself.
 
-    `DataError` for two answers to one question.
+    `DataError` for two rankings of one task and dimension.
     """
     found: dict[tuple[str, str], TierRanking] = {}
     for answer in read_rankings(gold.rankings):
@@ -138,7 +138,7 @@ def known_rankings(gold: Gold) -> list[TierRanking]:
 def _gold(
     recipe: AnnotationRecipe, groups: Mapping[str, Group]
 ) -> tuple[dict[str, frozenset[str]], Mapping[str, Group]]:
-    """Task id -> triplets whose right place is known in every dimension that is given; and where the groups are."""
+    """Return task id -> triplets that every given dimension ranks, and the groups that contain them."""
     gold = recipe.project.gold
     if gold is None:
         return {}, {}
@@ -181,7 +181,7 @@ def _choose_gold(
 def _repeated(
     recipe: AnnotationRecipe, ranked: Sequence[str], ordinary: Mapping[str, object], recorded: Mapping[str, object]
 ) -> set[str]:
-    """Of the first half of the campaign, so that there is room for the repeat later; and those pushed before."""
+    """Draw tasks to repeat from the campaign's first half: repeats come later. Add the repeats pushed before."""
     before = {key for key in ordinary if repeat_id(key) in recorded}
     wanted = max(1, round(recipe.project.repeats * len(ordinary))) if recipe.project.repeats > 0 else 0
     early = [key for key in ranked[: (len(ranked) + 1) // 2] if key in ordinary and key not in before]

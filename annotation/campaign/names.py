@@ -1,4 +1,4 @@
-"""What files made elsewhere may call the groups of a campaign and their candidates."""
+"""Match the names in files made elsewhere with the groups of a campaign and their candidates."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from editjudge.records.types import EditTriplet
 
 
 class GroupNames:
-    """The groups of a campaign by every name they go by."""
+    """The groups of a campaign by each of their names."""
 
     def __init__(self, groups: Mapping[str, Group], place: Path) -> None:
         self.known = groups
@@ -23,7 +23,7 @@ class GroupNames:
                 self._by_name.setdefault(name, set()).add(key)
 
     def find(self, said: ForeignRanking) -> Group:
-        """By a name of the group, else by its candidates where only one group has them all; `RowError` for none."""
+        """Find a group by name, else by candidates if exactly one group has them all; `RowError` otherwise."""
         found = [keys for name in said.group if (keys := self._by_name.get(name))]
         unique = next((keys for keys in found if len(keys) == 1), None)
         if unique is None and said.candidates is not None:
@@ -42,7 +42,7 @@ class GroupNames:
 
 
 def candidate_of(name: str, group: Group) -> str:
-    """The id of the triplet that a name stands for: id, SHA-256, file name or editor; `RowError` when none does."""
+    """Return the id of the triplet with a name: its id, SHA-256, file name or editor; `RowError` unless one matches."""
     for form in _path_names(name):
         found = [key for key, triplet in group.triplets.items() if form in _triplet_names(triplet)]
         if len(found) == 1:
@@ -58,7 +58,7 @@ def _has_all(group: Group, names: Iterable[str]) -> bool:
 
 
 def _group_names(group: Group) -> Iterator[str]:
-    """The task's id, its source, and its only input's file name."""
+    """Return the task's id, its source, and the file name of its input if it has only one."""
     yield from (group.task.id, group.task.origin.source)
     if len(group.task.inputs) == 1:
         yield from _path_names(group.task.inputs[0].path)
@@ -69,6 +69,6 @@ def _triplet_names(triplet: EditTriplet) -> set[str]:
 
 
 def _path_names(name: str) -> tuple[str, ...]:
-    """A name as it is, and as a path's last part with and without its ending."""
+    """Return a name, its last path component, and that component without its extension."""
     path = PurePosixPath(name.replace("\\", "/"))
     return tuple(dict.fromkeys((name, path.name, path.stem)))

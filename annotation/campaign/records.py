@@ -1,6 +1,6 @@
-"""The files of a campaign that only annotation reads: what could not be read, and what was ranked elsewhere.
+"""The files of a campaign that only annotation reads: invalid annotations and imported rankings.
 
-What others read is in `formats.campaign`.
+`formats.campaign` defines the files that other applications read.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CAMPAIGN = "campaign.json"
 
 
 class InvalidAnnotation(Record):
-    """One row of invalid.jsonl: an annotation that is not used, and why."""
+    """One row of invalid.jsonl: an unused annotation with the reason."""
 
     unit: str
     group_id: str | None
@@ -32,41 +32,41 @@ class InvalidAnnotation(Record):
     link: str
     """Opens the task in Label Studio."""
     problem: str
-    """What is wrong, for a person; several problems are separated by `; `."""
+    """The problem, in words; several problems are separated by `; `."""
 
 
 def invalid_file(out: Path) -> Path:
-    """Where pull lists what it could not read."""
+    """Return the path of the file that lists unreadable annotations."""
     return out / INVALID
 
 
 def imported_file(out: Path, unit: str) -> Path:
-    """Where the rankings are kept that a unit gave elsewhere."""
+    """Return the path of a unit's imported rankings."""
     return out / "imported" / f"{unit}.jsonl"
 
 
 def imported_units(out: Path, units: Sequence[str]) -> list[str]:
-    """Those of these units whose rankings were imported: they rank nothing in Label Studio."""
+    """Return the units with imported rankings: they rank nothing in Label Studio."""
     return [unit for unit in units if imported_file(out, unit).exists()]
 
 
 def shown_units(recipe: AnnotationRecipe) -> tuple[Unit, ...]:
-    """Those of `recipe.all_units` that rank in Label Studio: the others were imported."""
+    """Return the units of `recipe.all_units` that rank in Label Studio: the others were imported."""
     imported = imported_units(recipe.out, [unit.name for unit in recipe.all_units])
     return tuple(unit for unit in recipe.all_units if unit.name not in imported)
 
 
 def imported_rankings(out: Path, units: Sequence[str]) -> Iterator[Ranking]:
-    """Every imported ranking of these units, in their order."""
+    """Yield every imported ranking of these units, in their order."""
     for unit in imported_units(out, units):
         yield from read_jsonl(imported_file(out, unit), Ranking)
 
 
 @contextmanager
 def campaign_lock(out: Path, title: str) -> Iterator[None]:
-    """Only one command at a time may change a campaign: two pushes at once would show every task twice.
+    """Lock a campaign against other commands: two pushes at once would show every task twice.
 
-    `DataError` when the folder holds a campaign of another title: its tasks and rankings must not be mixed with these.
+    `DataError` when the folder contains a campaign of another title: tasks and rankings must not be mixed.
     """
     with alone_in(out, "another annotate command is at work here"):
         path = out / CAMPAIGN
@@ -78,5 +78,5 @@ def campaign_lock(out: Path, title: str) -> Iterator[None]:
         try:
             yield
         finally:
-            if tasks_file(out).exists():  # until tasks are recorded there is nothing to mix: a title can be corrected
+            if tasks_file(out).exists():  # without recorded tasks nothing can be mixed: the title may change
                 write_json(path, {"title": title})

@@ -1,4 +1,4 @@
-"""Task types of groups that came without one, as `project.task_types` gives them."""
+"""Task types from `project.task_types` for groups without one."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from editjudge.records.types import EditTriplet
 
 
 def with_task_types(triplets: Iterable[EditTriplet], given: str | None) -> Iterator[EditTriplet]:
-    """The triplets, those of task type "unknown" with the type that `given` has for their task; ids stay.
+    """Yield the triplets; those of task type "unknown" get the type that `given` has for their task. Ids do not change.
 
-    `given` is a task type for all, or a table with `task_id` and `task_type`. `DataError` when the table gives a task
-    another type than its group has, or two types, or something that is no task type.
+    `given` is a task type for all, or a table with `task_id` and `task_type`. `DataError` when the table contradicts
+    the type of a group, has two types for a task, or has an invalid type.
     """
     table = _read(Path(given)) if given is not None and _is_table(given) else None
     for_all = canonical_task_type(given) if given is not None and table is None else None
@@ -34,7 +34,7 @@ def with_task_types(triplets: Iterable[EditTriplet], given: str | None) -> Itera
 
 
 def _is_table(given: str) -> bool:
-    """The 13 task types are never files; any other name is one where there is such a file."""
+    """Whether `given` is a table: the 13 task types never are, other names are if such a file exists."""
     return given not in TASK_TYPES and (not is_task_type(given) or Path(given).is_file())
 
 

@@ -1,4 +1,4 @@
-"""What is asked of a Label Studio server, through its SDK, and what its refusals mean."""
+"""Requests to a Label Studio server through its SDK, with its errors explained."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 LISTED_AT_ONCE = 5000
 FETCHED_AT_ONCE = 500
-"""Tasks per request; the server's memory and, where they are named, the length of an address set the limit."""
+"""Tasks per request; limited by the server's memory and, for requests by task number, by the length of a URL."""
 
 _ANNOTATION = ("id", "result", "was_cancelled", "lead_time", "created_at", "updated_at", "completed_by")
 _FETCHED = ",".join(("id", "data", "updated_at", *(f"annotations.{key}" for key in _ANNOTATION)))
-"""Keys of tasks, and of the annotations in them, that are asked for. An export holds more and takes longer."""
+"""Requested keys of tasks and of their annotations. An export contains more and takes longer."""
 
 # Without `expand` the server builds a new serializer for the annotations of every task, which takes twice as long.
 _WHOLE: Mapping[str, str | int] = {
@@ -38,11 +38,11 @@ T = TypeVar("T")
 
 
 class StudioError(EditJudgeError):
-    """The Label Studio server is missing, refuses, or does not hold what it should."""
+    """The Label Studio server is missing, refuses a request, or lacks expected content."""
 
 
 class StudioProject(BaseModel):
-    """A project as the server has it: what is read or compared of it."""
+    """The fields of a project on the server that EditJudge reads or compares."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
@@ -62,7 +62,7 @@ class StudioProject(BaseModel):
     task_number: int | None = None
     total_annotations_number: int | None = None
     skipped_annotations_number: int | None = None
-    """Counts are missing from the answer to a new project."""
+    """Counts are missing from the server's reply to a new project."""
 
 
 class _Page(BaseModel):
@@ -71,10 +71,10 @@ class _Page(BaseModel):
 
 
 class Studio:
-    """A connection to one server. `StudioError` for every refusal, for silence, and for an answer that makes no sense.
+    """A connection to one server. `StudioError` for refused requests, time-outs, and invalid responses.
 
-    Requests are not repeated: a server that was only slow would add the tasks of an import twice. `NetworkError` when
-    the server is elsewhere and the environment's proxy settings cannot be used.
+    Requests are not retried: a slow server would add the tasks of an import twice. `NetworkError` when the server is
+    remote and the environment's proxy settings are unusable.
     """
 
     def __init__(self, url: str, token: str, timeout_s: float = 120.0) -> None:
@@ -87,11 +87,11 @@ class Studio:
         self._name = self.url if proxy is None else f"{self.url} (through the proxy of {proxy})"
         self._http = httpx.Client(
             timeout=httpx.Timeout(timeout_s, connect=10.0),
-            # A transport or proxy of ours: httpx would read the environment itself, and send loopback to a proxy.
+            # Our own transport: httpx would read the environment itself, and send loopback requests to a proxy.
             transport=httpx.HTTPTransport(proxy=None if proxy is None else proxy.url),
         )
         with self._asking("log in"):
-            # The slash keeps a path of the address where the SDK exchanges a personal access token.
+            # Without the slash the SDK drops the URL's path when it exchanges a personal access token.
             self.sdk = LabelStudio(base_url=f"{self.url}/", api_key=token, httpx_client=self._http, max_retries=0)
 
     def __enter__(self) -> Studio:
@@ -101,32 +101,28 @@ class Studio:
         self._http.close()
 
     def whoami(self) -> str:
-        """The e-mail address of the account that the token belongs to."""
+        """Return the e-mail address of the token's account."""
         with self._asking("whose token this is"):
             return _attribute(self.sdk.users.whoami(), "email", str)
 
     def projects(self) -> list[StudioProject]:
-        """Every project."""
         with self._asking("list of projects"):
             return [StudioProject.model_validate(project) for project in self.sdk.projects.list(page_size=100)]
 
     def project(self, project: int) -> StudioProject:
-        """One project."""
         with self._asking(f"project {project}"):
             return StudioProject.model_validate(self.sdk.projects.get(project))
 
     def create_project(self, values: Mapping[str, Any]) -> StudioProject:
-        """A new project."""
         with self._asking(f"new project {values.get('title')!r}"):
             return StudioProject.model_validate(self.sdk.projects.create(**values))
 
     def update_project(self, project: int, values: Mapping[str, Any]) -> StudioProject:
-        """Change a project."""
         with self._asking(f"project {project}"):
             return StudioProject.model_validate(self.sdk.projects.update(project, **values))
 
     def import_tasks(self, project: int, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
-        """Add tasks; the ids they got, in order."""
+        """Add tasks. Return their ids, in order."""
         with self._asking(f"import into project {project}"):
             answer = self.sdk.projects.import_tasks(
                 project, request=tasks, commit_to_project=True, return_task_ids=True
@@ -139,9 +135,9 @@ class Studio:
         return numbers
 
     def list_tasks(self, project: int, since: str | None = None) -> dict[int, str]:
-        """Number of every task of a project -> when it, or one of its annotations, changed last.
+        """Return task number -> time of the last change of the task or one of its annotations.
 
-        With `since`, a moment in ISO 8601, only those that changed then or later.
+        With `since`, a time in ISO 8601, only tasks changed then or later.
         """
         query: dict[str, str | int] = {"include": "id,updated_at", "page_size": LISTED_AT_ONCE}
         if since is not None:
@@ -149,21 +145,21 @@ class Studio:
         return {int(task["id"]): str(task["updated_at"]) for page in self._pages(project, query) for task in page}
 
     def all_tasks(self, project: int) -> Iterator[list[dict[str, Any]]]:
-        """Every task of a project with its data and annotations; page by page."""
+        """Yield every task of a project with its data and annotations, page by page."""
         return self._pages(project, _WHOLE)
 
     def tasks_after(self, project: int, number: int) -> Iterator[list[dict[str, Any]]]:
-        """As `all_tasks`, only those that came after the one with this number."""
+        """Like `all_tasks`, only tasks with a higher number."""
         return self._pages(project, {**_WHOLE, **_filter("id", "greater", "Number", number)})
 
     def tasks_numbered(self, project: int, numbers: Sequence[int]) -> Iterator[list[dict[str, Any]]]:
-        """As `all_tasks`, only those with these numbers; those deleted meanwhile are missing."""
+        """Like `all_tasks`, only tasks with these numbers; deleted ones are missing."""
         for start in range(0, len(numbers), FETCHED_AT_ONCE):
             chosen = {"selectedItems": {"all": False, "included": [*numbers[start : start + FETCHED_AT_ONCE]]}}
             yield from self._pages(project, {**_WHOLE, "query": json.dumps(chosen, separators=(",", ":"))})
 
     def _pages(self, project: int, query: Mapping[str, str | int]) -> Iterator[list[dict[str, Any]]]:
-        """The SDK's `tasks.list` knows no `expand`, and builds a typed object of every annotation."""
+        """Request pages directly: the SDK's `tasks.list` lacks `expand`, and builds an object for every annotation."""
         from label_studio_sdk.core.api_error import ApiError
 
         size, page, there = int(query["page_size"]), 1, 1
@@ -180,27 +176,26 @@ class Studio:
             page += 1
 
     def delete_tasks(self, project: int) -> None:
-        """Remove every task of a project."""
         with self._asking(f"tasks of project {project}"):
             self.sdk.tasks.delete_all_tasks(project)
 
     def image_folders(self, project: int) -> list[str]:
-        """The folders whose files a project may show."""
+        """Return the folders whose files a project may show."""
         with self._asking(f"image folders of project {project}"):
             return [_attribute(folder, "path", str) for folder in self.sdk.import_storage.local.list(project=project)]
 
     def add_image_folder(self, project: int, path: str) -> None:
-        """Let a project show the files of a folder of the server's machine."""
+        """Let a project show the files of a folder on the server's machine."""
         with self._asking(f"image folder {path}"):
             self.sdk.import_storage.local.create(project=project, title="images", path=path, use_blob_urls=True)
 
     def link(self, project: int, task: int | None = None) -> str:
-        """Address of a project, or of one of its tasks, in the browser."""
+        """Return the URL of a project, or of one of its tasks, for the browser."""
         return f"{self.url}/projects/{project}/data" + (f"?task={task}" if task is not None else "")
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        """Errors of the requests in the block as `StudioError` that names the server and `what` was asked."""
+        """Raise errors of requests in the block as `StudioError` with the server and the request, `what`."""
         import httpx
         from label_studio_sdk.core.api_error import ApiError
 
@@ -222,24 +217,24 @@ class Studio:
         except ValidationError as error:
             wrong = error.errors()[0]
             raise StudioError(f"{name}: {_NOT_STUDIO} ({wrong['loc']}: {wrong['msg']})") from error
-        except (AttributeError, TypeError, ValueError) as error:  # the SDK's, for JSON of another shape and for none
+        except (AttributeError, TypeError, ValueError) as error:  # raised by the SDK for unexpected or missing JSON
             raise StudioError(f"{name}: {_NOT_STUDIO} ({error})") from error
 
 
 def _attribute(answer: object, name: str, kind: type[T]) -> T:
-    """Of an answer that the SDK read; it takes any JSON, so that nothing of it is certain."""
+    """Return a validated attribute of an SDK response: the SDK accepts any JSON."""
     adapter: TypeAdapter[dict[str, T]] = TypeAdapter(dict[str, kind])  # type: ignore[valid-type]
     return adapter.validate_python({name: getattr(answer, name, None)})[name]
 
 
 def _filter(column: str, operator: str, kind: str, value: str | int) -> dict[str, str]:
-    """The part of a query for tasks that lets one comparison of Label Studio's data manager through."""
+    """Return the query parameter for one filter of Label Studio's data manager."""
     item = {"filter": f"filter:tasks:{column}", "operator": operator, "type": kind, "value": value}
     return {"query": json.dumps({"filters": {"conjunction": "and", "items": [item]}})}
 
 
 def _refusal(error: ApiError) -> str:
-    """What a refusal means and what to do."""
+    """Explain a refused request, with the remedy."""
     status = error.status_code
     if status in (401, 403):
         return (
@@ -255,7 +250,7 @@ def _refusal(error: ApiError) -> str:
 
 
 def _detail(body: Any) -> str:
-    """What the server says of a refusal, in one line; a page of HTML says nothing to a person here."""
+    """Return the server's error text in one line; HTML pages are unreadable here and are left out."""
     if isinstance(body, str):
         return "no details" if "<html" in body.lower() else body.strip()[:300]
     told = (

@@ -1,4 +1,4 @@
-"""The connection to a recipe's server, and the local server that belongs to it."""
+"""Connect to a recipe's server, or start its local server."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ TOKEN_VARIABLE = "LABEL_STUDIO_API_KEY"
 
 
 def connect(recipe: AnnotationRecipe) -> Studio:
-    """A connection to the recipe's server; the token comes from the environment or the local server's folder.
+    """Connect to the recipe's server; the token comes from the environment or the local server's folder.
 
-    `StudioError` when there is no token, or when the local server does not run.
+    `StudioError` when there is no token, or when the local server is not running.
     """
     if recipe.server.url is not None:
         token = os.environ.get(TOKEN_VARIABLE, "").strip()
@@ -37,13 +37,13 @@ def connect(recipe: AnnotationRecipe) -> Studio:
 
 
 def home_of(recipe: AnnotationRecipe) -> Home:
-    """The folder of the recipe's local server."""
+    """Return the folder of the recipe's local server."""
     data = recipe.server.local.data
     return Home(data) if data is not None else default_home(recipe.out)
 
 
 def serve(recipe: AnnotationRecipe) -> Running:
-    """The recipe's local server, installed and started when it is not yet."""
+    """Install and start the recipe's local server if needed, and return it."""
     local = recipe.server.local
     venv = local.venv if local.venv is not None else default_venv()
     return server.start(home_of(recipe), ensure_installed(venv), recipe.served, local.port, local.start_timeout_s)

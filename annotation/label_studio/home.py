@@ -1,4 +1,4 @@
-"""The folder of a local Label Studio: database, log, who runs, and the secrets, readable by their owner only."""
+"""The folder of a local Label Studio: database, log, process state, and secrets that only their owner can read."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from editjudge.files.io import atomic_write, digest, read_json
 from editjudge.system.environment import user_folder
 
 USER = "admin@editjudge.local"
-"""The account that a local server begins with."""
+"""The first account of a local server."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """How to log in. Never printed: `repr` and messages leave the secrets out."""
+    """User, password and token. Never printed: `repr` and messages omit the secrets."""
 
     user: str
     password: str = field(repr=False)
@@ -32,14 +32,14 @@ class Credentials:
 
 @dataclass(frozen=True)
 class ServerState:
-    """What is known of the server that was started last."""
+    """Process, port and image folder of the last started server."""
 
     pid: int
     started: float
-    """When the system started that process, in seconds since 1970; tells it from a later one with the same number."""
+    """Start time of the process, in seconds since 1970; a later process can have the same number."""
     port: int
     root: str
-    """The folder whose images it gives out, resolved."""
+    """The folder whose images it serves, resolved."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Home:
 
     @property
     def log(self) -> Path:
-        """What the server prints."""
+        """The server's output."""
         return self.folder / "server.log"
 
     @property
@@ -60,11 +60,11 @@ class Home:
 
     @property
     def state_file(self) -> Path:
-        """Which process runs, and on which port."""
+        """Process and port of the server."""
         return self.folder / "server.json"
 
     def prepare(self) -> None:
-        """Make the folder, closed to others. `StorageError` when that fails."""
+        """Make the folder, accessible to its owner only. `StorageError` when that fails."""
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self.folder.chmod(0o700)
@@ -75,7 +75,7 @@ class Home:
             ) from error
 
     def credentials(self) -> Credentials | None:
-        """What is stored; None when nothing is. `DataError` for a damaged file."""
+        """Return the stored credentials, or None. `DataError` for a damaged file."""
         if not self.credentials_file.exists():
             return None
         self.credentials_file.chmod(0o600)
@@ -89,7 +89,7 @@ class Home:
             ) from error
 
     def make_credentials(self) -> Credentials:
-        """What is stored, or else new secrets, written to a file that only its owner can read."""
+        """Return the stored credentials; otherwise make new ones, in a file that only its owner can read."""
         stored = self.credentials()
         if stored is not None:
             return stored
@@ -105,7 +105,7 @@ class Home:
         return made
 
     def state(self) -> ServerState | None:
-        """The server that was started last; None when there is none or the file is damaged."""
+        """Return the last started server; None without one or for a damaged file."""
         try:
             values = read_json(self.state_file)
             return ServerState(
@@ -118,22 +118,22 @@ class Home:
             return None
 
     def write_state(self, state: ServerState) -> None:
-        """Remember the server that was just started."""
+        """Record the server that was just started."""
         atomic_write(self.state_file, json.dumps(state.__dict__, indent=2) + "\n")
 
     def forget_state(self) -> None:
-        """No server runs any more."""
+        """Delete the record of a server that has ended."""
         self.state_file.unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Only one command at a time may start or stop the server. Waits for the other one."""
+        """Wait until no other command starts or stops the server, then lock it."""
         with FileLock(self.folder / ".lock"):
             yield
 
 
 def default_home(out: Path) -> Home:
-    """The folder for a campaign, in the user's data folder and so in no repository."""
+    """Return a campaign's folder below the user's data folder: secrets stay out of repositories."""
     place = out.resolve()
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", place.name).strip("-.") or "campaign"
     return Home(user_folder("data") / "label-studio" / f"{name}-{digest('label-studio', str(place))[:8]}")

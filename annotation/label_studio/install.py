@@ -1,4 +1,4 @@
-"""Label Studio in a virtual environment of its own: it pins many packages to versions that nobody else wants."""
+"""Install Label Studio into its own virtual environment: its pinned versions conflict with other packages."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from editjudge.files.io import read_json, write_json
 from editjudge.system.environment import user_folder
 
 REQUIREMENT = "label-studio>=1.23.2,<1.24"
-"""What every page and answer was tried with."""
+"""The versions with which pages and answers were tested."""
 
 VENV_VARIABLE = "EDITJUDGE_LABEL_STUDIO_VENV"
 
 
 def default_venv() -> Path:
-    """One environment for all campaigns: the folder the variable names, or one in the user's cache."""
+    """Return the environment of all campaigns: the folder in the variable, or one in the user's cache."""
     named = os.environ.get(VENV_VARIABLE)
     if named:
         return Path(named)
@@ -30,7 +30,7 @@ def default_venv() -> Path:
 
 
 def installed(venv: Path) -> bool:
-    """Whether the environment was installed to its end, with the version that is wanted."""
+    """Whether the environment is completely installed, with the required version."""
     try:
         return bool(read_json(_stamp(venv)) == {"requirement": REQUIREMENT}) and program(venv).exists()
     except DataError:
@@ -38,19 +38,19 @@ def installed(venv: Path) -> bool:
 
 
 def program(venv: Path) -> Path:
-    """The server's command."""
+    """Return the path of the server's program."""
     return venv / "bin" / "label-studio"
 
 
 def ensure_installed(venv: Path) -> Path:
-    """The server's command, installed first when needed. An installation that was interrupted is repeated.
+    """Install the server if needed, and return the path of its program. An interrupted installation is repeated.
 
-    `StudioError` with the end of pip's words when it fails.
+    `StudioError` with the end of pip's output when it fails.
     """
     try:
         venv.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(venv.with_name(f"{venv.name}.lock"))
-        lock.acquire()  # two commands at once: the second one waits, then finds it done
+        lock.acquire()  # of two commands at once, the second waits and finds it installed
     except OSError as error:
         raise StorageError(
             f"{venv.parent}: cannot be written ({error.strerror}); choose another server.local.venv"

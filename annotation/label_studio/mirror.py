@@ -1,4 +1,4 @@
-"""What a unit's project holds, kept on disk: only tasks that changed are fetched, and nothing pulled is ever lost."""
+"""A unit's project on disk: a pull fetches changed tasks only, and pulled annotations are never lost."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ OVERLAP = timedelta(minutes=1)
 
 
 class StudioAnnotation(Record):
-    """An annotation as Label Studio has it."""
+    """An annotation in Label Studio."""
 
     id: int
     result: Any
-    """Anything: its API checks nothing."""
+    """Any JSON: Label Studio's API checks nothing."""
     was_cancelled: bool
     """Skipped."""
     lead_time: float | None
@@ -35,7 +35,7 @@ class StudioAnnotation(Record):
 
 
 class StudioTask(Record):
-    """A task as Label Studio has it."""
+    """A task in Label Studio."""
 
     id: int
     group_id: str | None
@@ -43,7 +43,7 @@ class StudioTask(Record):
     candidates: tuple[str, ...] = ()
     """Triplet ids in shown order."""
     updated_at: str | None = None
-    """Changes with every annotation; None: not looked at since it was pushed."""
+    """Changes with every annotation; None: not fetched since it was pushed."""
     annotations: tuple[StudioAnnotation, ...] = ()
 
 
@@ -53,20 +53,20 @@ class Mirror(Record):
     project: str
     """`UnitProject.key`."""
     tasks: dict[int, StudioTask] = Field(default_factory=dict)
-    """What is there, by Label Studio's number."""
+    """The project's tasks, by Label Studio's number."""
     deleted: tuple[StudioTask, ...] = ()
-    """Annotated tasks that were there once."""
+    """Annotated tasks that were deleted on the server."""
     withdrawn: tuple[StudioTask, ...] = ()
-    """Annotations that were there once, on tasks that still are. Kept, never used."""
+    """Deleted annotations of existing tasks. Kept, never used."""
 
 
 def mirror_file(out: Path, unit: str) -> Path:
-    """Where the mirror of a unit is kept."""
+    """Return the path of a unit's mirror."""
     return out / "mirror" / f"{unit}.json"
 
 
 def load_mirror(out: Path, unit: str) -> Mirror | None:
-    """What was pulled or pushed last; None when there is nothing. `DataError` for a damaged file."""
+    """Read a unit's mirror; None without one. `DataError` for a damaged file."""
     path = mirror_file(out, unit)
     if not path.exists():
         return None
@@ -80,12 +80,12 @@ def load_mirror(out: Path, unit: str) -> Mirror | None:
 
 
 def save_mirror(out: Path, unit: str, mirror: Mirror) -> None:
-    """Write it, wholly or not at all."""
+    """Write a unit's mirror atomically."""
     atomic_write(mirror_file(out, unit), mirror.model_dump_json())
 
 
 def known(mirror: Mirror | None, project: UnitProject) -> Mirror:
-    """The mirror for this very project. What an earlier project of the unit held counts as deleted."""
+    """Return the mirror for this project. Tasks of an earlier project of the unit count as deleted."""
     if mirror is None:
         return Mirror(project=project.key)
     if mirror.project == project.key:
@@ -95,9 +95,9 @@ def known(mirror: Mirror | None, project: UnitProject) -> Mirror:
 
 
 def refresh(studio: Studio, project: UnitProject, mirror: Mirror, annotations: bool) -> Mirror:
-    """The mirror as the server is now. With `annotations=False` only tasks that nobody knew yet are fetched.
+    """Return the mirror in the server's present state. With `annotations=False`, fetch only new tasks.
 
-    What changed is asked for, and the number of tasks tells whether any were deleted; only then all are listed.
+    Changed tasks are requested. All tasks are listed only if their number shows that some were deleted.
     """
     before = mirror.tasks
     if not annotations:
@@ -127,19 +127,19 @@ def _changed(tasks: Mapping[int, StudioTask], listed: Mapping[int, str]) -> list
 
 
 def _since(tasks: Iterable[StudioTask]) -> str | None:
-    """From when on changes are to be looked for; None when nothing was looked at yet.
+    """Return the time from which changes are requested; None when no task was fetched yet.
 
-    Somewhat before the last one seen: a slow write can become visible after a later one.
+    It is before the last seen change: a slow write can become visible after a later one.
     """
     newest = max((task.updated_at for task in tasks if task.updated_at is not None), default=None)
     if newest is None:
         return None
     moment = datetime.fromisoformat(newest.replace("Z", "+00:00")) - OVERLAP
-    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"  # the server reads no other form, though it writes whole seconds without
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"  # the server needs fractions here, though it omits them when they are 0
 
 
 def _read(pages: Iterator[list[dict[str, Any]]]) -> dict[int, StudioTask]:
-    """Tasks by number. While a page is read, the server works on the next one."""
+    """Return tasks by number. While a page is read, the server prepares the next one."""
     found: dict[int, StudioTask] = {}
     with ThreadPoolExecutor(1) as pool:
         page = pool.submit(next, pages, None)
@@ -150,12 +150,12 @@ def _read(pages: Iterator[list[dict[str, Any]]]) -> dict[int, StudioTask]:
 
 
 def with_pushed(mirror: Mirror, pushed: Iterable[StudioTask]) -> Mirror:
-    """The mirror with tasks that were just imported."""
+    """Return the mirror with newly imported tasks."""
     return mirror.model_copy(update={"tasks": mirror.tasks | {task.id: task for task in pushed}})
 
 
 def studio_task(row: Mapping[str, Any]) -> StudioTask:
-    """A task as the server gave it."""
+    """Build a task from the server's JSON."""
     data = row["data"] if isinstance(row["data"], dict) else {}
     group_id, candidates = data.get("group_id"), data.get("triplets")
     ours = (

@@ -1,4 +1,4 @@
-"""The project of a unit on the server: found by its mark, made when missing, refused when its page is another one."""
+"""A unit's project on the server: found by its mark, created if missing, refused if its page differs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from annotation.recipe import AnnotationRecipe, Unit
 from editjudge.files.io import digest
 
 MODEL_VERSION = "editjudge"
-"""Under which predictions are stored."""
+"""The `model_version` of stored predictions."""
 
 LOCAL_IMAGES = "/data/local-files/?d=images/"
-"""Where a local server gives out the images of `out/served`."""
+"""URL prefix of the images in `out/served` on a local server."""
 
 _MARK = re.compile(r"\[editjudge (?P<campaign>[0-9a-f]+) (?P<page>\S+)\]")
 
@@ -31,13 +31,13 @@ class UnitProject:
     unit: Unit
     id: int
     key: str
-    """Tells it from a project that got the same number later, in a new database."""
+    """Unique across databases: a new database can reuse the project's number."""
 
 
 def find_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> UnitProject | None:
-    """The unit's project, None when it is not there yet.
+    """Return the unit's project, or None if it does not exist.
 
-    `StudioError` when it was made for another page, when it lost its mark, or when there are two.
+    `StudioError` if it was made for another page, lost its mark, or exists twice.
     """
     found = _search(studio.projects(), recipe, unit)
     if found is None:
@@ -47,10 +47,10 @@ def find_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> UnitPr
 
 
 def ensure_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> tuple[UnitProject, bool]:
-    """The unit's project, made or brought up to date; and whether it is new.
+    """Create or update the unit's project. Return it, and whether it is new.
 
-    A project whose page differs is emptied and used again while nobody has annotated; afterwards it is refused, as is
-    a local server that shows the images of another campaign.
+    A project with another page is emptied and reused if it has no annotations, otherwise refused. A local server with
+    the images of another campaign is refused too.
     """
     if recipe.server.url is None:
         check_serves(home_of(recipe), recipe.served)
@@ -69,7 +69,7 @@ def ensure_project(studio: Studio, recipe: AnnotationRecipe, unit: Unit) -> tupl
 
 
 def show_predictions(studio: Studio, project: UnitProject) -> None:
-    """Let pages open with the predictions. Label Studio takes a name of predictions only once it has some."""
+    """Show the predictions on opening a page. Label Studio accepts a `model_version` only if predictions have it."""
     studio.update_project(project.id, {"model_version": MODEL_VERSION})
 
 
@@ -93,7 +93,7 @@ def _search(projects: Sequence[StudioProject], recipe: AnnotationRecipe, unit: U
 
 
 def _updated(studio: Studio, recipe: AnnotationRecipe, unit: Unit, found: StudioProject) -> StudioProject:
-    """The project with the texts and the page of the recipe."""
+    """Update the project's texts and page from the recipe."""
     current = studio.project(found.id)
     changes: dict[str, Any] = _settings(recipe, unit)
     if _mark(current)[1] != _page(recipe):
@@ -107,7 +107,7 @@ def _updated(studio: Studio, recipe: AnnotationRecipe, unit: Unit, found: Studio
 
 
 def _check_page(studio: Studio, recipe: AnnotationRecipe, project: StudioProject) -> None:
-    """`StudioError` when the project has annotations that were made on another page."""
+    """Raise `StudioError` when the project has annotations of another page."""
     page = _mark(project)[1]
     if page != _page(recipe) and _has_annotations(studio.project(project.id)):
         raise StudioError(
@@ -135,7 +135,7 @@ def _settings(recipe: AnnotationRecipe, unit: Unit) -> dict[str, Any]:
 
 
 def _ensure_images(studio: Studio, recipe: AnnotationRecipe, project: int) -> None:
-    """Label Studio gives out only files below a folder that a storage of one of its projects names."""
+    """Add the image folder: Label Studio serves only files below the folders of a project's storages."""
     path = str((recipe.served / "images").resolve())
     if path not in studio.image_folders(project):
         studio.add_image_folder(project, path)
@@ -150,7 +150,7 @@ def _campaign(recipe: AnnotationRecipe, unit: Unit) -> str:
 
 
 def _page(recipe: AnnotationRecipe) -> str:
-    """What of a layout decides how answers are to be read."""
+    """Return the parts of the layout on which the reading of answers depends."""
     layout = layout_of(recipe)
     return f"{layout.candidates}/{'+'.join(layout.dimensions)}"
 
@@ -164,6 +164,6 @@ def _text_mark(campaign: str, page: str) -> str:
 
 
 def _mark(project: StudioProject) -> tuple[str, str]:
-    """Campaign and page of a project's description; empty when it has no mark."""
+    """Return campaign and page from a project's description; empty without a mark."""
     found = _MARK.search(project.description or "")
     return (found["campaign"], found["page"]) if found else ("", "")

@@ -1,4 +1,4 @@
-"""The local Label Studio server of a campaign: started, recognised by its token, stopped."""
+"""Start, recognise (by its token) and stop the local Label Studio server of a campaign."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from annotation.label_studio.home import Credentials, Home, ServerState
 
 HOST = "127.0.0.1"
 PORTS_TRIED = 20
-"""From the preferred port upwards."""
+"""Number of ports, from the preferred one upwards."""
 ANSWER_S = 10.0
-"""A server that says nothing for so long does not run."""
+"""Time-out, in seconds, after which a server counts as not running."""
 CLOCK_S = 2.0
-"""By how much the start of one process may seem to differ: the system counts from a boot time that clocks move."""
+"""Tolerance for a process's start time, in seconds: it is relative to a boot time that clock changes move."""
 STOP_S = 15.0
-"""A server that has not ended this long after it was asked to is killed."""
+"""Seconds after which a server that does not end on request is killed."""
 
 
 @dataclass(frozen=True)
 class Running:
-    """A server that answered to our own token."""
+    """A server that accepted our own token."""
 
     url: str
     pid: int
     new: bool
-    """Whether it was started by this call."""
+    """Whether this call started it."""
 
 
 def start(home: Home, program: Path, served: Path, port: int, timeout_s: float) -> Running:
-    """The home's server, started unless it runs already. `StudioError` when it does not come up.
+    """Start the home's server unless it is running, and return it. `StudioError` when it does not start.
 
-    It listens on the loopback address only. A server of this home that no longer answers is ended first.
+    It listens on the loopback address only. A server of this home that does not answer is ended first.
     """
     home.prepare()
     (served / "images").mkdir(parents=True, exist_ok=True)
@@ -66,7 +66,7 @@ def start(home: Home, program: Path, served: Path, port: int, timeout_s: float) 
 
 
 def running(home: Home) -> Running | None:
-    """The home's server when it runs and answers to our token, else None. Starts nothing."""
+    """Return the home's server if it is running and accepts our token, else None."""
     state, credentials = home.state(), home.credentials()
     if state is None or credentials is None or not _lives(state):
         return None
@@ -75,7 +75,7 @@ def running(home: Home) -> Running | None:
 
 
 def check_serves(home: Home, served: Path) -> None:
-    """`StudioError` when the home's server gives out the images of another campaign."""
+    """Raise `StudioError` when the home's server serves the images of another campaign."""
     state = home.state()
     if state is not None and state.root != str(served.resolve()):
         raise StudioError(
@@ -85,7 +85,7 @@ def check_serves(home: Home, served: Path) -> None:
 
 
 def stop(home: Home) -> bool:
-    """End the home's server; whether there was one. Processes that are not its own are never touched."""
+    """End the home's server and return whether one was running. Other processes are never touched."""
     if not home.folder.is_dir():
         return False
     with home.locked():
@@ -100,7 +100,7 @@ def stop(home: Home) -> bool:
 
 
 def wait(home: Home, pid: int, every_s: float = 0.5) -> None:
-    """Return when the process has ended."""
+    """Wait until the process has ended."""
     state = home.state()
     while state is not None and state.pid == pid and _lives(state):
         time.sleep(every_s)
@@ -108,12 +108,12 @@ def wait(home: Home, pid: int, every_s: float = 0.5) -> None:
 
 
 def address(port: int) -> str:
-    """Where a local server is found."""
+    """Return a local server's URL."""
     return f"http://{HOST}:{port}"
 
 
 def answers_to(url: str, credentials: Credentials) -> bool:
-    """Whether a Label Studio answers there that knows our secret token, and so is ours."""
+    """Whether a Label Studio at `url` accepts our secret token, which identifies it as ours."""
     try:
         with Studio(url, credentials.token, ANSWER_S) as studio:
             return studio.whoami() == credentials.user
@@ -124,7 +124,7 @@ def answers_to(url: str, credentials: Credentials) -> bool:
 def start_on(
     home: Home, program: Path, root: str, port: int, credentials: Credentials, timeout_s: float
 ) -> Running | None:
-    """Start on this very port; None when another program took it first: Label Studio would move on silently."""
+    """Start on this port; None if another program took it: Label Studio would silently use another one."""
     process = _spawn(home, program, root, port, credentials)
     started = _started(process.pid)
     state = ServerState(process.pid, 0.0 if started is None else started, port, root)
@@ -159,7 +159,7 @@ def start_on(
 def _spawn(home: Home, program: Path, root: str, port: int, credentials: Credentials) -> subprocess.Popen[bytes]:
     command = [str(program), "start", "--no-browser", "--internal-host", HOST, "--port", str(port)]
     with os.fdopen(os.open(home.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as log:
-        # A session of its own: Ctrl-C reaches the command, which then ends the server in order.
+        # In a new session, Ctrl-C reaches only the command, which then stops the server cleanly.
         return subprocess.Popen(
             [*command, "--log-level", "WARNING"],
             env=environment(home, root, credentials),
@@ -172,7 +172,7 @@ def _spawn(home: Home, program: Path, root: str, port: int, credentials: Credent
 
 
 def environment(home: Home, root: str, credentials: Credentials) -> dict[str, str]:
-    """Environment of the server: its folder, its first user, whose images; nothing is reported to its makers."""
+    """Return the server's environment variables: folder, first user and images; its telemetry is off."""
     foreign = ("LABEL_STUDIO_", "DJANGO_", "POSTGRE_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(foreign)}
     return kept | {
@@ -193,7 +193,7 @@ def environment(home: Home, root: str, credentials: Credentials) -> dict[str, st
 
 
 def _is_free(port: int) -> bool:
-    """Whether nobody listens there. Connections that are being closed do not count."""
+    """Whether no program listens on the port. Closing connections do not count."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -204,7 +204,7 @@ def _is_free(port: int) -> bool:
 
 
 def _moved_on(home: Home, port: int) -> bool:
-    """Whether the server says that it took another port than ours."""
+    """Whether the server's log reports another port than ours."""
     text = home.log.read_text(encoding="utf-8", errors="replace") if home.log.exists() else ""
     return any(f"Port {port} is in use" in line for line in text.splitlines())
 
@@ -217,13 +217,13 @@ def _log_end(home: Home, credentials: Credentials) -> str:
 
 
 def _lives(state: ServerState) -> bool:
-    """Whether the very process that was started still runs; its number may belong to another by now."""
+    """Whether the started process is still running; another process may have its number now."""
     started = _started(state.pid)
     return started is not None and abs(started - state.started) < CLOCK_S
 
 
 def _started(pid: int) -> float | None:
-    """When a process was started, in seconds since 1970; None when there is none, or only its remains."""
+    """Return a process's start time in seconds since 1970; None for a missing or zombie process."""
     try:
         process = psutil.Process(pid)
         return process.create_time() if _runs(process) else None
@@ -232,7 +232,7 @@ def _started(pid: int) -> float | None:
 
 
 def _runs(process: psutil.Process) -> bool:
-    """Whether a process has not ended; one that its parent has not asked about yet has."""
+    """Whether a process is running; a zombie is not."""
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -240,7 +240,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def _end(pid: int) -> None:
-    """Ask a process and those that it started to end, and kill those that do not."""
+    """Terminate a process and its children, and kill those that do not end."""
     try:
         process = psutil.Process(pid)
         family = [process, *process.children(recursive=True)]

@@ -1,4 +1,4 @@
-"""The answers of an annotation page: read strictly, and written as the page would write them."""
+"""Read the answers of an annotation page strictly, and write answers in the page's format."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from editjudge.records.tasks import Dimension
 
 
 class Reading(NamedTuple):
-    """What an annotation says."""
+    """The content of one annotation."""
 
     tiers: dict[Dimension, Tiers]
-    """A ranking for each dimension of the layout; empty when there are problems, so that nothing is half used."""
+    """A ranking for each dimension of the layout; empty when there are problems: an annotation is used whole."""
     flags: tuple[str, ...]
-    """What the annotator ticked of `FLAGS`."""
+    """The entries of `FLAGS` that the annotator ticked."""
     problems: tuple[str, ...]
-    """Everything that is wrong with the annotation; empty for a valid one."""
+    """Every problem of the annotation; empty for a valid one."""
 
 
 def read_result(layout: Layout, result: Any) -> Reading:
-    """Read the `result` of a Label Studio annotation, which may hold anything: its API checks nothing.
+    """Read the `result` of a Label Studio annotation. It may contain anything: Label Studio's API checks nothing.
 
-    A valid answer has each candidate in exactly one tier of each dimension, and nothing else but flags. Empty tiers are
-    left out: only the order counts.
+    A valid answer has each candidate in exactly one tier of each dimension, and flags at most. Empty tiers are
+    removed: only the order counts.
     """
     if not isinstance(result, list) or not result:
         seen = "empty" if isinstance(result, list) else f"{type(result).__name__}, not a list"
@@ -41,7 +41,7 @@ def read_result(layout: Layout, result: Any) -> Reading:
 
 
 def _by_control(layout: Layout, result: list[Any]) -> tuple[dict[str, Any], list[str]]:
-    """Name of the control -> its value, for items that are what this layout makes; and what is wrong with others."""
+    """Return control name -> value for the items that match this layout, and the problems of the others."""
     controls = {FLAG, *(layout.cell(dimension, number) for dimension in layout.dimensions for number in layout.numbers)}
     answers: dict[str, Any] = {}
     problems: list[str] = []
@@ -63,7 +63,7 @@ def _by_control(layout: Layout, result: list[Any]) -> tuple[dict[str, Any], list
 
 
 def _read_tiers(layout: Layout, dimension: Dimension, answers: Mapping[str, Any]) -> tuple[Tiers, list[str]]:
-    """The tiers that are not empty; and what is wrong."""
+    """Return the non-empty tiers and the problems."""
     levels: list[list[int]] = [[] for _ in layout.numbers]
     problems = []
     for number in layout.numbers:
@@ -78,9 +78,9 @@ def _read_tiers(layout: Layout, dimension: Dimension, answers: Mapping[str, Any]
 
 
 def make_result(layout: Layout, tiers: Mapping[Dimension, Sequence[Sequence[int]]]) -> list[dict[str, Any]]:
-    """The inverse of `read_result`, for predictions and for annotations by the API.
+    """Return the `result` that `read_result` reads back; for predictions and for annotations by the API.
 
-    `tiers` has one ranking of candidate numbers for each dimension of the layout; `ValueError` otherwise.
+    `tiers` needs one ranking of candidate numbers for each dimension of the layout; `ValueError` otherwise.
     """
     result: list[dict[str, Any]] = []
     for dimension in layout.dimensions:

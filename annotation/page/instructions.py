@@ -1,4 +1,4 @@
-"""What annotators read before they start, and again behind the page's "Instructions" button."""
+"""The annotators' instructions, shown before the first task and by the page's "Instructions" button."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ GUIDES: dict[Dimension, str] = {
 
 
 def annotator_instructions(layout: Layout, unit: UnitKind, extra: str = "") -> str:
-    """HTML for Label Studio's `expert_instruction`. `extra` is plain text of the recipe, shown first; blank lines
-    separate its paragraphs.
+    """Return the HTML for Label Studio's `expert_instruction`. `extra` is plain text of the recipe, shown first;
+    blank lines separate its paragraphs.
 
-    Written the way the server keeps it (no style attributes, no escaped quotes), so that it compares equal afterwards.
+    It has no style attributes and no escaped quotes: the server stores it unchanged, and a comparison finds it equal.
     """
     paragraphs = [part.strip() for part in extra.split("\n\n") if part.strip()]
     own = "".join(f'<p dir="auto">{escape(part, quote=False)}</p>' for part in paragraphs)

@@ -1,8 +1,7 @@
-"""The page an annotator ranks on: which controls it has, and Label Studio's configuration of it.
+"""The controls of the annotators' page, and its Label Studio configuration.
 
-One required radio group for each candidate and dimension, so that the page itself refuses a ranking that is not
-complete. Candidates are numbered 1..n in the order shown; a tier holds candidates that are equally good, tier 1 is the
-best.
+Each candidate has one required radio group per dimension: the page itself refuses an incomplete ranking. Candidates
+are numbered 1..n in the order shown; the candidates of one tier are equally good, tier 1 is the best.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ QUESTIONS: dict[Dimension, str] = {
 
 INSTRUCTION = "instruction"
 STRIP = "strip_html"
-"""Keys of a task's data; the first is also the name of the tag that shows it."""
+"""Keys of a task's data; the first is also the name of the tag that displays it."""
 FLAG = "flag"
 FLAGS = ("broken image", "unsure")
 
@@ -43,19 +42,19 @@ HINT = (
 KEY_ROWS = ("12345", "qwert", "asdfg", "zxcvb", "67890")
 """Keys of the answers: the row is the tier, the place in the row the candidate."""
 KEY_MODIFIERS = ("", "shift+", "alt+")
-"""Of the first, second and third dimension on the page."""
+"""For the first, second and third dimension on the page."""
 LABEL_KEYS = ("alone", "with Shift", "with Alt")
-"""What the instructions call the modifiers."""
+"""Names of the modifiers in the instructions."""
 
 
 class Layout(BaseModel):
-    """Which page is shown; two layouts that differ need two projects."""
+    """The layout of the page; different layouts need different projects."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     candidates: int = Field(5, ge=MIN_CANDIDATES, le=MAX_CANDIDATES)
     dimensions: tuple[Dimension, ...] = Field(DIMENSIONS, min_length=1)
-    """Top to bottom on the page."""
+    """In the order of the page, from top to bottom."""
 
     @field_validator("dimensions")
     @classmethod
@@ -71,28 +70,28 @@ class Layout(BaseModel):
 
     @property
     def columns(self) -> int:
-        """Candidates in one row of the page."""
+        """Candidates per row of the page."""
         if self.candidates <= ALIGNED_CANDIDATES:
             return self.candidates
         return -(-self.candidates // -(-self.candidates // ALIGNED_CANDIDATES))
 
     @property
     def has_keys(self) -> bool:
-        """Whether every answer has a key of its own."""
+        """Whether every answer has its own key."""
         return self.candidates <= len(KEY_ROWS[0])
 
     def cell(self, dimension: Dimension, number: str) -> str:
-        """Name of the radio group of one candidate."""
+        """Return the name of one candidate's radio group."""
         return f"{dimension}_{number}"
 
 
 def layout_of(recipe: AnnotationRecipe) -> Layout:
-    """The page that a recipe asks for."""
+    """Return the layout that a recipe describes."""
     return Layout(candidates=recipe.project.candidates, dimensions=recipe.project.dimensions)
 
 
 def config_xml(layout: Layout) -> str:
-    """Label Studio's labelling configuration. Nothing of a task is in it."""
+    """Return Label Studio's labelling configuration. It contains no data of tasks."""
     style = (Path(__file__).parent / "templates" / "page.css").read_text(encoding="utf-8")
     style = style.replace("{columns}", str(layout.columns))
     flags = "".join(f"<Choice value={quoteattr(flag)}/>" for flag in FLAGS)
@@ -131,8 +130,8 @@ def _cell(layout: Layout, dimension: Dimension, number: str, modifier: str) -> s
         key = ""
         if layout.has_keys:
             key = f" hotkey={quoteattr(modifier + KEY_ROWS[row][int(number) - 1])}"
-        # Label Studio uses `value` as the radio button's name, and buttons of one name are one stop for the Tab key:
-        # so each gets a name of its own, shows the tier through `html`, and answers with the alias.
+        # Label Studio uses `value` as the radio button's name, and the Tab key stops once per name. Each button gets
+        # its own name, shows the tier through `html`, and answers with the alias.
         choices.append(f'<Choice value="{name}_{tier}" alias="{tier}" html="{tier}"{key}/>')
     message = quoteattr(f"{TITLES[dimension]}: result {number} has no tier yet.")
     aligned = layout.candidates <= ALIGNED_CANDIDATES

@@ -1,4 +1,4 @@
-"""A judge's ranking for pages to open with. It can bias people, so it is off unless a recipe asks for it."""
+"""A judge's ranking as the page's initial answer. It can bias people: it is off by default."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from editjudge.records.types import ScoreCard
 from editjudge.statistics.tiers import tiers_of_scores
 
 Predictions = Mapping[str, list[dict[str, Any]]]
-"""group_id -> the ranking as the `result` of an annotation."""
+"""`group_id` -> the ranking as the `result` of an annotation."""
 
 
 def judge_rankings(recipe: AnnotationRecipe, tasks: Sequence[Planned]) -> tuple[Predictions, int]:
-    """The judge's rankings, only where every candidate has every score; and how many tasks have none.
+    """Return the judge's rankings of tasks whose candidates all have every score, and the number of other tasks.
 
-    Nothing at all unless the recipe names score cards.
+    Both are empty when the recipe names no score cards.
     """
     if recipe.project.predictions is None:
         return {}, 0
@@ -38,6 +38,6 @@ def judge_rankings(recipe: AnnotationRecipe, tasks: Sequence[Planned]) -> tuple[
 
 
 def _scores(shown: Sequence[ScoreCard | None], dimension: Dimension) -> dict[int, float]:
-    """By candidate number, of those that have one."""
+    """Return candidate number -> score, without the candidates that have none."""
     values = [None if card is None else card.value(dimension) for card in shown]
     return {number: value for number, value in enumerate(values, start=1) if value is not None}

@@ -1,4 +1,4 @@
-"""The one folder whose images the server gives out: originals under their content's name, and copies for the screen."""
+"""The folder of images that the server serves: originals, named by their digest, and copies for the screen."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from editjudge.system.progress import bar
 from editjudge.system.provenance import cores
 
 SUFFIXES = {b"\x89PNG\r\n": ".png", b"\xff\xd8\xff": ".jpg", b"GIF8": ".gif"}
-"""First bytes of a file -> the ending under which the server names its kind to the browser."""
+"""First bytes of a file -> file extension, from which the server derives the MIME type."""
 
 JPEG_QUALITY = 95
-"""Of the screen copies, with full colour resolution: the copy must not add artefacts for which a result is blamed."""
+"""Of the screen copies, without chroma subsampling: people would blame a result for artefacts of its copy."""
 
 
 class ServedImages:
-    """Puts images below `folder`. Names are digests of content, so neither an editor nor a data set can be read off.
+    """Writes images below `folder`. Names are digests of the content: they reveal no editor and no data set.
 
-    What is there already is used again, so a second run only looks at names.
+    Existing files are reused; a second run only checks names.
     """
 
     def __init__(self, folder: Path, source: ImageStore, screen_px: int) -> None:
@@ -43,7 +43,7 @@ class ServedImages:
                 self._note(name)
 
     def prepare(self, refs: Iterable[ImageRef]) -> dict[str, ImageError]:
-        """Make every image ready, several at a time. What could not be read, by SHA-256."""
+        """Write every image, several at a time. Return the errors of unreadable images by SHA-256."""
         wanted = {ref.sha256: ref for ref in refs if not self._is_ready(ref)}
         failed: dict[str, ImageError] = {}
         if not wanted:
@@ -55,14 +55,14 @@ class ServedImages:
             except ImageError as error:
                 failed[ref.sha256] = error
 
-        # Decoding, resizing and hashing leave Python's lock alone, so threads are enough.
+        # Decoding, resizing and hashing release the GIL: threads are enough.
         with bar("images", len(wanted)) as advance, ThreadPoolExecutor(cores()) as pool:
             for _ in pool.map(one, wanted.values()):
                 advance(1)
         return failed
 
     def shown(self, ref: ImageRef, prefix: str) -> ServedImage:
-        """Addresses of a prepared image for the browser."""
+        """Return the browser's URLs of a prepared image."""
         original = self._there[ref.sha256]
         screen = self._there[self._screen_stem(ref)] if self._is_large(ref) else original
         return ServedImage(prefix + screen, prefix + original)
@@ -98,7 +98,7 @@ class ServedImages:
             self._write(f"{self._screen_stem(ref)}.jpg", _encoded(image, "JPEG"))
 
     def _link(self, name: str, ref: ImageRef, content: bytes) -> None:
-        """A hard link costs no space; a copy where that cannot be, as between disks or from a tar file."""
+        """Make a hard link, which takes no space; a copy between file systems and from tar files."""
         (self.folder / name[:2]).mkdir(parents=True, exist_ok=True)
         source = os.path.join(self._source.root, ref.path)
         try:
@@ -118,7 +118,7 @@ class ServedImages:
 
 
 def _suffix(content: bytes) -> str | None:
-    """Of a format that every browser shows, by the file's first bytes; None for others, which are served as PNG."""
+    """Return the extension of a format that every browser shows; None for others, which are served as PNG."""
     if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
         return ".webp"
     return next((suffix for magic, suffix in SUFFIXES.items() if content.startswith(magic)), None)

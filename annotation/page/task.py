@@ -1,8 +1,8 @@
-"""What one task puts on the page: the instruction, and the pictures side by side.
+"""The content of one task on the page: the instruction, and the pictures side by side.
 
-The pictures are static HTML with style sheets only: Label Studio runs no script of ours. Resting on a picture, or
-reaching it with the Tab key, opens input and result large beside each other; holding the mouse button down on it
-shows the input in the place of the result, so that a change is seen as a flicker. The caption opens the original.
+The pictures are static HTML with style sheets only: Label Studio runs none of our scripts. Hover over a picture, or
+reach it with the Tab key, to enlarge input and result side by side; hold the mouse button down on it to show the
+input in the place of the result: a change appears as a flicker. The caption opens the original.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from editjudge.records.tasks import Dimension
 
 
 class ServedImage(NamedTuple):
-    """One image as the browser asks for it."""
+    """The URLs of one image."""
 
     screen: str
-    """Address of the copy that fits the screen."""
+    """URL of the copy that fits the screen."""
     original: str
-    """Address of the image as it was made; may be the same as `screen`."""
+    """URL of the unchanged image; may be the same as `screen`."""
 
 
 def task_data(
@@ -31,11 +31,11 @@ def task_data(
     candidates: Sequence[ServedImage],
     earlier: Mapping[str, Mapping[Dimension, str]] | None = None,
 ) -> dict[str, Any]:
-    """The keys of a task's `data` that the layout shows; the caller adds its own beside them.
+    """Return the keys of a task's `data` that the layout shows; the caller may add others.
 
-    `inputs` and `candidates` in shown order; `ValueError` unless there is an input and the layout's number of
-    candidates. `earlier`: rankings to decide between (unit -> dimension -> notation), shown under the pictures. The
-    instruction is shown as text, whatever it holds.
+    `inputs` and `candidates` are in shown order; `ValueError` without an input or with another number of candidates
+    than the layout's. `earlier`: rankings to decide between (unit -> dimension -> notation), shown under the
+    pictures. The instruction is always shown as text, never as HTML.
     """
     if not inputs or len(candidates) != layout.candidates:
         raise ValueError(f"{len(inputs)} inputs and {len(candidates)} candidates for a layout of {layout.candidates}")
@@ -57,14 +57,14 @@ def _strip(inputs: Sequence[ServedImage], candidates: Sequence[ServedImage]) -> 
 
 
 def _picture(name: str, shown: ServedImage, before: Sequence[tuple[str, ServedImage]]) -> str:
-    """A frame with caption. A candidate's holds the inputs (`before`): the first underneath, all of them beside it."""
+    """Return a frame with a caption. A candidate's contains the inputs (`before`): the first below, all beside it."""
     layers = [("ej-after", name, shown), *(("ej-before", label, image) for label, image in before[:1])]
     small = "".join(_image(f"ej-small {kind}", label, image) for kind, label, image in layers)
     large = "".join(f'{_image(kind, label, image)}<i class="{kind}">{label}</i>' for kind, label, image in layers)
     beside = "".join(
         f'<span class="ej-pane">{_image("", label, image)}<i>{label}</i></span>' for label, image in before
     )
-    # A button: it takes the focus, and Space held down on it counts as pressed, as the mouse button does.
+    # A button takes the focus, and holding Space on it counts as holding the mouse button.
     return (
         f'<figure class="{"ej-candidate" if before else "ej-input"}">'
         f'<button type="button" class="ej-frame" aria-label="{name}, enlarge">{small}'
@@ -79,7 +79,7 @@ def _image(kind: str, label: str, shown: ServedImage) -> str:
 
 
 def _earlier(layout: Layout, earlier: Mapping[str, Mapping[Dimension, str]]) -> str:
-    """A table of the rankings that were given before, for the adjudicator."""
+    """Return a table of the units' rankings, for the adjudicator."""
     head = "".join(f"<th>{TITLES[dimension]}</th>" for dimension in layout.dimensions)
     rows = ""
     for unit, rankings in earlier.items():

@@ -1,12 +1,12 @@
-"""What several rankings of one task say together about each pair of its candidates.
+"""The consensus of several rankings of one task about each pair of its candidates.
 
 A unit prefers A to B when A is in a higher tier; it *votes* for A when A is at least `min_tier_gap` tiers higher.
 - unanimous: every unit of the task votes for A.
-- majority: more than half of them do. Majorities can form a cycle (A over B, B over C, C over A): no ranking holds such
-  pairs together, so all pairs between the candidates of a cycle are left out.
-- adjudicated: where rankings differ and the adjudicator ranked as well, that ranking decides, counted as one unit more.
-  A task on which units contradict each other waits for it; all other tasks are as in unanimous.
-A pair that was not kept has one of the reasons of `REASONS`.
+- majority: more than half of them do. Majorities can form a cycle (A over B, B over C, C over A), which no ranking
+  can represent: all pairs between the candidates of a cycle are left out.
+- adjudicated: where rankings differ and the adjudicator ranked the task, that ranking decides, and counts as one more
+  unit. A task on which units contradict each other waits for it; other tasks follow the rule `unanimous`.
+A dropped pair has one of the `REASONS`.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ REASONS: dict[str, str] = {
 
 @dataclass(frozen=True)
 class Preference:
-    """One candidate is preferred to another."""
+    """A preference for one candidate over another."""
 
     better: str
     worse: str
     tier_gap: int
-    """Smallest among the units that vote for it."""
+    """Smallest gap among the units that vote for it."""
     n_units: int
-    """Units that ranked the task; with an adjudication, one more."""
+    """Units that ranked the task, plus one with an adjudication."""
     share: float
-    """Of these units, how many vote for it: above 0, at most 1."""
+    """Share of these units that vote for it: above 0, at most 1."""
 
 
 @dataclass(frozen=True)
 class Consensus:
-    """What the rankings of one task and dimension give."""
+    """The preferences in one task and dimension, with the dropped pairs."""
 
     preferences: tuple[Preference, ...]
     dropped: dict[str, int]
     """Candidate pairs by reason."""
     contradictions: tuple[tuple[str, str], ...]
-    """Candidate pairs of which some unit prefers the one, some unit the other: kept or not."""
+    """Candidate pairs on which two units prefer different candidates, kept or dropped."""
     cycles: tuple[tuple[str, ...], ...]
-    """Sets of candidates that majorities do not order, ids ascending."""
+    """Sets of candidates that form a cycle of majorities, ids ascending."""
 
 
 def find_consensus(
@@ -66,9 +66,9 @@ def find_consensus(
     min_units: int = 1,
     adjudication: TierRanking | None = None,
 ) -> Consensus:
-    """The preferences that rankings of one task in one dimension share under a rule; see this module.
+    """Return the consensus of the rankings of one task and dimension under a rule, as defined in this module.
 
-    `DataError` when they are not about the same candidates.
+    `DataError` when they rank different candidates.
     """
     levels = [levels_of(ranking) for ranking in rankings]
     every = levels if adjudication is None else [*levels, levels_of(adjudication)]
@@ -103,7 +103,7 @@ def find_consensus(
 
 
 def contradicted_pairs(rankings: Sequence[TierRanking]) -> tuple[tuple[str, str], ...]:
-    """The pairs of candidates of which one unit prefers the one and another unit the other; ids ascending."""
+    """Return the pairs of candidates on which two units prefer different ones; ids ascending."""
     levels = [levels_of(ranking) for ranking in rankings]
     names = sorted(set().union(*levels)) if levels else []
     return tuple(pair for pair in combinations(names, 2) if _contradicted(pair, levels))
@@ -115,7 +115,7 @@ def _contradicted(pair: tuple[str, str], levels: Sequence[Mapping[str, int]]) ->
 
 
 def _gap(pair: tuple[str, str], levels: Mapping[str, int]) -> int:
-    """Tiers by which the first is higher; 0 also when a ranking does not hold both."""
+    """Return by how many tiers the first is higher; 0 if the ranking lacks one of them."""
     one, other = pair
     return levels[other] - levels[one] if one in levels and other in levels else 0
 
@@ -127,7 +127,7 @@ def _decide(
     rule: Rule,
     min_tier_gap: int,
 ) -> Preference | str:
-    """The preference about one pair, or the reason why there is none. `watching` count, but do not decide."""
+    """Return the preference in one pair, or the reason why there is none. `watching` count, but do not decide."""
     for one, other in (pair, pair[::-1]):
         gaps = [_gap((one, other), levels) for levels in deciding]
         if _wins(gaps, rule, min_tier_gap):

@@ -1,6 +1,6 @@
-"""Rankings made elsewhere, as their publishers write them, read into one kind of row. Groups are matched later.
+"""Read rankings made elsewhere, in their publishers' formats, into one kind of row. Groups are matched later.
 
-A file is CSV, JSONL, a JSON list of rows, or a JSON object of rows by id. What a row holds says how it is read:
+A file is CSV, JSONL, a JSON list of rows, or a JSON object of rows by id. The columns of a row determine its format:
 
 - `tiers` or `notation` as text: candidate numbers, best tier first, `3|12|45` (see `formats.rankings`);
 - `tiers` as a list of lists of names, as in `TierRanking`;
@@ -33,7 +33,7 @@ _INSTRUCTION = ("instruction", "prompt")
 
 
 class RowError(Exception):
-    """A row that is no ranking; `kind` is what it is counted under."""
+    """An unusable row; `kind` is the reason that it is counted under."""
 
     def __init__(self, kind: str, detail: str) -> None:
         self.kind = kind
@@ -42,16 +42,16 @@ class RowError(Exception):
 
 @dataclass(frozen=True)
 class ForeignRanking:
-    """What one row says."""
+    """The content of one row."""
 
     where: str
-    """File and place in it, for messages."""
+    """File and line or index, for messages."""
     group: tuple[str, ...]
-    """What the row calls its group; any one of them may be known."""
+    """Names of the row's group; one known name is enough."""
     candidates: tuple[str, ...] | None
-    """Names in the order that numbers refer to; None: the order of the campaign."""
+    """Names in the order that numbers refer to; None: the campaign's order."""
     tiers: NamedTiers | str
-    """Names, or the notation with numbers."""
+    """Names, or numbers in the tier notation."""
     dimension: str | None = None
     unit: str | None = None
     instruction: str | None = None
@@ -59,7 +59,7 @@ class ForeignRanking:
 
 
 def read_foreign(path: Path) -> Iterator[tuple[str, ForeignRanking | RowError]]:
-    """Every row with its place, or what is wrong with it. `DataError` when the file cannot be read at all."""
+    """Yield each row with its place, or with its error. `DataError` for an unreadable file."""
     for where, row in read_rows(path):
         try:
             if isinstance(row, RowError):
@@ -157,7 +157,7 @@ def _seconds(value: object) -> float | None:
 
 
 def _listed(value: object) -> object:
-    """A list that a CSV cell holds as JSON text; everything else as it is."""
+    """Parse JSON text, which CSV cells contain for lists; return other values unchanged."""
     if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
         try:
             return parse_json(value)
@@ -167,9 +167,9 @@ def _listed(value: object) -> object:
 
 
 def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any] | RowError]]:
-    """Rows of a JSON, JSONL, CSV or TSV file with their places; of an object of rows, the key is their `id`.
+    """Yield the rows of a JSON, JSONL, CSV or TSV file with their places; in an object of rows, the key is the `id`.
 
-    A row of a table that has not one cell per column is a `RowError`. `DataError` for what is no table at all.
+    A row with more or fewer cells than columns is a `RowError`. `DataError` when the file is not a table.
     """
     if path.suffix.lower() not in (".json", ".jsonl"):
         table = read_table(path)

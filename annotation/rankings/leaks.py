@@ -1,7 +1,7 @@
-"""Nothing of a benchmark may have been trained on: what training files hold, and which pairs share it.
+"""Data leakage: find pairs of a benchmark that share a source or an image with training files.
 
-Compared are the sources of tasks (the id of the photograph) and images to the byte (SHA-256 of the file). A picture
-that was saved again in another size or format is not recognised.
+Sources of tasks (the id of the photograph) and image files (by SHA-256) are compared. An image that was saved in
+another size or format is not recognised.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ from editjudge.records.types import (
 )
 
 KINDS: tuple[type[Record], ...] = (SFTExample, ScoreCard, EditTriplet, EditTask, PreferencePair)
-"""Records that a training set may be made of."""
+"""Record types of training files."""
 
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What was trained on."""
+    """The sources and images of training files."""
 
     sources: frozenset[str]
     images: frozenset[str]
@@ -40,7 +40,7 @@ class TrainingInputs:
     rows: int
 
     def leak(self, pair: PreferencePair) -> str | None:
-        """Why a pair must not be in the benchmark: `source_in_training`, `image_in_training`, or None."""
+        """Return why a pair leaks: `source_in_training` or `image_in_training`; None if it does not."""
         if pair.task.origin.source in self.sources:
             return "source_in_training"
         images = (*pair.task.inputs, pair.better.edited, pair.worse.edited)
@@ -48,7 +48,7 @@ class TrainingInputs:
 
 
 def training_inputs(paths: Iterable[Path]) -> TrainingInputs:
-    """Read training files, each a JSONL of one of `KINDS`. `DataError` for anything else, and for an empty file."""
+    """Read training files, each a JSONL of one of `KINDS`. `DataError` for other or empty files."""
     sources: set[str] = set()
     images: set[str] = set()
     rows = 0
@@ -65,7 +65,7 @@ def training_inputs(paths: Iterable[Path]) -> TrainingInputs:
 
 
 def kind_of(path: Path) -> type[Record]:
-    """The record that a file's first row is; `DataError` when it is none of `KINDS`."""
+    """Return the record type of a file's first row; `DataError` if it is none of `KINDS`."""
     first = next(iter(read_jsonl(path, dict[str, object])), None)
     for kind in KINDS if first is not None else ():
         try:
@@ -81,7 +81,7 @@ def kind_of(path: Path) -> type[Record]:
 
 
 def _held(row: Record) -> tuple[str, tuple[ImageRef, ...]]:
-    """Source and images of a row."""
+    """Return source and images of a row."""
     if isinstance(row, SFTExample):
         return row.source, row.images
     if isinstance(row, EditTask):

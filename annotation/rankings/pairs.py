@@ -1,4 +1,4 @@
-"""Tier rankings to preference pairs, across tiers only; and pairs back to tiers where they form a weak order."""
+"""Convert tier rankings to preference pairs, across tiers only, and pairs that form a weak order back to tiers."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ Case = tuple[str, Dimension]
 
 @dataclass
 class DimensionPairs:
-    """What became of the candidate pairs of one dimension."""
+    """Counts of the kept and dropped candidate pairs of one dimension."""
 
     tasks: int = 0
     candidate_pairs: int = 0
     kept: int = 0
     dropped: dict[str, int] = field(default_factory=dict)
-    """By reason: those of `consensus.REASONS`, and `source_in_training`, `image_in_training`."""
+    """Candidate pairs by reason: one of `consensus.REASONS`, `source_in_training` or `image_in_training`."""
     contradicted: int = 0
-    """Candidate pairs in which units prefer different ones, kept or not."""
+    """Candidate pairs on which two units prefer different ones, kept or dropped."""
 
 
 @dataclass(frozen=True)
 class PairReport:
-    """The pairs and how they came about."""
+    """The preference pairs, with counts and problems."""
 
     pairs: tuple[PreferencePair, ...]
-    """In the order of task, dimension and ids."""
+    """Sorted by task, dimension and ids."""
     dimensions: dict[Dimension, DimensionPairs]
     contradictions: tuple[dict[str, Any], ...]
     """`task_id`, `dimension`, `candidates` (two), `prefer` (two lists of units)."""
     cycles: tuple[dict[str, Any], ...]
     """`task_id`, `dimension`, `candidates`."""
     waiting: tuple[Case, ...]
-    """Tasks and dimensions that an adjudicator must rank first."""
+    """Tasks and dimensions that wait for the adjudicator."""
 
     def as_json(self) -> dict[str, Any]:
-        """Every number and every problem; not the pairs themselves."""
+        """Return every number and problem, without the pairs."""
         return {
             "n_pairs": len(self.pairs),
             "dimensions": {name: vars(counts) for name, counts in self.dimensions.items()},
@@ -67,11 +67,11 @@ def make_pairs(
     adjudications: Iterable[TierRanking] = (),
     training: TrainingInputs | None = None,
 ) -> PairReport:
-    """The pairs that units agree on under a rule (defined in `consensus`).
+    """Make the pairs on which units agree under a rule (defined in `consensus`).
 
-    `adjudications` are of the unit that decides; they do not vote. Pairs that share a source or an image with
-    `training` are left out and counted. `DataError` for a ranking of unknown triplets, for two rankings of one unit,
-    and for adjudications under another rule.
+    `adjudications` are the adjudicator's rankings; they do not vote. Pairs that share a source or an image with
+    `training` are left out and counted. `DataError` for unknown triplets, duplicate rankings of a unit, and
+    adjudications under another rule.
     """
     by_id = {triplet.id: triplet for triplet in triplets}
     by_key = by_task(rankings)
@@ -102,7 +102,7 @@ def make_pairs(
 
 
 def by_task(rankings: Iterable[TierRanking]) -> dict[Case, list[TierRanking]]:
-    """Rankings by task and dimension, in that order, units ascending. `DataError` for two rankings of one unit."""
+    """Group rankings by task and dimension, sorted, units ascending. `DataError` for duplicate rankings of a unit."""
     found: dict[Case, dict[str, TierRanking]] = {}
     for ranking in rankings:
         units = found.setdefault((ranking.task_id, ranking.dimension), {})
@@ -168,7 +168,7 @@ def _contradiction(key: Case, pair: tuple[str, str], rankings: Sequence[TierRank
 
 @dataclass(frozen=True)
 class NoOrder:
-    """Pairs of a task that no tiers say."""
+    """Pairs of a task that tiers cannot represent."""
 
     task_id: str
     dimension: Dimension
@@ -178,10 +178,10 @@ class NoOrder:
 def tiers_of_pairs(
     pairs: Iterable[PreferencePair], annotator: str
 ) -> tuple[tuple[TierRanking, ...], tuple[NoOrder, ...]]:
-    """The inverse: per task and dimension, the tiers whose pairs these are, or why there are none.
+    """Convert pairs back to rankings: the tiers per task and dimension, or the reason why there are none.
 
-    Candidates of a task without a pair between them must be tied. Candidates that stand in no pair at all are unknown
-    here; a task whose candidates are all tied therefore does not appear. `annotator` names the rankings' author.
+    Candidates of a task without a pair between them must be tied. Candidates that are in no pair are unknown here: a
+    task whose candidates are all tied does not appear. `annotator` is the author of the rankings.
     """
     by_key: dict[Case, set[tuple[str, str]]] = {}
     for pair in pairs:
@@ -199,10 +199,10 @@ def tiers_of_pairs(
 
 
 def weak_order(edges: Iterable[tuple[str, str]]) -> tuple[tuple[str, ...], ...] | str:
-    """The tiers, best first, whose pairs are exactly these (better, worse); else a sentence saying why not."""
+    """Return the tiers, best first, whose pairs are exactly these (better, worse); else a sentence with the reason."""
     beats = set(edges)
     names = sorted({name for edge in beats for name in edge})
-    # In a weak order a candidate is beaten by exactly those of the tiers above it.
+    # In a weak order, exactly the candidates of higher tiers beat a candidate.
     above = {name: sum((other, name) in beats for other in names) for name in names}
     if all(((one, other) in beats) == (above[one] < above[other]) for one, other in permutations(names, 2)):
         levels = sorted(set(above.values()))

@@ -1,4 +1,4 @@
-"""`editjudge annotate agreement`: how far units agree, and how each of them works."""
+"""`editjudge annotate agreement`: agreement between units, and a quality report per unit."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DISPUTES = "disputes.jsonl"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """How far the units of a campaign agree, or the raters of rating tables."""
+    """Measure the agreement of a campaign's units, or of the raters of rating tables."""
     parser = argparse.ArgumentParser(prog="editjudge annotate agreement", description="How far units agree.")
     add_recipe(parser, required=False)
     parser.add_argument(
@@ -60,9 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
-    """Every figure of a campaign, printed and written to `out/agreement.json`; disputes to `out/disputes.jsonl`.
+    """Print every figure of a campaign; write `out/agreement.json` and `out/disputes.jsonl`.
 
-    Returns the content of agreement.json.
+    Return the content of agreement.json.
     """
     recipe = campaign.recipe
     settings = recipe.agreement
@@ -126,7 +126,7 @@ def measure_campaign(campaign: Campaign, rule: DisputeRule) -> dict[str, Any]:
 
 
 def agreement_json(found: Mapping[str, DimensionAgreement]) -> dict[str, Any]:
-    """Dimension ("all": pooled) -> sizes, figures, and figures per unit."""
+    """Return dimension ("all": pooled) -> sizes, figures, and figures per unit."""
     return {
         name: {
             "n_tasks": part.n_tasks,

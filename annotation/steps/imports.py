@@ -1,8 +1,8 @@
-"""`editjudge annotate import RECIPE FILE`: rankings made elsewhere become rankings of a campaign's groups.
+"""`editjudge annotate import RECIPE FILE`: import rankings made elsewhere for a campaign's groups.
 
-They are kept in `out/imported/<unit>.jsonl`, so that a later pull, which rewrites rankings.jsonl, keeps them. A unit
-either ranks in Label Studio or is imported, never both: `push` shows an imported unit nothing. Nothing is guessed: a
-row that does not rank every candidate of one known group exactly once is left out, counted and named.
+They are stored in `out/imported/<unit>.jsonl`, because a pull rewrites rankings.jsonl. A unit either ranks in Label
+Studio or is imported, never both: `push` sends no tasks to an imported unit. Nothing is guessed: a row that does not
+rank every candidate of one known group exactly once is left out, counted and reported.
 """
 
 from __future__ import annotations
@@ -30,36 +30,36 @@ from editjudge.records.tasks import DIMENSIONS, Dimension
 from editjudge.system.provenance import RunRecord
 
 IMPORT = "import.json"
-"""File below `out`: what the last import found."""
+"""File below `out`: the report of the last import."""
 
 RankingId = tuple[str, Dimension, str]
-"""Group, dimension and unit: of each there is one ranking."""
+"""Group, dimension and unit, which identify a ranking."""
 
 
 @dataclass
 class ImportReport:
-    """What became of a file's rows."""
+    """Counts of a file's rows, and the unused rows."""
 
     file: str
     rows: int = 0
     rankings: dict[str, int] = field(default_factory=dict)
-    """By unit: rankings taken from this file."""
+    """Unit -> rankings imported from this file."""
     replaced: int = 0
-    """Rankings of an earlier import that this file changed."""
+    """Rankings of an earlier import that this file replaced."""
     repeated: int = 0
-    """Rows that say what an earlier row said."""
+    """Duplicate rows with the same ranking."""
     new_tasks: int = 0
     """Tasks added to tasks.jsonl."""
     problems: list[dict[str, str]] = field(default_factory=list)
-    """Rows that are not used: `kind`, `where`, `problem`."""
+    """Unused rows: `kind`, `where`, `problem`."""
 
     def refuse(self, kind: str, where: str, problem: str) -> None:
-        """List a row that is not used."""
+        """Add an unused row to the problems."""
         self.problems.append({"kind": kind, "where": where, "problem": problem})
 
 
 def main(argv: list[str]) -> int:
-    """`editjudge annotate import RECIPE FILE`; 1 when rows of the file are not used."""
+    """Run `editjudge annotate import RECIPE FILE`; return 1 if rows of the file are unused."""
     parser = argparse.ArgumentParser(
         prog="editjudge annotate import",
         description="Take over rankings made elsewhere: tiers (3|12|45), lists of ranks, two buckets.",
@@ -88,11 +88,11 @@ def main(argv: list[str]) -> int:
 def import_rankings(
     recipe: AnnotationRecipe, path: Path, unit: str | None = None, dimension: Dimension = "overall"
 ) -> ImportReport:
-    """Read the file against the recipe's groups; write `imported/`, tasks.jsonl and rankings.jsonl.
+    """Match the file's rows with the recipe's groups; write `imported/`, tasks.jsonl and rankings.jsonl.
 
     A later import of a unit adds to the earlier one and replaces its rankings of the same task and dimension.
-    `unit` is who ranked, whatever the rows say; `dimension` is for rows that name none. `DataError` for a unit that
-    the recipe does not name or that ranks in Label Studio, and for a file of which no row can be used.
+    `unit` overrides the unit of the rows; `dimension` is the default for rows without one. `DataError` for a unit that
+    is not in the recipe or ranks in Label Studio, and for a file without a usable row.
     """
     names = [each.name for each in recipe.all_units]
     if unit is not None and unit not in names:
@@ -110,13 +110,13 @@ def import_rankings(
 
 
 class _Reader:
-    """Rows of a file, matched with the groups of a campaign."""
+    """Matches the rows of a file with the groups of a campaign."""
 
     def __init__(self, recipe: AnnotationRecipe, report: ImportReport, unit: str | None, dimension: Dimension) -> None:
         self.report = report
         self.tasks = read_tasks(recipe.out)
         self._shown = {key: row.candidates for key, row in self.tasks.items()}
-        """Group -> what every ranking of it must rank: as recorded, or as its first usable row has it."""
+        """Group -> the candidates that rankings must contain: recorded, or from the first usable row."""
         self._recipe = recipe
         self._unit = unit
         self._dimension = dimension
@@ -128,7 +128,7 @@ class _Reader:
         self._twice: set[RankingId] = set()
 
     def take(self, where: str, said: ForeignRanking | RowError) -> None:
-        """Keep what a row says, or list why it cannot be used."""
+        """Keep the ranking of a row, or report why it is unusable."""
         self.report.rows += 1
         try:
             if isinstance(said, RowError):
@@ -138,7 +138,7 @@ class _Reader:
             self.report.refuse(problem.kind, where, str(problem))
 
     def rankings(self) -> list[Ranking]:
-        """What can be used, without the rankings that two rows contradict each other about."""
+        """Return the usable rankings, without those that two rows contradict."""
         kept = [ranking for key, (_, ranking) in self._found.items() if key not in self._twice]
         for ranking in kept:
             self.report.rankings[ranking.annotator] = self.report.rankings.get(ranking.annotator, 0) + 1
@@ -190,7 +190,7 @@ class _Reader:
         return ranking
 
     def _numbers(self, said: ForeignRanking, group: Group) -> tuple[tuple[str, ...], list[list[int]]]:
-        """The candidates as the campaign shows them, and the tiers as their numbers."""
+        """Return the candidates in shown order, and the tiers as their numbers."""
         recorded = self._shown.get(group.task.id)
         names = said.candidates
         own = None if names is None else tuple(candidate_of(name, group) for name in names)

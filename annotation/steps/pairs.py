@@ -1,4 +1,4 @@
-"""`editjudge annotate pairs`: a campaign's rankings become pairs.jsonl and a benchmark; and pairs become rankings."""
+"""`editjudge annotate pairs`: convert a campaign's rankings to pairs.jsonl and a benchmark, or pairs to rankings."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from editjudge.records.types import PreferencePair
 
 PAIRS = "pairs.jsonl"
 BENCHMARK = "benchmark"
-"""Names below `out`: the pairs, and the folder of their Parquet file."""
+"""Names below `out`: the file of pairs, and the folder of the Parquet file."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Preference pairs from a campaign's rankings, or rankings from pairs."""
+    """Make preference pairs from a campaign's rankings, or rankings from pairs."""
     parser = argparse.ArgumentParser(
         prog="editjudge annotate pairs", description="Rankings to preference pairs, and back."
     )
@@ -56,9 +56,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def write_pairs(campaign: Campaign) -> dict[str, Any]:
-    """Make the pairs of a campaign; write `out/pairs.jsonl` and `out/benchmark/data.parquet`; print what became of all.
+    """Make a campaign's pairs; write `out/pairs.jsonl` and `out/benchmark/data.parquet`; print counts per reason.
 
-    Returns the numbers and problems. `DataError` when no pair is left.
+    Return the numbers and problems. `DataError` when no pair is kept.
     """
     recipe = campaign.recipe
     settings = recipe.pairs
@@ -109,9 +109,9 @@ def write_pairs(campaign: Campaign) -> dict[str, Any]:
 
 
 def write_tiers(source: Path, target: Path) -> dict[str, Any]:
-    """The inverse: rankings of which `source` holds all pairs, written to `target` as `TierRanking`.
+    """Write the rankings whose pairs are all in `source` to `target`, as `TierRanking`.
 
-    Tasks without such a ranking are listed with the reason; `DataError` when none has one.
+    Tasks without such a ranking are reported with the reason; `DataError` when no task has one.
     """
     rankings, problems = tiers_of_pairs(read_jsonl(source, PreferencePair), annotator=source.stem)
     for problem in problems[:10]:

@@ -1,4 +1,4 @@
-"""`editjudge annotate pull`: what the units ranked, checked strictly. Only tasks that changed are fetched."""
+"""`editjudge annotate pull`: fetch the rankings of changed tasks from the server and check them strictly."""
 
 from __future__ import annotations
 
@@ -44,7 +44,6 @@ class _Answer:
 
 
 def main(argv: list[str]) -> int:
-    """`editjudge annotate pull RECIPE`."""
     parser = argparse.ArgumentParser(prog="editjudge annotate pull", description="Fetch what was ranked, and check it.")
     add_recipe(parser)
     add_json(parser)
@@ -60,7 +59,7 @@ def main(argv: list[str]) -> int:
 
 
 def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
-    """Fetch what changed, then rewrite rankings.jsonl and invalid.jsonl from all that was ever pulled."""
+    """Fetch the changed tasks, then rewrite rankings.jsonl and invalid.jsonl from all pulled annotations."""
     with campaign_lock(recipe.out, recipe.project.title):
         projects = [_project(recipe, studio, unit) for unit in shown_units(recipe)]
 
@@ -70,14 +69,14 @@ def pull(recipe: AnnotationRecipe, studio: Studio) -> PullReport:
             save_mirror(recipe.out, name, mirror)
             return project, mirror
 
-        # The rankings of a unit are read while those of the next one are fetched.
+        # The rankings of a unit are read while those of the next unit are fetched.
         with ThreadPoolExecutor(1) as pool:
             mirrors = pool.map(fetched, [project for project in projects if project is not None])
             return write_rankings(recipe, mirrors, studio.url)
 
 
 def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProject | None:
-    """The unit's project; None for an adjudicator to whom nothing was sent yet."""
+    """Return the unit's project; None for an adjudicator without tasks."""
     project = find_project(studio, recipe, unit)
     if project is None and unit in recipe.project.units:
         raise StudioError(
@@ -88,7 +87,7 @@ def _project(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> UnitProjec
 
 
 def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject, Mirror]], url: str) -> PullReport:
-    """Read every mirror, then write rankings.jsonl and invalid.jsonl; asks no server."""
+    """Read every mirror, then write rankings.jsonl and invalid.jsonl; needs no server."""
     layout = layout_of(recipe)
     pushed = {row.group_id: row.candidates for row in read_tasks(recipe.out).values()}
     report = PullReport(datetime.now(timezone.utc).isoformat(timespec="seconds"))
@@ -108,7 +107,7 @@ def write_rankings(recipe: AnnotationRecipe, mirrors: Iterable[tuple[UnitProject
 
 
 class _UnitReader:
-    """Reads one unit's annotations. What is not certain is listed, never guessed."""
+    """Reads one unit's annotations. Unclear ones are listed, never guessed."""
 
     def __init__(self, layout: Layout, project: UnitProject, link: str, pushed: Mapping[str, Sequence[str]]) -> None:
         self._layout = layout
@@ -118,7 +117,7 @@ class _UnitReader:
         self.invalid: list[InvalidAnnotation] = []
 
     def read(self, mirror: Mirror) -> Iterator[Ranking]:
-        """The rankings, in the order in which the tasks are shown."""
+        """Yield the rankings, in shown order of the tasks."""
         self.outcome.withdrawn = sum(len(task.annotations) for task in mirror.withdrawn)
         live: dict[str, list[StudioTask]] = {}
         for task in mirror.tasks.values():
@@ -160,7 +159,7 @@ class _UnitReader:
             self.outcome.skipped += 1
 
     def _of_deleted(self, deleted: Sequence[StudioTask]) -> list[_Answer]:
-        """The last readable answer to a task that is no longer on the server."""
+        """Return the last readable answer to a deleted task."""
         for task in reversed(deleted):
             for item in sorted(task.annotations, key=lambda item: item.updated_at, reverse=True):
                 reading = read_result(self._layout, item.result)
@@ -169,7 +168,7 @@ class _UnitReader:
         return []
 
     def _read(self, task: StudioTask, item: StudioAnnotation) -> _Answer | None:
-        """The answer; None, and listed, when it cannot be used."""
+        """Return the answer; list it and return None if it is unusable."""
         reading = read_result(self._layout, item.result)
         problems = [*reading.problems]
         if not self._is_as_pushed(task):

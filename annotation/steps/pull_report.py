@@ -1,4 +1,4 @@
-"""What a pull found: as records, as pull.json, and in words."""
+"""The report of a pull: records, pull.json, and printed text."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from editjudge.files.io import read_json
 from editjudge.formats.campaign import rankings_file
 
 PULL = "pull.json"
-"""File below `out`: what the last pull found."""
+"""File below `out`: the report of the last pull."""
 
 
 @dataclass
 class UnitPull:
-    """What one unit has done so far. Every task is either done, skipped, invalid, or left."""
+    """Progress of one unit. Every task is either done, skipped, invalid, or left."""
 
     unit: str
     link: str
@@ -27,40 +27,40 @@ class UnitPull:
     done: int = 0
     skipped: int = 0
     invalid: int = 0
-    """Tasks that have annotations, none of them usable."""
+    """Tasks whose annotations are all unusable."""
     kept: int = 0
-    """Rankings of tasks that were deleted on the server since; part of `done`."""
+    """Rankings of tasks that were later deleted on the server; part of `done`."""
     withdrawn: int = 0
-    """Annotations pulled once that were deleted since; not used."""
+    """Pulled annotations that were later deleted on the server; unused."""
     flagged: dict[str, int] = field(default_factory=dict)
-    """What annotators ticked, such as "broken image", with the number of tasks."""
+    """Ticked flag, such as "broken image" -> number of tasks."""
     seconds: list[float] = field(default_factory=list)
-    """Per done task for which the page counted them."""
+    """Seconds per done task, where the page measured them."""
     submitted: list[str] = field(default_factory=list)
-    """When each done task was first saved, ISO 8601."""
+    """Time at which each done task was first saved, ISO 8601."""
 
     @property
     def left(self) -> int:
-        """Tasks that nobody has answered."""
+        """Number of tasks without an answer."""
         return self.tasks - self.done - self.skipped - self.invalid
 
 
 @dataclass
 class PullReport:
-    """What a pull found."""
+    """The report of one pull."""
 
     pulled: str
-    """When, ISO 8601 in UTC."""
+    """Time of the pull, ISO 8601 in UTC."""
     units: list[UnitPull] = field(default_factory=list)
     rankings: int = 0
     """Rows of rankings.jsonl: tasks x dimensions x units."""
     invalid: list[InvalidAnnotation] = field(default_factory=list)
     imported: dict[str, int] = field(default_factory=dict)
-    """Of `rankings`, by unit, those that `annotate import` took over."""
+    """Unit -> rankings from `annotate import`; part of `rankings`."""
 
 
 def last_pull(out: Path) -> PullReport:
-    """What the last pull found; `DataError` when there was none."""
+    """Read the report of the last pull; `DataError` without one."""
     path = out / PULL
     if not path.exists():
         raise DataError(f"{path}: nothing was pulled yet; run `editjudge annotate pull RECIPE`")
@@ -69,7 +69,6 @@ def last_pull(out: Path) -> PullReport:
 
 
 def as_json(report: PullReport) -> dict[str, Any]:
-    """Every number of a pull."""
     units = [asdict(unit) | {"left": unit.left} for unit in report.units]
     return {
         "pulled": report.pulled,
@@ -81,12 +80,11 @@ def as_json(report: PullReport) -> dict[str, Any]:
 
 
 def shortened(problem: str, most: int = 160) -> str:
-    """The beginning of a long list of problems."""
+    """Return the beginning of a long list of problems."""
     return problem if len(problem) <= most else f"{problem[:most].rsplit('; ', 1)[0]}; ..."
 
 
 def print_report(report: PullReport, out: Path) -> None:
-    """Print what was found."""
     for unit in report.units:
         parts = [f"{unit.done:,} of {unit.tasks:,} tasks ranked", f"{unit.left:,} left"]
         parts += [

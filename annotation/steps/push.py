@@ -1,4 +1,4 @@
-"""`editjudge annotate push`: show every group to every unit. A second push adds only what is missing."""
+"""`editjudge annotate push`: send every group to every unit. A second push adds only the missing tasks."""
 
 from __future__ import annotations
 
@@ -35,11 +35,10 @@ from editjudge.system.progress import bar
 from editjudge.system.provenance import RunRecord
 
 Earlier = Mapping[str, Mapping[str, Mapping[Dimension, str]]]
-"""group_id -> unit -> dimension -> notation: rankings that are shown for a decision between them."""
+"""`group_id` -> unit -> dimension -> notation: rankings that the adjudicator sees."""
 
 
 def main(argv: list[str]) -> int:
-    """`editjudge annotate push RECIPE`."""
     parser = argparse.ArgumentParser(
         prog="editjudge annotate push", description="Show every group to every unit, or add what is missing."
     )
@@ -62,7 +61,7 @@ def main(argv: list[str]) -> int:
 
 
 def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
-    """Bring every unit's project to what the recipe says. `StudioError` when the server fails; then push again."""
+    """Create or update every unit's project as in the recipe. `StudioError` when the server fails; then push again."""
     with campaign_lock(recipe.out, recipe.project.title):
         groups = read_groups(recipe.project.groups)
         studio.whoami()  # a refused token is reported before images are copied
@@ -95,9 +94,9 @@ def push(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
 
 
 def push_disputes(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
-    """Send the tasks on which units differ to the adjudicator, who sees every unit's ranking.
+    """Send the disputed tasks to the adjudicator, who sees every unit's ranking.
 
-    `DataError` when no adjudicator is named or nobody has looked for disputes yet.
+    `DataError` without an adjudicator, and before `annotate agreement` has listed the disputes.
     """
     name = recipe.pairs.adjudicator
     if name is None:
@@ -123,7 +122,7 @@ def push_disputes(recipe: AnnotationRecipe, studio: Studio) -> PushReport:
 
 
 def _check_imported(recipe: AnnotationRecipe, planned: Plan) -> None:
-    """`DataError` when a task would be shown with other candidates than its imported rankings are about."""
+    """Raise `DataError` when a task would show other candidates than its imported rankings contain."""
     names = [unit.name for unit in recipe.all_units]
     ranked = {row.task_id: row.shown for row in imported_rankings(recipe.out, names)}
     for task in planned.tasks:
@@ -136,7 +135,7 @@ def _check_imported(recipe: AnnotationRecipe, planned: Plan) -> None:
 
 
 def open_unit(recipe: AnnotationRecipe, studio: Studio, unit: Unit) -> tuple[UnitProject, Mirror]:
-    """The unit's project, made when missing, and which tasks it holds."""
+    """Return the unit's project, created if missing, and its mirror with the present tasks."""
     project, _ = ensure_project(studio, recipe, unit)
     mirror = refresh(studio, project, known(load_mirror(recipe.out, unit.name), project), annotations=False)
     save_mirror(recipe.out, unit.name, mirror)
@@ -153,9 +152,9 @@ def push_tasks(
     predictions: Predictions,
     earlier: Earlier | None = None,
 ) -> None:
-    """Add the tasks that a unit's project does not hold yet. Its mirror is saved after each batch.
+    """Add the tasks that are missing in a unit's project. Its mirror is saved after each batch.
 
-    Tasks with an image that cannot be read are left out and listed in `report`.
+    Tasks with an unreadable image are left out and listed in `report`.
     """
     name = project.unit.name
     there = Counter(task.group_id for task in mirror.tasks.values() if task.group_id is not None)
@@ -191,7 +190,7 @@ def _pushed(number: int, task: Planned) -> StudioTask:
 
 
 def _with_images(images: ServedImages, tasks: Sequence[Planned], report: PushReport) -> list[Planned]:
-    """The tasks whose images are ready to be shown."""
+    """Prepare the images and return the tasks whose images are all readable."""
     failed = images.prepare(ref for task in tasks for ref in _refs(task))
     for task in tasks:
         problems = [str(failed[ref.sha256]) for ref in _refs(task) if ref.sha256 in failed]
@@ -205,7 +204,7 @@ def _refs(task: Planned) -> tuple[ImageRef, ...]:
 
 
 def recorded_tasks(recipe: AnnotationRecipe, mirrors: Sequence[Mirror]) -> dict[str, tuple[str, ...]]:
-    """group_id -> candidates in shown order of every task pushed before: from the servers, then from tasks.jsonl."""
+    """Return `group_id` -> candidates in shown order of all pushed tasks: from the server, then from tasks.jsonl."""
     found = {
         task.group_id: task.candidates
         for mirror in mirrors
@@ -217,7 +216,7 @@ def recorded_tasks(recipe: AnnotationRecipe, mirrors: Sequence[Mirror]) -> dict[
 
 
 def image_prefix(recipe: AnnotationRecipe) -> str:
-    """What the browser puts before the path of an image."""
+    """Return the URL prefix of image paths."""
     return LOCAL_IMAGES if recipe.server.images_url is None else recipe.server.images_url
 
 
@@ -233,7 +232,7 @@ def _import_row(
     predictions: Predictions,
     earlier: Earlier | None,
 ) -> dict[str, Any]:
-    """One task as Label Studio imports it. Nothing in it tells gold or repeats: annotators can see these keys."""
+    """Return one task for the import. Annotators can see its keys: they do not reveal gold or repeats."""
     group_id = task.row.group_id
     inputs = [images.shown(ref, prefix) for ref in task.task.inputs]
     candidates = [images.shown(triplet.edited, prefix) for triplet in task.shown]
@@ -245,7 +244,7 @@ def _import_row(
 
 
 def record_tasks(recipe: AnnotationRecipe, planned: Plan) -> None:
-    """Write tasks.jsonl: every task that a unit has, with its number there, and those that were deleted since."""
+    """Write tasks.jsonl: every task of a unit's project with its number there, and the deleted ones."""
     numbers: dict[str, dict[str, int]] = {}
     for unit in recipe.all_units:
         mirror = load_mirror(recipe.out, unit.name)

@@ -1,4 +1,4 @@
-"""What a push did."""
+"""The report of a push."""
 
 from __future__ import annotations
 
@@ -7,41 +7,40 @@ from dataclasses import dataclass, field
 
 @dataclass
 class UnitPush:
-    """What a push did for one unit."""
+    """Counts of one unit's tasks."""
 
     unit: str
     link: str
     added: int = 0
     there: int = 0
-    """Tasks that were there before."""
+    """Tasks that existed before."""
     twice: list[str] = field(default_factory=list)
-    """`group_id` of tasks that are in the project more than once: somebody imported them again."""
+    """`group_id` of duplicate tasks in the project: somebody imported them again."""
 
 
 @dataclass
 class PushReport:
-    """What a push did."""
+    """The report of one push."""
 
     units: list[UnitPush] = field(default_factory=list)
     tasks: int = 0
     gold: int = 0
     repeats: int = 0
     too_small: int = 0
-    """Groups left out because they have fewer candidates than are shown."""
+    """Groups left out: fewer candidates than a page shows."""
     no_instruction: int = 0
-    """Groups left out because their instruction is empty."""
+    """Groups left out: blank instruction."""
     not_drawn: int = 0
-    """Groups left out because `project.max_tasks` asks for fewer."""
+    """Groups left out: beyond `project.max_tasks`."""
     changed: list[str] = field(default_factory=list)
-    """Tasks pushed before whose candidates the groups no longer hold."""
+    """Pushed tasks with candidates that the groups no longer contain."""
     unreadable: dict[str, str] = field(default_factory=dict)
-    """`group_id` of tasks left out -> what is wrong with which image."""
+    """`group_id` of tasks left out -> unreadable image and error."""
     without_prediction: int = 0
     """Tasks for which the judge has no complete set of scores."""
 
 
 def print_report(report: PushReport) -> None:
-    """Print what was done."""
     special = f" ({report.gold} gold, {report.repeats} repeats)" if report.gold or report.repeats else ""
     print(f"{report.tasks:,} tasks{special}")
     for unit in report.units:

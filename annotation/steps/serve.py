@@ -1,4 +1,4 @@
-"""`editjudge annotate serve`: runs a local Label Studio server for a campaign."""
+"""`editjudge annotate serve`: run a local Label Studio server for a campaign."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from editjudge.recipes.recipe import load_recipe
 
 
 def main(argv: list[str]) -> int:
-    """`editjudge annotate serve RECIPE [--background | --stop] [--json FILE]`."""
+    """Run `editjudge annotate serve RECIPE [--background | --stop] [--json FILE]`."""
     parser = argparse.ArgumentParser(
         prog="editjudge annotate serve",
         description="Run a Label Studio of your own for this campaign, reachable from this machine only.",
@@ -48,7 +48,7 @@ def main(argv: list[str]) -> int:
 
 
 def _run(recipe: AnnotationRecipe, home: Home, background: bool, command: str, write: Callable[[object], None]) -> None:
-    """Start the server when it does not run yet; unless in the background, stay until it ends."""
+    """Start the server unless it is running; in the foreground, wait until it ends."""
     with _Interruptible():
         if server.running(home) is None:
             print("Starting Label Studio; the first time it takes a minute.", file=sys.stderr, flush=True)
@@ -61,7 +61,7 @@ def _run(recipe: AnnotationRecipe, home: Home, background: bool, command: str, w
 
 
 def _as_json(recipe: AnnotationRecipe, home: Home, found: Running) -> dict[str, Any]:
-    """What `_tell` prints: no secret, only where they are."""
+    """Return what `_tell` prints, as JSON: the place of the secrets, not the secrets."""
     places = {"credentials": home.credentials_file, "images": recipe.served, "log": home.log}
     return {
         "url": found.url,
@@ -87,11 +87,11 @@ def _tell(recipe: AnnotationRecipe, home: Home, found: Running, how_to_stop: str
 
 
 def _stay(home: Home, found: Running) -> None:
-    """Until Ctrl-C, SIGTERM, or the end of the server."""
+    """Wait for Ctrl-C, SIGTERM, or the end of the server."""
     try:
         server.wait(home, found.pid)
     except KeyboardInterrupt:
-        server.stop(home)  # first of all: whoever reads the messages may be gone already
+        server.stop(home)  # before printing, which fails when the terminal is closed
         print("\nStopped. Everything is kept; serve again to continue.", file=sys.stderr)
         return
     if home.state() is None:
@@ -102,9 +102,9 @@ def _stay(home: Home, found: Running) -> None:
 
 
 class _Interruptible:
-    """Ctrl-C, SIGTERM and a closed terminal end the command in order, the server with it."""
+    """Turns Ctrl-C, SIGTERM and a closed terminal into `KeyboardInterrupt`, which also stops the server."""
 
-    # SIGINT too: a script that starts the command in the background has it ignored otherwise.
+    # Includes SIGINT: commands that a script starts in the background ignore it by default.
     _signals = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
     def __enter__(self) -> None:

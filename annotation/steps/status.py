@@ -1,4 +1,4 @@
-"""`editjudge annotate status`: how far each unit is and when it will be done, here and as a page of HTML."""
+"""`editjudge annotate status`: progress and expected end of each unit, on the terminal and as an HTML page."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ PAGE = "status.html"
 """File below `out`."""
 
 SHOWN_INVALID = 100
-"""Annotations that are listed on the page; all of them are in invalid.jsonl."""
+"""Most invalid annotations listed on the page; invalid.jsonl has all of them."""
 
 
 @dataclass(frozen=True)
 class UnitStatus:
-    """One unit, now."""
+    """The present status of one unit."""
 
     unit: str
     who: str
@@ -51,30 +51,29 @@ class UnitStatus:
     median_s: float | None
     """Seconds per task; None when no task has a time."""
     work_left_s: float | None
-    """What is left at that speed, without breaks."""
+    """Seconds for the remaining tasks at that speed, without breaks."""
     finish: str | None
-    """When it will be done at the pace since its first ranking, breaks included; ISO 8601."""
+    """Expected end at the pace since the first ranking, breaks included; ISO 8601."""
     why_no_finish: str | None
     """Why `finish` is None."""
 
 
 @dataclass(frozen=True)
 class Status:
-    """A campaign, now."""
+    """The present status of a campaign."""
 
     title: str
     pulled: str
-    """When the server was asked last, ISO 8601."""
+    """Time of the last pull, ISO 8601."""
     units: tuple[UnitStatus, ...]
     agreement: dict[str, dict[str, Figure]]
     """Dimension ("all": pooled) -> measure -> figure, without intervals."""
     agreement_tasks: int
-    """Tasks that two units or more have ranked."""
+    """Tasks with rankings of two units or more."""
     invalid: tuple[InvalidAnnotation, ...]
 
 
 def main(argv: list[str]) -> int:
-    """`editjudge annotate status RECIPE`."""
     parser = argparse.ArgumentParser(
         prog="editjudge annotate status",
         description="How far each unit is and when it will be done, here and in out/status.html.",
@@ -115,7 +114,7 @@ def _print(status: Status, report: PullReport) -> None:
 
 
 def make_status(recipe: AnnotationRecipe, report: PullReport, now: datetime) -> Status:
-    """Figures of a pull; agreement is of the ordinary tasks in out/rankings.jsonl."""
+    """Compute the status from a pull; agreement is over the ordinary tasks in out/rankings.jsonl."""
     members = {unit.name: unit.members or (unit.name,) for unit in recipe.all_units}
     units = tuple(unit_status(unit, members.get(unit.unit, (unit.unit,)), now) for unit in report.units)
     ordinary = read_campaign(recipe).ordinary
@@ -132,7 +131,7 @@ def make_status(recipe: AnnotationRecipe, report: PullReport, now: datetime) -> 
 
 
 def unit_status(unit: UnitPull, members: Sequence[str], now: datetime) -> UnitStatus:
-    """What the answers of a unit say of its speed."""
+    """Compute the status of a unit from its answers."""
     median = statistics.median(unit.seconds) if unit.seconds else None
     finish, why = projected_finish([datetime.fromisoformat(moment) for moment in unit.submitted], unit.left, now)
     if unit.left == 0 and unit.invalid > 0:
@@ -155,7 +154,7 @@ def unit_status(unit: UnitPull, members: Sequence[str], now: datetime) -> UnitSt
 
 
 def projected_finish(submitted: Sequence[datetime], left: int, now: datetime) -> tuple[datetime | None, str | None]:
-    """When `left` more tasks are done at the pace since the first one, nights and breaks included; or why unknown."""
+    """Return the end of `left` more tasks at the pace since the first, breaks included; or why it is unknown."""
     if left == 0:
         return None, "done"
     if len(submitted) < 2:
@@ -170,7 +169,6 @@ def projected_finish(submitted: Sequence[datetime], left: int, now: datetime) ->
 
 
 def as_json(status: Status) -> dict[str, Any]:
-    """Every number."""
     return {
         "title": status.title,
         "pulled": status.pulled,
@@ -188,7 +186,7 @@ COLUMNS = ("unit", "done", "left", "skipped", "invalid", "per task", "work left"
 
 
 def cells(unit: UnitStatus) -> tuple[str, ...]:
-    """One row of the table, in the order of `COLUMNS`."""
+    """Return one row of the table, in the order of `COLUMNS`."""
     return (
         unit.unit if unit.who == unit.unit else f"{unit.unit} ({unit.who})",
         f"{unit.done:,} of {unit.tasks:,} ({unit.done / unit.tasks:.0%})" if unit.tasks else "no tasks",
@@ -202,12 +200,12 @@ def cells(unit: UnitStatus) -> tuple[str, ...]:
 
 
 def readable(moment: str) -> str:
-    """`2026-03-01 20:00 UTC` of a moment in ISO 8601."""
+    """Return a time in ISO 8601 as `2026-03-01 20:00 UTC`."""
     return f"{datetime.fromisoformat(moment).astimezone(timezone.utc):%Y-%m-%d %H:%M} UTC"
 
 
 def tables(status: Status) -> list[Table]:
-    """For the terminal."""
+    """Return the tables for the terminal."""
     progress = Table(
         title=f"{status.title}, as of {readable(status.pulled)}",
         caption="per task: median time; work left: at that speed; expected end: at the pace so far, breaks included",
@@ -231,12 +229,12 @@ def tables(status: Status) -> list[Table]:
 
 
 def plain(figure: Figure) -> str:
-    """`0.724`, or why there is no number."""
+    """Return `0.724`, or the reason why there is no number."""
     return f"undefined ({figure.why})" if figure.value is None else f"{figure.value:.3f}"
 
 
 def render(status: Status) -> str:
-    """The page, whole in one file: no scripts, nothing is fetched."""
+    """Return the self-contained page: one file without scripts or external resources."""
     from jinja2 import Environment, FileSystemLoader
 
     environment = Environment(loader=FileSystemLoader(Path(__file__).parent / "templates"), autoescape=True)
