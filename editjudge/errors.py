@@ -79,3 +79,11 @@ class MissingExtraError(EditJudgeError):
 
 FATAL = (StorageError, EngineError, MissingExtraError)
 """Errors of the machine, not of a row: they end the run instead of failing every row."""
+
+
+class RowError(Exception):
+    """A row of a user's file that cannot be used. Readers catch it and count the row under `kind`, in snake_case."""
+
+    def __init__(self, kind: str, detail: str) -> None:
+        self.kind = kind
+        super().__init__(detail)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from annotation.rankings.foreign import ForeignRanking, RowError
+from annotation.rankings.foreign import ForeignRanking
+from editjudge.errors import RowError
 from editjudge.files.text import is_blank
 from editjudge.formats.groups import Group
 from editjudge.records.types import EditTriplet

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
-from annotation.rankings.foreign import RowError, read_rows
-from editjudge.errors import DataError
+from annotation.rankings.foreign import read_rows
+from editjudge.errors import DataError, RowError
 from editjudge.records.tasks import TASK_TYPES, UNKNOWN_TASK, canonical_task_type, is_task_type
 from editjudge.records.types import EditTriplet
 

@@ -253,7 +253,7 @@ def _detail(body: Any) -> str:
     """Return the server's error text in one line; HTML pages are unreadable here and are left out."""
     if isinstance(body, str):
         return "no details" if "<html" in body.lower() else body.strip()[:300]
-    told = (
+    details = (
         [str(body[key]) for key in ("detail", "validation_errors") if body.get(key)] if isinstance(body, dict) else []
     )
-    return ("; ".join(told) or str(body))[:500]
+    return ("; ".join(details) or str(body))[:500]

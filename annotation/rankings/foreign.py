@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from editjudge.errors import RowError
 from editjudge.files.delimited import read_table
 from editjudge.files.io import read_objects
 from editjudge.files.json_text import parse_json
@@ -30,14 +31,6 @@ _GROUP = ("task_id", "group_id", "id", "uid", "image")
 _CANDIDATES = ("candidates", "generations", "shown")
 _UNIT = ("annotator", "unit")
 _INSTRUCTION = ("instruction", "prompt")
-
-
-class RowError(Exception):
-    """An unusable row; `kind` is the reason that it is counted under."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        self.kind = kind
-        super().__init__(detail)
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from annotation.campaign.groups import known_rankings
 from annotation.campaign.names import GroupNames, candidate_of
 from annotation.campaign.records import campaign_lock, imported_file, imported_rankings, imported_units
 from annotation.label_studio.mirror import load_mirror, mirror_file
-from annotation.rankings.foreign import ForeignRanking, RowError, read_foreign
+from annotation.rankings.foreign import ForeignRanking, read_foreign
 from annotation.recipe import AnnotationRecipe
 from editjudge.cli.options import add_json, add_overrides, json_results
-from editjudge.errors import DataError
+from editjudge.errors import DataError, RowError
 from editjudge.files.io import read_jsonl, write_json, write_jsonl
 from editjudge.files.paths import user_path
 from editjudge.formats.campaign import PushedTask, rankings_file, read_tasks, tasks_file

@@ -106,8 +106,8 @@ def _not_there_yet(missing: Missing, recipe: Path) -> str:
         out = data.get("out")
         if command.runs_recipes and isinstance(out, str) and wanted.is_relative_to(Path(out).absolute()):
             return f"{missing.where}: {missing.path}; made by: editjudge {name} {shlex.quote(str(path))}"
-    told = any(str(missing.path) in line for line in head(recipe))
-    return f"{missing.where}: {missing.path}; {f'bring it: see the head of {recipe}' if told else NO_RECIPE}"
+    described = any(str(missing.path) in line for line in head(recipe))
+    return f"{missing.where}: {missing.path}; {f'bring it: see the head of {recipe}' if described else NO_RECIPE}"
 
 
 def _neighbours(recipe: Path) -> Iterator[Path]:

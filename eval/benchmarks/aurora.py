@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.errors import RowError
 from editjudge.files.io import read_objects
 from editjudge.files.paths import InputPath
-from eval.benchmarks.rows import AbsentFolder, FolderImages, RowError, make_task, make_triplet
+from eval.benchmarks.rows import AbsentFolder, FolderImages, make_task, make_triplet
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 from eval.labels.types import Comparison, Label, Rating, Scale

@@ -7,13 +7,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from editjudge.errors import RowError
 from editjudge.files.paths import ModelName
 from editjudge.files.text import is_blank
 from editjudge.formats.bench_schema import OWN_COLUMN, PUBLIC_COLUMNS, OwnColumn
 from editjudge.records.tasks import DIMENSIONS, canonical_task_type
 from editjudge.records.types import ImageRef, PreferencePair
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
-from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet, split_unknown
+from eval.benchmarks.rows import AbsentImages, TableImages, make_task, make_triplet, split_unknown
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 

@@ -8,11 +8,12 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.errors import RowError
 from editjudge.files.io import read_objects
 from editjudge.files.paths import ModelName
 from editjudge.records.types import ImageRef
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
-from eval.benchmarks.rows import AbsentImages, RowError, TableImages, absent_image, make_task, make_triplet
+from eval.benchmarks.rows import AbsentImages, TableImages, absent_image, make_task, make_triplet
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 from eval.labels.types import Comparison, Label, as_index

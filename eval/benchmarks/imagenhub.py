@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from editjudge.errors import DataError
+from editjudge.errors import DataError, RowError
 from editjudge.files.io import read_json
 from editjudge.files.paths import InputPath
 from editjudge.files.text import valid_text
 from editjudge.formats.rating_tables import Floats, join_ratings, read_ratings
 from editjudge.records.types import EditTriplet
-from eval.benchmarks.rows import FolderImages, RowError, absent_image, make_task, make_triplet, row_name
+from eval.benchmarks.rows import FolderImages, absent_image, make_task, make_triplet, row_name
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 from eval.labels.types import SCALES, Rating

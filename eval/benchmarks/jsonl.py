@@ -8,13 +8,12 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from editjudge.errors import ImageError
+from editjudge.errors import ImageError, RowError
 from editjudge.files.json_text import json_rows, parse_json
 from editjudge.files.paths import InputPath
 from editjudge.files.text import is_blank
 from editjudge.images.store import ImageStore, image_faults
 from editjudge.records.types import EditTriplet, ImageRef, PreferencePair
-from eval.benchmarks.rows import RowError
 from eval.labels.findings import Findings
 
 RecordT = TypeVar("RecordT", PreferencePair, EditTriplet)

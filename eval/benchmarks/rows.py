@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from editjudge.errors import ImageError
+from editjudge.errors import ImageError, RowError
 from editjudge.files.io import atomic_write, digest
 from editjudge.files.text import is_blank, printable_id, valid_text
 from editjudge.images.pixels import load_image
@@ -25,14 +25,6 @@ _LONGEST_PATH = 255
 """Longer text may be base64; shorter text is a path, which may begin with /9j/ too."""
 ABSENT = "absent"
 """Nonexistent folder that begins the paths of absent images."""
-
-
-class RowError(Exception):
-    """A row that cannot become a label; findings count it under `kind`."""
-
-    def __init__(self, kind: str, detail: str) -> None:
-        self.kind = kind
-        super().__init__(detail)
 
 
 @dataclass(frozen=True)

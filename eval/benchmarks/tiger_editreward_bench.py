@@ -10,10 +10,11 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from editjudge.errors import RowError
 from editjudge.files.paths import ModelName
 from editjudge.records.types import EditTask, EditTriplet
 from eval.benchmarks.parquet import Schema, local_files, parquet_rows
-from eval.benchmarks.rows import AbsentImages, RowError, TableImages, make_task, make_triplet, row_name
+from eval.benchmarks.rows import AbsentImages, TableImages, make_task, make_triplet, row_name
 from eval.labels.benchmark import Benchmark, checked
 from eval.labels.findings import Findings
 from eval.labels.types import Label, Multiway, Preference

@@ -80,7 +80,7 @@ def _environment() -> Environment:
         "signed": _signed,
         "whole": _whole,
         "size": _size,
-        "told": _told,
+        "value": _value,
         "findings": _findings,
         "reasons": _reasons,
         "source": source_of,
@@ -154,10 +154,10 @@ def _size(about: BenchmarkSize) -> str:
     return f"{' and '.join(labels)} from {about.n_groups:,} {groups}, {about.n_triplets:,} edits"
 
 
-def _told(value: object) -> str:
+def _value(value: object) -> str:
     """Format a value of a judge's description."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{_words(str(key))} {_told(part)}" for key, part in value.items())
+        return ", ".join(f"{_words(str(key))} {_value(part)}" for key, part in value.items())
     return "–" if value is None else str(value)
 
 
